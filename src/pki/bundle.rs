@@ -1,0 +1,148 @@
+//! The trust bundle: a set of trust anchors, and the text it is published as.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::pem::{self, Violation, ViolationKind};
+use super::{Certificate, Fingerprint, Rules};
+
+/// At least one trust anchor, none of them twice, in the order of publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Certificate>", into = "Vec<Certificate>")]
+pub struct Bundle(Vec<Certificate>);
+
+impl Bundle {
+    /// A bundle of these anchors; later copies of the same certificate are dropped. `None` when there is none.
+    #[must_use]
+    pub fn new(anchors: impl IntoIterator<Item = Certificate>) -> Option<Self> {
+        let mut seen = BTreeSet::new();
+        let anchors: Vec<_> =
+            anchors.into_iter().filter(|anchor| seen.insert(anchor.fingerprint())).collect();
+        (!anchors.is_empty()).then_some(Self(anchors))
+    }
+
+    /// The anchors in the order of publication.
+    #[must_use]
+    pub fn anchors(&self) -> &[Certificate] {
+        &self.0
+    }
+
+    /// The set of fingerprints: what a bundle is compared by.
+    #[must_use]
+    pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
+        self.0.iter().map(Certificate::fingerprint).collect()
+    }
+
+    /// One fingerprint for the whole set, whatever its order.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_set(self.fingerprints())
+    }
+
+    /// Do both hold the same anchors, whatever their order?
+    #[must_use]
+    pub fn same_set(&self, other: &Self) -> bool {
+        self.fingerprints() == other.fingerprints()
+    }
+
+    /// Is this anchor in the bundle?
+    #[must_use]
+    pub fn contains(&self, anchor: &Certificate) -> bool {
+        self.0.contains(anchor)
+    }
+
+    /// This bundle's anchors, then those of `more` that it lacks.
+    #[must_use]
+    pub fn union(&self, more: &[Certificate]) -> Self {
+        let mut anchors = self.0.clone();
+        for anchor in more {
+            if !anchors.contains(anchor) {
+                anchors.push(anchor.clone());
+            }
+        }
+        Self(anchors)
+    }
+
+    /// The bundle as the strictest reader wants it: PEM blocks only, LF, one final newline (Linkerd's `pkg/tls/codec.go`).
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        self.0.iter().map(Certificate::to_pem).collect()
+    }
+}
+
+impl TryFrom<Vec<Certificate>> for Bundle {
+    type Error = &'static str;
+
+    fn try_from(anchors: Vec<Certificate>) -> Result<Self, Self::Error> {
+        Self::new(anchors).ok_or("a trust bundle holds at least one anchor")
+    }
+}
+
+impl From<Bundle> for Vec<Certificate> {
+    fn from(bundle: Bundle) -> Self {
+        bundle.0
+    }
+}
+
+/// A bundle's text as it is published, with what each of Linkerd's two readers makes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct BundleText {
+    text: String,
+    proxy: Result<Bundle, Violation>,
+    controller: Result<Bundle, Violation>,
+    violations: Vec<Violation>,
+}
+
+impl BundleText {
+    /// Reads a text under both sets of rules.
+    #[must_use]
+    pub fn read(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let bundle = |certificates: Vec<Certificate>| {
+            Bundle::new(certificates).ok_or(Violation { line: 1, kind: ViolationKind::Empty })
+        };
+        Self {
+            proxy: pem::read_as_proxy(&text).and_then(bundle),
+            controller: pem::read_as_controller(&text).and_then(bundle),
+            violations: pem::violations(&text),
+            text,
+        }
+    }
+
+    /// The text, byte for byte.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The anchors that a reader under these rules gets, or why it refuses.
+    ///
+    /// # Errors
+    /// The first violation for which that reader refuses the whole text.
+    pub fn as_read_by(&self, rules: Rules) -> Result<&Bundle, &Violation> {
+        match rules {
+            Rules::Proxy => self.proxy.as_ref(),
+            Rules::Controller => self.controller.as_ref(),
+        }
+    }
+
+    /// Everything that the strictest reader minds.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+}
+
+impl From<String> for BundleText {
+    fn from(text: String) -> Self {
+        Self::read(text)
+    }
+}
+
+impl From<BundleText> for String {
+    fn from(bundle: BundleText) -> Self {
+        bundle.text
+    }
+}

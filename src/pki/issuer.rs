@@ -1,0 +1,40 @@
+//! The identity issuer's certificate with the intermediates that are sent along with every leaf.
+
+use serde::{Deserialize, Serialize};
+
+use super::Certificate;
+use super::pem::{self, Violation};
+
+/// An issuer file's certificates: the issuer first, then what the identity controller hands to proxies as intermediates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerChain {
+    /// The certificate whose key signs leaves.
+    pub issuer: Certificate,
+    /// Everything after it in the file, in order; empty in most installs.
+    pub intermediates: Vec<Certificate>,
+}
+
+/// An issuer file that the identity controller would not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the issuer's certificate cannot be read by the identity controller: {0}")]
+pub struct IssuerChainError(#[from] pub Violation);
+
+impl IssuerChain {
+    /// Reads `crt.pem` or `tls.crt` as the identity controller does (`DecodePEMCrt` in Linkerd's `pkg/tls`).
+    ///
+    /// # Errors
+    /// The reason for which the controller would not take the file.
+    pub fn from_pem(text: &str) -> Result<Self, IssuerChainError> {
+        let mut certificates = pem::read_as_controller(text)?.into_iter();
+        // The reader has no empty answer.
+        let empty = || Violation { line: 1, kind: pem::ViolationKind::NoCertificate };
+        let issuer = certificates.next().ok_or_else(empty)?;
+        Ok(Self { issuer, intermediates: certificates.collect() })
+    }
+
+    /// The chain as strict PEM, issuer first.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        std::iter::once(&self.issuer).chain(&self.intermediates).map(Certificate::to_pem).collect()
+    }
+}

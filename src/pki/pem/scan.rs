@@ -1,0 +1,222 @@
+//! Finds everything in a PEM text that departs from the one strict form.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{MAX_BYTES, Violation, ViolationKind, parses_for_controller, parses_for_proxy};
+use crate::pki::{Certificate, Fingerprint};
+
+/// Everything in the text that the strictest reader minds, in the order of lines.
+///
+/// The strict form: `CERTIFICATE` blocks one after the other, LF line ends, nothing else, at most one final newline. A
+/// text without violations is read alike by both readers.
+#[must_use]
+pub fn violations(text: &str) -> Vec<Violation> {
+    let mut scan = Scan::default();
+    scan.whole(text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (line, number) in text.strip_suffix('\n').unwrap_or(text).split('\n').zip(1..) {
+        scan.line(line, number);
+    }
+    scan.end(text);
+    scan.found.sort_by_key(|violation| violation.line);
+    scan.found
+}
+
+#[derive(Default)]
+struct Scan {
+    found: Vec<Violation>,
+    open: Option<Open>,
+    /// Lines outside of blocks since the last one: what they mean depends on whether another block follows.
+    between: Vec<(usize, bool)>,
+    seen: BTreeSet<Fingerprint>,
+    carriage_return: bool,
+    certificates: usize,
+}
+
+struct Open {
+    label: String,
+    line: usize,
+    body: String,
+    /// A violation that was already told of this block, so that it is not told again for each line or of the contents.
+    indented: bool,
+    broken: bool,
+}
+
+enum Mark<'t> {
+    Begin(&'t str),
+    End(&'t str),
+    Glued,
+    None,
+}
+
+impl Scan {
+    fn tell(&mut self, line: usize, kind: ViolationKind) {
+        self.found.push(Violation { line, kind });
+    }
+
+    fn whole(&mut self, text: &str) {
+        if text.len() > MAX_BYTES {
+            self.tell(1, ViolationKind::TooLarge { bytes: text.len() });
+        }
+        if text.starts_with('\u{feff}') {
+            self.tell(1, ViolationKind::ByteOrderMark);
+        }
+    }
+
+    fn line(&mut self, raw: &str, number: usize) {
+        if raw.contains('\r') && !std::mem::replace(&mut self.carriage_return, true) {
+            self.tell(number, ViolationKind::CarriageReturn);
+        }
+        let line = raw.trim_end_matches('\r');
+        let text = line.trim_matches([' ', '\t']);
+        if !text.is_empty() && line.ends_with([' ', '\t']) {
+            self.tell(number, ViolationKind::TrailingBlanks);
+        }
+        let indented = !text.is_empty() && line.starts_with([' ', '\t']);
+        match mark(text) {
+            Mark::Begin(label) => self.begin(label, number, indented),
+            Mark::End(label) => self.close(Some(label), number, indented),
+            Mark::Glued => {
+                self.tell(number, ViolationKind::Glued);
+                self.reopen(text, number);
+            }
+            Mark::None if self.open.is_some() => self.body(text, number, indented),
+            Mark::None => self.between.push((number, line.is_empty())),
+        }
+    }
+
+    fn begin(&mut self, label: &str, line: usize, indented: bool) {
+        self.abandon();
+        for (line, blank) in std::mem::take(&mut self.between) {
+            self.tell(line, if blank { ViolationKind::BlankLine } else { ViolationKind::Comment });
+        }
+        if indented {
+            self.tell(line, ViolationKind::Indented);
+        }
+        self.certificates += usize::from(label == "CERTIFICATE");
+        self.open =
+            Some(Open { label: label.to_owned(), line, body: String::new(), indented, broken: false });
+    }
+
+    fn body(&mut self, text: &str, line: usize, indented: bool) {
+        let Some(open) = &mut self.open else { return };
+        let kind = match text {
+            "" => Some(ViolationKind::BlankLineInBlock),
+            _ if text.contains(':') && open.body.is_empty() => Some(ViolationKind::Headers),
+            _ if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) => {
+                Some(ViolationKind::Base64)
+            }
+            _ => None,
+        };
+        let told = match kind {
+            Some(ViolationKind::Base64 | ViolationKind::Headers) => std::mem::replace(&mut open.broken, true),
+            _ => false,
+        };
+        let indent_told = !indented || std::mem::replace(&mut open.indented, true);
+        open.body.push_str(text);
+        if let Some(kind) = kind.filter(|_| !told) {
+            self.tell(line, kind);
+        }
+        if !indent_told {
+            self.tell(line, ViolationKind::Indented);
+        }
+    }
+
+    fn close(&mut self, label: Option<&str>, line: usize, indented: bool) {
+        match self.open.take() {
+            None => self.tell(line, ViolationKind::StrayEnd),
+            Some(open) if label.is_none_or(|label| label == open.label) => {
+                if indented && !open.indented {
+                    self.tell(line, ViolationKind::Indented);
+                }
+                self.contents(&open);
+            }
+            Some(open) => {
+                self.tell(open.line, ViolationKind::MissingEnd { label: open.label });
+                self.tell(line, ViolationKind::StrayEnd);
+            }
+        }
+    }
+
+    /// A BEGIN where an END should be.
+    fn abandon(&mut self) {
+        if let Some(Open { label, line, .. }) = self.open.take() {
+            self.tell(line, ViolationKind::MissingEnd { label });
+        }
+    }
+
+    /// What a line with several marks leaves open, so that the rest of the text is judged by itself.
+    fn reopen(&mut self, text: &str, line: usize) {
+        if text.contains("-----END ") && self.open.is_some() {
+            self.close(None, line, false);
+        }
+        if let Some((_, label)) = text.rsplit_once("-----BEGIN ") {
+            self.begin(label.trim_end_matches('-'), line, false);
+        }
+    }
+
+    fn contents(&mut self, open: &Open) {
+        let line = open.line;
+        if open.label != "CERTIFICATE" {
+            return self.tell(line, ViolationKind::ForeignBlock { label: open.label.clone() });
+        }
+        if open.broken {
+            return;
+        }
+        let Ok(der) = STANDARD.decode(&open.body) else {
+            return self.tell(line, ViolationKind::LooseBase64);
+        };
+        let kind = match (parses_for_proxy(&der), parses_for_controller(&der), Certificate::from_der(&der)) {
+            (Err(proxy), Err(_), _) => ViolationKind::NotACertificate { reason: proxy },
+            (_, _, Err(error)) => ViolationKind::Unreadable { reason: error.to_string() },
+            (Err(reason), Ok(()), _) => ViolationKind::NotForProxy { reason },
+            (Ok(()), Err(reason), _) => ViolationKind::NotForController { reason: reason.to_owned() },
+            (Ok(()), Ok(()), Ok(certificate)) => {
+                let name = certificate.name().to_owned();
+                if !self.seen.insert(certificate.fingerprint()) {
+                    ViolationKind::Duplicate { name }
+                } else if !certificate.facts().is_ca {
+                    ViolationKind::NotACa { name }
+                } else {
+                    return;
+                }
+            }
+        };
+        self.tell(line, kind);
+    }
+
+    fn end(&mut self, text: &str) {
+        self.abandon();
+        if text.trim().is_empty() {
+            self.found.retain(|violation| violation.kind == ViolationKind::ByteOrderMark);
+            return self.tell(1, ViolationKind::Empty);
+        }
+        if self.certificates == 0 {
+            self.tell(1, ViolationKind::NoCertificate);
+        }
+        for (line, blank) in std::mem::take(&mut self.between) {
+            self.tell(line, if blank { ViolationKind::BlankLineAtEnd } else { ViolationKind::TextAtEnd });
+        }
+    }
+}
+
+fn mark(text: &str) -> Mark<'_> {
+    let label = |kind: &str| {
+        text.strip_prefix("-----")?
+            .strip_prefix(kind)?
+            .strip_suffix("-----")
+            .filter(|label| !label.contains("--"))
+    };
+    if let Some(label) = label("BEGIN ") {
+        Mark::Begin(label)
+    } else if let Some(label) = label("END ") {
+        Mark::End(label)
+    } else if text.contains("-----") {
+        Mark::Glued
+    } else {
+        Mark::None
+    }
+}

@@ -1,0 +1,53 @@
+//! The one trust relation: do these anchors accept this chain, at this time, under these rules?
+
+mod controller;
+mod probe;
+mod proxy;
+mod refusal;
+
+use jiff::Timestamp;
+
+use super::{Bundle, IssuerChain};
+pub use refusal::{Candidate, Refusal, Usage};
+
+/// Whose rules judge a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rules {
+    /// A proxy meeting another proxy's leaf (rustls-webpki): an anchor is a name and a key, its validity, path length
+    /// and usages do not count; both directions (server and client usage) must hold.
+    Proxy,
+    /// The identity controller and `linkerd check` looking at the issuer (Go's `crypto/x509`): anchors expire, path
+    /// lengths count, extended key usages nest.
+    Controller,
+}
+
+/// Do `anchors` accept a leaf that the first certificate of `chain` signs at `at`, presented with the rest of the chain?
+///
+/// Under [`Rules::Proxy`] the leaf is a probe, signed in thought only: no key is needed. Under [`Rules::Controller`] the
+/// question is the identity controller's own, of the issuer itself. `identity` is the DNS name such a leaf carries
+/// (name constraints look at it).
+///
+/// # Errors
+/// The reason, as the verifier of these rules gives it.
+pub fn accepts(
+    anchors: &Bundle,
+    chain: &IssuerChain,
+    identity: &str,
+    at: Timestamp,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    match rules {
+        Rules::Proxy => proxy::accepts(anchors, chain, identity, at),
+        Rules::Controller => controller::accepts(anchors, chain, at),
+    }
+}
+
+/// Does rustls-webpki take these bytes for a trust anchor, as the proxy asks it?
+pub(in crate::pki) fn parses_for_proxy(der: &[u8]) -> Result<(), String> {
+    webpki::anchor_from_trusted_cert(&der.into()).map(drop).map_err(|error| format!("{error:?}"))
+}
+
+/// Does Go's `x509.ParseCertificate` take these bytes for a certificate?
+pub(in crate::pki) fn parses_for_controller(der: &[u8]) -> Result<(), &'static str> {
+    controller::parses(der)
+}

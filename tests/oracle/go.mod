@@ -1,0 +1,3 @@
+module l5d-rotate/oracle
+
+go 1.24
