@@ -1,0 +1,92 @@
+//! A partial document laid over a whole one, as a strategic merge patch without directives is.
+
+use serde_json::{Map, Value};
+
+/// Lays `patch` over `base`: maps key by key, `null` removes, lists whose entries have names entry by entry, other lists
+/// of objects place by place if they are equally long; everything else is replaced.
+///
+/// Of a Secret, `data` replaces what `stringData` said before. Directives (`$patch`, `$setElementOrder/…`) are passed over.
+pub fn lay_over(base: &mut Value, mut patch: Value) {
+    if let (Some(plain), Some(data)) = (
+        base.get_mut("stringData").and_then(Value::as_object_mut),
+        patch.get("data").and_then(Value::as_object),
+    ) {
+        plain.retain(|key, _| !data.contains_key(key));
+    }
+    merge(base, patch.take());
+}
+
+fn merge(base: &mut Value, patch: Value) {
+    match (base, patch) {
+        (Value::Object(base), Value::Object(patch)) => merge_maps(base, patch),
+        (Value::Array(base), Value::Array(patch)) => merge_lists(base, patch),
+        (base, patch) => *base = patch,
+    }
+}
+
+fn merge_maps(base: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (key, value) in patch.into_iter().filter(|(key, _)| !key.starts_with('$')) {
+        if value.is_null() {
+            base.shift_remove(&key);
+        } else {
+            merge(base.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn merge_lists(base: &mut Vec<Value>, patch: Vec<Value>) {
+    let named = |list: &[Value]| list.iter().all(|entry| entry.get("name").is_some_and(Value::is_string));
+    let objects = |list: &[Value]| list.iter().all(Value::is_object);
+    if named(base) && named(&patch) {
+        for entry in patch {
+            match base.iter().position(|known| known["name"] == entry["name"]) {
+                Some(at) => merge(&mut base[at], entry),
+                None => base.push(entry),
+            }
+        }
+    } else if base.len() == patch.len() && objects(base) && objects(&patch) {
+        base.iter_mut().zip(patch).for_each(|(base, patch)| merge(base, patch));
+    } else {
+        *base = patch;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn laid(mut base: Value, patch: Value) -> Value {
+        lay_over(&mut base, patch);
+        base
+    }
+
+    #[test]
+    fn what_the_patch_does_not_name_stays_and_null_removes() {
+        let base = json!({"data": {"a": "1", "b": "2"}, "type": "Opaque"});
+        let patch = json!({"data": {"a": "3", "b": null}, "$patch": "merge"});
+        assert_eq!(laid(base, patch), json!({"data": {"a": "3"}, "type": "Opaque"}));
+    }
+
+    #[test]
+    fn containers_are_merged_by_name_and_arguments_replaced() {
+        let base = json!([{"name": "a", "image": "x", "args": ["1", "2"]}, {"name": "b", "image": "y"}]);
+        let patch = json!([{"name": "b", "image": "z"}, {"name": "a", "args": ["1"]}]);
+        let want = json!([{"name": "a", "image": "x", "args": ["1"]}, {"name": "b", "image": "z"}]);
+        assert_eq!(laid(base, patch), want);
+    }
+
+    #[test]
+    fn defaults_that_the_server_added_to_ports_are_no_change() {
+        let base = json!([{"containerPort": 80, "protocol": "TCP"}]);
+        assert_eq!(laid(base.clone(), json!([{"containerPort": 80}])), base);
+    }
+
+    #[test]
+    fn data_of_a_secret_replaces_what_string_data_said() {
+        let base = json!({"stringData": {"crt.pem": "old", "key.pem": "k"}});
+        let patch = json!({"data": {"crt.pem": "bmV3"}});
+        assert_eq!(laid(base, patch), json!({"stringData": {"key.pem": "k"}, "data": {"crt.pem": "bmV3"}}));
+    }
+}
