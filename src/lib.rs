@@ -4,4 +4,5 @@
 //! `rotation` plans, `render` turns a step into documents, `report` prints. `pki` holds the one trust relation.
 
 pub mod document;
+pub mod mesh;
 pub mod pki;

@@ -1,0 +1,290 @@
+//! The observed mesh as plain data.
+//!
+//! What is here was seen in files or in a cluster's answers; nothing is judged, nothing is read, no clock is asked.
+
+mod era;
+mod observer;
+mod owner;
+mod pod;
+mod proxy;
+mod time;
+mod workload;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::document::{ObjectRef, Origin};
+use crate::pki::{BundleText, IssuerChain};
+
+pub use era::{Era, Scheme, TrustHome};
+pub use observer::{FieldFault, Interest, MeshError, Observer};
+pub use owner::Owner;
+pub use pod::Pod;
+pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts};
+pub use time::{ChangeTime, GoDuration};
+pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
+
+/// Something that was read, was looked for and is not there, or could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Known<T> {
+    /// It was read.
+    Is(T),
+    /// It was looked for and does not exist.
+    Absent,
+    /// It could not be read, and why; nothing may be concluded from it.
+    Unknown(String),
+}
+
+impl<T> Known<T> {
+    /// What was read, if it was.
+    pub const fn as_option(&self) -> Option<&T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// One Linkerd: its control plane, its trust material and every proxy in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mesh {
+    /// The control plane and its settings.
+    pub control_plane: ControlPlane,
+    /// The trust bundle and its copies.
+    pub trust: Trust,
+    /// The identity issuer, from its Secret (or, where that may not be read, from `linkerd-config`).
+    pub issuer: Known<Issuer>,
+    /// Every bundle text that some proxy holds literally, each once.
+    pub bundles: Vec<BundleText>,
+    /// Running proxies, grouped by what tells them apart.
+    pub proxies: Vec<ProxyGroup>,
+    /// What owns meshed pods, or would.
+    pub workloads: Vec<Workload>,
+    /// The objects that a rotation patches, as they are (the issuer Secret without its private key).
+    pub manifests: Vec<Manifest>,
+    /// cert-manager Certificates that feed the anchor or the issuer.
+    pub certificates: Vec<CertManagerCertificate>,
+    /// `ExternalWorkload`s, as `namespace/name`: their proxies' bundles cannot be seen.
+    pub external_workloads: Vec<String>,
+    /// Multicluster `Link`s, as `namespace/name`: clusters that share this trust.
+    pub links: Vec<String>,
+    /// Were pods part of the input (a cluster or a dump), or only manifests?
+    pub pods: Known<()>,
+    /// The one namespace whose data plane was looked at, where it was not all of them: of the others nothing is known.
+    pub only: Option<String>,
+    /// What could not be read, by name.
+    pub gaps: Vec<Gap>,
+}
+
+/// The control plane and the settings in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlPlane {
+    /// Its namespace, `linkerd` by default.
+    pub namespace: String,
+    /// `stable-2.14.10`, `edge-25.4.4`, …, where some object tells.
+    pub version: Option<String>,
+    /// How this version stores trust material.
+    pub era: Era,
+    /// Who installed it, and so what the next upgrade will render again.
+    pub installer: Option<Owner>,
+    /// The trust domain, `cluster.local` by default.
+    pub trust_domain: String,
+    /// How long a leaf is valid; 24 h by default (`charts/linkerd-control-plane/values.yaml`).
+    pub issuance_lifetime: GoDuration,
+    /// Added on both ends of a leaf's validity; 20 s by default.
+    pub clock_skew: GoDuration,
+    /// Which keys the issuer Secret has.
+    pub scheme: Scheme,
+    /// Are the anchors published by somebody else (`identity.externalCA`)?
+    pub external_ca: bool,
+    /// Running containers of the control plane that read trust material when they start.
+    pub replicas: Vec<Replica>,
+}
+
+/// The trust bundle where it counts, and where it is copied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trust {
+    /// The bundle that the injector hands out.
+    pub published: Known<Published>,
+    /// `linkerd-config`'s copy, which `linkerd check`, `inject --manual` and multicluster checks read; for eras where that
+    /// is the published one, the same text.
+    pub config: Known<BundleText>,
+    /// What the identity controller is given by argument or environment (2.9 and 2.10 only).
+    pub identity: Option<BundleText>,
+}
+
+/// The authoritative bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// In which object and field it stands.
+    pub home: TrustHome,
+    /// Its text.
+    pub text: BundleText,
+    /// When the object's data last changed.
+    pub changed: ChangeTime,
+}
+
+/// The identity issuer as its Secret has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issuer {
+    /// Was it read from the Secret, or is it `linkerd-config`'s copy, which shows the last render only?
+    pub from_secret: bool,
+    /// The Secret's data keys, sorted.
+    pub keys: Vec<String>,
+    /// The Secret's `type`.
+    pub secret_type: Option<String>,
+    /// Issuer and intermediates, or why they cannot be read.
+    pub chain: Result<IssuerChain, String>,
+    /// The private key, by what can be said of it without having it.
+    pub key: KeyState,
+    /// `ca.crt`, where the Secret has it.
+    pub ca: Option<BundleText>,
+    /// When the Secret's data last changed.
+    pub changed: ChangeTime,
+}
+
+/// What was found where the issuer's private key should be. The key itself is never kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyState {
+    /// It belongs to the issuer certificate.
+    Matches,
+    /// It belongs to another certificate.
+    Mismatch,
+    /// There is no key.
+    Missing,
+    /// It cannot be read, and why.
+    Unreadable(String),
+    /// It was not looked at.
+    NotSeen,
+}
+
+/// An object as it was observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Which object.
+    pub object: ObjectRef,
+    /// Where it was read.
+    pub origin: Origin,
+    /// Who would put it back, strongest first.
+    pub owners: Vec<Owner>,
+    /// The object. Private keys are replaced by [`REDACTED`].
+    pub tree: Value,
+}
+
+/// What stands in a manifest instead of a private key.
+pub const REDACTED: &str = "(private key, not kept)";
+
+/// A cert-manager `Certificate` that makes the anchor or the issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertManagerCertificate {
+    /// Which object.
+    pub object: ObjectRef,
+    /// `spec.secretName`.
+    pub secret: String,
+    /// `spec.isCA`.
+    pub is_ca: bool,
+    /// `spec.duration`.
+    pub duration: Option<GoDuration>,
+    /// `spec.renewBefore`.
+    pub renew_before: Option<GoDuration>,
+    /// `spec.privateKey.rotationPolicy`.
+    pub rotation_policy: Option<String>,
+    /// `status.renewalTime`.
+    pub renewal_time: Option<jiff::Timestamp>,
+}
+
+impl CertManagerCertificate {
+    /// Does it write the issuer's Secret of the control plane in this namespace?
+    #[must_use]
+    pub fn writes_issuer(&self, namespace: &str) -> bool {
+        self.secret == "linkerd-identity-issuer" && self.object.namespace == namespace
+    }
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// What was asked for: `secrets linkerd/linkerd-identity-issuer`, `pods`, …
+    pub what: String,
+    /// Why it was not given.
+    pub why: String,
+}
+
+impl Mesh {
+    /// The manifest of an object, where it was observed.
+    #[must_use]
+    pub fn manifest(&self, kind: &str, namespace: &str, name: &str) -> Option<&Manifest> {
+        self.manifests.iter().find(|manifest| {
+            let object = &manifest.object;
+            object.kind == kind && object.namespace == namespace && object.name == name
+        })
+    }
+
+    /// The bundle that a group of proxies holds, where it is known: the literal one. For proxies that hold it by reference
+    /// it follows from the times of their start and of the ConfigMap's change.
+    #[must_use]
+    pub fn literal_bundle(&self, held: &Held) -> Option<&BundleText> {
+        match held {
+            Held::Literal(BundleId(id)) => self.bundles.get(*id),
+            Held::ByReference | Held::Nothing => None,
+        }
+    }
+
+    /// The DNS name of the leaf that the identity controller's own proxy carries: what name constraints are asked with.
+    #[must_use]
+    pub fn identity_name(&self) -> String {
+        let ControlPlane { namespace, trust_domain, .. } = &self.control_plane;
+        format!("linkerd-identity.{namespace}.serviceaccount.identity.{namespace}.{trust_domain}")
+    }
+
+    /// Everything that was not looked at, in words: what may not be read, and what was left out on demand.
+    pub fn unread(&self) -> impl Iterator<Item = String> {
+        let gaps = self.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.why));
+        let only =
+            |namespace| format!("pods and workloads: only those of namespace {namespace} were looked at");
+        gaps.chain(self.only.as_ref().map(only))
+    }
+
+    /// The same mesh with the data plane of one namespace only.
+    #[must_use]
+    pub fn limited_to(mut self, namespace: &str) -> Self {
+        let kept =
+            |workload: &Workload| workload.plane == Plane::Control || workload.object.namespace == namespace;
+        let mut ids = BTreeMap::new();
+        for (old, _) in self.workloads.iter().enumerate().filter(|(_, workload)| kept(workload)) {
+            ids.insert(WorkloadId(old), WorkloadId(ids.len()));
+        }
+        self.workloads.retain(kept);
+        self.proxies.retain_mut(|group| ids.get(&group.workload).map(|id| group.workload = *id).is_some());
+        self.only = Some(namespace.to_owned());
+        self
+    }
+
+    /// Workloads by their id.
+    #[must_use]
+    pub fn workload(&self, id: WorkloadId) -> &Workload {
+        &self.workloads[id.0]
+    }
+
+    /// How many running proxies each workload has, by the workload.
+    #[must_use]
+    pub fn proxies_by_workload(&self) -> BTreeMap<WorkloadId, Vec<&ProxyGroup>> {
+        let mut groups: BTreeMap<WorkloadId, Vec<&ProxyGroup>> = BTreeMap::new();
+        for group in &self.proxies {
+            groups.entry(group.workload).or_default().push(group);
+        }
+        groups
+    }
+}

@@ -1,0 +1,217 @@
+//! Pods, counted by what tells their proxies apart as they go by; none of them is kept.
+
+use std::borrow::Cow;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+use jiff::Timestamp;
+
+use super::chain::Claim;
+use super::identity::TRUST_ROOTS;
+use super::injection::PROXY;
+use crate::document::Origin;
+use crate::mesh::pod::{ConfigMapKey, Container, ContainerStatus, Pod, PodMetadata, ValueFrom};
+use crate::mesh::{Replica, Starts};
+
+/// The variable that holds a proxy's bundle (`charts/partials/templates/_proxy.tpl`).
+const TRUST_ANCHORS: &str = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
+
+/// The containers of the control plane that read trust material when they start.
+const READERS: [&str; 3] = ["identity", "proxy-injector", PROXY];
+
+/// How many pod names of a group are kept.
+const SAMPLE: usize = 5;
+
+/// Every proxy that was seen, grouped.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Proxies {
+    /// Each literal bundle's text once, with its place in the order of appearance.
+    texts: HashMap<String, usize>,
+    pub(super) groups: HashMap<Group, Tally>,
+    /// Containers of pods with `linkerd.io/control-plane-component`, by the pod's namespace.
+    pub(super) replicas: BTreeSet<(String, Replica)>,
+    /// Do pods of a component carry `linkerd.io/trust-root-sha256`? By their namespaces.
+    pub(super) hashed: BTreeSet<String>,
+    /// Whose pods without a proxy were seen.
+    pub(super) without: HashSet<Claim>,
+    /// Pods by the hash of their name and of what is counted of them: one that is in the input twice counts once, and where the
+    /// two differ both count, whichever comes first.
+    seen: HashSet<u64>,
+}
+
+/// What tells the proxies of one group from others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Group {
+    pub(super) claim: Claim,
+    /// `linkerd.io/control-plane-ns`, where the pod has it.
+    pub(super) control_plane: Option<String>,
+    /// Does the pod have `linkerd.io/control-plane-component`?
+    pub(super) component: bool,
+    pub(super) held: Held,
+    /// Did `linkerd inject --manual` make the pod, by its own account?
+    pub(super) by_cli: bool,
+}
+
+/// How a proxy came by its bundle; literal ones by their place in the order of appearance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Held {
+    Literal(usize),
+    ByReference,
+    Nothing,
+}
+
+/// What is counted of a group.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) starts: Starts,
+    pub(super) sample: BTreeSet<String>,
+    /// The first origin by order, so that the order of reading does not matter.
+    pub(super) origin: Origin,
+}
+
+impl Tally {
+    /// Takes in what another group counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (at, count) in other.starts.at {
+            *self.starts.at.entry(at).or_default() += count;
+        }
+        self.starts.unknown += other.starts.unknown;
+        self.sample.extend(other.sample);
+        self.trim();
+        self.origin = std::mem::take(&mut self.origin).min(other.origin);
+    }
+
+    fn trim(&mut self) {
+        while self.sample.len() > SAMPLE {
+            self.sample.pop_last();
+        }
+    }
+}
+
+impl Proxies {
+    /// Counts a pod that is not done.
+    pub(super) fn see(&mut self, origin: &Origin, pod: &Pod) {
+        self.replicas(pod);
+        let Some((proxy, statuses)) = proxy(pod) else {
+            self.without.insert(Claim::of(&pod.metadata));
+            return;
+        };
+        let metadata = &pod.metadata;
+        let group = Group {
+            claim: Claim::of(metadata),
+            control_plane: metadata.labels.get("linkerd.io/control-plane-ns").cloned(),
+            component: metadata.labels.contains_key("linkerd.io/control-plane-component"),
+            held: self.held(metadata, proxy),
+            by_cli: metadata
+                .annotations
+                .get("linkerd.io/created-by")
+                .is_some_and(|by| by.starts_with("linkerd/cli")),
+        };
+        let started = started(statuses, PROXY);
+        if !self.is_new(metadata, &group, started) {
+            return;
+        }
+        let tally =
+            self.groups.entry(group).or_insert_with(|| Tally { origin: origin.clone(), ..Tally::default() });
+        tally.starts.add(started);
+        if *origin < tally.origin {
+            tally.origin = origin.clone();
+        }
+        if tally.sample.len() < SAMPLE || tally.sample.last().is_some_and(|last| metadata.name < *last) {
+            tally.sample.insert(metadata.name.clone());
+            tally.trim();
+        }
+    }
+
+    fn is_new(&mut self, pod: &PodMetadata, group: &Group, started: Option<Timestamp>) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (&pod.namespace, &pod.name, group, started).hash(&mut hasher);
+        self.seen.insert(hasher.finish())
+    }
+
+    fn held(&mut self, pod: &PodMetadata, proxy: &Container) -> Held {
+        let Some(variable) = proxy.env.iter().rfind(|variable| variable.name == TRUST_ANCHORS) else {
+            return Held::Nothing;
+        };
+        let text = match (&variable.value, &variable.value_from) {
+            (None, Some(from)) if is_published(pod, from) => return Held::ByReference,
+            (None, Some(from)) => Cow::Owned(elsewhere(pod, from)),
+            (value, _) => Cow::Borrowed(value.as_deref().unwrap_or_default()),
+        };
+        if let Some(id) = self.texts.get(&*text) {
+            return Held::Literal(*id);
+        }
+        let id = self.texts.len();
+        self.texts.insert(text.into_owned(), id);
+        Held::Literal(id)
+    }
+
+    fn replicas(&mut self, pod: &Pod) {
+        let metadata = &pod.metadata;
+        let Some(component) = metadata.labels.get("linkerd.io/control-plane-component") else { return };
+        if metadata.annotations.contains_key("linkerd.io/trust-root-sha256") {
+            self.hashed.insert(metadata.namespace.clone());
+        }
+        let (spec, status) = (&pod.spec, &pod.status);
+        for (containers, statuses) in [
+            (&spec.containers, &status.container_statuses),
+            (&spec.init_containers, &status.init_container_statuses),
+        ] {
+            for container in containers.iter().filter(|container| READERS.contains(&container.name.as_str()))
+            {
+                let replica = Replica {
+                    pod: metadata.name.clone(),
+                    component: component.clone(),
+                    container: container.name.clone(),
+                    started: started(statuses, &container.name),
+                };
+                self.replicas.insert((metadata.namespace.clone(), replica));
+            }
+        }
+    }
+
+    /// The texts in the order of their places.
+    pub(super) fn texts(&mut self) -> Vec<String> {
+        let mut texts: Vec<(String, usize)> = self.texts.drain().collect();
+        texts.sort_by_key(|(_, id)| *id);
+        texts.into_iter().map(|(text, _)| text).collect()
+    }
+}
+
+/// Is it the published bundle? A ConfigMap is referred to in the pod's own namespace, so only the control plane's pods can.
+fn is_published(pod: &PodMetadata, from: &ValueFrom) -> bool {
+    let at_home = pod.labels.get("linkerd.io/control-plane-ns").map_or_else(
+        || pod.labels.contains_key("linkerd.io/control-plane-component"),
+        |home| *home == pod.namespace,
+    );
+    let published = |of: &ConfigMapKey| of.name == TRUST_ROOTS && of.key == "ca-bundle.crt";
+    at_home && from.config_map_key_ref.as_ref().is_some_and(published)
+}
+
+/// What stands for a bundle that is not in the input: a text without a certificate, which nobody can read.
+fn elsewhere(pod: &PodMetadata, from: &ValueFrom) -> String {
+    match &from.config_map_key_ref {
+        Some(ConfigMapKey { name, key }) => {
+            format!("the key {key:?} of ConfigMap {:?}", format!("{}/{name}", pod.namespace))
+        }
+        None => "from no ConfigMap".to_owned(),
+    }
+}
+
+/// The proxy's container, a native sidecar's too, with the statuses among which its own is.
+fn proxy(pod: &Pod) -> Option<(&Container, &[ContainerStatus])> {
+    let find = |containers: &'_ [Container]| containers.iter().position(|container| container.name == PROXY);
+    let (spec, status) = (&pod.spec, &pod.status);
+    find(&spec.containers).map(|at| (&spec.containers[at], status.container_statuses.as_slice())).or_else(
+        || {
+            let at = find(&spec.init_containers)?;
+            Some((&spec.init_containers[at], status.init_container_statuses.as_slice()))
+        },
+    )
+}
+
+/// When a running container started; its pod may be older.
+fn started(statuses: &[ContainerStatus], name: &str) -> Option<Timestamp> {
+    statuses.iter().find(|status| status.name == name)?.state.running.as_ref()?.started_at
+}

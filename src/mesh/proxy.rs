@@ -1,0 +1,106 @@
+//! Running proxies, and the containers beside them that read trust material.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Injection, WorkloadId};
+
+/// Index into [`super::Mesh::bundles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BundleId(pub usize);
+
+/// Where a proxy belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Plane {
+    /// Beside a control-plane component.
+    Control,
+    /// Everything else, extensions included.
+    Data,
+}
+
+/// How a proxy came by its bundle: the last `LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS` of its environment counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Held {
+    /// A literal value: known.
+    Literal(BundleId),
+    /// From the ConfigMap, as it was when the container started.
+    ByReference,
+    /// There is no such variable (identity disabled, or not a proxy that Linkerd injected).
+    Nothing,
+}
+
+/// Proxies of one workload that hold the same bundle in the same way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyGroup {
+    /// Whose pods they run in.
+    pub workload: WorkloadId,
+    /// Control plane or data plane.
+    pub plane: Plane,
+    /// The bundle.
+    pub held: Held,
+    /// Who put the proxy there.
+    pub injection: Injection,
+    /// When their containers started.
+    pub starts: Starts,
+    /// The first few pod names, sorted.
+    pub sample: Vec<String>,
+}
+
+impl ProxyGroup {
+    /// How many proxies the group has.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.starts.count()
+    }
+}
+
+/// How many containers started when: by the second, with those that have not started, or do not tell, apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Starts {
+    /// Containers by the instant they started.
+    pub at: BTreeMap<Timestamp, u64>,
+    /// Containers whose start is not known: pending, or a dump without status.
+    pub unknown: u64,
+}
+
+impl Starts {
+    /// Counts one container in.
+    pub fn add(&mut self, started: Option<Timestamp>) {
+        match started {
+            Some(at) => *self.at.entry(at).or_default() += 1,
+            None => self.unknown += 1,
+        }
+    }
+
+    /// How many containers there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.at.values().sum::<u64>() + self.unknown
+    }
+
+    /// How many are known to have started at or before `instant`.
+    #[must_use]
+    pub fn not_after(&self, instant: Timestamp) -> u64 {
+        self.at.range(..=instant).map(|(_, count)| count).sum()
+    }
+}
+
+/// A running container of the control plane that reads trust material when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replica {
+    /// Its pod.
+    pub pod: String,
+    /// `linkerd.io/control-plane-component`: `identity`, `proxy-injector`, `destination`, …
+    pub component: String,
+    /// `identity`, `proxy-injector`, `linkerd-proxy`, …
+    pub container: String,
+    /// When it started, where that is known.
+    pub started: Option<Timestamp>,
+}
