@@ -6,3 +6,4 @@
 pub mod document;
 pub mod mesh;
 pub mod pki;
+pub mod source;

@@ -1,0 +1,319 @@
+//! What is asked of a cluster, and how its answers make a whole.
+
+use std::collections::VecDeque;
+
+use super::intake::Intake;
+use super::kubectl::{Answer, Running};
+use super::{Cluster, Request, Sink, SourceError};
+use crate::mesh::{Gap, Interest};
+
+/// A resource, and the versions of its API to try, newest first.
+struct Resource {
+    group: &'static str,
+    versions: &'static [&'static str],
+    name: &'static str,
+    kind: &'static str,
+    scope: Scope,
+}
+
+/// Where objects of a resource are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// They have no namespace.
+    Cluster,
+    /// Everywhere, whatever `--namespace` says.
+    Everywhere,
+    /// In the control plane's namespace.
+    ControlPlane,
+    /// They are the data plane: in `--namespace`, and the control plane's.
+    DataPlane,
+}
+
+const fn resource(
+    group: &'static str,
+    versions: &'static [&'static str],
+    name: &'static str,
+    kind: &'static str,
+    scope: Scope,
+) -> Resource {
+    Resource { group, versions, name, kind, scope }
+}
+
+/// Objects that are known by name, in the control plane's namespace (the rest of the observer's needs are lists).
+const NAMED: [(&str, &str, &str); 4] = [
+    ("configmaps", "ConfigMap", "linkerd-config"),
+    ("configmaps", "ConfigMap", "linkerd-identity-trust-roots"),
+    ("secrets", "Secret", "linkerd-identity-issuer"),
+    ("secrets", "Secret", "linkerd-config-overrides"),
+];
+
+/// Lists that are short even in a big cluster: asked for ahead, as starting kubectl takes longer than reading them.
+const SHORT: &[Resource] = &[
+    resource("", &["v1"], "namespaces", "Namespace", Scope::Cluster),
+    resource(
+        "multicluster.linkerd.io",
+        &["v1alpha3", "v1alpha2", "v1alpha1"],
+        "links",
+        "Link",
+        Scope::Everywhere,
+    ),
+    resource(
+        "workload.linkerd.io",
+        &["v1beta1", "v1alpha1"],
+        "externalworkloads",
+        "ExternalWorkload",
+        Scope::DataPlane,
+    ),
+    resource("cert-manager.io", &["v1"], "certificates", "Certificate", Scope::Everywhere),
+    resource("cert-manager.io", &["v1"], "issuers", "Issuer", Scope::Everywhere),
+    resource("cert-manager.io", &["v1"], "clusterissuers", "ClusterIssuer", Scope::Cluster),
+    resource("trust.cert-manager.io", &["v1alpha1"], "bundles", "Bundle", Scope::Cluster),
+    resource(
+        "external-secrets.io",
+        &["v1", "v1beta1"],
+        "externalsecrets",
+        "ExternalSecret",
+        Scope::ControlPlane,
+    ),
+    resource("bitnami.com", &["v1alpha1"], "sealedsecrets", "SealedSecret", Scope::ControlPlane),
+];
+
+/// Workloads: they come before the pods that they own.
+const WORKLOADS: &[Resource] = &[
+    resource("apps", &["v1"], "deployments", "Deployment", Scope::DataPlane),
+    resource("apps", &["v1"], "statefulsets", "StatefulSet", Scope::DataPlane),
+    resource("apps", &["v1"], "daemonsets", "DaemonSet", Scope::DataPlane),
+    resource("apps", &["v1"], "replicasets", "ReplicaSet", Scope::DataPlane),
+    resource("batch", &["v1"], "jobs", "Job", Scope::DataPlane),
+    resource("batch", &["v1", "v1beta1"], "cronjobs", "CronJob", Scope::DataPlane),
+    resource("argoproj.io", &["v1alpha1"], "rollouts", "Rollout", Scope::DataPlane),
+    resource("", &["v1"], "replicationcontrollers", "ReplicationController", Scope::DataPlane),
+];
+
+/// Every pod that the injector, or `linkerd inject`, has put a proxy into has this label.
+const PODS: Resource = resource("", &["v1"], "pods", "Pod", Scope::DataPlane);
+const INJECTED: &str = "linkerd.io/control-plane-ns";
+
+/// Every resource that is asked for, by group and name.
+#[cfg(test)]
+pub(crate) fn asked() -> std::collections::BTreeSet<(&'static str, &'static str)> {
+    let named = NAMED.iter().map(|(name, ..)| ("", *name));
+    let lists = SHORT.iter().chain(WORKLOADS).chain([&PODS]).map(|resource| (resource.group, resource.name));
+    named.chain(lists).collect()
+}
+
+/// How many objects a page of a list has.
+const PAGE: usize = 500;
+/// How often a list that expires is begun again, before it is asked for in one piece.
+const ATTEMPTS: usize = 3;
+/// How many kubectl run ahead of the one that is read.
+const AHEAD: usize = 4;
+
+/// One question: the ways to ask it until one is answered, and what it is called when it is not.
+struct Query {
+    what: String,
+    /// The same resource under each version of its API.
+    paths: Vec<String>,
+    selector: Option<&'static str>,
+    list: bool,
+    /// Asked instead where this user may not see all namespaces.
+    narrower: Option<Box<Self>>,
+}
+
+/// Reads all that the sink is interested in.
+pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Intake<S>, SourceError> {
+    let namespace = request.linkerd_namespace.as_deref().unwrap_or("linkerd");
+    let wanted = |api_version: &str, kind: &str| intake.interest(api_version, kind) != Interest::None;
+    let scopes = Scopes { control_plane: namespace, data_plane: request.cluster.namespace.as_deref() };
+    let lists = |resources: &[Resource], selector| -> Vec<Query> {
+        let wanted = resources.iter().filter(|resource| {
+            resource
+                .versions
+                .iter()
+                .any(|version| wanted(&group_version(resource.group, version), resource.kind))
+        });
+        wanted.flat_map(|resource| scopes.queries(resource, selector)).collect()
+    };
+    let named = NAMED.iter().filter(|(_, kind, _)| wanted("v1", kind));
+    let mut short: Vec<Query> =
+        named.map(|(resource, _, name)| Query::named(resource, namespace, name)).collect();
+    short.extend(lists(SHORT, None));
+    let (workloads, pods) = (lists(WORKLOADS, None), lists(&[PODS], Some(INJECTED)));
+
+    let mut reading = Reading { cluster: &request.cluster, intake, answered: false, gaps: Vec::new() };
+    reading.ahead(&short)?;
+    workloads.iter().try_for_each(|query| reading.ask(query, None))?;
+    let gaps = reading.gaps.len();
+    pods.iter().try_for_each(|query| reading.ask(query, None))?;
+    if reading.gaps.len() == gaps && !pods.is_empty() {
+        reading.intake.pods_were_read();
+    }
+    if !reading.answered && !reading.gaps.is_empty() {
+        return Err(SourceError::NothingReadable { gaps: reading.gaps });
+    }
+    Ok(reading.intake)
+}
+
+/// Which namespaces are looked into.
+struct Scopes<'a> {
+    control_plane: &'a str,
+    data_plane: Option<&'a str>,
+}
+
+impl Scopes<'_> {
+    /// The questions that get at all objects of a resource.
+    fn queries(&self, resource: &Resource, selector: Option<&'static str>) -> Vec<Query> {
+        let within = |namespace: Option<&str>| Query::list(resource, namespace, selector);
+        match (resource.scope, self.data_plane) {
+            (Scope::Cluster, _) => vec![within(None)],
+            (Scope::ControlPlane, _) => vec![within(Some(self.control_plane))],
+            (Scope::DataPlane, Some(namespace)) if namespace == self.control_plane => {
+                vec![within(Some(namespace))]
+            }
+            (Scope::DataPlane, Some(namespace)) => {
+                vec![within(Some(self.control_plane)), within(Some(namespace))]
+            }
+            (Scope::Everywhere | Scope::DataPlane, _) => {
+                let narrower = Some(Box::new(within(Some(self.control_plane))));
+                vec![Query { narrower, ..within(None) }]
+            }
+        }
+    }
+}
+
+impl Query {
+    fn named(resource: &str, namespace: &str, name: &str) -> Self {
+        let path = format!("/api/v1/namespaces/{}/{resource}/{}", encoded(namespace), encoded(name));
+        let what = format!("{resource} {namespace}/{name}");
+        Self { what, paths: vec![path], selector: None, list: false, narrower: None }
+    }
+
+    fn list(resource: &Resource, namespace: Option<&str>, selector: Option<&'static str>) -> Self {
+        let Resource { group, versions, name, .. } = *resource;
+        let root = if group.is_empty() { "/api" } else { "/apis/" };
+        let within =
+            namespace.map(|namespace| format!("namespaces/{}/", encoded(namespace))).unwrap_or_default();
+        let path = |version: &&str| {
+            format!(
+                "{root}{}{}/{within}{name}",
+                if group.is_empty() { "/" } else { "" },
+                group_version(group, version)
+            )
+        };
+        let what = if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") };
+        Self { what, paths: versions.iter().map(path).collect(), selector, list: true, narrower: None }
+    }
+
+    /// The path with its parameters.
+    fn url(&self, path: &str, limit: bool, next: Option<&str>) -> String {
+        let limit = (self.list && limit).then(|| format!("limit={PAGE}"));
+        let selector = self.selector.map(|selector| format!("labelSelector={}", encoded(selector)));
+        let next = next.map(|token| format!("continue={}", encoded(token)));
+        let parameters: Vec<String> = [limit, selector, next].into_iter().flatten().collect();
+        if parameters.is_empty() { path.to_owned() } else { format!("{path}?{}", parameters.join("&")) }
+    }
+
+    fn first(&self) -> String {
+        self.url(&self.paths[0], true, None)
+    }
+}
+
+struct Reading<'a, S> {
+    cluster: &'a Cluster,
+    intake: Intake<S>,
+    /// Was anything answered at all?
+    answered: bool,
+    gaps: Vec<Gap>,
+}
+
+impl<S: Sink> Reading<'_, S> {
+    /// Asks short questions, a few at a time; the answers are taken in one after the other, in order.
+    fn ahead(&mut self, queries: &[Query]) -> Result<(), SourceError> {
+        let mut running = VecDeque::new();
+        let mut waiting = queries.iter();
+        for query in queries {
+            for query in waiting.by_ref().take(AHEAD - running.len()) {
+                running.push_back(self.cluster.get(query.first())?);
+            }
+            self.ask(query, running.pop_front())?;
+        }
+        Ok(())
+    }
+
+    /// Asks one question until it is answered; `started` is the first kubectl for it.
+    fn ask(&mut self, query: &Query, mut started: Option<Running>) -> Result<(), SourceError> {
+        for path in &query.paths {
+            match self.list(query, path, started.take())? {
+                Answer::Absent if query.what.starts_with("secrets ") => self.intake.secrets_were_read(),
+                Answer::Absent => {}
+                Answer::Forbidden(why) => return self.refused(query, why),
+                Answer::Read(_) | Answer::Expired => {
+                    self.answered = true;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what may not be read, and reads as much of it as may be.
+    fn refused(&mut self, query: &Query, why: String) -> Result<(), SourceError> {
+        let gap = Gap { what: query.what.clone(), why };
+        if !self.gaps.iter().any(|known| known.what == gap.what) {
+            self.intake.gap(gap.what.clone(), gap.why.clone());
+            self.gaps.push(gap);
+        }
+        query.narrower.as_ref().map_or(Ok(()), |narrower| self.ask(narrower, None))
+    }
+
+    /// Reads an object, or all pages of a list; of a list that expires nothing is kept, and it is begun again.
+    fn list(
+        &mut self,
+        query: &Query,
+        path: &str,
+        mut started: Option<Running>,
+    ) -> Result<Answer, SourceError> {
+        for attempt in 0..=ATTEMPTS {
+            let paged = attempt < ATTEMPTS;
+            let mut intake = self.intake.clone();
+            let mut next: Option<String> = None;
+            let answer = loop {
+                let running = match started.take() {
+                    Some(running) => running,
+                    None => self.cluster.get(query.url(path, paged, next.as_deref()))?,
+                };
+                match (running.read(&mut intake)?, &next) {
+                    (Answer::Read(Some(token)), _) if query.list => next = Some(token),
+                    (Answer::Forbidden(_) | Answer::Absent, Some(_)) => {
+                        let said = "its first pages were given, the next one was not".to_owned();
+                        return Err(SourceError::BrokenOff { path: path.to_owned(), said });
+                    }
+                    (answer, _) => break answer,
+                }
+            };
+            match answer {
+                Answer::Expired => {}
+                Answer::Read(_) => {
+                    self.intake = intake;
+                    return Ok(answer);
+                }
+                Answer::Forbidden(_) | Answer::Absent => return Ok(answer),
+            }
+        }
+        Err(SourceError::Expired { path: path.to_owned(), times: ATTEMPTS + 1 })
+    }
+}
+
+/// `apps/v1`, or `v1` for the core group.
+fn group_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+/// Percent-encoding of all that is not unreserved (RFC 3986 section 2.3).
+fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}

@@ -1,0 +1,129 @@
+//! What is read, sorted by what the sink wants of it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Observed, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError};
+use crate::document::{Document, Origin};
+use crate::mesh::{Gap, Interest, Mesh, Pod};
+
+/// Hands objects and pods to a sink, and keeps a snapshot apart.
+#[derive(Debug, Clone)]
+pub(super) struct Intake<S> {
+    sink: S,
+    snapshot: Option<(Origin, Box<Mesh>)>,
+    /// The first object that is no snapshot.
+    first: Option<Origin>,
+}
+
+impl<S: Sink> Intake<S> {
+    pub(super) const fn new(sink: S) -> Self {
+        Self { sink, snapshot: None, first: None }
+    }
+
+    pub(super) fn interest(&self, api_version: &str, kind: &str) -> Interest {
+        match is_snapshot(api_version, kind) {
+            true => Interest::Object,
+            false => self.sink.interest(api_version, kind),
+        }
+    }
+
+    /// Notes that an object was there, whatever its kind.
+    pub(super) fn met(&mut self, origin: &Origin) {
+        if self.first.is_none() {
+            self.first = Some(origin.clone());
+        }
+    }
+
+    /// Takes in a document of any kind.
+    pub(super) fn document(&mut self, document: Document) -> Result<(), SourceError> {
+        let text = |key: &str| document.tree.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        if is_snapshot(api_version, kind) {
+            return self.snapshot(document);
+        }
+        self.met(&document.origin);
+        match self.sink.interest(api_version, kind) {
+            Interest::None => Ok(()),
+            Interest::Pod => {
+                let Document { origin, tree } = document;
+                let pod = Pod::deserialize(without_nulls(tree))
+                    .map_err(|error| SourceError::field(&origin, "the Pod", &error))?;
+                self.sink.pod(&origin, pod);
+                Ok(())
+            }
+            Interest::Object => {
+                let origin = document.origin.clone();
+                self.sink.object(document).map_err(|error| SourceError::Object { origin, error })
+            }
+        }
+    }
+
+    pub(super) fn pod(&mut self, origin: &Origin, pod: Pod) {
+        self.met(origin);
+        self.sink.pod(origin, pod);
+    }
+
+    pub(super) fn pods_were_read(&mut self) {
+        self.sink.pods_were_read();
+    }
+
+    pub(super) fn secrets_were_read(&mut self) {
+        self.sink.secrets_were_read();
+    }
+
+    pub(super) fn gap(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.sink.gap(Gap { what: what.into(), why: why.into() });
+    }
+
+    fn snapshot(&mut self, Document { origin, mut tree }: Document) -> Result<(), SourceError> {
+        let version = tree["apiVersion"].as_str().unwrap_or_default();
+        if version != SNAPSHOT_VERSION {
+            return Err(SourceError::SnapshotVersion { origin, version: version.to_owned() });
+        }
+        if self.snapshot.is_some() {
+            return Err(SourceError::SnapshotNotAlone { origin });
+        }
+        let mesh = Mesh::deserialize(tree["mesh"].take());
+        match mesh {
+            Ok(mesh) => self.snapshot = Some((origin, Box::new(mesh))),
+            Err(error) => return Err(SourceError::SnapshotDamaged { origin, reason: error.to_string() }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_sink(self) -> S {
+        self.sink
+    }
+
+    /// Was there any object at all?
+    pub(super) const fn is_empty(&self) -> bool {
+        self.first.is_none() && self.snapshot.is_none()
+    }
+
+    pub(super) fn finish(self) -> Result<Observed<S>, SourceError> {
+        match (self.snapshot, self.first) {
+            (None, _) => Ok(Observed::Objects(self.sink)),
+            (Some((_, mesh)), None) => Ok(Observed::Snapshot(*mesh)),
+            (Some(_), Some(origin)) => Err(SourceError::SnapshotNotAlone { origin }),
+        }
+    }
+}
+
+/// A snapshot of any version.
+fn is_snapshot(api_version: &str, kind: &str) -> bool {
+    kind == SNAPSHOT_KIND && api_version.split('/').next() == SNAPSHOT_VERSION.split('/').next()
+}
+
+/// To Kubernetes a field that is null is a field that is not there.
+pub(super) fn without_nulls(mut tree: Value) -> Value {
+    match &mut tree {
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(|value| *value = without_nulls(value.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = without_nulls(item.take())),
+        _ => {}
+    }
+    tree
+}

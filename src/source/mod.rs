@@ -1,0 +1,246 @@
+//! Where bytes come from: files, directories, standard input, or the cluster through the user's kubectl.
+
+#[cfg(test)]
+pub(crate) use cluster::asked;
+mod cluster;
+mod error;
+mod files;
+pub mod git;
+mod intake;
+mod json;
+mod kubectl;
+mod object;
+mod proposal;
+mod scan;
+mod unrendered;
+
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::document::{Document, Origin};
+use crate::mesh::{Gap, Interest, Mesh, MeshError, Observer, Pod};
+use intake::Intake;
+
+pub use error::SourceError;
+pub use proposal::Proposal;
+pub use unrendered::{Unjudged, Unrendered};
+
+/// The `apiVersion` of a snapshot's document; its kind is [`SNAPSHOT_KIND`], and `mesh` holds the [`Mesh`].
+pub const SNAPSHOT_VERSION: &str = "l5d-rotate/v1";
+/// The kind of a snapshot's document.
+pub const SNAPSHOT_KIND: &str = "Snapshot";
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Files, directories and standard input; without any the cluster is read.
+    pub inputs: Vec<Input>,
+    /// Are a directory's subdirectories read too?
+    pub recursive: bool,
+    /// How the cluster is reached.
+    pub cluster: Cluster,
+    /// The control plane's namespace; unset, it is `linkerd` in a cluster, and in files the only one that is there.
+    pub linkerd_namespace: Option<String>,
+    /// Is the whole manifest of each meshed workload kept (for whole objects and diffs)?
+    pub keep_workloads: bool,
+}
+
+/// One place to read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file, or a directory's `*.yaml`, `*.yml` and `*.json`.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// How the cluster is reached: kubectl's own connection flags, handed on to it.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields are kubectl's flags")]
+pub struct Cluster {
+    /// The kubectl to run; a bare name is looked up in `PATH`.
+    pub kubectl: PathBuf,
+    pub context: Option<String>,
+    pub kubeconfig: Option<PathBuf>,
+    pub cluster: Option<String>,
+    pub user: Option<String>,
+    pub impersonate: Option<String>,
+    pub impersonate_groups: Vec<String>,
+    /// As kubectl takes it: `30s`, `1m`, or plain seconds.
+    pub request_timeout: Option<String>,
+    /// Only this namespace's data plane is read.
+    pub namespace: Option<String>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            kubectl: "kubectl".into(),
+            context: None,
+            kubeconfig: None,
+            cluster: None,
+            user: None,
+            impersonate: None,
+            impersonate_groups: Vec::new(),
+            request_timeout: None,
+            namespace: None,
+        }
+    }
+}
+
+/// Takes in what is read. A clone is a checkpoint: when a list has to be read again, it is what the list's start goes back to.
+pub trait Sink: Clone {
+    /// What is done with objects of this kind.
+    fn interest(&self, api_version: &str, kind: &str) -> Interest;
+    /// Takes in an object.
+    ///
+    /// # Errors
+    /// When a field that matters is not what it must be.
+    fn object(&mut self, document: Document) -> Result<(), MeshError>;
+    /// Takes in a pod.
+    fn pod(&mut self, origin: &Origin, pod: Pod);
+    /// Pods were asked for, and the answer is complete.
+    fn pods_were_read(&mut self);
+    /// Secrets were asked for by name, and one that was not given does not exist.
+    fn secrets_were_read(&mut self) {}
+    /// Something could not be read.
+    fn gap(&mut self, gap: Gap);
+}
+
+impl Sink for Observer {
+    fn interest(&self, api_version: &str, kind: &str) -> Interest {
+        Self::interest(api_version, kind)
+    }
+
+    fn object(&mut self, document: Document) -> Result<(), MeshError> {
+        self.object(document)
+    }
+
+    fn pod(&mut self, origin: &Origin, pod: Pod) {
+        self.pod(origin, pod);
+    }
+
+    fn pods_were_read(&mut self) {
+        self.pods_were_read();
+    }
+
+    fn secrets_were_read(&mut self) {
+        self.secrets_were_read();
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gap(gap);
+    }
+}
+
+/// What was read: a sink that has taken everything in, or a mesh that somebody took a snapshot of.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
+pub enum Observed<S> {
+    /// Objects and pods.
+    Objects(S),
+    /// A snapshot.
+    Snapshot(Mesh),
+}
+
+/// Reads a mesh.
+///
+/// # Errors
+/// When an input cannot be read or understood, or is not a mesh; what a cluster refuses to show is a gap, not an error.
+pub fn read(request: &Request) -> Result<Mesh, SourceError> {
+    let mesh = match observe(request, Observer::new(request.keep_workloads))? {
+        Observed::Snapshot(mesh) => mesh,
+        Observed::Objects(observer) => observer.finish(request.linkerd_namespace.as_deref())?,
+    };
+    Ok(limited(mesh, request))
+}
+
+fn limited(mesh: Mesh, request: &Request) -> Mesh {
+    match &request.cluster.namespace {
+        Some(namespace) => mesh.limited_to(namespace),
+        None => mesh,
+    }
+}
+
+/// Reads a mesh, and what beside it another program would have to render; a snapshot does not tell the latter.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_beside(request: &Request) -> Result<(Mesh, Unrendered), SourceError> {
+    let beside =
+        Beside { observer: Observer::new(request.keep_workloads), unrendered: Unrendered::default() };
+    let (mesh, unrendered) = match observe(request, beside)? {
+        Observed::Snapshot(mesh) => (mesh, Unrendered::default()),
+        Observed::Objects(Beside { observer, unrendered }) => {
+            (observer.finish(request.linkerd_namespace.as_deref())?, unrendered)
+        }
+    };
+    Ok((limited(mesh, request), unrendered))
+}
+
+/// An observer that keeps what it cannot judge.
+#[derive(Debug, Clone)]
+struct Beside {
+    observer: Observer,
+    unrendered: Unrendered,
+}
+
+impl Sink for Beside {
+    fn interest(&self, api_version: &str, kind: &str) -> Interest {
+        match Observer::interest(api_version, kind) {
+            Interest::None => Unrendered::interest(kind),
+            interest => interest,
+        }
+    }
+
+    fn object(&mut self, document: Document) -> Result<(), MeshError> {
+        self.unrendered.see(&document);
+        self.observer.object(document)
+    }
+
+    fn pod(&mut self, origin: &Origin, pod: Pod) {
+        self.observer.pod(origin, pod);
+    }
+
+    fn pods_were_read(&mut self) {
+        self.observer.pods_were_read();
+    }
+
+    fn secrets_were_read(&mut self) {
+        self.observer.secrets_were_read();
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.observer.gap(gap);
+    }
+}
+
+/// A mesh as the document that every `-f` reads.
+#[must_use]
+pub fn snapshot(mesh: &Mesh) -> Value {
+    json!({ "apiVersion": SNAPSHOT_VERSION, "kind": SNAPSHOT_KIND, "mesh": mesh })
+}
+
+/// Reads into any sink.
+///
+/// # Errors
+/// As [`read`].
+pub fn observe<S: Sink>(request: &Request, sink: S) -> Result<Observed<S>, SourceError> {
+    let intake = Intake::new(sink);
+    if request.inputs.is_empty() {
+        return Ok(Observed::Objects(cluster::read(request, intake)?.into_sink()));
+    }
+    files::read(request, intake)?.finish()
+}
+
+/// Reads one text of unknown length and format; `name` is what errors call it.
+///
+/// # Errors
+/// As [`read`]; also when a list in it tells its items' kind only after them, as it cannot be read twice.
+pub fn observe_reader<S: Sink>(reader: impl Read, name: &str, sink: S) -> Result<Observed<S>, SourceError> {
+    let mut intake = Intake::new(sink);
+    files::read_text(BufReader::with_capacity(files::BUFFER, reader), name, None, &mut intake)?;
+    intake.finish()
+}

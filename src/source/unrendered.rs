@@ -1,0 +1,276 @@
+//! What of an input another program has to render first.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::document::{Document, ObjectRef, Origin, lay_over};
+use crate::mesh::{Interest, Mesh, Owner};
+
+/// Something that may change trust material once another program has rendered it: it cannot be judged as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unjudged {
+    /// Where it was read.
+    pub origin: Origin,
+    /// What it is.
+    pub what: &'static str,
+    /// Has only the side before the proposal got it?
+    pub gone: bool,
+    tree: Value,
+}
+
+/// Everything in an input that another program has to render first.
+#[derive(Debug, Clone, Default)]
+pub struct Unrendered(Vec<Unjudged>);
+
+/// Where only another program can tell what becomes of it: the kinds, what they are, and what they would have to name.
+const RENDERED_ELSEWHERE: [(&[&str], &str, &[&str]); 3] = [
+    (&["HelmRelease", "Application", "ApplicationSet", "HelmChart"], "Helm values", &HELM),
+    (&["Kustomization", "Component"], "an inline patch or generator of Kustomize", &NAMES),
+    (&[""], "Helm values", &HELM),
+];
+const SEALED: [&str; 2] = ["SealedSecret", "ExternalSecret"];
+const HELM: [&str; 3] = ["identityTrustAnchorsPEM", "IdentityTrustAnchorsPEM", "crtPEM"];
+const TRUST_ROOTS: &str = "linkerd-identity-trust-roots";
+const ISSUER: &str = "linkerd-identity-issuer";
+const NAMES: [&str; 3] = [TRUST_ROOTS, ISSUER, "linkerd-config"];
+/// The anchor's Secret in Linkerd's guide.
+const ANCHOR: &str = "linkerd-trust-anchor";
+const DIRECTIVE: &str = "a patch with a `$patch` directive";
+
+impl Unrendered {
+    pub(super) fn interest(kind: &str) -> Interest {
+        match RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&kind)) {
+            true => Interest::Object,
+            false => Interest::None,
+        }
+    }
+
+    pub(super) fn see(&mut self, document: &Document) {
+        if let Some(what) = what(&document.tree) {
+            let Document { origin, tree } = document.clone();
+            self.0.push(Unjudged { origin, what, gone: false, tree });
+        }
+    }
+
+    /// What objects laid over `current` bring; `known` is what was seen there.
+    #[must_use]
+    pub fn over(&self, known: &Self, current: &Mesh) -> Vec<Unjudged> {
+        let chain = Chain::of(self.0.iter().chain(&known.0), current);
+        let changes = |one: &&Unjudged| {
+            !known.0.iter().any(|before| {
+                let mut laid = before.tree.clone();
+                lay_over(&mut laid, one.tree.clone());
+                one.what != DIRECTIVE && same_object(before, one) && says(&laid) == says(&before.tree)
+            })
+        };
+        let concerns = |one: &&Unjudged| chain.concerns(one, current);
+        self.0.iter().filter(concerns).filter(changes).cloned().collect()
+    }
+
+    /// What differs from `before`, of whose objects `current` is made: what is new or changed, then what is gone.
+    #[must_use]
+    pub fn since(&self, before: &Self, current: &Mesh) -> Vec<Unjudged> {
+        let chain = Chain::of(self.0.iter().chain(&before.0), current);
+        let apart = |one: &[Unjudged], other: &[Unjudged]| -> Vec<Unjudged> {
+            let concerns = |one: &&Unjudged| chain.concerns(one, current);
+            let is_new = |one: &&Unjudged| !other.iter().any(|known| says(&known.tree) == says(&one.tree));
+            one.iter().filter(concerns).filter(is_new).cloned().collect()
+        };
+        let mut found = apart(&self.0, &before.0);
+        let gone = apart(&before.0, &self.0).into_iter();
+        let gone: Vec<_> = gone.filter(|gone| !found.iter().any(|one| same_object(gone, one))).collect();
+        found.extend(gone.into_iter().map(|one| Unjudged { gone: true, ..one }));
+        found
+    }
+}
+
+/// How cert-manager comes to Linkerd's certificates, as far as it was read.
+struct Chain {
+    /// Secrets that it makes or signs with.
+    secrets: BTreeSet<String>,
+    /// Kind and name of the issuers that sign them.
+    signers: BTreeSet<(String, String)>,
+    /// Certificates by name.
+    certificates: BTreeSet<String>,
+    /// May there be signers that were not read?
+    is_open: bool,
+}
+
+impl Chain {
+    fn of<'a>(all: impl Iterator<Item = &'a Unjudged>, current: &Mesh) -> Self {
+        let all: Vec<&Value> = all.map(|one| &one.tree).collect();
+        let mut chain = Self {
+            secrets: [ISSUER, ANCHOR].map(str::to_owned).into(),
+            signers: BTreeSet::new(),
+            certificates: current.certificates.iter().map(|known| known.object.name.clone()).collect(),
+            is_open: false,
+        };
+        let size = |chain: &Self| (chain.secrets.len(), chain.signers.len(), chain.certificates.len());
+        loop {
+            let before = size(&chain);
+            all.iter().for_each(|tree| chain.follow(tree));
+            if size(&chain) == before {
+                break;
+            }
+        }
+        let is_read = |name: &str| {
+            all.iter().any(|tree| at(tree, "/kind") == "Certificate" && at(tree, "/metadata/name") == name)
+        };
+        let by_cert_manager = current.manifests.iter().any(|manifest| {
+            manifest.object.name == ISSUER
+                && manifest.owners.iter().any(|owner| matches!(owner, Owner::CertManager { .. }))
+        });
+        chain.is_open = (by_cert_manager && chain.signers.is_empty())
+            || !current.certificates.iter().all(|known| is_read(&known.object.name));
+        chain
+    }
+
+    fn follow(&mut self, tree: &Value) {
+        match at(tree, "/kind") {
+            "Certificate" if self.has_certificate(tree) => {
+                self.certificates.insert(at(tree, "/metadata/name").to_owned());
+                let (kind, name) = (at(tree, "/spec/issuerRef/kind"), at(tree, "/spec/issuerRef/name"));
+                if !name.is_empty() {
+                    let kind = if kind.is_empty() { "Issuer" } else { kind };
+                    self.signers.insert((kind.to_owned(), name.to_owned()));
+                }
+            }
+            "Issuer" | "ClusterIssuer" if self.has_signer(tree) => {
+                let secret = at(tree, "/spec/ca/secretName");
+                if !secret.is_empty() {
+                    self.secrets.insert(secret.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn has_certificate(&self, tree: &Value) -> bool {
+        self.secrets.contains(at(tree, "/spec/secretName"))
+            || self.certificates.contains(at(tree, "/metadata/name"))
+    }
+
+    fn has_signer(&self, tree: &Value) -> bool {
+        self.signers.contains(&(at(tree, "/kind").to_owned(), at(tree, "/metadata/name").to_owned()))
+    }
+
+    /// Can it become something that this mesh reads? ACME signs no CA, and so none of Linkerd's certificates.
+    fn concerns(&self, one: &Unjudged, current: &Mesh) -> bool {
+        let tree = &one.tree;
+        let name = at(tree, "/metadata/name");
+        match at(tree, "/kind") {
+            "Certificate" => self.has_certificate(tree),
+            "Issuer" | "ClusterIssuer" => {
+                let may_be = self.is_open || mentions(tree, &["linkerd"]);
+                self.has_signer(tree) || (may_be && tree.pointer("/spec/acme").is_none())
+            }
+            kind if one.what == DIRECTIVE && !NAMES.iter().any(|name| names(tree, name)) => {
+                current.workloads.iter().any(|known| {
+                    let namespace = at(tree, "/metadata/namespace");
+                    (known.object.kind.as_str(), known.object.name.as_str()) == (kind, name)
+                        && ["", known.object.namespace.as_str()].contains(&namespace)
+                })
+            }
+            _ => true,
+        }
+    }
+}
+
+/// What it is, where it may change trust material.
+fn what(tree: &Value) -> Option<&'static str> {
+    let (group, _) = at(tree, "/apiVersion").rsplit_once('/').unwrap_or_default();
+    match (group, at(tree, "/kind")) {
+        _ if RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&at(tree, "/kind"))) => {
+            rendered_elsewhere(at(tree, "/kind"), tree)
+        }
+        _ if has_directive(tree) => Some(DIRECTIVE),
+        (_, kind) if SEALED.contains(&kind) && names(tree, ISSUER) => {
+            Some("a Secret that only the cluster can make")
+        }
+        ("trust.cert-manager.io", "Bundle") if names(tree, TRUST_ROOTS) => {
+            Some("a Bundle of which trust-manager makes the anchors")
+        }
+        ("cert-manager.io", "Certificate") => Some("a Certificate that cert-manager makes"),
+        ("cert-manager.io", "Issuer" | "ClusterIssuer") => Some("an issuer with which cert-manager signs"),
+        _ => None,
+    }
+}
+
+fn same_object(one: &Unjudged, other: &Unjudged) -> bool {
+    let key = |tree: &Value| {
+        ObjectRef::of(tree)
+            .map(|object| (object.group().to_owned(), object.kind, object.namespace, object.name))
+    };
+    key(&one.tree) == key(&other.tree)
+}
+
+/// The object without what changes nothing of what comes out of it.
+fn says(tree: &Value) -> Value {
+    let mut tree = tree.clone();
+    if let Some(tree) = tree.as_object_mut() {
+        tree.shift_remove("status");
+        tree.shift_remove("apiVersion");
+    }
+    if let Some(metadata) = tree.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("labels");
+    }
+    tree
+}
+
+fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
+    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Is it the object of this name, or what another controller makes it of?
+pub(super) fn names(tree: &Value, name: &str) -> bool {
+    at(tree, "/metadata/name") == name || at(tree, "/spec/target/name") == name
+}
+
+/// What it is that another program has to render first; `None` where it does not touch trust material.
+fn rendered_elsewhere(kind: &str, tree: &Value) -> Option<&'static str> {
+    let (_, what, needles) = RENDERED_ELSEWHERE.iter().find(|(kinds, ..)| kinds.contains(&kind))?;
+    let fields = [
+        "patch",
+        "patches",
+        "patchesStrategicMerge",
+        "patchesJson6902",
+        "configMapGenerator",
+        "secretGenerator",
+    ];
+    let searched = match kind {
+        "Kustomization" | "Component" => fields.iter().filter_map(|field| tree.get(field)).any(inline),
+        _ => mentions(tree, needles),
+    };
+    searched.then_some(*what)
+}
+
+/// Does a part of a kustomization hold the patch itself, or generate one of Linkerd's objects?
+fn inline(part: &Value) -> bool {
+    match part {
+        Value::Array(entries) => entries.iter().any(|entry| match entry {
+            Value::String(text) => text.contains('\n') && NAMES.iter().any(|name| text.contains(name)),
+            entry if entry.get("path").is_some() => false,
+            entry => mentions(entry, &NAMES),
+        }),
+        other => mentions(other, &NAMES),
+    }
+}
+
+fn has_directive(tree: &Value) -> bool {
+    match tree {
+        Value::Array(items) => items.iter().any(has_directive),
+        Value::Object(map) => map.contains_key("$patch") || map.values().any(has_directive),
+        _ => false,
+    }
+}
+
+fn mentions(tree: &Value, needles: &[&str]) -> bool {
+    let has = |text: &str| needles.iter().any(|needle| text.contains(needle));
+    match tree {
+        Value::String(text) => has(text),
+        Value::Array(items) => items.iter().any(|item| mentions(item, needles)),
+        Value::Object(map) => map.iter().any(|(key, value)| has(key) || mentions(value, needles)),
+        _ => false,
+    }
+}
