@@ -3,6 +3,7 @@
 //! Data flows one way: `source` reads bytes into `document`s, `mesh` is what they say, `check` judges it,
 //! `rotation` plans, `render` turns a step into documents, `report` prints. `pki` holds the one trust relation.
 
+pub mod check;
 pub mod document;
 pub mod mesh;
 pub mod pki;
