@@ -7,4 +7,5 @@ pub mod check;
 pub mod document;
 pub mod mesh;
 pub mod pki;
+pub mod rotation;
 pub mod source;

@@ -1,0 +1,264 @@
+//! What must hold before a step is safe: the conditions of each step, and what every step needs.
+
+use std::collections::BTreeMap;
+
+use super::change::unknown_anchors;
+use super::invariant;
+use super::state::{control_plane_holds, no_pods, other_namespaces};
+use super::view::View;
+use super::{Blocker, Phase, Severity, Stage, Step, StepState};
+use crate::mesh::{BundleId, Held, ProxyGroup};
+use crate::pki::{Bundle, IssuerChain, Rules, accepts};
+use crate::rotation::objects;
+use crate::rotation::record::secret_chain;
+
+/// The rules, each giving what it has against a step that is not done.
+const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 14] = [
+    issuer_needs_proxies,
+    issuer_needs_bundle,
+    issuer_needs_control_plane,
+    prune_needs_issuer,
+    prune_knows_anchors,
+    restart_needs_issuer,
+    invariant::restart_needs_injector,
+    invariant::change_outlives_upgrade,
+    invariant::change_outlives_renewal,
+    invariant::material_has_begun,
+    invariant::material_is_not_over,
+    invariant::external_workloads_follow,
+    invariant::linked_clusters_follow,
+    invariant::prune_breaks_no_pair,
+];
+
+pub(super) fn of(
+    view: &View<'_>,
+    step: Step,
+    state: &StepState,
+    before: &[(Step, StepState)],
+) -> Vec<Blocker> {
+    if *state == StepState::Done {
+        return Vec::new();
+    }
+    let rules = RULES.iter().flat_map(|rule| rule(view, step));
+    let mut blocked: Vec<_> = previous(view, before).into_iter().chain(rules).collect();
+    blocked.sort_by_key(|blocker| blocker.severity);
+    blocked.dedup();
+    blocked
+}
+
+/// Steps are taken in order: the first that is not done is named.
+fn previous(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Blocker> {
+    let (step, state) = before.iter().find(|(_, state)| *state != StepState::Done)?;
+    let (severity, found) = match state {
+        StepState::Unknown(why) => (Severity::Unknown, format!("cannot be told: {why}")),
+        StepState::Pending { .. } if matches!(step.stage, Stage::Trust | Stage::Issuer) => {
+            (Severity::Wait, "it is not in the cluster yet".to_owned())
+        }
+        StepState::Pending { done, of } => (Severity::Wait, format!("{done} of {of} have followed")),
+        StepState::Done => return None,
+    };
+    let end = match step {
+        Step { phase: Phase::Issuer, stage: Stage::DataPlane } => view.old_leafs_end(),
+        _ => None,
+    };
+    let wait = end.map_or_else(String::new, |end| format!("; leafs of the old issuer run out at {end}"));
+    Some(Blocker {
+        severity,
+        reason: format!("{step} comes first: {found}{wait}"),
+        confirm: None,
+        after: Some(*step),
+        over: false,
+    })
+}
+
+/// Every running proxy must accept leafs of the new issuer before there are any (facts of linkerd2#8018, #4287).
+fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if step.stage != Stage::Issuer {
+        return Vec::new();
+    }
+    if let Some(why) = no_pods(view) {
+        return vec![unknown(format!("whether every proxy accepts the new issuer cannot be told: {why}"))];
+    }
+    let elsewhere = other_namespaces(view)
+        .map(|why| unknown(format!("whether every proxy accepts the new issuer cannot be told: {why}")));
+    let mut holders: BTreeMap<BundleId, Vec<&ProxyGroup>> = BTreeMap::new();
+    for group in &view.mesh.proxies {
+        if let Held::Literal(id) = group.held {
+            holders.entry(id).or_default().push(group);
+        }
+    }
+    holders.into_iter().filter_map(|(id, groups)| refused(view, id, &groups)).chain(elsewhere).collect()
+}
+
+/// The blocker of one class of proxies, if its bundle does not accept the new issuer.
+fn refused(view: &View<'_>, id: BundleId, groups: &[&ProxyGroup]) -> Option<Blocker> {
+    let reason = match view.mesh.bundles.get(id.0)?.as_read_by(Rules::Proxy) {
+        Ok(bundle) => invariant::refusal_of_swap(view, bundle)?.to_string(),
+        Err(violation) => format!("its bundle cannot be read: {violation}"),
+    };
+    let proxies: u64 = groups.iter().map(|group| group.count()).sum();
+    (proxies > 0).then(|| {
+        let found = format!(
+            "{proxies} running {} ({}, …) would refuse the new issuer: {reason}",
+            if proxies == 1 { "proxy" } else { "proxies" },
+            objects::sample(view.mesh, groups.iter().copied())
+        );
+        or_way_out(view, &found, Some("restart them so that they take up the published bundle"))
+    })
+}
+
+/// The identity controller must accept the issuer with the published bundle: it verifies it when it starts.
+fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if step.stage != Stage::Issuer {
+        return Vec::new();
+    }
+    published_refuses(view, &view.record.issuer)
+        .map(|reason| {
+            unsafe_because(format!(
+                "the identity controller would refuse the new issuer with the bundle in {}: {reason}; publish the new anchor \
+                 first",
+                objects::bundle_place(view.mesh)
+            ))
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Without a phase `bundle` before it, the control plane must have been restarted since the bundle last changed all the same:
+/// an identity controller with older anchors skips the new issuer.
+fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if step.stage != Stage::Issuer || view.record.anchor().is_some() {
+        return Vec::new();
+    }
+    let (severity, found) = match control_plane_holds(view, Phase::Issuer) {
+        StepState::Done => return Vec::new(),
+        StepState::Pending { done, of } => (
+            Severity::Wait,
+            format!("{done} of {of} have taken up the published bundle: restart the control plane first"),
+        ),
+        StepState::Unknown(why) => (Severity::Unknown, format!("it cannot be told: {why}")),
+    };
+    let reason =
+        format!("the control plane's containers must have read the bundle that is published: {found}");
+    vec![Blocker { severity, reason, confirm: None, after: None, over: false }]
+}
+
+/// The issuer in the Secret must stand on the new anchor alone before the old ones go.
+fn prune_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if (step.phase, step.stage) != (Phase::Prune, Stage::Trust) {
+        return Vec::new();
+    }
+    let anchors = view.record.anchors_of(Phase::Prune);
+    let Some(chain) = secret_chain(view.mesh) else { return vec![issuer_unknown(view)] };
+    [Rules::Controller, Rules::Proxy]
+        .into_iter()
+        .find_map(|rules| refusal(view, &anchors, chain, rules))
+        .map(|reason| {
+            unsafe_because(format!(
+                "the new anchor alone does not accept the issuer `{}` in {}: {reason}; take phase issuer first",
+                chain.issuer.name(),
+                objects::issuer_secret(view.mesh)
+            ))
+        })
+        .into_iter()
+        .collect()
+}
+
+/// No anchor is dropped that the rotation does not know.
+fn prune_knows_anchors(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if (step.phase, step.stage) != (Phase::Prune, Stage::Trust) {
+        return Vec::new();
+    }
+    unknown_anchors(view)
+        .into_iter()
+        .map(|fingerprint| {
+            unsafe_because(format!(
+                "{} also holds the anchor {fingerprint}, which this rotation does not know and would drop: if nothing relies \
+                 on it, remove it from the bundle in a commit of its own; else finish that rotation first",
+                objects::bundle_place(view.mesh)
+            ))
+        })
+        .collect()
+}
+
+/// A restart while the published bundle does not accept the Secret's issuer ends in a crash loop of the identity
+/// controller, and in proxies without a leaf.
+fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if !matches!(step.stage, Stage::ControlPlane | Stage::DataPlane) {
+        return Vec::new();
+    }
+    let Some(chain) = secret_chain(view.mesh) else { return vec![issuer_unknown(view)] };
+    published_refuses(view, chain)
+        .map(|reason| {
+            let found = format!(
+                "an identity controller that restarts now would refuse the issuer `{}` in {} and not start: {reason}",
+                chain.issuer.name(),
+                objects::issuer_secret(view.mesh)
+            );
+            or_way_out(view, &found, None)
+        })
+        .into_iter()
+        .collect()
+}
+
+/// A refusal with what to do: where the present issuer is over, no restart mends it, and only the new issuer leads on.
+fn or_way_out(view: &View<'_>, found: &str, act: Option<&str>) -> Blocker {
+    if !present_is_over(view) {
+        return unsafe_because([Some(found), act].into_iter().flatten().collect::<Vec<_>>().join("; "));
+    }
+    let first =
+        if published_refuses(view, &view.record.issuer).is_some() { "bundle/1-trust, then " } else { "" };
+    let reason = format!(
+        "{found}; the present issuer or its anchor is over, and nothing is issued until the new issuer is in place: take \
+         {first}issuer/1-issuer with --force, then restart the control plane and everything else; this takes downtime \
+         (Linkerd's \"Replacing expired certificates\")"
+    );
+    Blocker { over: true, ..unsafe_because(reason) }
+}
+
+/// Has the issuer in the Secret, or the anchor it needs, expired, while the record's own issuer is still good?
+fn present_is_over(view: &View<'_>) -> bool {
+    let Some(chain) = secret_chain(view.mesh).filter(|chain| **chain != view.record.issuer) else {
+        return false;
+    };
+    let expired = |chain: &IssuerChain| {
+        std::iter::once(&chain.issuer).chain(&chain.intermediates).any(|one| one.is_expired_at(view.at))
+    };
+    let accepted = |at| {
+        let published = view.mesh.trust.published.as_option();
+        let anchors = published.and_then(|published| published.text.as_read_by(Rules::Controller).ok());
+        anchors.is_some_and(|anchors| {
+            accepts(anchors, chain, &view.mesh.identity_name(), at, Rules::Controller).is_ok()
+        })
+    };
+    let begun = chain.issuer.facts().not_before;
+    !expired(&view.record.issuer) && (expired(chain) || accepted(begun) && !accepted(view.at))
+}
+
+/// Why the published bundle does not accept a chain under the controller's rules.
+fn published_refuses(view: &View<'_>, chain: &IssuerChain) -> Option<String> {
+    let published = view.mesh.trust.published.as_option()?;
+    match published.text.as_read_by(Rules::Controller) {
+        Ok(bundle) => refusal(view, bundle, chain, Rules::Controller),
+        Err(violation) => Some(format!("the bundle cannot be read: {violation}")),
+    }
+}
+
+fn refusal(view: &View<'_>, anchors: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<String> {
+    accepts(anchors, chain, &view.mesh.identity_name(), view.at, rules).err().map(|reason| reason.to_string())
+}
+
+fn issuer_unknown(view: &View<'_>) -> Blocker {
+    let secret = objects::issuer_secret(view.mesh);
+    unknown(format!(
+        "the issuer in {secret} is not known; give the Secret in the input, or the right to read it"
+    ))
+}
+
+pub(super) const fn unsafe_because(reason: String) -> Blocker {
+    Blocker { severity: Severity::Unsafe, reason, confirm: None, after: None, over: false }
+}
+
+pub(super) const fn unknown(reason: String) -> Blocker {
+    Blocker { severity: Severity::Unknown, reason, confirm: None, after: None, over: false }
+}

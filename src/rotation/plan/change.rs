@@ -1,0 +1,199 @@
+//! What a step changes, and what it leaves to do by hand.
+
+use super::obstacle::{Remedy, remedy};
+use super::state::{lacking_bundle, no_pods, old_leafs};
+use super::view::View;
+use super::{ByHand, Change, Phase, Stage, Step, StepState};
+use crate::mesh::{Era, Known, Obstacle, Owner, Plane, Workload};
+use crate::pki::Fingerprint;
+use crate::rotation::Strategy;
+use crate::rotation::record::{both_readings, readings};
+
+/// The annotation on control-plane templates that follows the bundle (`charts/partials/templates/_metadata.tpl`, since 2.12).
+const TRUST_ROOT_ANNOTATION: &str = "linkerd.io/trust-root-sha256";
+
+/// One workload's part in a step.
+struct Restart<'a> {
+    workload: &'a Workload,
+    phase: Phase,
+    /// Must its pods be replaced?
+    needed: bool,
+    /// Running proxies for which they must.
+    stale: u64,
+    /// Does its template carry the step's annotation already?
+    carries: bool,
+    change: Change,
+}
+
+/// A step's changes, what is left to do by hand, and why there is less than expected.
+#[derive(Default)]
+pub(super) struct Planned {
+    pub(super) changes: Vec<Change>,
+    pub(super) by_hand: Vec<ByHand>,
+    pub(super) said: Vec<String>,
+}
+
+pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
+    match (step.phase, step.stage) {
+        (Phase::Bundle, _) if view.pruned => Planned::said(
+            "phase prune is published: rendering this step again would bring the old anchors back".to_owned(),
+        ),
+        (Phase::Prune, Stage::Trust) if !unknown_anchors(view).is_empty() => Planned::default(),
+        (phase, Stage::Trust) => Planned {
+            changes: vec![Change::Publish(view.record.bundle_for(phase, view.mesh))],
+            ..Planned::default()
+        },
+        (phase, Stage::Issuer) => {
+            let anchors = view.record.bundle_for(phase, view.mesh);
+            let swap = Change::Swap { chain: view.record.issuer.clone(), anchors };
+            Planned { changes: vec![swap], ..Planned::default() }
+        }
+        (phase, Stage::ControlPlane) => control_plane(view, phase, state),
+        (Phase::Issuer, Stage::DataPlane) if view.record.strategy == Strategy::Patient => Planned::said(
+            "strategy patient: leafs of the old issuer run out, no workload is restarted".to_owned(),
+        ),
+        (phase, Stage::DataPlane) => data_plane(view, phase),
+    }
+}
+
+/// Published anchors that `prune` would drop without the record knowing them.
+pub(super) fn unknown_anchors(view: &View<'_>) -> Vec<Fingerprint> {
+    let known = view.record.anchors_of(Phase::Bundle).fingerprints();
+    let published = view.mesh.trust.published.as_option().into_iter().flat_map(readings);
+    let unknown: std::collections::BTreeSet<_> = published.flat_map(|bundle| bundle.fingerprints()).collect();
+    unknown.difference(&known).copied().collect()
+}
+
+impl Planned {
+    fn said(what: String) -> Self {
+        Self { said: vec![what], ..Self::default() }
+    }
+
+    /// Takes in one workload: its restart where it is needed or was rendered before, its act by hand where it is needed.
+    fn take(&mut self, restart: Restart<'_>) {
+        let Restart { workload, phase, needed, stale, carries, change } = restart;
+        let concerns =
+            |obstacle: &Obstacle| remedy(*obstacle, workload, phase).map(|remedy| (*obstacle, remedy));
+        let remedies: Vec<_> = workload.obstacles.iter().filter_map(concerns).collect();
+        let patched = remedies.iter().all(|(_, remedy)| matches!(remedy, Remedy::PatchThen(_)));
+        if (needed && patched) || carries {
+            self.changes.push(change);
+        }
+        let idle = |(obstacle, remedy): &(Obstacle, Remedy)| {
+            matches!(remedy, Remedy::Nothing) || (*obstacle == Obstacle::NextRun && stale == 0)
+        };
+        if !needed || remedies.is_empty() || remedies.iter().any(idle) {
+            return;
+        }
+        let acts = remedies.iter().filter_map(|(_, remedy)| match remedy {
+            Remedy::PatchThen(act) | Remedy::Only(act) => Some(act.as_str()),
+            Remedy::Nothing => None,
+        });
+        self.by_hand.push(ByHand {
+            object: workload.object.clone(),
+            act: acts.collect::<Vec<_>>().join("; "),
+            obstacles: remedies.iter().map(|(obstacle, _)| *obstacle).collect(),
+            proxies: stale,
+        });
+    }
+}
+
+fn data_plane(view: &View<'_>, phase: Phase) -> Planned {
+    let mut planned = Planned::default();
+    let annotation = view.annotation(phase);
+    let blind = no_pods(view);
+    let mut unseen = 0_usize;
+    for (id, workload) in view.workloads(Plane::Data) {
+        let stale =
+            if phase == Phase::Issuer { old_leafs(view, id) } else { lacking_bundle(view, phase, id) };
+        let needed = blind.is_some() || stale > 0;
+        let change = Change::Restart { workload: id, annotation: annotation.clone() };
+        let carries = annotation.is_on(workload);
+        planned.take(Restart { workload, phase, needed, stale, carries, change });
+        unseen += usize::from(needed && workload.template.is_none() && workload.obstacles.is_empty());
+    }
+    if unseen > 0 {
+        planned.said.push(format!(
+            "{unseen} workloads are known from their pods only: what keeps a restart from reaching all pods (OnDelete, \
+             partition, paused) cannot be seen; add the workloads themselves to the input"
+        ));
+    }
+    if let Some(why) = blind {
+        planned.said.push(format!("every meshed workload is taken to need the restart: {why}"));
+    }
+    planned
+}
+
+fn control_plane(view: &View<'_>, phase: Phase, state: &StepState) -> Planned {
+    let mut planned = Planned::default();
+    let annotation = view.annotation(phase);
+    let bundle = view.record.bundle_for(phase, view.mesh);
+    let mut rolling = Vec::new();
+    for (id, workload) in view.workloads(Plane::Control) {
+        let carries = annotation.is_on(workload);
+        let by_itself =
+            !carries && *state != StepState::Done && rolls_by_itself(view, phase, workload, state);
+        if by_itself {
+            rolling.push(workload.object.to_string());
+        }
+        let needed = *state != StepState::Done && !by_itself;
+        let stale = if needed { view.groups_of(id).map(|group| group.count()).sum() } else { 0 };
+        let annotation = annotation.clone();
+        let change = Change::ControlPlane { workload: id, bundle: bundle.clone(), annotation };
+        planned.take(Restart { workload, phase, needed, stale, carries, change });
+    }
+    if !rolling.is_empty() {
+        planned.said.push(format!(
+            "{} restart by themselves when the bundle's value is changed where Linkerd is installed from: nothing to commit",
+            rolling.join(", ")
+        ));
+    }
+    planned
+}
+
+/// Does the next render of the install restart the workload, because its template follows the bundle's value? Not where the
+/// rendered manifests themselves are the source, and not where the bundle is already published and the template did not
+/// follow: then the ConfigMap was changed without the value.
+fn rolls_by_itself(view: &View<'_>, phase: Phase, workload: &Workload, state: &StepState) -> bool {
+    let control_plane = &view.mesh.control_plane;
+    let owners = || control_plane.installer.iter().chain(&workload.owners);
+    let renders = |owner: &Owner| match owner {
+        // Without a release the mark is the chart's own: manifests that `helm template` wrote carry it too.
+        Owner::Helm { release, .. } => !release.is_empty(),
+        Owner::LinkerdCli | Owner::FluxHelmRelease { .. } => true,
+        _ => false,
+    };
+    let from_manifests = view.mesh.pods == Known::Absent
+        || owners().any(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }));
+    if phase == Phase::Issuer || control_plane.external_ca || from_manifests || !owners().any(renders) {
+        return false;
+    }
+    let published = view
+        .mesh
+        .trust
+        .published
+        .as_option()
+        .filter(|published| both_readings(published, |bundle| view.suits(phase, bundle)));
+    match control_plane.era {
+        Era::V2_6 | Era::V2_7 | Era::V2_9 | Era::V2_10 => {
+            published.is_none() || !matches!(state, StepState::Pending { .. })
+        }
+        Era::V2_11 => false,
+        Era::V2_12 => trust_root(workload).is_some_and(|hash| {
+            !is_hash_of("", hash) && published.is_none_or(|published| is_hash_of(published.text.text(), hash))
+        }),
+    }
+}
+
+fn trust_root(workload: &Workload) -> Option<&str> {
+    let annotations = workload.template.as_ref()?.annotations.as_ref()?;
+    annotations.get(TRUST_ROOT_ANNOTATION).map(String::as_str)
+}
+
+/// The chart hashes the value as it was given, the ConfigMap holds it trimmed: with and without a final newline are the same.
+fn is_hash_of(text: &str, hash: &str) -> bool {
+    let trimmed = text.trim();
+    [text.to_owned(), trimmed.to_owned(), format!("{trimmed}\n")]
+        .iter()
+        .any(|text| Fingerprint::digest(text.as_bytes()).to_string() == hash)
+}

@@ -1,0 +1,98 @@
+//! What only a human can know, and says.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::ToSpan;
+
+use crate::mesh::{ChangeTime, Known, Mesh};
+use crate::rotation::worlds::KUBELET_LAG_SECONDS;
+
+/// Something that no input shows, confirmed by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confirmation {
+    /// The proxies of ExternalWorkloads are as the step needs them.
+    ExternalWorkloads,
+    /// The proxies and controllers of linked clusters are as the step needs them.
+    LinkedClusters,
+    /// Every container of the control plane has started since the bundle and the issuer Secret last changed, and not within the
+    /// kubelet's lag: for dumps without `managedFields`, which do not tell when that was.
+    ControlPlaneRestarted,
+    /// Every pod of the mesh is in the input: for files in which a workload has none because none runs.
+    AllPodsSeen,
+    /// cert-manager renews neither anchor nor issuer before the rotation is finished.
+    RenewalSuspended,
+}
+
+impl Confirmation {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::ExternalWorkloads,
+        Self::LinkedClusters,
+        Self::ControlPlaneRestarted,
+        Self::AllPodsSeen,
+        Self::RenewalSuspended,
+    ];
+}
+
+impl fmt::Display for Confirmation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExternalWorkloads => "external-workloads",
+            Self::LinkedClusters => "linked-clusters",
+            Self::ControlPlaneRestarted => "control-plane-restarted",
+            Self::AllPodsSeen => "all-pods-seen",
+            Self::RenewalSuspended => "renewal-suspended",
+        })
+    }
+}
+
+/// The mesh with what was confirmed, and what was taken on trust. What is known stays as it is.
+pub(in crate::rotation) fn as_confirmed<'a>(
+    mesh: &'a Mesh,
+    confirmed: &BTreeSet<Confirmation>,
+) -> (Cow<'a, Mesh>, Vec<String>) {
+    let mut mesh = Cow::Borrowed(mesh);
+    let mut trusted = Vec::new();
+    if confirmed.contains(&Confirmation::AllPodsSeen) && pods_are_missing(&mesh) {
+        mesh.to_mut().pods = Known::Is(());
+        trusted.push("every pod of the mesh is in the input".to_owned());
+    }
+    if confirmed.contains(&Confirmation::ControlPlaneRestarted) {
+        settle_times(&mut mesh, &mut trusted);
+    }
+    (mesh, trusted)
+}
+
+/// Were pods seen that cannot be all? Where they could not be read there is a gap, and no word fills it.
+pub(super) fn pods_are_missing(mesh: &Mesh) -> bool {
+    matches!(mesh.pods, Known::Unknown(_))
+        && !mesh.gaps.iter().any(|gap| gap.what.split_whitespace().next() == Some("pods"))
+}
+
+/// Puts changes of unknown time before the first start of the control plane.
+fn settle_times(mesh: &mut Cow<'_, Mesh>, trusted: &mut Vec<String>) {
+    let first = mesh.control_plane.replicas.iter().filter_map(|replica| replica.started).min();
+    let Some(before) = first.and_then(|first| first.checked_sub((KUBELET_LAG_SECONDS + 1).seconds()).ok())
+    else {
+        return;
+    };
+    let mut settle = |changed: &ChangeTime, what: &str| {
+        let unknown = !matches!(changed, ChangeTime::At(_));
+        unknown.then(|| trusted.push(format!("the control plane has started since {what} last changed")));
+        unknown
+    };
+    if let Known::Is(published) = &mesh.trust.published
+        && settle(&published.changed, "the published bundle")
+        && let Known::Is(published) = &mut mesh.to_mut().trust.published
+    {
+        published.changed = ChangeTime::At(before);
+    }
+    if let Known::Is(issuer) = &mesh.issuer
+        && settle(&issuer.changed, "the issuer Secret")
+        && let Known::Is(issuer) = &mut mesh.to_mut().issuer
+    {
+        issuer.changed = ChangeTime::At(before);
+    }
+}

@@ -1,0 +1,154 @@
+//! What the reader of a step must know beside its changes.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::owner::{Subject, deciding, instead};
+use super::view::View;
+use super::{Change, Note, Phase, Stage, Step};
+use crate::document::ObjectRef;
+use crate::mesh::{GoDuration, Held, Known, Owner, Plane, Scheme};
+use crate::pki::Rules;
+use crate::rotation::{ISSUER_FILE, Strategy, objects};
+
+pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], said: Vec<String>) -> Vec<Note> {
+    let mut notes: Vec<_> = changes.iter().flat_map(|change| owned(view, step.phase, change)).collect();
+    notes.extend(waiting(view, step));
+    let said = said
+        .into_iter()
+        .chain(applied_from_git(view, changes))
+        .chain(outside(view, step))
+        .chain(odd(view, step));
+    notes.extend(said.map(Note::Said));
+    notes
+}
+
+/// The objects that a change touches, with what is changed in them and who owns them.
+fn touched<'a>(
+    view: &View<'_>,
+    phase: Phase,
+    change: &'a Change,
+) -> Vec<(ObjectRef, Vec<Owner>, Subject<'a>)> {
+    let mesh = view.mesh;
+    let core = |object: ObjectRef, subject| (object.clone(), objects::owners(mesh, &object), subject);
+    match change {
+        Change::Publish(_) => {
+            let home = objects::bundle_home(mesh);
+            let copy = Some(objects::config_map(mesh));
+            let copy = copy.filter(|copy| *copy != home && !mesh.control_plane.external_ca);
+            [Some(home), copy]
+                .into_iter()
+                .flatten()
+                .map(|object| core(object, Subject::Bundle(phase)))
+                .collect()
+        }
+        Change::Swap { .. } => vec![core(objects::issuer_secret(mesh), Subject::Issuer)],
+        Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
+            let workload = mesh.workload(*workload);
+            vec![(workload.object.clone(), workload.owners.clone(), Subject::Restart(annotation))]
+        }
+    }
+}
+
+fn owned(view: &View<'_>, phase: Phase, change: &Change) -> Vec<Note> {
+    let note = |(object, owners, subject): (ObjectRef, Vec<Owner>, Subject<'_>)| {
+        let told = |owner: Owner| instead(view, &owner, subject).map(|instead| (owner, instead));
+        let (owner, instead) = deciding(owners).into_iter().find_map(told)?;
+        Some(Note::Owned { object, owner, instead })
+    };
+    touched(view, phase, change).into_iter().filter_map(note).collect()
+}
+
+/// Objects that are applied from Git as they are: that is where the step is committed.
+fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<String> {
+    let owners = changes
+        .iter()
+        .flat_map(|change| touched(view, Phase::Bundle, change))
+        .flat_map(|(_, owners, _)| owners);
+    let appliers: BTreeSet<_> = owners
+        .filter(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }))
+        .map(|owner| owner.to_string())
+        .collect();
+    let appliers: Vec<_> = appliers.into_iter().collect();
+    (!appliers.is_empty()).then(|| format!("commit it where these are applied from: {}", appliers.join(", ")))
+}
+
+/// How long leafs of the old issuer can live after the swap, told where it is waited out or could be.
+fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
+    let told = (step.phase, step.stage) == (Phase::Issuer, Stage::DataPlane)
+        || (step.phase == Phase::Issuer
+            && step.stage == Stage::ControlPlane
+            && view.record.strategy == Strategy::Patient);
+    let life = view.leaf_life();
+    let control_plane = &view.mesh.control_plane;
+    told.then(|| Note::Wait {
+        how_long: format!(
+            "{} after the last identity controller was restarted with the new issuer (issuance lifetime {} and clock skew {}); \
+             a healthy proxy renews its leaf after {}{}",
+            GoDuration(life),
+            control_plane.issuance_lifetime,
+            control_plane.clock_skew,
+            GoDuration(refresh(life)),
+            if view.record.strategy == Strategy::Staged { "; an alternative to the restart" } else { "" },
+        ),
+        until: view.old_leafs_end(),
+    })
+}
+
+/// When a proxy renews its leaf: at 0.7 of its life, within 10 s and 24 h (`identity-client/src/certify.rs` in linkerd2-proxy).
+fn refresh(life: SignedDuration) -> SignedDuration {
+    let at = SignedDuration::from_secs(life.as_secs().saturating_mul(7) / 10);
+    at.clamp(SignedDuration::from_secs(10), SignedDuration::from_hours(24))
+}
+
+/// Proxies that no cluster shows, told before the steps that would break them.
+fn outside(view: &View<'_>, step: Step) -> Vec<String> {
+    let need = match (step.phase, step.stage) {
+        (Phase::Issuer, Stage::Issuer) => "must hold the new anchor",
+        (Phase::Prune, Stage::Trust) => "must have leafs of the new issuer",
+        _ => return Vec::new(),
+    };
+    let name = |what: &str, names: &[String]| {
+        (!names.is_empty())
+            .then(|| format!("{what} {need} before this step, and cannot be seen here: {}", names.join(", ")))
+    };
+    let external = name("ExternalWorkloads", &view.mesh.external_workloads);
+    let links = name("the proxies of linked clusters", &view.mesh.links);
+    external.into_iter().chain(links).collect()
+}
+
+/// What is out of the ordinary in a step's own objects.
+fn odd(view: &View<'_>, step: Step) -> Vec<String> {
+    let mesh = view.mesh;
+    match (step.phase, step.stage) {
+        (Phase::Bundle, Stage::DataPlane) => {
+            let bare =
+                mesh.proxies.iter().filter(|group| group.plane == Plane::Data && group.held == Held::Nothing);
+            let count: u64 = bare.map(|group| group.count()).sum();
+            (count > 0).then(|| {
+                format!("{count} proxies hold no bundle at all (identity disabled): they are passed over")
+            })
+        }
+        (Phase::Issuer, Stage::Issuer) if !view.record.issuer.intermediates.is_empty() => {
+            Some(format!("{ISSUER_FILE} holds intermediates: every proxy gets them with its leaf"))
+        }
+        (Phase::Prune, Stage::Trust) => stale_ca(view),
+        _ => None,
+    }
+    .into_iter()
+    .collect()
+}
+
+/// `linkerd check` reads the anchors of scheme `kubernetes.io/tls` from the Secret's `ca.crt`, which this step does not touch.
+fn stale_ca(view: &View<'_>) -> Option<String> {
+    let Known::Is(issuer) = &view.mesh.issuer else { return None };
+    let ca = issuer.ca.as_ref()?.as_read_by(Rules::Controller).ok()?;
+    (view.mesh.control_plane.scheme == Scheme::Kubernetes && !view.suits(Phase::Prune, ca)).then(|| {
+        format!(
+            "`ca.crt` of {} still holds the old anchors, which `linkerd check` reads: render {} again once this step is merged",
+            objects::issuer_secret(view.mesh),
+            Phase::Issuer.steps()[0]
+        )
+    })
+}

@@ -1,0 +1,195 @@
+//! Where to make a change instead, when somebody renders an object again and would revert a patch of it.
+
+use jiff::fmt::temporal::DateTimePrinter;
+
+use super::view::View;
+use super::{Annotation, Phase};
+use crate::mesh::{Era, Owner, Scheme};
+use crate::rotation::{ANCHOR_FILE, ISSUER_FILE, ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
+
+/// What is changed in an object.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// The published bundle or a copy of it.
+    Bundle(Phase),
+    /// The issuer Secret or a copy of its certificate.
+    Issuer,
+    /// A restart annotation on a pod template.
+    Restart(&'a Annotation),
+}
+
+/// The owners whose word counts, strongest first. What comes after one that applies manifests from Git says only with what
+/// those manifests were made; but Argo CD may render a chart itself, and then it has no release.
+pub(super) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
+    let Some(place) = owners
+        .iter()
+        .position(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }))
+    else {
+        return owners;
+    };
+    let by_argo = matches!(owners[place], Owner::ArgoCd { .. });
+    let chart = by_argo && owners[place..].iter().any(|owner| matches!(owner, Owner::Helm { .. }));
+    let chart = chart.then(|| Owner::Helm { release: String::new(), namespace: String::new() });
+    owners.into_iter().take(place).chain(chart).collect()
+}
+
+/// Where the change belongs; `None` where a patch stays, as with those that apply what is in Git.
+pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<String> {
+    match (owner, subject) {
+        (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) => None,
+        (Owner::Helm { release, namespace }, Subject::Bundle(_) | Subject::Issuer) => {
+            Some(helm(view, release, namespace, subject))
+        }
+        (Owner::FluxHelmRelease { name, namespace }, Subject::Bundle(_) | Subject::Issuer) => {
+            Some(flux(view, name, namespace, subject))
+        }
+        (Owner::FluxHelmRelease { name, namespace }, Subject::Restart(annotation)) => Some(format!(
+            "set the chart's pod annotations (often `podAnnotations`) to `{}: {}` in spec.values of HelmRelease \
+             {namespace}/{name}, or put the patch into its spec.postRenderers[].kustomize.patches",
+            annotation.key, annotation.value
+        )),
+        // Helm and `linkerd upgrade | kubectl apply` merge three ways: an annotation that they do not know stays.
+        (Owner::Helm { release, .. }, Subject::Restart(annotation)) => release.is_empty().then(|| {
+            format!(
+                "if a chart is rendered on the way, set its pod annotations (often `podAnnotations`) to `{}: {}`; if the \
+                 rendered manifests are in Git, commit the patch beside them",
+                annotation.key, annotation.value
+            )
+        }),
+        (Owner::LinkerdCli, Subject::Restart(_)) => None,
+        (Owner::LinkerdCli, _) => Some(linkerd_upgrade(view, subject)),
+        (Owner::CertManager { certificate }, _) => Some(format!(
+            "cert-manager writes it from Certificate {certificate}: change the CA of the Issuer or ClusterIssuer that it names \
+             (spec.issuerRef), as \"Automatically rotating control plane TLS credentials\" tells"
+        )),
+        (Owner::TrustManager { bundle }, Subject::Bundle(phase)) => Some(trust_manager(bundle, phase)),
+        (Owner::TrustManager { .. }, _) => None,
+        (Owner::ExternalSecrets { name }, _) => Some(format!(
+            "ExternalSecret {name} fetches it: put {} into the entries of the vault that its spec.data[].remoteRef name",
+            files(view, subject)
+        )),
+        (Owner::SealedSecrets { name }, _) => Some(format!(
+            "seal it again: replace spec.encryptedData of SealedSecret {name} with what `kubeseal` makes of the rendered Secret"
+        )),
+    }
+}
+
+/// The value names of the chart, which moved with the eras: anchors, issuer certificate, issuer key.
+const fn values(era: Era) -> [&'static str; 3] {
+    match era {
+        Era::V2_6 => ["Identity.TrustAnchorsPEM", "Identity.Issuer.TLS.CrtPEM", "Identity.Issuer.TLS.KeyPEM"],
+        Era::V2_7 | Era::V2_9 => {
+            ["global.identityTrustAnchorsPEM", "identity.issuer.tls.crtPEM", "identity.issuer.tls.keyPEM"]
+        }
+        Era::V2_10 | Era::V2_11 | Era::V2_12 => {
+            ["identityTrustAnchorsPEM", "identity.issuer.tls.crtPEM", "identity.issuer.tls.keyPEM"]
+        }
+    }
+}
+
+/// The value that charts up to 2.11 require beside a new issuer; the name of the chart.
+const fn chart(era: Era) -> (Option<&'static str>, &'static str) {
+    match era {
+        Era::V2_6 => (Some("Identity.Issuer.CrtExpiry"), "linkerd2"),
+        Era::V2_7 | Era::V2_9 | Era::V2_10 | Era::V2_11 => (Some("identity.issuer.crtExpiry"), "linkerd2"),
+        Era::V2_12 => (None, "linkerd-control-plane"),
+    }
+}
+
+const fn bundle_file(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Bundle | Phase::Issuer => TRUST_BUNDLE_FILE,
+        Phase::Prune => ANCHOR_FILE,
+    }
+}
+
+fn files(view: &View<'_>, subject: Subject<'_>) -> String {
+    let (certificate, key) = view.mesh.control_plane.scheme.keys();
+    match subject {
+        Subject::Bundle(phase) => bundle_file(phase).to_owned(),
+        Subject::Issuer => format!("{ISSUER_FILE} ({certificate}) and {ISSUER_KEY_FILE} ({key})"),
+        Subject::Restart(annotation) => format!("`{}: {}`", annotation.key, annotation.value),
+    }
+}
+
+/// Each value with the file that it shall hold.
+fn value_files(view: &View<'_>, subject: Subject<'_>) -> Vec<(&'static str, &'static str)> {
+    let [anchors, certificate, key] = values(view.mesh.control_plane.era);
+    match subject {
+        Subject::Bundle(phase) => vec![(anchors, bundle_file(phase))],
+        Subject::Issuer if view.mesh.control_plane.scheme == Scheme::Linkerd => {
+            vec![(certificate, ISSUER_FILE), (key, ISSUER_KEY_FILE)]
+        }
+        Subject::Issuer | Subject::Restart(_) => Vec::new(),
+    }
+}
+
+fn helm(view: &View<'_>, release: &str, namespace: &str, subject: Subject<'_>) -> String {
+    let (expiry, chart) = chart(view.mesh.control_plane.era);
+    let files = value_files(view, subject);
+    if release.is_empty() {
+        let set: Vec<_> =
+            files.iter().map(|(value, file)| format!("`{value}` to the content of {file}")).collect();
+        return format!(
+            "if the chart is rendered on the way (Argo CD, `helm template`), set {} in its values; if the rendered manifests \
+             are in Git, commit the patch beside them",
+            set.join(" and ")
+        );
+    }
+    let set: String = files.iter().map(|(value, file)| format!(" --set-file {value}=DIR/{file}")).collect();
+    let expiry = expiry.filter(|_| matches!(subject, Subject::Issuer)).map_or_else(String::new, |value| {
+        let end = DateTimePrinter::new().precision(Some(0));
+        format!(" --set {value}={}", end.timestamp_to_string(&view.record.issuer.issuer.facts().not_after))
+    });
+    format!(
+        "`helm upgrade {release} linkerd/{chart} -n {namespace} --version INSTALLED --reuse-values{set}{expiry}`, or the same \
+         values in the file that the release is installed with"
+    )
+}
+
+fn flux(view: &View<'_>, name: &str, namespace: &str, subject: Subject<'_>) -> String {
+    let set: Vec<_> = value_files(view, subject)
+        .iter()
+        .map(|(value, file)| format!("spec.values.{value} to the content of {file}"))
+        .collect();
+    format!(
+        "set {} in HelmRelease {namespace}/{name}; where spec.valuesFrom takes it from a ConfigMap or Secret, change that, and \
+         label it `reconcile.fluxcd.io/watch: Enabled` so that Flux upgrades at once",
+        set.join(" and ")
+    )
+}
+
+fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> String {
+    let flags = match subject {
+        Subject::Bundle(phase) => format!("--identity-trust-anchors-file=DIR/{}", bundle_file(phase)),
+        _ => format!(
+            "--identity-issuer-certificate-file=DIR/{ISSUER_FILE} --identity-issuer-key-file=DIR/{ISSUER_KEY_FILE}"
+        ),
+    };
+    let overrides = match view.mesh.control_plane.era {
+        Era::V2_6 | Era::V2_7 => "",
+        _ => {
+            "; it renders from the Secret linkerd-config-overrides, which a patch of this object leaves as it was"
+        }
+    };
+    let chain = match subject {
+        Subject::Issuer if !view.record.issuer.intermediates.is_empty() => {
+            " (it keeps the first certificate of the file only: the intermediates would be lost)"
+        }
+        _ => "",
+    };
+    format!(
+        "`linkerd upgrade {flags} | kubectl apply -f -`{overrides}{chain}; where the manifests it rendered are in Git, commit \
+         the patch beside them and give the next `linkerd upgrade` these flags"
+    )
+}
+
+fn trust_manager(bundle: &str, phase: Phase) -> String {
+    let what = match phase {
+        Phase::Bundle | Phase::Issuer => {
+            format!("add the certificates of {TRUST_BUNDLE_FILE} as an `inLine` source")
+        }
+        Phase::Prune => format!("leave {ANCHOR_FILE} as the only source, as `inLine`"),
+    };
+    format!("trust-manager writes it from Bundle {bundle}: {what} under spec.sources")
+}

@@ -1,0 +1,287 @@
+//! How far each step is, told from the observed mesh.
+
+use jiff::Timestamp;
+
+use super::confirmation::{Confirmation, pods_are_missing};
+use super::freshness::{Fresh, Tally, mounted_before, started_after};
+use super::view::View;
+use super::{Phase, Stage, Step, StepState};
+use crate::mesh::{ChangeTime, Era, Held, Known, Plane, ProxyGroup, Replica, WorkloadId};
+use crate::pki::Rules;
+use crate::rotation::objects;
+use crate::rotation::record::both_readings;
+use crate::rotation::worlds::{KUBELET_LAG_SECONDS, mounted};
+
+pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
+    match (step.phase, step.stage) {
+        (Phase::Bundle, _) if view.pruned => StepState::Done,
+        (phase, Stage::Trust) => published(view, phase),
+        (_, Stage::Issuer) => swapped(view),
+        (Phase::Issuer, Stage::ControlPlane) => control_plane_serves_issuer(view),
+        (Phase::Issuer, Stage::DataPlane) => data_plane_has_leafs(view),
+        (phase, Stage::ControlPlane) => control_plane_holds(view, phase),
+        (phase, Stage::DataPlane) => data_plane_holds(view, phase),
+    }
+}
+
+fn published(view: &View<'_>, phase: Phase) -> StepState {
+    let published = view.mesh.trust.published.as_option();
+    match published.is_some_and(|published| both_readings(published, |bundle| view.suits(phase, bundle))) {
+        true => StepState::Done,
+        false => StepState::Pending { done: 0, of: 1 },
+    }
+}
+
+fn swapped(view: &View<'_>) -> StepState {
+    match (view.swapped(), &view.mesh.issuer) {
+        (Some(true), _) => StepState::Done,
+        (Some(false), _) => StepState::Pending { done: 0, of: 1 },
+        (None, Known::Unknown(why)) => {
+            StepState::Unknown(format!("{} is not known: {why}", objects::issuer_secret(view.mesh)))
+        }
+        (None, _) => StepState::Unknown(format!(
+            "{} was not read; linkerd-config shows the last render only",
+            objects::issuer_secret(view.mesh)
+        )),
+    }
+}
+
+/// Control-plane containers that read the bundle when they start; beside them the literal copies of eras up to 2.10.
+pub(super) fn control_plane_holds(view: &View<'_>, phase: Phase) -> StepState {
+    if let Some(why) = no_pods(view) {
+        return StepState::Unknown(why);
+    }
+    let mut tally = Tally::default();
+    for group in view.groups(Plane::Control) {
+        if let Some(suits) = view.group_suits(phase, group) {
+            tally.add(suits.into(), group.count());
+        }
+    }
+    if let Some(argument) = &view.mesh.trust.identity {
+        let read = argument.as_read_by(Rules::Controller);
+        tally.add(read.is_ok_and(|bundle| view.suits(phase, bundle)).into(), 1);
+    }
+    let is_published = published(view, phase) == StepState::Done;
+    let (containers, literal_proves) = bundle_readers(view.mesh.control_plane.era);
+    for replica in view.replicas(containers) {
+        let fresh = match has_read(view, replica, view.bundle_changed()) {
+            _ if !is_published => Fresh::No,
+            // The template's literal copy is of this step, which comes after the ConfigMap's.
+            Fresh::Unknown if literal_proves => Fresh::Yes,
+            fresh => fresh,
+        };
+        tally.add(fresh, 1);
+    }
+    match tally.is_empty() {
+        true => StepState::Unknown("no running container of the control plane is in the input".to_owned()),
+        false => tally.state(|| {
+            let (changed, place) = (view.bundle_changed(), objects::bundle_home(view.mesh).to_string());
+            too_early(view, containers, changed, &place).unwrap_or_else(|| no_time(changed, &place))
+        }),
+    }
+}
+
+/// Has a container of the control plane read a change? The identity controller reads mounted files when it starts; the injector
+/// reads its own for each pod (since 2.11), so that for it the kubelet's lag passes; a proxy's environment is made at its start.
+fn has_read(view: &View<'_>, replica: &Replica, changed: ChangeTime) -> Fresh {
+    match replica.container.as_str() {
+        "identity" => mounted_before(replica.started, changed),
+        "proxy-injector" if started_after(Some(view.at), mounted(changed)) == Fresh::No => {
+            mounted_before(replica.started, changed)
+        }
+        _ => started_after(replica.started, changed),
+    }
+}
+
+/// Which containers started so soon after a change of `place` that their mount may not have shown it.
+fn too_early(
+    view: &View<'_>,
+    containers: &'static [&'static str],
+    changed: ChangeTime,
+    place: &str,
+) -> Option<String> {
+    let early = |replica: &&Replica| {
+        let is_after = started_after(replica.started, changed) == Fresh::Yes;
+        is_after && has_read(view, replica, changed) == Fresh::Unknown
+    };
+    let name = |replica: &Replica| format!("{} ({})", replica.pod, replica.container);
+    let early: Vec<_> = view.replicas(containers).filter(early).map(name).collect();
+    (!early.is_empty()).then(|| {
+        format!(
+            "{} started within {KUBELET_LAG_SECONDS} s after {place} changed, while a kubelet may still have it mounted as it was: \
+             restart again what reads it at its start",
+            early.join(", ")
+        )
+    })
+}
+
+/// Which containers read the bundle from its ConfigMap when they start, and whether a literal copy beside them tells as much.
+const fn bundle_readers(era: Era) -> (&'static [&'static str], bool) {
+    match era {
+        Era::V2_6 | Era::V2_7 => (&["identity"], true),
+        Era::V2_9 | Era::V2_10 => (&[], true),
+        Era::V2_11 | Era::V2_12 => (&["identity", "proxy-injector", "linkerd-proxy"], false),
+    }
+}
+
+fn data_plane_holds(view: &View<'_>, phase: Phase) -> StepState {
+    if let Some(why) = no_pods(view) {
+        return StepState::Unknown(why);
+    }
+    let mut tally = Tally::default();
+    for group in view.groups(Plane::Data) {
+        add_bundle(view, phase, group, &mut tally);
+    }
+    everywhere(
+        view,
+        tally.state(|| no_time(view.bundle_changed(), &objects::bundle_home(view.mesh).to_string())),
+    )
+}
+
+/// The state of the whole data plane, by that of the part that was looked at.
+fn everywhere(view: &View<'_>, state: StepState) -> StepState {
+    match (state, other_namespaces(view)) {
+        (StepState::Done, Some(why)) => StepState::Unknown(why),
+        (state, _) => state,
+    }
+}
+
+/// Why nothing can be said of proxies beyond those that were looked at.
+pub(super) fn other_namespaces(view: &View<'_>) -> Option<String> {
+    let only = view.mesh.only.as_ref()?;
+    Some(format!("only namespace {only} was looked at; leave --namespace away to see every proxy"))
+}
+
+/// Proxies of a data-plane workload that do not hold what the phase wants, or are not known to.
+pub(super) fn lacking_bundle(view: &View<'_>, phase: Phase, workload: WorkloadId) -> u64 {
+    let mut tally = Tally::default();
+    for group in view.groups_of(workload) {
+        add_bundle(view, phase, group, &mut tally);
+    }
+    tally.left()
+}
+
+fn add_bundle(view: &View<'_>, phase: Phase, group: &ProxyGroup, tally: &mut Tally) {
+    if let Some(suits) = view.group_suits(phase, group) {
+        return tally.add(suits.into(), group.count());
+    }
+    let is_published = published(view, phase) == StepState::Done;
+    each_start(group, |started, count| {
+        let fresh = started_after(started, view.bundle_changed());
+        tally.add(if is_published { fresh } else { Fresh::No }, count);
+    });
+}
+
+/// Every identity controller must have started since the swap, so that each is known to sign with the new issuer
+/// (linkerd2#15109); the control plane's proxies too, or their old leafs have ended. Those that started before the last identity
+/// controller did may still have been signed by one that is gone: that is asked when the old anchor goes
+/// ([`super::invariant::prune_breaks_no_pair`]).
+fn control_plane_serves_issuer(view: &View<'_>) -> StepState {
+    if let Some(state) = before_swap(view) {
+        return state;
+    }
+    let mut tally = Tally::default();
+    for replica in view.replicas(&["identity", "linkerd-proxy"]) {
+        let fresh = has_read(view, replica, view.secret_changed());
+        let ended = old_leafs_ended(view);
+        tally.add(if ended { Fresh::Yes } else { fresh }, 1);
+    }
+    match view.replicas(&["identity"]).next() {
+        None => StepState::Unknown("no running identity controller is in the input".to_owned()),
+        Some(_) => tally.state(|| {
+            let (changed, place) = (view.secret_changed(), objects::issuer_secret(view.mesh).to_string());
+            too_early(view, &["identity"], changed, &place).unwrap_or_else(|| no_time(changed, &place))
+        }),
+    }
+}
+
+fn data_plane_has_leafs(view: &View<'_>) -> StepState {
+    if let Some(state) = before_swap(view) {
+        return state;
+    }
+    let mut tally = Tally::default();
+    for group in view.groups(Plane::Data) {
+        add_leafs(view, group, &mut tally);
+    }
+    match control_plane_serves_issuer(view) {
+        StepState::Unknown(why) if !tally.is_empty() => StepState::Unknown(why),
+        _ => {
+            let state = tally
+                .state(|| "when some proxies started is not known; read pods with their status".to_owned());
+            if view.pruned || old_leafs_ended(view) { state } else { everywhere(view, state) }
+        }
+    }
+}
+
+/// Proxies of a data-plane workload that may still have a leaf of the old issuer.
+pub(super) fn old_leafs(view: &View<'_>, workload: WorkloadId) -> u64 {
+    let mut tally = Tally::default();
+    for group in view.groups_of(workload) {
+        add_leafs(view, group, &mut tally);
+    }
+    tally.left()
+}
+
+/// Counts proxies by whether their leaf is of the new issuer. Once `prune` is published the question is over: its own restarts
+/// give new leafs to whoever lacks one. Until then only a start after [`View::signs_since`] proves it, whatever the workload's
+/// template carries: its pods may have been moved before the identity controller restarted.
+fn add_leafs(view: &View<'_>, group: &ProxyGroup, tally: &mut Tally) {
+    if view.pruned || old_leafs_ended(view) {
+        return tally.add(Fresh::Yes, group.count());
+    }
+    let Some(since) = view.signs_since() else { return tally.add(Fresh::No, group.count()) };
+    each_start(group, |started, count| tally.add(started_after(started, ChangeTime::At(since)), count));
+}
+
+/// Has every leaf that the old issuer signed run out?
+fn old_leafs_ended(view: &View<'_>) -> bool {
+    view.old_leafs_end().is_some_and(|end| view.at > end)
+}
+
+/// The state of the restarts after the swap while there is none, or pods are not known.
+fn before_swap(view: &View<'_>) -> Option<StepState> {
+    match swapped(view) {
+        StepState::Done => no_pods(view).map(StepState::Unknown),
+        StepState::Unknown(why) => Some(StepState::Unknown(why)),
+        StepState::Pending { .. } => {
+            let of =
+                view.mesh.proxies.iter().filter(|group| group.held != Held::Nothing).map(ProxyGroup::count);
+            Some(StepState::Pending { done: 0, of: of.sum::<u64>().max(1) })
+        }
+    }
+}
+
+/// Why nothing can be said of running containers.
+pub(super) fn no_pods(view: &View<'_>) -> Option<String> {
+    match &view.mesh.pods {
+        Known::Is(()) => None,
+        Known::Absent => Some(
+            "pods are not in the input; read the cluster, or add the output of `kubectl get pods -A -o json`"
+                .to_owned(),
+        ),
+        Known::Unknown(why) if pods_are_missing(view.mesh) => Some(format!(
+            "pods are not known: {why}; where no such pod runs, say --confirm {}",
+            Confirmation::AllPodsSeen
+        )),
+        Known::Unknown(why) => Some(format!("pods are not known: {why}")),
+    }
+}
+
+fn no_time(changed: ChangeTime, object: &str) -> String {
+    match changed {
+        ChangeTime::At(_) => {
+            "when some containers started is not known; read pods with their status".to_owned()
+        }
+        ChangeTime::Since(_) | ChangeTime::Unknown => format!(
+            "when {object} last changed is not known; read the cluster, or get it with `--show-managed-fields`; where the whole \
+             control plane has started since, and not within {KUBELET_LAG_SECONDS} s, say --confirm control-plane-restarted"
+        ),
+    }
+}
+
+fn each_start(group: &ProxyGroup, mut visit: impl FnMut(Option<Timestamp>, u64)) {
+    for (started, count) in &group.starts.at {
+        visit(Some(*started), *count);
+    }
+    visit(None, group.starts.unknown);
+}

@@ -1,0 +1,284 @@
+//! The mesh through a whole rotation: what may be in use before, during and after each step, and which of it breaks.
+
+mod blind;
+mod class;
+mod moment;
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::as_confirmed;
+use super::worlds::{Invariant, Worlds};
+use super::{Confirmation, Phase, Plan, Record, Stage, Step, StepState, Strategy};
+use crate::mesh::{GoDuration, Held, Known, Mesh, Plane, ProxyGroup, WorkloadId};
+use crate::pki::{Bundle, IssuerChain};
+
+use blind::{is_blind, unread};
+pub use class::Classes;
+use moment::either;
+pub use moment::{Break, Holder, Moment, Row};
+
+/// A rotation gone through in thought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulation {
+    /// The phases in the order they are taken.
+    pub order: Vec<Phase>,
+    /// Every bundle and issuer that occurs, by name.
+    pub classes: Classes,
+    /// How long a leaf may be in use after it is issued: issuance lifetime and clock skew (T+s).
+    pub leaf_life: GoDuration,
+    /// The mesh as it was observed, before any step.
+    pub start: Moment,
+    /// The steps in the order they are taken.
+    pub steps: Vec<SimulatedStep>,
+    /// What could not be seen, by name: of it nothing is said.
+    pub unseen: Vec<String>,
+    /// Was too little seen to call anything safe?
+    pub blind: bool,
+}
+
+/// A step and the mesh around it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulatedStep {
+    /// Which step.
+    pub step: Step,
+    /// What is done.
+    pub act: Act,
+    /// Before, during and after it, and where something breaks late the moment at which it does; empty for a step that is
+    /// done already.
+    pub moments: Vec<Moment>,
+}
+
+/// What a step does to the mesh.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// This bundle is published.
+    Publish(Bundle),
+    /// This issuer is put into the Secret.
+    Swap(IssuerChain),
+    /// Every workload of a plane starts anew.
+    Restart(Plane),
+    /// Leaves of issuers that nobody signs with any more run out.
+    Wait,
+}
+
+/// Symbolic time around a step: no clock runs between steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before the step.
+    Before,
+    /// While pods and controllers follow, in any order: any subset of them has.
+    During,
+    /// All have followed that the step itself makes follow.
+    After,
+    /// If it is left so: T+s later, when every leaf has been renewed or has run out.
+    LeavesRunOut,
+}
+
+/// What is to be said of the whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict<'a> {
+    /// Nothing breaks in any possible world.
+    Safe,
+    /// The mesh is broken before the first step.
+    Broken(&'a Break),
+    /// This step breaks something that held before the first one.
+    Breaks(&'a SimulatedStep, When, &'a Break),
+    /// What was seen does not tell: this may be broken by the step, or without one before the first.
+    MayBreak(Option<&'a SimulatedStep>, &'a Break),
+    /// Nothing breaks in what could be seen, and too little could be.
+    Unknown,
+}
+
+/// Why an order of phases is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// A phase stands twice in it.
+    #[error("the order names phase {0} twice")]
+    Twice(Phase),
+    /// The rotation does not have that phase.
+    #[error("the order names phase {0}, and this rotation replaces the issuer only")]
+    NoSuchPhase(Phase),
+}
+
+impl OrderError {
+    /// The next thing to do.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::Twice(_) => "name each phase once, such as --order issuer,bundle,prune",
+            Self::NoSuchPhase(_) => "leave --order out, or name phase issuer alone",
+        }
+    }
+}
+
+/// Goes through the steps of `record` over `mesh` as it stood at `at`: in the order of `order`, or in the record's own. What
+/// is `confirmed` by hand is taken as seen.
+///
+/// # Errors
+/// An order with a phase twice, or with one that the rotation does not have.
+pub fn simulate(
+    record: &Record,
+    mesh: &Mesh,
+    plan: &Plan,
+    order: Option<&[Phase]>,
+    confirmed: &BTreeSet<Confirmation>,
+    at: Timestamp,
+) -> Result<Simulation, OrderError> {
+    let order = order_of(record, order)?;
+    let (mesh, _) = as_confirmed(mesh, confirmed);
+    let mesh = mesh.as_ref();
+    let acts = order.iter().flat_map(|phase| phase.steps()).map(|step| {
+        let is_done = |step| plan.steps.iter().any(|p| p.step == step && p.state == StepState::Done);
+        (step, act(record, mesh, step), is_done(step))
+    });
+    let mut walk = Walk {
+        classes: Classes::new(record),
+        worlds: Worlds::of(mesh, Some(record), at),
+        at,
+        leaf_life: mesh.control_plane.issuance_lifetime.0.saturating_add(mesh.control_plane.clock_skew.0),
+        plane: |id| mesh.workload(id).plane,
+        pods_seen: mesh.pods == Known::Is(()),
+        proxies: mesh.proxies.iter().filter(|group| group.held != Held::Nothing).map(ProxyGroup::count).sum(),
+    };
+    let unseen = walk.worlds.unseen.iter().cloned().chain(unread(mesh)).collect();
+    let blind = is_blind(mesh, &walk.worlds, confirmed);
+    let start = walk.moment(When::Before, &walk.worlds.clone(), at, None);
+    let steps = acts.map(|(step, act, is_done)| walk.step(step, act, is_done)).collect();
+    let leaf_life = GoDuration(walk.leaf_life);
+    Ok(Simulation { order, classes: walk.classes, leaf_life, start, steps, unseen, blind })
+}
+
+fn order_of(record: &Record, order: Option<&[Phase]>) -> Result<Vec<Phase>, OrderError> {
+    let mut own: Vec<_> = record.steps().into_iter().map(|step| step.phase).collect();
+    own.dedup();
+    let Some(order) = order else { return Ok(own) };
+    for (place, phase) in order.iter().enumerate() {
+        if order[..place].contains(phase) {
+            return Err(OrderError::Twice(*phase));
+        }
+        if !own.contains(phase) {
+            return Err(OrderError::NoSuchPhase(*phase));
+        }
+    }
+    Ok(order.to_vec())
+}
+
+fn act(record: &Record, mesh: &Mesh, step: Step) -> Act {
+    match (step.phase, step.stage) {
+        (phase, Stage::Trust) => Act::Publish(record.bundle_for(phase, mesh)),
+        (_, Stage::Issuer) => Act::Swap(record.issuer.clone()),
+        (_, Stage::ControlPlane) => Act::Restart(Plane::Control),
+        (Phase::Issuer, Stage::DataPlane) if record.strategy == Strategy::Patient => Act::Wait,
+        (_, Stage::DataPlane) => Act::Restart(Plane::Data),
+    }
+}
+
+/// The mesh on its way through the steps.
+struct Walk<P> {
+    classes: Classes,
+    worlds: Worlds,
+    at: Timestamp,
+    leaf_life: SignedDuration,
+    plane: P,
+    pods_seen: bool,
+    proxies: u64,
+}
+
+impl<P: Fn(WorkloadId) -> Plane> Walk<P> {
+    fn step(&mut self, step: Step, act: Act, is_done: bool) -> SimulatedStep {
+        if is_done {
+            return SimulatedStep { step, act, moments: Vec::new() };
+        }
+        let before = self.worlds.clone();
+        let (during, after) = match &act {
+            Act::Publish(bundle) => {
+                let publishing = before.publishing(bundle);
+                (publishing.clone(), publishing)
+            }
+            Act::Swap(chain) => {
+                let swapping = before.swapping(chain);
+                (swapping.clone(), swapping)
+            }
+            Act::Restart(plane) => {
+                let after = before.restarted(|id| (self.plane)(id) == *plane);
+                (either(&before, &after), after)
+            }
+            Act::Wait => (before.clone(), before.waited(self.later())),
+        };
+        let end = if act == Act::Wait { self.later() } else { self.at };
+        let fresh = match &act {
+            Act::Swap(chain) if before.leaves.iter().all(|leaf| leaf.what != *chain) => Some(chain),
+            _ => None,
+        };
+        let mut moments = vec![
+            self.moment(When::Before, &before, self.at, None),
+            self.moment(When::During, &during, self.at, fresh),
+            self.moment(When::After, &after, end, fresh),
+        ];
+        (self.worlds, self.at) = (after, end);
+        if renewals_break(&moments) {
+            let later = self.later();
+            moments.push(self.moment(When::LeavesRunOut, &self.worlds.waited(later), later, None));
+        }
+        SimulatedStep { step, act, moments }
+    }
+
+    /// The instant at which every leaf that is in use now has run out.
+    fn later(&self) -> Timestamp {
+        self.at.checked_add(self.leaf_life).unwrap_or(Timestamp::MAX)
+    }
+
+    fn moment(&mut self, when: When, worlds: &Worlds, at: Timestamp, fresh: Option<&IssuerChain>) -> Moment {
+        let mut moment = Moment::of(when, (worlds, at), self.proxies, fresh, &mut self.classes);
+        // Of pods that were not seen nothing is certain; the published bundle and the Secret judge each other without them.
+        for broken in
+            moment.broken.iter_mut().filter(|broken| broken.invariant != Invariant::ControllerStarts)
+        {
+            broken.certain &= self.pods_seen;
+        }
+        moment.broken.sort_by_key(|broken| !broken.certain);
+        moment
+    }
+}
+
+/// Has a step broken what is felt only when leaves run out?
+fn renewals_break(moments: &[Moment]) -> bool {
+    let [before, .., after] = moments else { return false };
+    let is_new = |broken: &&Break| !before.broken.iter().any(|old| old.is_of(broken));
+    after.broken.iter().filter(is_new).any(|broken| broken.invariant != Invariant::EveryPair)
+}
+
+impl Simulation {
+    /// What is to be said of the whole: what is certain counts before what is not, and what is broken before the first step
+    /// before what a step breaks.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict<'_> {
+        let at_start = |certain| self.start.broken.iter().find(|broken| broken.certain == certain);
+        if let Some(broken) = at_start(true) {
+            Verdict::Broken(broken)
+        } else if let Some((step, when, broken)) = self.new_breaks().find(|(.., broken)| broken.certain) {
+            Verdict::Breaks(step, when, broken)
+        } else if let Some(broken) = at_start(false) {
+            Verdict::MayBreak(None, broken)
+        } else if let Some((step, _, broken)) = self.new_breaks().next() {
+            Verdict::MayBreak(Some(step), broken)
+        } else if self.blind {
+            Verdict::Unknown
+        } else {
+            Verdict::Safe
+        }
+    }
+
+    /// What breaks in the course of the steps and did not before the first, or not for certain.
+    fn new_breaks(&self) -> impl Iterator<Item = (&SimulatedStep, When, &Break)> {
+        let is_known = |old: &Break, broken: &Break| old.is_of(broken) && (old.certain || !broken.certain);
+        let is_new = move |broken: &Break| !self.start.broken.iter().any(|old| is_known(old, broken));
+        let moments =
+            self.steps.iter().flat_map(|step| step.moments.iter().map(move |moment| (step, moment)));
+        moments
+            .flat_map(|(step, moment)| moment.broken.iter().map(move |broken| (step, moment.when, broken)))
+            .filter(move |found| is_new(found.2))
+    }
+}

@@ -1,0 +1,191 @@
+//! The mesh at one moment: which bundles accept which leaves, and what breaks.
+
+use jiff::Timestamp;
+
+use super::{Classes, When};
+use crate::mesh::WorkloadId;
+use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
+use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
+
+/// The mesh at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moment {
+    /// When.
+    pub when: When,
+    /// The bundles that proxies hold, or may hold.
+    pub rows: Vec<Row>,
+    /// The issuers whose leaves proxies present, or may present.
+    pub columns: Vec<Holder>,
+    /// Everything that does not hold, the certain first.
+    pub broken: Vec<Break>,
+}
+
+/// A bundle, and what it accepts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Who holds it.
+    pub holder: Holder,
+    /// By column: is that leaf accepted?
+    pub accepts: Vec<bool>,
+}
+
+/// Those who hold a bundle, or have a leaf of an issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Index into the bundles or the issuers of [`Classes`].
+    pub class: usize,
+    /// How many they are, or where that is not `exact`, may be at most.
+    pub count: u64,
+    /// Is each of them counted here alone?
+    pub exact: bool,
+    /// Do they hold it for sure?
+    pub certain: bool,
+    /// The first few pods, as `namespace/pod`.
+    pub sample: Vec<String>,
+    /// Their workloads.
+    pub workloads: Vec<WorkloadId>,
+}
+
+/// Two sides that cannot work together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Break {
+    /// Which of the standing invariants does not hold.
+    pub invariant: Invariant,
+    /// Whose bundle refuses: the proxies', the controllers', or nobody's yet, the published one.
+    pub bundle: Option<Holder>,
+    /// What is refused: a leaf's issuer, a controller's own, or the Secret's.
+    pub issuer: Option<Holder>,
+    /// Under whose rules.
+    pub rules: Rules,
+    /// The reason, as the verifier gives it.
+    pub refusal: Refusal,
+    /// Is it so in every possible world, or only in some?
+    pub certain: bool,
+    /// Do connections fail at once, or only when the leaves that are in use have run out? A running proxy that rejects its
+    /// own next leaf keeps the one it has: after a swap, a leaf that no bundle accepts is presented by nobody.
+    pub at_once: bool,
+}
+
+impl Moment {
+    /// `proxies` is how many there are: where holdings sum up to more, somebody may hold one of several. `fresh` is an
+    /// issuer of which no running proxy had a leaf until now.
+    pub(super) fn of(
+        when: When,
+        (worlds, at): (&Worlds, Timestamp),
+        proxies: u64,
+        fresh: Option<&IssuerChain>,
+        classes: &mut Classes,
+    ) -> Self {
+        let sum =
+            |counts: &mut dyn Iterator<Item = u64>| when != When::During && counts.sum::<u64>() == proxies;
+        let exact = sum(&mut worlds.bundles.iter().map(|held| held.count));
+        let bundles: Vec<_> =
+            worlds.bundles.iter().map(|held| holder(held, classes.bundle(&held.what), exact)).collect();
+        let exact = sum(&mut worlds.leaves.iter().map(|held| held.count));
+        let leaves: Vec<_> =
+            worlds.leaves.iter().map(|held| holder(held, classes.issuer(&held.what), exact)).collect();
+        let found = worlds.broken(at);
+        let refused = |bundle: usize, leaf: usize| {
+            found.iter().any(|broken| {
+                broken.invariant == Invariant::EveryPair
+                    && broken.bundle.is_none_or(|index| index == bundle)
+                    && broken.chain.is_none_or(|index| index == leaf)
+            })
+        };
+        let taken_up = |leaf: usize| {
+            fresh != Some(&worlds.leaves[leaf].what)
+                || (0..bundles.len()).any(|bundle| !refused(bundle, leaf))
+        };
+        let mut broken: Vec<Break> = Vec::new();
+        for one in &found {
+            let (bundle, issuer) = sides(one, worlds, (&bundles, &leaves), classes);
+            let at_once = one.invariant == Invariant::EveryPair && one.chain.is_none_or(taken_up);
+            let Broken { invariant, rules, refusal, certain, .. } = one.clone();
+            let this = Break { invariant, bundle, issuer, rules, refusal, certain, at_once };
+            if !broken.iter().any(|known| known.is_of(&this)) {
+                broken.push(this);
+            }
+        }
+        let mut order: Vec<_> = (0..leaves.len()).collect();
+        order.sort_by_key(|leaf| classes.issuer_rank(leaves[*leaf].class));
+        let accepts = |bundle| order.iter().map(|leaf| !refused(bundle, *leaf)).collect();
+        let row = |(index, holder): (usize, &Holder)| Row { holder: holder.clone(), accepts: accepts(index) };
+        let mut rows: Vec<_> = bundles.iter().enumerate().map(row).collect();
+        rows.sort_by_key(|row| classes.bundle_rank(row.holder.class));
+        let columns = order.iter().map(|leaf| leaves[*leaf].clone()).collect();
+        Self { when, rows, columns, broken }
+    }
+}
+
+impl Break {
+    /// Is it the same pair of classes, under the same rules?
+    #[must_use]
+    pub fn is_of(&self, other: &Self) -> bool {
+        let class = |holder: &Option<Holder>| holder.as_ref().map(|holder| holder.class);
+        self.invariant == other.invariant
+            && self.rules == other.rules
+            && class(&self.bundle) == class(&other.bundle)
+            && class(&self.issuer) == class(&other.issuer)
+    }
+}
+
+/// Whose bundle it is, and whose issuer.
+fn sides(
+    broken: &Broken,
+    worlds: &Worlds,
+    (bundles, leaves): (&[Holder], &[Holder]),
+    classes: &mut Classes,
+) -> (Option<Holder>, Option<Holder>) {
+    let bundle = || broken.bundle.and_then(|index| bundles.get(index)).cloned();
+    let leaf = || broken.chain.and_then(|index| leaves.get(index)).cloned();
+    let controller = broken.chain.and_then(|index| worlds.controllers.get(index));
+    let signer =
+        |classes: &mut Classes| controller.map(|held| holder(held, classes.issuer(&held.what.1), false));
+    match broken.invariant {
+        Invariant::EveryPair => (bundle(), leaf()),
+        Invariant::EveryRenewal => (bundle(), signer(classes)),
+        Invariant::ControllerSigns => {
+            (controller.map(|held| holder(held, classes.bundle(&held.what.0), false)), signer(classes))
+        }
+        Invariant::ControllerStarts => (
+            worlds.published.as_ref().map(|bundle| nobody(classes.bundle(bundle))),
+            worlds.issuer.as_ref().map(|chain| nobody(classes.issuer(chain))),
+        ),
+    }
+}
+
+fn holder<T>(held: &Holding<T>, class: usize, exact: bool) -> Holder {
+    let Holding { count, certain, sample, workloads, .. } = held;
+    let (sample, workloads) = (sample.clone(), workloads.clone());
+    Holder { class, count: *count, exact, certain: *certain, sample, workloads }
+}
+
+const fn nobody(class: usize) -> Holder {
+    Holder { class, count: 0, exact: true, certain: true, sample: Vec::new(), workloads: Vec::new() }
+}
+
+/// The worlds in which any subset has gone from the one to the other.
+pub(super) fn either(one: &Worlds, other: &Worlds) -> Worlds {
+    let same_pair = |a: &(Bundle, IssuerChain), b: &(Bundle, IssuerChain)| a.0.same_set(&b.0) && a.1 == b.1;
+    let mut both = other.clone();
+    merge(&mut both.bundles, &one.bundles, Bundle::same_set);
+    merge(&mut both.leaves, &one.leaves, PartialEq::eq);
+    merge(&mut both.controllers, &one.controllers, same_pair);
+    both
+}
+
+/// What is certain of either comes true sooner or later.
+fn merge<T: Clone>(into: &mut Vec<Holding<T>>, from: &[Holding<T>], same: impl Fn(&T, &T) -> bool) {
+    for held in from {
+        let Some(twin) = into.iter_mut().find(|twin| same(&held.what, &twin.what)) else {
+            into.push(held.clone());
+            continue;
+        };
+        let until = held.until.zip(twin.until).map(|(one, other)| one.max(other));
+        let certain = held.certain || twin.certain;
+        if held.count > twin.count {
+            *twin = held.clone();
+        }
+        (twin.certain, twin.until) = (certain, until);
+    }
+}

@@ -1,0 +1,236 @@
+//! Who would refuse whom after a change and does not before it, in every order of events.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::changes::{Changes, text};
+use super::{Pair, Party, leaf_life, texts};
+use crate::document::ObjectRef;
+use crate::mesh::{Mesh, WorkloadId};
+use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Rules};
+use crate::rotation::Record;
+use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
+
+/// When pods start with the bundle that their template holds.
+const BY_TEMPLATE: &str = "when pods start with the bundle in their own template";
+
+/// What moves, from where.
+pub(super) struct Moves<'a> {
+    current: &'a Mesh,
+    record: Option<&'a Record>,
+    /// The new bundle as each of Linkerd's readers has it.
+    bundles: Vec<&'a Bundle>,
+    issuer: Option<&'a IssuerChain>,
+    restarted: BTreeSet<WorkloadId>,
+    /// Bundles that templates of restarting workloads hold themselves.
+    literals: Vec<&'a Bundle>,
+    /// Is an anchor taken away?
+    removes: bool,
+}
+
+/// A violation by what it is about, whatever its place in a list.
+type Key = (Invariant, Vec<Fingerprint>, Vec<Fingerprint>);
+
+impl<'a> Moves<'a> {
+    pub(super) fn of(
+        current: &'a Mesh,
+        proposed: &'a Mesh,
+        changes: &'a Changes,
+        record: Option<&'a Record>,
+    ) -> Self {
+        let mut bundles: Vec<&Bundle> = Vec::new();
+        if changes.bundle.is_some()
+            && let Some(text) = text(proposed)
+        {
+            let read = [Rules::Controller, Rules::Proxy].map(|rules| text.as_read_by(rules));
+            for bundle in read.into_iter().filter_map(Result::ok) {
+                if !bundles.iter().any(|known| known.same_set(bundle)) {
+                    bundles.push(bundle);
+                }
+            }
+        }
+        let restarts =
+            |object: &ObjectRef| changes.restarts.iter().any(|restart| restart.place.object == *object);
+        let places = current.workloads.iter().enumerate();
+        Self {
+            current,
+            record,
+            bundles,
+            issuer: changes.issuer.as_ref().and_then(|_| texts::loadable(current, proposed)),
+            restarted: places
+                .filter(|(_, one)| restarts(&one.object))
+                .map(|(at, _)| WorkloadId(at))
+                .collect(),
+            literals: changes.restarts.iter().filter_map(|restart| restart.literal.as_ref()).collect(),
+            removes: !changes.removed.is_empty(),
+        }
+    }
+
+    pub(super) fn are_any(&self) -> bool {
+        !self.bundles.is_empty() || self.issuer.is_some() || !self.restarted.is_empty()
+    }
+
+    /// What breaks at `at` that works before, and what is not known and would matter.
+    pub(super) fn judged(&self, at: Timestamp) -> (Vec<Pair>, Vec<String>) {
+        let now = Worlds::of(self.current, self.record, at);
+        let mut seen: BTreeSet<Key> = now.broken(at).iter().map(|broken| key(&now, broken)).collect();
+        let mut pairs = Vec::new();
+        for (when, worlds) in self.orders(&now) {
+            // A bundle in a template is its proxy's alone: no controller reads it.
+            let counts = |broken: &Broken| when != BY_TEMPLATE || broken.rules == Rules::Proxy;
+            for broken in worlds.broken(at).into_iter().filter(counts) {
+                if seen.insert(key(&worlds, &broken)) {
+                    pairs.push(self.pair(&now, &worlds, &broken, when));
+                }
+            }
+        }
+        pairs.sort_by_key(|pair| (!pair.certain, pair.invariant));
+        // A controller that does not come up with a bundle and an issuer signs nothing with them either.
+        let dead: Vec<_> = pairs
+            .iter()
+            .filter(|pair| pair.invariant == Invariant::ControllerStarts)
+            .map(materials)
+            .collect();
+        pairs.retain(|pair| pair.invariant != Invariant::ControllerSigns || !dead.contains(&materials(pair)));
+        (pairs, self.missing(&now))
+    }
+
+    /// In how many ways the mesh is broken already.
+    pub(super) fn broken_already(&self, at: Timestamp) -> usize {
+        Worlds::of(self.current, self.record, at).broken(at).iter().filter(|broken| broken.certain).count()
+    }
+
+    /// The first instant after `at` from which on nothing breaks, if waiting is all that it takes: nothing else changes in
+    /// the mesh until then, and what works still does.
+    pub(super) fn clean_after(&self, at: Timestamp) -> Option<Timestamp> {
+        let now = Worlds::of(self.current, self.record, at);
+        let broken: BTreeSet<Key> = now.broken(at).iter().map(|broken| key(&now, broken)).collect();
+        let still_well = |then: Timestamp| {
+            let worlds = Worlds::of(self.current, self.record, then);
+            worlds.broken(then).iter().all(|one| broken.contains(&key(&worlds, one)))
+        };
+        let clean = |then: &Timestamp| {
+            let (pairs, missing) = self.judged(*then);
+            pairs.is_empty() && missing.is_empty() && still_well(*then)
+        };
+        self.instants(&now).into_iter().filter(|then| *then > at).find(clean)
+    }
+
+    /// When something changes by time alone: leaves run out, a certificate begins.
+    fn instants(&self, now: &Worlds) -> BTreeSet<Timestamp> {
+        let life = leaf_life(self.current);
+        let started = self.current.control_plane.replicas.iter().filter_map(|replica| replica.started);
+        let ends = started.filter_map(|started| started.checked_add(life).ok());
+        let ends = ends.chain(now.leaves.iter().filter_map(|leaf| leaf.until));
+        let begins = self.issuer.into_iter().flat_map(certificates);
+        let begins = begins.chain(self.bundles.iter().flat_map(|bundle| bundle.anchors()));
+        let second = jiff::SignedDuration::from_secs(1);
+        let past = ends.filter_map(|end| end.checked_add(second).ok());
+        past.chain(begins.map(|certificate| certificate.facts().not_before)).collect()
+    }
+
+    /// The worlds on the way, however objects are applied and whoever follows first.
+    fn orders(&self, now: &Worlds) -> Vec<(&'static str, Worlds)> {
+        let mut orders = Vec::new();
+        let issuer = |worlds: &Worlds| self.issuer.map(|chain| worlds.swapping(chain));
+        for bundle in &self.bundles {
+            let published = now.publishing(bundle);
+            let both = issuer(&published);
+            orders.push(("once the bundle is published", published));
+            orders.extend(both.map(|both| ("once bundle and issuer are both in place", both)));
+        }
+        if let Some(swapped) = issuer(now) {
+            let both: Vec<_> = self.bundles.iter().map(|bundle| swapped.publishing(bundle)).collect();
+            let when = match both.is_empty() {
+                true => "once the issuer is in the Secret",
+                false => "while the issuer is in the Secret and the bundle has not followed",
+            };
+            orders.push((when, swapped));
+            orders.extend(both.into_iter().map(|both| ("once bundle and issuer are both in place", both)));
+        }
+        let last = orders.last().map_or_else(|| now.clone(), |(_, worlds)| worlds.clone());
+        orders.extend(self.literals.iter().map(|bundle| (BY_TEMPLATE, last.publishing(bundle))));
+        if !self.restarted.is_empty() {
+            orders.push(("when the pods restart", last.restarted(|one| self.restarted.contains(&one))));
+        }
+        if !self.bundles.is_empty() || self.issuer.is_some() {
+            orders.push(("once everything has restarted", last.restarted(|_| true)));
+        }
+        orders
+    }
+
+    /// What is not seen and could break. A bundle that only grows breaks nobody, whatever they hold; without an anchor
+    /// less, it does not matter who signed before.
+    fn missing(&self, now: &Worlds) -> Vec<String> {
+        if self.issuer.is_none() && !self.removes {
+            return Vec::new();
+        }
+        let matters = |what: &&String| self.removes || !what.starts_with("the issuer ");
+        now.unseen.iter().filter(matters).cloned().collect()
+    }
+
+    fn pair(&self, now: &Worlds, worlds: &Worlds, broken: &Broken, when: &'static str) -> Pair {
+        let (bundle, chain) = sides(worlds, broken);
+        let held = bundle.and_then(|bundle| now.bundles.iter().find(|one| one.what.same_set(bundle)));
+        let presented = chain.and_then(|chain| now.leaves.iter().find(|one| one.what == *chain));
+        let proxies = broken.rules == Rules::Proxy;
+        let leaves = broken.invariant == Invariant::EveryPair;
+        Pair {
+            invariant: broken.invariant,
+            verifier: self
+                .party(bundle.map(Bundle::anchors).unwrap_or_default().to_vec(), held.filter(|_| proxies)),
+            presenter: self.party(
+                chain.map(|chain| certificates(chain).cloned().collect()).unwrap_or_default(),
+                presented.filter(|_| leaves),
+            ),
+            reason: broken.refusal.to_string(),
+            certain: broken.certain,
+            until: broken.chain.filter(|_| leaves).and_then(|at| worlds.leaves[at].until),
+            when,
+        }
+    }
+
+    fn party<T>(&self, certificates: Vec<Certificate>, holding: Option<&Holding<T>>) -> Party {
+        let workloads = holding.map(|holding| holding.workloads.as_slice()).unwrap_or_default();
+        Party {
+            certificates,
+            count: holding.map_or(0, |holding| holding.count),
+            pods: holding.map(|holding| holding.sample.clone()).unwrap_or_default(),
+            workloads: workloads.iter().map(|id| self.current.workload(*id).object.clone()).collect(),
+        }
+    }
+}
+
+/// The certificates of both sides.
+fn materials(pair: &Pair) -> (BTreeSet<Fingerprint>, Vec<Fingerprint>) {
+    let of = |party: &Party| party.certificates.iter().map(Certificate::fingerprint).collect::<Vec<_>>();
+    (of(&pair.verifier).into_iter().collect(), of(&pair.presenter))
+}
+
+/// The bundle that refuses and the chain that is refused.
+fn sides<'a>(worlds: &'a Worlds, broken: &Broken) -> (Option<&'a Bundle>, Option<&'a IssuerChain>) {
+    let controller = || broken.chain.and_then(|at| worlds.controllers.get(at)).map(|one| &one.what);
+    let held = || broken.bundle.and_then(|at| worlds.bundles.get(at)).map(|one| &one.what);
+    match broken.invariant {
+        Invariant::ControllerStarts => (worlds.published.as_ref(), worlds.issuer.as_ref()),
+        Invariant::EveryPair => {
+            (held(), broken.chain.and_then(|at| worlds.leaves.get(at)).map(|one| &one.what))
+        }
+        Invariant::EveryRenewal => (held(), controller().map(|(_, chain)| chain)),
+        Invariant::ControllerSigns => {
+            (controller().map(|(bundle, _)| bundle), controller().map(|(_, chain)| chain))
+        }
+    }
+}
+
+fn key(worlds: &Worlds, broken: &Broken) -> Key {
+    let (bundle, chain) = sides(worlds, broken);
+    let anchors = bundle.map(|bundle| bundle.fingerprints().into_iter().collect()).unwrap_or_default();
+    let chain = chain.map(|chain| certificates(chain).map(Certificate::fingerprint).collect());
+    (broken.invariant, anchors, chain.unwrap_or_default())
+}
+
+fn certificates(chain: &IssuerChain) -> impl Iterator<Item = &Certificate> {
+    std::iter::once(&chain.issuer).chain(&chain.intermediates)
+}

@@ -1,0 +1,96 @@
+//! What does not hold in the possible worlds, by the one trust relation.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::class::Classes;
+use super::{Broken, Invariant, Worlds};
+use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules, accepts};
+
+/// Judgements, each made once.
+struct Judge<'a> {
+    identity: &'a str,
+    at: Timestamp,
+    made: BTreeMap<(Fingerprint, Vec<Fingerprint>, bool), Option<Refusal>>,
+}
+
+impl Judge<'_> {
+    fn refusal(&mut self, bundle: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<Refusal> {
+        let certificates = std::iter::once(&chain.issuer).chain(&chain.intermediates);
+        let key = (
+            bundle.fingerprint(),
+            certificates.map(Certificate::fingerprint).collect(),
+            rules == Rules::Controller,
+        );
+        let (identity, at) = (self.identity, self.at);
+        self.made.entry(key).or_insert_with(|| accepts(bundle, chain, identity, at, rules).err()).clone()
+    }
+}
+
+impl Worlds {
+    /// Everything that does not hold at `at`, the certain first.
+    #[must_use]
+    pub fn broken(&self, at: Timestamp) -> Vec<Broken> {
+        let mut judge = Judge { identity: &self.identity, at, made: BTreeMap::new() };
+        let mut broken: Vec<_> = self.start(&mut judge).into_iter().collect();
+        for (place, held) in self.bundles.iter().enumerate() {
+            let mut ask = |invariant, chain_at, chain: &IssuerChain, certain| {
+                let refusal = judge.refusal(&held.what, chain, Rules::Proxy)?;
+                let (bundle, chain, rules) = (Some(place), Some(chain_at), Rules::Proxy);
+                Some(Broken { invariant, bundle, chain, rules, refusal, certain: held.certain && certain })
+            };
+            let present = |end: Option<Timestamp>| end.is_none_or(|end| end >= at);
+            for (chain_at, leaf) in self.leaves.iter().enumerate().filter(|(_, leaf)| present(leaf.until)) {
+                broken.extend(ask(Invariant::EveryPair, chain_at, &leaf.what, leaf.certain));
+            }
+            for (chain_at, controller) in self.controllers.iter().enumerate() {
+                broken.extend(ask(Invariant::EveryRenewal, chain_at, &controller.what.1, controller.certain));
+            }
+        }
+        for (place, controller) in self.controllers.iter().enumerate() {
+            let (bundle, chain) = &controller.what;
+            broken.extend(judge.refusal(bundle, chain, Rules::Controller).map(|refusal| Broken {
+                invariant: Invariant::ControllerSigns,
+                bundle: None,
+                chain: Some(place),
+                rules: Rules::Controller,
+                refusal,
+                certain: controller.certain,
+            }));
+        }
+        broken.sort_by_key(|one| !one.certain);
+        broken
+    }
+
+    /// S1, of what an identity controller reads when it starts.
+    fn start(&self, judge: &mut Judge<'_>) -> Option<Broken> {
+        let refusal = match (&self.unreadable, &self.published, &self.issuer) {
+            (Some(reason), ..) => {
+                Refusal::Malformed { certificate: "the published bundle".to_owned(), reason: reason.clone() }
+            }
+            (None, Some(bundle), Some(chain)) => judge.refusal(bundle, chain, Rules::Controller)?,
+            _ => return None,
+        };
+        let (invariant, rules) = (Invariant::ControllerStarts, Rules::Controller);
+        Some(Broken { invariant, bundle: None, chain: None, rules, refusal, certain: true })
+    }
+}
+
+/// Would an identity controller with this bundle skip the chain when the Secret brings it (`IssuerUpdateSkipped`), whatever
+/// the time? What only the time speaks against may have been taken at another.
+pub(super) fn rejects(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
+    let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
+    match accepts(bundle, chain, identity, classes.at, Rules::Controller) {
+        Ok(()) => false,
+        Err(refusal) => !hangs_on_time(&refusal),
+    }
+}
+
+fn hangs_on_time(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Expired { .. } | Refusal::NotYetValid { .. } => true,
+        Refusal::UnknownIssuer { candidate: Some(candidate), .. } => hangs_on_time(&candidate.because),
+        _ => false,
+    }
+}

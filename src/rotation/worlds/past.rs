@@ -1,0 +1,140 @@
+//! What was published or issued before, and what follows from it for whoever started at a known time.
+
+use std::collections::BTreeSet;
+
+use jiff::{Timestamp, ToSpan};
+
+use super::class::{Classes, May};
+use crate::mesh::{ChangeTime, Mesh};
+use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Rules};
+use crate::rotation::record::secret_chain;
+use crate::rotation::{Phase, Record};
+
+/// How long a kubelet may take to bring a changed Secret or ConfigMap into a volume of a running pod (sync period and cache).
+pub(in crate::rotation) const KUBELET_LAG_SECONDS: i64 = 120;
+
+/// Since when a mounted volume surely shows a change: a container that restarts in place before that may find what was there.
+pub(in crate::rotation) fn mounted(changed: ChangeTime) -> ChangeTime {
+    match changed {
+        ChangeTime::At(at) => ChangeTime::At(at.checked_add(KUBELET_LAG_SECONDS.seconds()).unwrap_or(at)),
+        other => other,
+    }
+}
+
+/// One place that changes over time: what it holds, what it may have held before.
+#[derive(Debug, Clone)]
+pub(super) struct Past {
+    /// What it holds now, where that is known.
+    pub(super) now: Option<usize>,
+    /// What it may have held before its last change.
+    pub(super) before: Vec<usize>,
+    /// May it have held something else before, which nothing tells of?
+    pub(super) open: bool,
+    pub(super) changed: ChangeTime,
+}
+
+/// A start against a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum When {
+    Before,
+    After,
+    /// A time is not known, or both are of the same second, or a mount lagged.
+    Unknown,
+}
+
+impl When {
+    pub(super) fn of(started: Option<Timestamp>, changed: ChangeTime) -> Self {
+        match (started, changed) {
+            (Some(started), ChangeTime::At(changed)) if started > changed => Self::After,
+            (Some(started), ChangeTime::At(changed)) if started < changed => Self::Before,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The same of a container that reads it from a mounted volume when it starts.
+    pub(super) fn of_mount(started: Option<Timestamp>, changed: ChangeTime) -> Self {
+        match (Self::of(started, changed), Self::of(started, mounted(changed))) {
+            (Self::After, Self::Before | Self::Unknown) => Self::Unknown,
+            (when, _) => when,
+        }
+    }
+}
+
+impl Past {
+    /// What was read by whoever started then. Empty where nothing is known of it.
+    pub(super) fn read(&self, when: When) -> May<usize> {
+        let before = self.before.iter().copied();
+        let (found, open): (Vec<_>, bool) = match when {
+            When::After => (self.now.into_iter().collect(), false),
+            When::Before if self.before.is_empty() => (self.now.into_iter().collect(), true),
+            When::Before => (before.collect(), self.open),
+            When::Unknown => (self.now.into_iter().chain(before).collect(), self.open),
+        };
+        let certain = found.len() == 1 && !open;
+        found.into_iter().map(|one| (one, certain)).collect()
+    }
+
+    /// The published bundle as read under `rules`. A record knows what was published in its course: the old anchors, then
+    /// old and new, then the new one.
+    pub(super) fn of_bundle(
+        classes: &mut Classes,
+        mesh: &Mesh,
+        record: Option<&Record>,
+        rules: Rules,
+    ) -> Self {
+        let published = mesh.trust.published.as_option();
+        let bundle = published.and_then(|published| read_by(&published.text, rules));
+        let changed = published.map_or(ChangeTime::Unknown, |published| published.changed);
+        let now = bundle.map(|bundle| classes.bundle_at(bundle));
+        let Some(record) = record else { return Self { now, before: Vec::new(), open: true, changed } };
+        let mut before: Vec<_> = Phase::ALL
+            .map(|phase| record.anchors_of(phase))
+            .iter()
+            .map(|one| classes.bundle_at(one))
+            .collect();
+        before.insert(0, classes.bundle_at(&record.old));
+        before.dedup();
+        let place = before.iter().position(|one| Some(*one) == now);
+        // A bundle that the record does not know: what it adds to the old anchors may have been there before.
+        let lessened = place.is_none().then(|| lessened(bundle?, record.anchor()?)).flatten();
+        before.truncate(place.unwrap_or(before.len()));
+        before.extend(lessened.map(|bundle| classes.bundle_at(&bundle)));
+        let open = before.is_empty() || place.is_none();
+        Self { now, before, open, changed }
+    }
+
+    /// The issuer in the Secret; before it, by the record, the issuer that the rotation began with.
+    pub(super) fn of_issuer(classes: &mut Classes, mesh: &Mesh, record: Option<&Record>) -> Self {
+        let changed = mesh.issuer.as_option().map_or(ChangeTime::Unknown, |issuer| issuer.changed);
+        let now = secret_chain(mesh).map(|chain| classes.chain_at(chain));
+        let copy = mesh.issuer.as_option().and_then(|issuer| issuer.chain.as_ref().ok());
+        let copy = copy.filter(|_| now.is_none()).map(|chain| classes.chain_at(chain));
+        let old = record.and_then(|record| record.old_issuer.as_ref());
+        let old = old.map(|chain: &IssuerChain| classes.chain_at(chain));
+        let new = record.map(|record| classes.chain_at(&record.issuer));
+        let before: Vec<_> = match now {
+            // Not swapped yet: the record does not know what came before the issuer that it replaces.
+            Some(_) if now == old => Vec::new(),
+            Some(_) if now == new => old.into_iter().collect(),
+            _ => [copy, old, new].into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
+        };
+        let open = now.is_none() || now != new || before.is_empty();
+        Self { now, before, open, changed }
+    }
+}
+
+/// What one of Linkerd's readers gets from a text; the other reader's, where this one refuses it.
+fn read_by(text: &BundleText, rules: Rules) -> Option<&Bundle> {
+    text.as_read_by(rules)
+        .or_else(|_| text.as_read_by(Rules::Proxy))
+        .or_else(|_| text.as_read_by(Rules::Controller))
+        .ok()
+}
+
+/// A bundle without one of its anchors, if it has it.
+fn lessened(bundle: &Bundle, anchor: &Certificate) -> Option<Bundle> {
+    bundle
+        .contains(anchor)
+        .then(|| Bundle::new(bundle.anchors().iter().filter(|one| *one != anchor).cloned()))
+        .flatten()
+}
