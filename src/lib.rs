@@ -4,8 +4,10 @@
 //! `rotation` plans, `render` turns a step into documents, `report` prints. `pki` holds the one trust relation.
 
 pub mod check;
+pub mod diff;
 pub mod document;
 pub mod mesh;
 pub mod pki;
+pub mod render;
 pub mod rotation;
 pub mod source;

@@ -1,0 +1,121 @@
+//! One field of one object set to a value.
+
+use std::fmt;
+
+use super::path::Segment;
+
+/// How a change is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Form {
+    /// A strategic merge patch: what changes, and what names the object.
+    #[default]
+    Patch,
+    /// An RFC 6902 patch, guarded by `test` operations.
+    JsonPatch,
+    /// The whole resulting object.
+    Object,
+}
+
+/// One field of one object set to a value. `Debug` shows the place only: the value may be a private key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// `data.KEY` of a ConfigMap, or (base64 already) of a Secret.
+    Data {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// `stringData.KEY` of a Secret that is written that way: the API server takes it over `data`.
+    StringData {
+        /// The key.
+        key: String,
+        /// The value, plain.
+        value: String,
+    },
+    /// An annotation of the object itself.
+    Annotation {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// An annotation of the pod template.
+    TemplateAnnotation {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// A literal environment variable of a container of the pod template.
+    Env {
+        /// The container.
+        container: String,
+        /// Is it an init container?
+        init: bool,
+        /// The variable.
+        name: String,
+        /// The value.
+        value: String,
+    },
+    /// An argument of a container, replaced in place.
+    Argument {
+        /// The container.
+        container: String,
+        /// Its place in `args`, from 0.
+        index: usize,
+        /// The whole argument.
+        value: String,
+    },
+}
+
+impl Edit {
+    /// The new value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        match self {
+            Self::Data { value, .. }
+            | Self::StringData { value, .. }
+            | Self::Annotation { value, .. }
+            | Self::TemplateAnnotation { value, .. }
+            | Self::Env { value, .. }
+            | Self::Argument { value, .. } => value,
+        }
+    }
+
+    /// Where it stands.
+    pub(super) fn path(&self) -> Vec<Segment> {
+        let container = |list: &str, name: &str| {
+            let mut path = Segment::keys(&["spec", "template", "spec", list]);
+            path.push(Segment::Named(name.to_owned()));
+            path
+        };
+        match self {
+            Self::Data { key, .. } => Segment::keys(&["data", key]),
+            Self::StringData { key, .. } => Segment::keys(&["stringData", key]),
+            Self::Annotation { key, .. } => Segment::keys(&["metadata", "annotations", key]),
+            Self::TemplateAnnotation { key, .. } => {
+                Segment::keys(&["spec", "template", "metadata", "annotations", key])
+            }
+            Self::Env { container: of, init, name, .. } => {
+                let mut path = container(if *init { "initContainers" } else { "containers" }, of);
+                path.extend(Segment::keys(&["env"]));
+                path.push(Segment::Named(name.clone()));
+                path.extend(Segment::keys(&["value"]));
+                path
+            }
+            Self::Argument { container: of, index, .. } => {
+                let mut path = container("containers", of);
+                path.extend(Segment::keys(&["args"]));
+                path.push(Segment::Index(*index));
+                path
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Edit({:?})", self.path())
+    }
+}

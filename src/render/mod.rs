@@ -1,0 +1,25 @@
+//! A step of a rotation as documents: the same change as a patch, as a JSON patch, or as the whole object.
+
+mod config;
+mod current;
+mod directory;
+mod draft;
+mod edit;
+mod error;
+mod head;
+mod issuer;
+pub(crate) mod mask;
+mod path;
+mod rendered;
+mod template;
+mod tree;
+mod trust;
+
+pub use current::Current;
+pub use directory::{File, KUSTOMIZATION, directory, emptied};
+pub use edit::{Edit, Form};
+pub use error::RenderError;
+pub(crate) use head::{described, one_line};
+pub use mask::masked;
+pub use rendered::{Certificates, Rendered};
+pub use tree::render;
