@@ -1,3 +1,28 @@
-//! Starts the plugin.
+//! `kubectl l5d-rotate`: start, and the exit code.
 
-fn main() {}
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use l5d_rotate::cli::{Cli, Color};
+use l5d_rotate::command::{self, World};
+use l5d_rotate::report::{self, ColorChoice};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let color = match cli.display.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let now = jiff::Timestamp::now();
+    let world = World {
+        now,
+        terminal: std::io::stdout().is_terminal(),
+        external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
+    };
+    let response = command::run(&cli, &world)
+        .unwrap_or_else(|failure| report::failure(&failure.to_string(), failure.help(), failure.exit()));
+    report::print(&response, color)
+}

@@ -1,0 +1,410 @@
+//! The command line: clap types and value parsers, nothing else.
+
+mod confirmation;
+mod examples;
+mod input;
+mod printing;
+mod simulate;
+mod value;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use jiff::SignedDuration;
+
+pub use confirmation::Confirmation;
+pub use input::{Color, Display, Input};
+pub use printing::{Form, Printing};
+pub use simulate::{Simulate, SimulationFormat};
+pub use value::Lifetime;
+use value::duration;
+pub use verify::{Verify, VerifyFormat};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  fine, nothing to say against it
+  1  findings (check), or differences (diff)
+  2  usage or input error
+  3  a gate is closed: wait, or act first
+  4  refused: it would break the mesh
+
+Nothing here ever writes to a cluster: it is read with `kubectl get`, and what is printed is for a pull request.";
+
+/// Rotate Linkerd's trust anchor and identity issuer through Git, one reviewed step at a time
+///
+/// Reads an installed Linkerd (a Git checkout, a dump, or the cluster through `kubectl get`), says who trusts what, mints
+/// new certificates, and prints for each phase the exact YAML to commit.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-l5d_rotate", bin_name = "kubectl l5d-rotate", display_name = "kubectl l5d-rotate", version, after_help = EXIT_CODES)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do; `status` when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// `status --dir`, for the bare command.
+    #[arg(long, value_name = "DIR", hide = true, value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+
+    /// Where to read from.
+    #[command(flatten)]
+    pub input: Input,
+
+    /// How to print.
+    #[command(flatten)]
+    pub display: Display,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Who trusts what, where the rotation stands, and the next command (the default)
+    #[command(after_help = examples::STATUS)]
+    Status(Status),
+    /// The identity checks of `linkerd check --proxy`, and stricter ones
+    #[command(after_help = examples::CHECK)]
+    Check(Check),
+    /// Begin a rotation: mint certificates and keys into a rotation directory
+    #[command(after_help = examples::START)]
+    Start(Start),
+    /// All phases and steps of the rotation: what each changes, restarts and waits for
+    #[command(after_help = examples::PLAN)]
+    Plan(Plan),
+    /// Print or write the YAML of one phase
+    #[command(after_help = examples::RENDER)]
+    Render(Render),
+    /// The YAML of the next step, wherever the rotation stands
+    #[command(after_help = examples::NEXT)]
+    Next(Next),
+    /// What a phase changes against the current state
+    #[command(after_help = examples::DIFF)]
+    Diff(Diff),
+    /// Is the step from what is there to what is proposed safe, whoever wrote it?
+    #[command(after_help = examples::VERIFY)]
+    Verify(Verify),
+    /// The mesh through the whole rotation: who accepts whom before, during and after each step
+    #[command(after_help = examples::SIMULATE)]
+    Simulate(Simulate),
+    /// Certificates, bundles and secrets as people read them
+    #[command(after_help = examples::INSPECT)]
+    Inspect(Inspect),
+    /// What was observed, in one small file without secrets that every -f reads
+    #[command(after_help = examples::SNAPSHOT)]
+    Snapshot(Snapshot),
+    /// The ClusterRole and Role that reading a cluster needs
+    Rbac,
+    /// A completion script for a shell, or for kubectl itself
+    Completion(Completion),
+    /// Man pages
+    #[command(hide = true)]
+    Man(Man),
+    /// The version of this program
+    Version,
+    /// What kubectl asks `kubectl_complete-l5d_rotate` for
+    #[command(hide = true, name = "__complete")]
+    Complete(Complete),
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Rotation directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+
+    /// Confirm what no input shows (repeatable)
+    #[arg(long, value_name = "NAME", requires = "dir")]
+    pub confirm: Vec<Confirmation>,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: DataFormat,
+}
+
+/// Output of commands that print for people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DataFormat {
+    /// For people.
+    Text,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Output format; json is the schema of `linkerd check -o json`
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: CheckFormat,
+
+    /// Warn about certificates that end sooner than this: 60d, 720h
+    #[arg(long, value_name = "DURATION", default_value = "60d", value_parser = duration)]
+    pub expiry_threshold: SignedDuration,
+
+    /// What makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    pub fail_on: FailOn,
+}
+
+/// Output of `check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// As `linkerd check`.
+    Table,
+    /// As `linkerd check -o json`.
+    Json,
+    /// Failures only.
+    Short,
+    /// The JSON as YAML.
+    Yaml,
+}
+
+/// From which severity on `check` fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors only.
+    Error,
+    /// Warnings and what could not be checked, too.
+    Warning,
+}
+
+/// Arguments of `start`.
+#[derive(Debug, Args)]
+pub struct Start {
+    /// Directory to create for the rotation: commit it, private keys excepted
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+
+    /// Replace the issuer only, signed by the present anchor: needs --anchor and --anchor-key
+    #[arg(long, requires_all = ["anchor", "anchor_key"])]
+    pub issuer_only: bool,
+
+    /// Use this anchor certificate (PEM) instead of a new one
+    #[arg(long, value_name = "FILE", requires = "anchor_key")]
+    pub anchor: Option<PathBuf>,
+
+    /// The private key of --anchor (PEM: EC or RSA, not encrypted)
+    #[arg(long, value_name = "FILE", requires = "anchor")]
+    pub anchor_key: Option<PathBuf>,
+
+    /// Order of steps [default: staged, or patient with --issuer-only]
+    #[arg(long, value_name = "STRATEGY")]
+    pub strategy: Option<Strategy>,
+
+    /// Common name of the new anchor [default: root.NAMESPACE.TRUST-DOMAIN]
+    #[arg(long, value_name = "NAME", conflicts_with = "anchor")]
+    pub anchor_name: Option<String>,
+
+    /// Common name of the new issuer [default: identity.NAMESPACE.TRUST-DOMAIN]
+    #[arg(long, value_name = "NAME")]
+    pub issuer_name: Option<String>,
+
+    /// How long the new anchor lives: 10y, 3650d, 87600h
+    #[arg(long, value_name = "DURATION", default_value = "10y")]
+    pub anchor_lifetime: Lifetime,
+
+    /// How long the new issuer lives
+    #[arg(long, value_name = "DURATION", default_value = "1y")]
+    pub issuer_lifetime: Lifetime,
+
+    /// Go on where cert-manager or trust-manager owns the material: they will revert what is committed beside them
+    #[arg(long)]
+    pub despite_owner: bool,
+
+    /// Write private keys into a Git work tree even where Git does not ignore them
+    #[arg(long)]
+    pub allow_plaintext_keys: bool,
+}
+
+/// The order of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// Linkerd's guide: the data plane restarts in each phase
+    Staged,
+    /// Leaf lifetimes are waited out after the issuer phase instead of a restart
+    Patient,
+}
+
+/// Which rotation, and how its restarts are written.
+#[derive(Debug, Args)]
+pub struct Rotation {
+    /// Rotation directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+
+    /// The annotation that restarts workloads
+    #[arg(long, value_name = "KEY", default_value = "l5d-rotate")]
+    pub restart_annotation: RestartAnnotation,
+
+    /// The new issuer's private key [default: issuer.key in the rotation directory]
+    #[arg(long, value_name = "FILE")]
+    pub issuer_key: Option<PathBuf>,
+
+    /// Confirm what no input shows (repeatable); it is written into the head of each document
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Vec<Confirmation>,
+}
+
+/// The annotation that restarts workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RestartAnnotation {
+    /// l5d-rotate/trust-bundle and l5d-rotate/issuer with the fingerprint that the restart is for
+    #[value(name = "l5d-rotate")]
+    Content,
+    /// kubectl's own, with the time at which the rotation was started
+    #[value(name = "kubectl.kubernetes.io/restartedAt")]
+    RestartedAt,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Which rotation.
+    #[command(flatten)]
+    pub rotation: Rotation,
+
+    /// Also write every step's documents below DIR: a preview, in which each head says what must hold before it is merged
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+
+    /// Write private keys into a Git work tree even where Git does not ignore them
+    #[arg(long, requires = "out")]
+    pub allow_plaintext_keys: bool,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: DataFormat,
+}
+
+/// Which step, and in which form.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Which phase
+    #[arg(value_name = "PHASE")]
+    pub phase: Phase,
+
+    /// Only this step of the phase
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub step: Option<u8>,
+
+    /// Which rotation.
+    #[command(flatten)]
+    pub rotation: Rotation,
+
+    /// Go on although a gate is closed; the finding is written into the head of each document
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The guide's three headings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Phase {
+    /// Publish the new anchor beside the old one, and restart what reads it
+    Bundle,
+    /// Put the new issuer in place
+    Issuer,
+    /// Remove the old anchor, and restart what reads it
+    Prune,
+}
+
+/// Arguments of `next`.
+#[derive(Debug, Args)]
+pub struct Next {
+    /// Which rotation.
+    #[command(flatten)]
+    pub rotation: Rotation,
+
+    /// How it is printed or written.
+    #[command(flatten)]
+    pub printing: Printing,
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// Which step.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// How it is printed or written.
+    #[command(flatten)]
+    pub printing: Printing,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// Which step.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// PEM files, or manifests with certificates in them; without any, the mesh that is read
+    #[arg(value_name = "FILE|-")]
+    pub files: Vec<PathBuf>,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: DataFormat,
+}
+
+/// Arguments of `snapshot`.
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `completion`.
+#[derive(Debug, Args)]
+pub struct Completion {
+    /// Which shell; `kubectl` prints the script to be put on PATH as kubectl_complete-l5d_rotate
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Who completes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "each is a shell's name")]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+    Elvish,
+    Kubectl,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Directory for one page a command; without it the main page is printed
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `__complete`.
+#[derive(Debug, Args)]
+pub struct Complete {
+    /// The words typed so far, the last one unfinished.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

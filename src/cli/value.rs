@@ -1,0 +1,74 @@
+//! Durations and instants as people type them.
+
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
+
+/// How long a certificate lives: calendar units count as a calendar does.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetime(Span);
+
+impl Lifetime {
+    /// The instant this long after `start`, in UTC; `None` past the end of time.
+    #[must_use]
+    pub fn after(&self, start: Timestamp) -> Option<Timestamp> {
+        start.to_zoned(TimeZone::UTC).checked_add(self.0).ok().map(|zoned| zoned.timestamp())
+    }
+}
+
+impl FromStr for Lifetime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let span: Span =
+            text.parse().map_err(|_| format!("`{text}` is not a duration such as 10y, 365d or 8760h"))?;
+        if !span.is_positive() {
+            return Err(format!("`{text}` is not in the future"));
+        }
+        Ok(Self(span))
+    }
+}
+
+/// A length of time, days counted as 24 hours.
+pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("`{text}` is not a duration such as 60d or 720h");
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    if length.is_negative() { Err(format!("`{text}` is negative")) } else { Ok(length) }
+}
+
+/// An instant, or the midnight in UTC that begins a date.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    text.parse()
+        .or_else(|_| text.parse::<Date>().and_then(midnight))
+        .map_err(|_| format!("`{text}` is not a time such as 2026-11-23T02:00:00Z or 2026-11-23"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_years_are_ten_calendar_years() {
+        let start: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
+        let end = "10y".parse::<Lifetime>().unwrap().after(start).unwrap();
+        assert_eq!(end.to_string(), "2036-11-23T02:00:00Z");
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_a_direction() {
+        assert!("3650".parse::<Lifetime>().is_err());
+        assert!("-1d".parse::<Lifetime>().is_err());
+        assert!(duration("-60d").is_err());
+        assert_eq!(duration("60d").unwrap(), SignedDuration::from_hours(24 * 60));
+    }
+
+    #[test]
+    fn a_date_is_its_midnight_in_utc() {
+        assert_eq!(instant("2026-11-23").unwrap().to_string(), "2026-11-23T00:00:00Z");
+        assert!(instant("tomorrow").is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! `diff`: what a phase changes against the current state.
+
+use std::fs;
+use std::process::Command;
+
+use jiff::Timestamp;
+
+use super::rotation::UnderWay;
+use super::{Failure, World};
+use crate::cli;
+use crate::diff::{self, Sides};
+use crate::report::{Exit, Response, closed_notes, differences, step_notes};
+
+/// Shows the differences of the selected steps; like `kubectl diff` the exit code is 1 when there are any.
+pub(super) fn run(
+    args: &cli::Diff,
+    input: &cli::Input,
+    at: Timestamp,
+    world: &World,
+) -> Result<Response, Failure> {
+    let selection = &args.selection;
+    let under_way = UnderWay::read(&selection.rotation, input, at, true)?;
+    let mut rendered = Vec::new();
+    let mut notes = Vec::new();
+    for planned in under_way.selected(selection)? {
+        notes.extend(closed_notes(planned));
+        notes.extend(step_notes(planned, &under_way.dir, at));
+        rendered.extend(super::render::documents(planned, &under_way, "CLOSED")?);
+    }
+    if let Some(program) = &world.external_diff {
+        return external(program, &diff::external(&rendered)?, notes);
+    }
+    let diffs = diff::diff(&rendered)?;
+    let out: String = diffs.iter().map(differences).collect();
+    let exit = if out.is_empty() { Exit::Fine } else { Exit::Findings };
+    Ok(Response { out, notes, exit })
+}
+
+/// Runs `KUBECTL_EXTERNAL_DIFF` as kubectl does: split at blanks, the directories LIVE and MERGED as last arguments, on the
+/// user's own terminal.
+fn external(program: &str, files: &[Sides], notes: Vec<String>) -> Result<Response, Failure> {
+    let failed = |said: String| {
+        Failure::new(format!("KUBECTL_EXTERNAL_DIFF={program}: {said}"), "unset it to see the built-in diff")
+    };
+    let io = |error: std::io::Error| failed(error.to_string());
+    let temporary = tempfile::tempdir().map_err(io)?;
+    let [live, merged] = ["LIVE", "MERGED"].map(|name| temporary.path().join(name));
+    for directory in [&live, &merged] {
+        fs::create_dir(directory).map_err(io)?;
+    }
+    for sides in files {
+        if let Some(text) = &sides.live {
+            fs::write(live.join(&sides.name), text).map_err(io)?;
+        }
+        fs::write(merged.join(&sides.name), &sides.merged).map_err(io)?;
+    }
+    let mut words = program.split_whitespace();
+    let status = Command::new(words.next().unwrap_or(program))
+        .args(words)
+        .args([&live, &merged])
+        .status()
+        .map_err(io)?;
+    match status.code() {
+        Some(0) => Ok(Response { notes, ..Response::default() }),
+        Some(1) => Ok(Response { notes, exit: Exit::Findings, ..Response::default() }),
+        _ => Err(failed(status.to_string())),
+    }
+}

@@ -1,0 +1,67 @@
+//! `inspect`: certificates, bundles and secrets as people read them.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::Failure;
+use crate::cli;
+use crate::document::{self, ObjectRef};
+use crate::mesh::{BundleId, Held, Mesh, ProxyGroup};
+use crate::report::{Inspected, Response, count, inspected};
+
+/// Reads the files named, or the mesh, and shows every certificate in them.
+pub(super) fn run(args: &cli::Inspect, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+    let found = if args.files.is_empty() {
+        of_mesh(&super::reading::mesh(input, false)?)
+    } else {
+        let mut found = Vec::new();
+        for path in &args.files {
+            found.extend(of_file(path)?);
+        }
+        found
+    };
+    Ok(Response::fine(inspected(found, args.output, at)))
+}
+
+fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {
+    let text = super::reading::text(path)?;
+    let name = path.display().to_string();
+    if text.trim_start().starts_with("-----BEGIN") || !text.contains("kind") {
+        return Ok(vec![Inspected::read(&name, &text)]);
+    }
+    let mut found = Vec::new();
+    for document in document::parse(&text, &name)? {
+        let object = ObjectRef::of(&document.tree)
+            .map_or_else(|| document.origin.to_string(), |object| object.to_string());
+        for (field, text) in document::pem_texts(&document.tree) {
+            found.push(Inspected::read(&format!("{object} {field}"), &text));
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::new(
+            format!("{name}: no certificate in it"),
+            "give a PEM file, or a manifest of a Secret or ConfigMap that holds one",
+        ));
+    }
+    Ok(found)
+}
+
+fn of_mesh(mesh: &Mesh) -> Vec<Inspected> {
+    let mut found = Vec::new();
+    for manifest in &mesh.manifests {
+        for (field, text) in document::pem_texts(&manifest.tree) {
+            found.push(Inspected::read(&format!("{} {field}", manifest.object), &text));
+        }
+    }
+    for (id, bundle) in mesh.bundles.iter().enumerate() {
+        let held = Held::Literal(BundleId(id));
+        let holders: u64 =
+            mesh.proxies.iter().filter(|group| group.held == held).map(ProxyGroup::count).sum();
+        found.push(Inspected::read(
+            &format!("bundle of {}", count(holders, "proxy", "proxies")),
+            bundle.text(),
+        ));
+    }
+    found
+}

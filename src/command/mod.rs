@@ -1,0 +1,74 @@
+//! One file a verb: arguments turned into typed requests, and the rooms wired together.
+
+mod check;
+pub mod complete;
+pub mod completion;
+mod diff;
+mod failure;
+mod gate;
+mod inspect;
+pub mod man;
+mod next;
+mod plan;
+pub mod rbac;
+mod reading;
+mod render;
+mod rotation;
+mod simulate;
+mod snapshot;
+mod start;
+mod status;
+mod verify;
+
+use jiff::Timestamp;
+
+use crate::cli::{Cli, Command, DataFormat};
+use crate::report::Response;
+
+pub use failure::Failure;
+
+/// What the rooms may not ask for themselves.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The clock.
+    pub now: Timestamp,
+    /// Is standard output a terminal?
+    pub terminal: bool,
+    /// `KUBECTL_EXTERNAL_DIFF`.
+    pub external_diff: Option<String>,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever keeps the command from answering; what it finds is no error.
+pub fn run(cli: &Cli, world: &World) -> Result<Response, Failure> {
+    let at = cli.display.at.unwrap_or(world.now);
+    let input = &cli.input;
+    match &cli.command {
+        None => {
+            let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
+            status::run(&status::Asked { dir, confirm: &[], format }, input, at)
+        }
+        Some(Command::Status(status)) => status::run(&status.into(), input, at),
+        Some(Command::Check(check)) => check::run(check, input, at),
+        Some(Command::Start(start)) => start::run(start, input, at),
+        Some(Command::Plan(plan)) => plan::run(plan, input, at),
+        Some(Command::Render(render)) => render::run(render, input, at, world),
+        Some(Command::Next(next)) => next::run(next, input, at, world),
+        Some(Command::Diff(diff)) => diff::run(diff, input, at, world),
+        Some(Command::Verify(verify)) => verify::run(verify, input, at),
+        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, at),
+        Some(Command::Inspect(inspect)) => inspect::run(inspect, input, at),
+        Some(Command::Snapshot(snapshot)) => snapshot::run(snapshot, input),
+        Some(Command::Rbac) => {
+            Ok(Response::fine(rbac::manifest(input.linkerd_namespace.as_deref().unwrap_or("linkerd"))))
+        }
+        Some(Command::Completion(completion)) => Ok(Response::fine(completion::script(completion.shell))),
+        Some(Command::Complete(words)) => Ok(Response::fine(complete::complete(&words.words))),
+        Some(Command::Man(man)) => man::run(man),
+        Some(Command::Version) => {
+            Ok(Response::fine(concat!("kubectl l5d-rotate ", env!("CARGO_PKG_VERSION"), "\n")))
+        }
+    }
+}

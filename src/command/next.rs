@@ -1,0 +1,51 @@
+//! `next`: finds where the rotation stands, and renders the step that is next.
+
+use jiff::Timestamp;
+
+use super::render::{form, show};
+use super::rotation::UnderWay;
+use super::{Failure, World, gate};
+use crate::cli;
+use crate::render::Form;
+use crate::report::{Exit, Response};
+use crate::rotation::{PlannedStep, Standing};
+
+/// Renders the first step that is not done, if its gate is open and there is something left to merge.
+pub(super) fn run(
+    args: &cli::Next,
+    input: &cli::Input,
+    at: Timestamp,
+    world: &World,
+) -> Result<Response, Failure> {
+    let under_way = UnderWay::read(&args.rotation, input, at, form(&args.printing) == Form::Object)?;
+    let step = match under_way.plan.standing {
+        Standing::Finished => None,
+        Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
+    };
+    let Some(planned) = step else {
+        let dir = under_way.dir.display();
+        let note = format!(
+            "nothing is left to do: the rotation is finished; archive {dir}, and destroy the old keys"
+        );
+        return Ok(Response { notes: vec![note], ..Response::default() });
+    };
+    let passed = gate::pass(&[planned], false)?;
+    if planned.is_merged(&under_way.mesh) {
+        return Err(merged(planned));
+    }
+    show(passed, &under_way, &args.printing, at, world)
+}
+
+/// Nothing is left to merge, and the step is not done: pods, or people, are still to follow.
+fn merged(planned: &PlannedStep) -> Failure {
+    let mut by_hand: Vec<_> =
+        planned.by_hand.iter().map(|act| format!("{}: {}", act.object, act.act)).collect();
+    let help = if by_hand.is_empty() {
+        "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are".to_owned()
+    } else {
+        by_hand.insert(0, "do by hand:".to_owned());
+        by_hand.join("\n  ")
+    };
+    Failure::new(format!("{} is merged, and not everything has followed yet", planned.step), help)
+        .exiting(Exit::Closed)
+}

@@ -1,0 +1,97 @@
+//! What the input arguments name, read.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::cli;
+use crate::mesh::Mesh;
+use crate::source::{self, Cluster, Input, Observed, Proposal, Request, Unrendered};
+
+/// More than any PEM file or manifest of secrets has.
+const LIMIT: u64 = 16 << 20;
+
+/// The mesh that the input arguments name: files, or the cluster.
+pub(super) fn mesh(input: &cli::Input, keep_workloads: bool) -> Result<Mesh, Failure> {
+    Ok(source::read(&request(input, keep_workloads))?)
+}
+
+/// The same with its workloads, and what beside it another program would have to render.
+pub(super) fn mesh_beside(input: &cli::Input) -> Result<(Mesh, Unrendered), Failure> {
+    Ok(source::read_beside(&request(input, true))?)
+}
+
+fn request(input: &cli::Input, keep_workloads: bool) -> Request {
+    Request {
+        inputs: places(&input.filename),
+        recursive: input.recursive,
+        linkerd_namespace: input.linkerd_namespace.clone(),
+        keep_workloads,
+        cluster: Cluster {
+            context: input.context.clone(),
+            kubeconfig: input.kubeconfig.clone(),
+            cluster: input.cluster.clone(),
+            user: input.user.clone(),
+            impersonate: input.impersonate.clone(),
+            impersonate_groups: input.impersonate_groups.clone(),
+            request_timeout: input.request_timeout.clone(),
+            namespace: input.namespace.clone(),
+            ..Cluster::default()
+        },
+    }
+}
+
+/// Objects that are proposed, in files or on standard input.
+pub(super) fn proposal(paths: &[PathBuf], recursive: bool) -> Result<Proposal, Failure> {
+    let request = Request { inputs: places(paths), recursive, ..Request::default() };
+    match source::observe(&request, Proposal::default())? {
+        Observed::Objects(proposal) => Ok(proposal),
+        Observed::Snapshot(_) => Err(Failure::new(
+            "the proposal is a snapshot, which shows what is there and proposes nothing",
+            "name the manifests of the change with --proposed, and the snapshot with -f",
+        )),
+    }
+}
+
+fn places(paths: &[PathBuf]) -> Vec<Input> {
+    let place =
+        |path: &PathBuf| if path == Path::new("-") { Input::Stdin } else { Input::Path(path.clone()) };
+    paths.iter().map(place).collect()
+}
+
+/// The input arguments as they were typed, for a command that reads the same.
+pub(super) fn arguments(input: &cli::Input) -> String {
+    let files = input.filename.iter().map(|path| format!(" -f {}", path.display()));
+    let recursive = input.recursive.then(|| " -R".to_owned());
+    let flags = [
+        ("context", &input.context),
+        ("namespace", &input.namespace),
+        ("linkerd-namespace", &input.linkerd_namespace),
+    ];
+    let flags = flags.into_iter().filter_map(|(flag, value)| Some(format!(" --{flag} {}", value.as_ref()?)));
+    files.chain(recursive).chain(flags).collect()
+}
+
+/// A small text file, or standard input for `-`.
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(
+            format!("{}: {error}", path.display()),
+            "name a text file that can be read, or `-` for standard input",
+        )
+    };
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(LIMIT).read_to_string(&mut text)
+    } else {
+        fs::File::open(path).and_then(|file| file.take(LIMIT).read_to_string(&mut text))
+    };
+    match read.map_err(failed)? as u64 {
+        LIMIT => Err(Failure::new(
+            format!("{}: is larger than 16 MiB", path.display()),
+            "name the one file with certificates in it",
+        )),
+        _ => Ok(text),
+    }
+}

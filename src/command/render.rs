@@ -1,0 +1,161 @@
+//! `render`: the YAML of a phase, to standard output or into directories.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::Failure;
+use super::gate::{self, Passed};
+use super::rotation::UnderWay;
+use super::{World, reading};
+use crate::cli;
+use crate::document::yaml;
+use crate::output::{self, MARK, NewFile};
+use crate::pki::PrivateKey;
+use crate::render::{self, Form, Rendered, masked};
+use crate::report::{Response, step_notes};
+use crate::rotation::{PlannedStep, Stage};
+
+/// Renders the steps whose gate is open.
+pub(super) fn run(
+    args: &cli::Render,
+    input: &cli::Input,
+    at: Timestamp,
+    world: &World,
+) -> Result<Response, Failure> {
+    let selection = &args.selection;
+    let under_way = UnderWay::read(&selection.rotation, input, at, form(&args.printing) == Form::Object)?;
+    let passed = gate::pass(&under_way.selected(selection)?, selection.force)?;
+    show(passed, &under_way, &args.printing, at, world)
+}
+
+/// Prints or writes the steps that were let through.
+pub(super) fn show(
+    passed: Passed<'_>,
+    under_way: &UnderWay,
+    printing: &cli::Printing,
+    at: Timestamp,
+    world: &World,
+) -> Result<Response, Failure> {
+    let form = form(printing);
+    let Passed { open, mut notes, exit } = passed;
+    let mut out = String::new();
+    let mut directories = Vec::new();
+    for planned in open {
+        let documents = documents(planned, under_way, "FORCED")?;
+        notes.extend(step_notes(planned, &under_way.dir, at));
+        match &printing.out {
+            Some(root) => directories.push(directory(root, planned, &documents, form)?),
+            None => {
+                out.push_str(&stream(&documents, form, world.terminal && !printing.show_keys, &mut notes)?)
+            }
+        }
+    }
+    notes.extend(write(&directories, printing.allow_plaintext_keys)?);
+    Ok(Response { out, notes, exit })
+}
+
+/// The documents of a step, with what stands before it at the top of each head; the issuer's key is read only for the step
+/// that needs it.
+pub(super) fn documents(
+    planned: &PlannedStep,
+    under_way: &UnderWay,
+    warning: &str,
+) -> Result<Vec<Rendered>, Failure> {
+    let key = (planned.step.stage == Stage::Issuer).then(|| issuer_key(under_way)).transpose()?;
+    let mut documents = render::render(planned, &under_way.mesh, &under_way.record, key.as_ref())?;
+    for document in &mut documents {
+        let warnings = planned.blocked.iter().map(|blocker| format!("{warning}: {}", blocker.reason));
+        let confirmed = planned.confirmed.iter().map(|what| format!("confirmed by hand: {what}"));
+        document.head.splice(0..0, warnings.chain(confirmed));
+    }
+    Ok(documents)
+}
+
+fn issuer_key(under_way: &UnderWay) -> Result<PrivateKey, Failure> {
+    let path = &under_way.issuer_key;
+    let issuer = &under_way.record.issuer.issuer;
+    if !path.exists() {
+        return Err(Failure::new(
+            format!("{}: the new issuer's private key is not there", path.display()),
+            "it stays out of Git: give the file that `start` wrote as issuer.key, with --issuer-key",
+        ));
+    }
+    let text = Zeroizing::new(reading::text(path)?);
+    let key = PrivateKey::from_pem(&text).map_err(|error| {
+        Failure::new(
+            format!("{}: {error}", path.display()),
+            error.help().unwrap_or("give the issuer's private key as PEM"),
+        )
+    })?;
+    if key.matches(issuer) {
+        return Ok(key);
+    }
+    Err(Failure::new(
+        format!("{}: is not the key of the rotation's issuer {}", path.display(), issuer.name()),
+        "give the key that `start` wrote beside issuer.pem, with --issuer-key",
+    ))
+}
+
+/// The form of the documents.
+pub(super) const fn form(printing: &cli::Printing) -> Form {
+    match printing.output {
+        cli::Form::Patch => Form::Patch,
+        cli::Form::JsonPatch => Form::JsonPatch,
+        cli::Form::Object => Form::Object,
+    }
+}
+
+fn stream(
+    documents: &[Rendered],
+    form: Form,
+    hide_keys: bool,
+    notes: &mut Vec<String>,
+) -> Result<String, Failure> {
+    let mut trees = Vec::new();
+    for document in documents {
+        let tree = document.document(form)?;
+        let hidden = hide_keys && document.secret;
+        if hidden {
+            let object = &document.object;
+            notes.push(format!(
+                "{object}: the private key is hidden on a terminal; pipe the output, or say --show-keys"
+            ));
+        }
+        trees.push((document.head.clone(), if hidden { masked(&tree) } else { tree }));
+    }
+    Ok(yaml::write_stream(&trees))
+}
+
+/// A step's directory below `root`, and the files that it shall hold.
+pub(super) fn directory(
+    root: &Path,
+    planned: &PlannedStep,
+    documents: &[Rendered],
+    form: Form,
+) -> Result<(PathBuf, Vec<NewFile>), Failure> {
+    let directory = root.join(planned.step.to_string());
+    let mut files = render::directory(planned, documents, form)?;
+    for namespace in output::directories_with(&directory, render::KUSTOMIZATION) {
+        let kept = render::emptied(planned, &namespace, form);
+        if files.iter().all(|file| file.path != kept.path) {
+            files.push(kept);
+        }
+    }
+    let new = |file: render::File| NewFile {
+        path: root.join(file.path),
+        content: Zeroizing::new(format!("{MARK}{}", file.content)),
+        private: file.secret,
+    };
+    Ok((directory, files.into_iter().map(new).collect()))
+}
+
+/// Writes the directories of several steps, and says so.
+pub(super) fn write(
+    directories: &[(PathBuf, Vec<NewFile>)],
+    allow_plaintext_keys: bool,
+) -> Result<impl Iterator<Item = String>, Failure> {
+    output::render_into(directories, allow_plaintext_keys)?;
+    Ok(directories.iter().map(|(directory, _)| format!("wrote {}", directory.display())))
+}

@@ -1,0 +1,112 @@
+//! The rotation that `--dir` names, read and planned over the mesh.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::{Failure, reading};
+use crate::cli;
+use crate::mesh::Mesh;
+use crate::rotation::{
+    self, Confirmation, ISSUER_KEY_FILE, Phase, Plan, PlannedStep, Record, RestartAnnotation,
+};
+
+/// A rotation, the mesh it is for, and what is left to do.
+pub(super) struct UnderWay {
+    pub(super) dir: PathBuf,
+    pub(super) record: Record,
+    pub(super) mesh: Mesh,
+    pub(super) plan: Plan,
+    pub(super) issuer_key: PathBuf,
+}
+
+impl UnderWay {
+    /// Reads the record and the mesh, and plans.
+    pub(super) fn read(
+        args: &cli::Rotation,
+        input: &cli::Input,
+        at: Timestamp,
+        keep_workloads: bool,
+    ) -> Result<Self, Failure> {
+        let restart = match args.restart_annotation {
+            cli::RestartAnnotation::Content => RestartAnnotation::Content,
+            cli::RestartAnnotation::RestartedAt => RestartAnnotation::RestartedAt,
+        };
+        let record = record(&args.dir)?;
+        let mesh = reading::mesh(input, keep_workloads)?;
+        let plan = rotation::plan(&record, &mesh, restart, &confirmed(&args.confirm), at)?;
+        let issuer_key = args.issuer_key.clone().unwrap_or_else(|| args.dir.join(ISSUER_KEY_FILE));
+        Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key })
+    }
+
+    /// The steps that a selection names, in order.
+    pub(super) fn selected(&self, selection: &cli::Selection) -> Result<Vec<&PlannedStep>, Failure> {
+        let phase = Phase::from(selection.phase);
+        let wanted =
+            |planned: &&PlannedStep| selection.step.is_none_or(|number| planned.step.number() == number);
+        let steps: Vec<_> = self.plan.phase(phase).filter(wanted).collect();
+        if steps.is_empty() {
+            return Err(Failure::new(
+                format!(
+                    "{}: this rotation has no phase {phase}: it replaces the issuer only",
+                    self.dir.display()
+                ),
+                format!("kubectl l5d-rotate plan --dir {} lists its steps", self.dir.display()),
+            ));
+        }
+        Ok(steps)
+    }
+}
+
+/// What was confirmed by hand.
+pub(super) fn confirmed(names: &[cli::Confirmation]) -> BTreeSet<Confirmation> {
+    let confirmation = |name: &cli::Confirmation| match name {
+        cli::Confirmation::ExternalWorkloads => Confirmation::ExternalWorkloads,
+        cli::Confirmation::LinkedClusters => Confirmation::LinkedClusters,
+        cli::Confirmation::ControlPlaneRestarted => Confirmation::ControlPlaneRestarted,
+        cli::Confirmation::AllPodsSeen => Confirmation::AllPodsSeen,
+        cli::Confirmation::RenewalSuspended => Confirmation::RenewalSuspended,
+    };
+    names.iter().map(confirmation).collect()
+}
+
+/// The record in a rotation directory.
+pub(super) fn record(dir: &Path) -> Result<Record, Failure> {
+    let name = dir.display();
+    if !dir.is_dir() {
+        return Err(Failure::new(
+            format!("{name}: there is no such directory"),
+            format!("begin a rotation with `kubectl l5d-rotate start --dir {name}`"),
+        ));
+    }
+    let place = |error: rotation::RecordError| {
+        let help = error.help().to_owned();
+        Failure::new(format!("{name}: {error}"), help)
+    };
+    let unreadable = RefCell::new(None);
+    let record = Record::from_files(|file| {
+        let text = fs::read_to_string(dir.join(file));
+        text.map_err(|error| unreadable.replace(Some((file.to_owned(), error)))).ok()
+    });
+    match unreadable.into_inner() {
+        Some((file, error)) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(
+            format!("{}: {error}", dir.join(file).display()),
+            "see that it is a text file that this user may read, or restore it from Git",
+        )),
+        _ => record.map_err(place),
+    }
+}
+
+impl From<cli::Phase> for Phase {
+    fn from(phase: cli::Phase) -> Self {
+        match phase {
+            cli::Phase::Bundle => Self::Bundle,
+            cli::Phase::Issuer => Self::Issuer,
+            cli::Phase::Prune => Self::Prune,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `status`: one screen, ending with the next command.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Failure, reading, rotation};
+use crate::check::{self, Options};
+use crate::cli::{self, DataFormat};
+use crate::report::{Response, Status, UnderWay};
+use crate::rotation::{RestartAnnotation, plan};
+
+/// Linkerd's own threshold, as `check` has it by default.
+const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// What was asked for, by the verb or by the bare command.
+pub(super) struct Asked<'a> {
+    pub(super) dir: Option<&'a Path>,
+    pub(super) confirm: &'a [cli::Confirmation],
+    pub(super) format: DataFormat,
+}
+
+impl<'a> From<&'a cli::Status> for Asked<'a> {
+    fn from(status: &'a cli::Status) -> Self {
+        Self { dir: status.dir.as_deref(), confirm: &status.confirm, format: status.output }
+    }
+}
+
+/// Reads, judges and shows.
+pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+    let record = asked.dir.map(rotation::record).transpose()?;
+    let mesh = reading::mesh(input, false)?;
+    let options = Options { at, expiry_threshold: EXPIRY_THRESHOLD };
+    let checks = check::run(&mesh, options);
+    let confirmed = rotation::confirmed(asked.confirm);
+    let planned = |record| plan(record, &mesh, RestartAnnotation::Content, &confirmed, at);
+    let plan = record.as_ref().map(planned).transpose()?;
+    let under_way = match (asked.dir, &record, &plan) {
+        (Some(dir), Some(record), Some(plan)) => Some(UnderWay { dir, record, plan }),
+        _ => None,
+    };
+    let advice = check::advice(&mesh, options);
+    let status =
+        Status::new(&mesh, &checks, under_way.as_ref(), &advice, at).reading(&reading::arguments(input));
+    Ok(Response::fine(status.print(asked.format)))
+}

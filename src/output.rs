@@ -1,0 +1,291 @@
+//! The only place that writes files: whole or not at all, private where they hold keys, never over something foreign.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use zeroize::Zeroizing;
+
+/// The first line of every file that may be written again; a file without it is somebody else's.
+pub const MARK: &str = "# Rendered by kubectl l5d-rotate. Render again instead of editing.\n";
+
+/// A file to be written.
+pub struct NewFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub content: Zeroizing<String>,
+    /// Does it hold a private key? Then its mode is 0600, and Git must not take it.
+    pub private: bool,
+}
+
+/// Why nothing, or not all, was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// There is a file already.
+    #[error("{}: exists already", .0.display())]
+    Exists(PathBuf),
+    /// There is a file already, and it is not of this program's making.
+    #[error("{}: was not rendered by this program, and is not replaced", .0.display())]
+    Foreign(PathBuf),
+    /// Git would take a private key.
+    #[error("{}: would put a private key, in plain text, into a Git work tree", .0.display())]
+    PlaintextKey(PathBuf),
+    /// The operating system refused.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
+}
+
+impl OutputError {
+    /// The next thing to do.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Exists(_) => "choose another place, or move it away first".to_owned(),
+            Self::Foreign(_) => "choose another directory, or move that file away".to_owned(),
+            Self::PlaintextKey(path) => format!(
+                "let Git ignore it (a line `{}` in .gitignore), write outside the work tree, print it into an encrypting \
+                 tool instead (render … | kubeseal, sops), or say --allow-plaintext-keys",
+                path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            ),
+            Self::Io { .. } => {
+                "nothing was left half-written; free the space or mend the permissions, and run again"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+fn io_error(path: &Path) -> impl Fn(io::Error) -> OutputError {
+    move |error| OutputError::Io { path: path.to_owned(), error }
+}
+
+/// Creates files that must not exist yet. When one cannot be written, those written before it are removed again.
+///
+/// # Errors
+/// A file that exists, a private key that Git would take (unless `allow_plaintext_keys`), or the operating system.
+pub fn create(files: &[NewFile], allow_plaintext_keys: bool) -> Result<(), OutputError> {
+    for file in files {
+        if file.path.symlink_metadata().is_ok() {
+            return Err(OutputError::Exists(file.path.clone()));
+        }
+    }
+    refuse_plaintext_keys(files, allow_plaintext_keys)?;
+    for (at, file) in files.iter().enumerate() {
+        if let Err(error) = write(file, false) {
+            for written in &files[..at] {
+                let _ = fs::remove_file(&written.path);
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Makes each directory hold exactly its files of ours: earlier ones are replaced, those no longer rendered are removed.
+/// Everything is looked at before anything is written.
+///
+/// # Errors
+/// A file in the way that has not our [`MARK`], a private key that Git would take, or the operating system.
+pub fn render_into(
+    directories: &[(PathBuf, Vec<NewFile>)],
+    allow_plaintext_keys: bool,
+) -> Result<(), OutputError> {
+    for file in directories.iter().flat_map(|(_, files)| files) {
+        if file.path.symlink_metadata().is_ok() && !is_ours(&file.path) {
+            return Err(OutputError::Foreign(file.path.clone()));
+        }
+    }
+    for (_, files) in directories {
+        refuse_plaintext_keys(files, allow_plaintext_keys)?;
+    }
+    directories.iter().try_for_each(|(directory, files)| make_hold(directory, files))
+}
+
+fn make_hold(directory: &Path, files: &[NewFile]) -> Result<(), OutputError> {
+    for file in files {
+        write(file, true)?;
+    }
+    for stale in files_below(directory).map_err(io_error(directory))? {
+        if files.iter().all(|file| file.path != stale) && is_ours(&stale) {
+            fs::remove_file(&stale).map_err(io_error(&stale))?;
+        }
+    }
+    Ok(())
+}
+
+/// The directories in `directory` that hold a file of ours with this name, by their own names, sorted.
+#[must_use]
+pub fn directories_with(directory: &Path, name: &str) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| is_ours(&entry.path().join(name)));
+    let mut names: Vec<_> = ours.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn is_ours(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| text.starts_with(MARK))
+}
+
+fn files_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.extend(files_below(&entry.path())?);
+        } else {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn write(file: &NewFile, replace: bool) -> Result<(), OutputError> {
+    let parent = file.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(io_error(parent))?;
+    let fail = io_error(&file.path);
+    // A temporary file is born with mode 0600; a public one is opened to others as the umask would.
+    let mut temporary = tempfile::Builder::new().prefix(".l5d-rotate-").tempfile_in(parent).map_err(&fail)?;
+    temporary
+        .write_all(file.content.as_bytes())
+        .and_then(|()| temporary.as_file().sync_all())
+        .map_err(&fail)?;
+    if !file.private {
+        open_to_others(temporary.path()).map_err(&fail)?;
+    }
+    let persisted =
+        if replace { temporary.persist(&file.path) } else { temporary.persist_noclobber(&file.path) };
+    match persisted {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(OutputError::Exists(file.path.clone()))
+        }
+        Err(error) => Err(fail(error.error)),
+    }
+}
+
+#[cfg(unix)]
+fn open_to_others(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn refuse_plaintext_keys(files: &[NewFile], allow: bool) -> Result<(), OutputError> {
+    match files.iter().find(|file| file.private && !allow && git_would_take(&file.path)) {
+        Some(file) => Err(OutputError::PlaintextKey(file.path.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Is the path inside a Git work tree, and not ignored there? Where Git cannot be asked, the answer is yes.
+fn git_would_take(path: &Path) -> bool {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let in_work_tree = absolute.ancestors().skip(1).any(|directory| directory.join(".git").exists());
+    let Some(standing) = absolute.ancestors().skip(1).find(|directory| directory.is_dir()) else {
+        return in_work_tree;
+    };
+    let ignored = || {
+        Command::new("git")
+            .args(["check-ignore", "--quiet", "--"])
+            .arg(&absolute)
+            .current_dir(standing)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    in_work_tree && !ignored()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: PathBuf, content: &str, private: bool) -> NewFile {
+        NewFile { path, content: Zeroizing::new(content.to_owned()), private }
+    }
+
+    #[test]
+    fn an_existing_file_is_never_overwritten_and_nothing_else_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("b"), "theirs").unwrap();
+        let files = [file(dir.path().join("a"), "1", false), file(dir.path().join("b"), "2", false)];
+        assert!(matches!(create(&files, false), Err(OutputError::Exists(_))));
+        assert!(!dir.path().join("a").exists());
+        assert_eq!(fs::read_to_string(dir.path().join("b")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn files_written_before_a_failure_are_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("plain"), "").unwrap();
+        let files = [file(dir.path().join("a.key"), "1", true), file(dir.path().join("plain/b"), "2", false)];
+        assert!(matches!(create(&files, false), Err(OutputError::Io { .. })));
+        assert!(!dir.path().join("a.key").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_the_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let [key, cert] = ["a.key", "a.pem"].map(|name| dir.path().join(name));
+        create(&[file(key.clone(), "1", true), file(cert.clone(), "2", false)], false).unwrap();
+        assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(cert).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn a_key_enters_a_git_work_tree_only_where_git_ignores_it_or_the_user_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        if !Command::new("git")
+            .args(["init", "-q"])
+            .current_dir(dir.path())
+            .status()
+            .is_ok_and(|s| s.success())
+        {
+            println!(
+                "skipped: a_key_enters_a_git_work_tree_only_where_git_ignores_it_or_the_user_says_so: no git"
+            );
+            return;
+        }
+        let path = dir.path().join("sub/issuer.key");
+        let key = [file(path.clone(), "k", true)];
+        assert!(matches!(create(&key, false), Err(OutputError::PlaintextKey(_))));
+        assert!(!path.exists());
+        fs::write(dir.path().join(".gitignore"), "*.key\n").unwrap();
+        create(&key, false).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::remove_file(dir.path().join(".gitignore")).unwrap();
+        create(&key, true).unwrap();
+    }
+
+    #[test]
+    fn rendering_again_replaces_ours_removes_what_is_gone_and_leaves_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = |name: &str, body: &str| file(dir.path().join(name), &format!("{MARK}{body}"), false);
+        let render = |files| render_into(&[(dir.path().to_owned(), files)], false);
+        render(vec![ours("a/x.yaml", "1"), ours("a/y.yaml", "1")]).unwrap();
+        fs::write(dir.path().join("note.txt"), "theirs").unwrap();
+        render(vec![ours("a/x.yaml", "2")]).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("a/x.yaml")).unwrap(), format!("{MARK}2"));
+        assert!(!dir.path().join("a/y.yaml").exists());
+        assert!(dir.path().join("note.txt").exists());
+        fs::write(dir.path().join("a/z.yaml"), "theirs").unwrap();
+        assert!(matches!(render(vec![ours("a/z.yaml", "1")]), Err(OutputError::Foreign(_))));
+    }
+}

@@ -1,0 +1,248 @@
+//! A plan as a runbook.
+
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::words::{count, styled, when};
+use crate::mesh::{Mesh, Owner, Plane};
+use crate::rotation::{
+    Blocker, Change, Note, Phase, Plan, PlannedStep, Record, Scope, Severity, Standing, StepState,
+};
+
+/// The plan as text: a mark a step, what it changes, what is done by hand, what stands in the way.
+#[must_use]
+pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Timestamp) -> String {
+    let what = match &record.scope {
+        Scope::Full { anchor } => format!("trust anchor {} and issuer", anchor.fingerprint().short()),
+        Scope::IssuerOnly => "issuer only".to_owned(),
+    };
+    let mut out = format!(
+        "Rotation of {} in namespace {}: {what}, {} strategy, started {}\n",
+        record.trust_domain,
+        record.namespace,
+        record.strategy,
+        when(record.started, at)
+    );
+    for phase in Phase::ALL {
+        let steps: Vec<_> = plan.phase(phase).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(phase)));
+        for planned in steps {
+            out.push_str(&step_text(planned, mesh, dir, at));
+        }
+    }
+    out
+}
+
+const fn purpose(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Bundle => "publish the new anchor beside the old one, and restart what reads it",
+        Phase::Issuer => "put the new issuer in place, and see every leaf renewed",
+        Phase::Prune => "remove the old anchor, and restart what reads it",
+    }
+}
+
+fn step_text(planned: &PlannedStep, mesh: &Mesh, dir: &Path, at: Timestamp) -> String {
+    let mut out = format!("  {}\n", step_line(planned, mesh));
+    let mut detail = |label: &str, text: String| out.push_str(&format!("        {label}{text}\n"));
+    for blocker in told(&planned.blocked) {
+        detail(&format!("{}: ", blocker_word(blocker.severity)), blocker.reason.clone());
+    }
+    for what in &planned.confirmed {
+        detail("confirmed by hand: ", what.clone());
+    }
+    if planned.state != StepState::Done {
+        for by_hand in &planned.by_hand {
+            let proxies = count(by_hand.proxies, "proxy", "proxies");
+            detail("by hand: ", format!("{} ({proxies}): {}", by_hand.object, by_hand.act));
+        }
+        notes_text(&planned.notes, dir, at).into_iter().for_each(|note| detail("", note));
+    }
+    out
+}
+
+/// One line: the mark, the step, what it changes, how far it is.
+#[must_use]
+pub fn step_line(planned: &PlannedStep, mesh: &Mesh) -> String {
+    let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    let (mark, progress) = match &planned.state {
+        StepState::Done => (styled(color(AnsiColor::Green), "[x]"), String::new()),
+        StepState::Pending { done, of } if *of > 1 => ("[ ]".to_owned(), format!("  ({done} of {of} done)")),
+        StepState::Pending { .. } => ("[ ]".to_owned(), String::new()),
+        StepState::Unknown(why) => (styled(color(AnsiColor::Yellow), "[?]"), format!("  ({why})")),
+    };
+    format!("{mark} {:<16}{}{progress}", planned.step.directory(), changes_text(&planned.changes, mesh))
+}
+
+fn changes_text(changes: &[Change], mesh: &Mesh) -> String {
+    let restarted = |plane: Plane| {
+        changes
+            .iter()
+            .filter(|change| match change {
+                Change::ControlPlane { .. } => plane == Plane::Control,
+                Change::Restart { .. } => plane == Plane::Data,
+                Change::Publish(_) | Change::Swap { .. } => false,
+            })
+            .count() as u64
+    };
+    let mut parts = Vec::new();
+    for change in changes {
+        match change {
+            Change::Publish(bundle) => {
+                parts.push(format!("publish {}", count(bundle.anchors().len() as u64, "anchor", "anchors")));
+            }
+            Change::Swap { chain, .. } => {
+                parts.push(format!("issuer {}", chain.issuer.fingerprint().short()))
+            }
+            Change::ControlPlane { .. } | Change::Restart { .. } => {}
+        }
+    }
+    if restarted(Plane::Control) > 0 {
+        parts.push(format!(
+            "restart {} of the control plane",
+            count(restarted(Plane::Control), "workload", "workloads")
+        ));
+    }
+    if restarted(Plane::Data) > 0 {
+        let namespaces: std::collections::BTreeSet<_> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Restart { workload, .. } => Some(&mesh.workload(*workload).object.namespace),
+                _ => None,
+            })
+            .collect();
+        parts.push(format!(
+            "restart {} in {}",
+            count(restarted(Plane::Data), "workload", "workloads"),
+            count(namespaces.len() as u64, "namespace", "namespaces")
+        ));
+    }
+    if parts.is_empty() { "nothing to render".to_owned() } else { parts.join(", ") }
+}
+
+/// Of a step whose turn has not come only that is told: what else stands before it may yet change.
+fn told(blocked: &[Blocker]) -> impl Iterator<Item = &Blocker> {
+    let not_due = blocked.iter().any(|blocker| blocker.after.is_some());
+    blocked.iter().filter(move |blocker| !not_due || blocker.after.is_some())
+}
+
+/// How a blocker is called: `wait`, `unsafe`, `unknown`.
+#[must_use]
+pub fn blocker_word(severity: Severity) -> String {
+    let (color, word) = match severity {
+        Severity::Wait => (AnsiColor::Yellow, "wait"),
+        Severity::Unsafe => (AnsiColor::Red, "unsafe"),
+        Severity::Unknown => (AnsiColor::Yellow, "unknown"),
+    };
+    styled(Style::new().fg_color(Some(color.into())), word)
+}
+
+/// Notes as sentences: what is said of several objects alike is said once, and the rotation directory stands by name.
+#[must_use]
+pub fn notes_text(notes: &[Note], dir: &Path, at: Timestamp) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    let mut owned: Vec<(&Owner, &str, Vec<String>)> = Vec::new();
+    for note in notes {
+        match note {
+            Note::Owned { object, owner, instead } => {
+                match owned.iter_mut().find(|(other, said, _)| *other == owner && *said == instead) {
+                    Some((.., objects)) => objects.push(object.to_string()),
+                    None => owned.push((owner, instead, vec![object.to_string()])),
+                }
+            }
+            Note::Wait { how_long, until: Some(until) } => {
+                sentences.push(format!("wait {how_long}: until {}", when(*until, at)));
+            }
+            Note::Wait { how_long, until: None } => sentences.push(format!("wait {how_long}")),
+            Note::Said(text) => sentences.push(text.clone()),
+        }
+    }
+    let owned = owned.into_iter().map(|(owner, instead, objects)| {
+        let instead = instead.replace("DIR/", &format!("{}/", dir.display()));
+        format!("{owner} would put {} back; change there instead: {instead}", objects.join(" and "))
+    });
+    owned.chain(sentences).collect()
+}
+
+/// The plan as data.
+#[must_use]
+pub fn plan_json(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Timestamp) -> Value {
+    let standing = match plan.standing {
+        Standing::At(step) => json!(step.to_string()),
+        Standing::Finished => Value::Null,
+    };
+    json!({
+        "started": record.started,
+        "strategy": record.strategy,
+        "next": standing,
+        "steps": plan.steps.iter().map(|planned| step_json(planned, mesh, dir, at)).collect::<Vec<_>>(),
+    })
+}
+
+fn step_json(planned: &PlannedStep, mesh: &Mesh, dir: &Path, at: Timestamp) -> Value {
+    let state = match &planned.state {
+        StepState::Done => json!({"state": "done"}),
+        StepState::Pending { done, of } => json!({"state": "pending", "done": done, "of": of}),
+        StepState::Unknown(why) => json!({"state": "unknown", "why": why}),
+    };
+    json!({
+        "step": planned.step.to_string(),
+        "progress": state,
+        "changes": planned.changes.iter().map(|change| change_json(change, mesh)).collect::<Vec<_>>(),
+        "blocked": planned.blocked.iter()
+            .map(|blocker| json!({"severity": blocker.severity, "reason": blocker.reason}))
+            .collect::<Vec<_>>(),
+        "confirmed": planned.confirmed,
+        "byHand": planned.by_hand.iter()
+            .map(|by_hand| json!({
+                "object": by_hand.object, "obstacles": by_hand.obstacles, "act": by_hand.act, "proxies": by_hand.proxies,
+            }))
+            .collect::<Vec<_>>(),
+        "notes": notes_text(&planned.notes, dir, at),
+    })
+}
+
+fn change_json(change: &Change, mesh: &Mesh) -> Value {
+    let fingerprints = |bundle: &crate::pki::Bundle| json!(bundle.fingerprints());
+    match change {
+        Change::Publish(bundle) => json!({"publish": fingerprints(bundle)}),
+        Change::Swap { chain, .. } => json!({"issuer": chain.issuer.fingerprint()}),
+        Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
+            json!({
+                "restart": mesh.workload(*workload).object,
+                "annotation": {annotation.key: annotation.value},
+            })
+        }
+    }
+}
+
+/// What a person should know beside the documents of a step: what is done by hand, who would revert it.
+#[must_use]
+pub fn step_notes(planned: &PlannedStep, dir: &Path, at: Timestamp) -> Vec<String> {
+    let by_hand = planned.by_hand.iter().map(|by_hand| {
+        format!(
+            "{}: by hand: {} ({}): {}",
+            planned.step,
+            by_hand.object,
+            count(by_hand.proxies, "proxy", "proxies"),
+            by_hand.act
+        )
+    });
+    let notes =
+        notes_text(&planned.notes, dir, at).into_iter().map(|note| format!("{}: {note}", planned.step));
+    by_hand.chain(notes).collect()
+}
+
+/// What stands before a step.
+#[must_use]
+pub fn closed_notes(planned: &PlannedStep) -> Vec<String> {
+    let said = |blocker: &Blocker| {
+        format!("{}: {}: {}", planned.step, blocker_word(blocker.severity), blocker.reason)
+    };
+    planned.blocked.iter().map(said).collect()
+}

@@ -1,0 +1,35 @@
+//! The verdict on a proposal: for people, for programs, for a pull request, and as annotations of GitHub Actions.
+
+mod data;
+mod github;
+mod markdown;
+mod text;
+mod wording;
+
+use jiff::Timestamp;
+
+use crate::rotation::verify::Verification;
+
+/// How the verdict is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For a terminal.
+    Text,
+    /// JSON.
+    Json,
+    /// For a pull request's comment.
+    Markdown,
+    /// Workflow commands of GitHub Actions.
+    Github,
+}
+
+/// The verdict as seen at `at`.
+#[must_use]
+pub fn write(verification: &Verification, format: Format, at: Timestamp) -> String {
+    match format {
+        Format::Text => text::write(verification, at),
+        Format::Json => data::write(verification),
+        Format::Markdown => markdown::write(verification, at),
+        Format::Github => github::write(verification, at),
+    }
+}

@@ -1,0 +1,244 @@
+//! Whole rotations rehearsed while traffic flows: with gates obeyed nothing fails, with a gate ignored something does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
+
+#[path = "rehearsal/fleet.rs"]
+mod fleet;
+mod pki_support;
+mod rotation_support;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use fleet::{Failure, Fleet, Pki};
+use jiff::{SignedDuration, Timestamp};
+use l5d_rotate::rotation::{Phase, Plan, Record, Stage, Standing, Step, Strategy};
+use rotation_support::planned;
+
+static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
+
+const SEEDS: u64 = 40;
+/// How many seeds a sabotage has to show its failure in.
+const SABOTAGED_SEEDS: u64 = 8;
+const TICKS: usize = 400;
+
+const fn step(phase: Phase, stage: Stage) -> Step {
+    Step { phase, stage }
+}
+
+/// A rotation under way.
+struct Rehearsal<'a> {
+    fleet: Fleet<'a>,
+    record: Record,
+    /// Until when something is on its way, so that time is to pass in small steps.
+    busy: Timestamp,
+    taken: BTreeSet<Step>,
+}
+
+impl Rehearsal<'_> {
+    fn new(strategy: Strategy, seed: u64) -> Self {
+        let fleet = Fleet::new(&PKI, seed);
+        let (record, busy) = (fleet.record(strategy), fleet.now());
+        Self { fleet, record, busy, taken: BTreeSet::new() }
+    }
+
+    fn plan(&mut self) -> Plan {
+        self.fleet.observe();
+        self.fleet.objects.plan(&self.record)
+    }
+
+    fn tick(&mut self) {
+        let busy = self.fleet.now() < self.busy;
+        self.fleet.tick(if busy { SignedDuration::from_secs(30) } else { SignedDuration::from_mins(40) });
+    }
+
+    fn take(&mut self, plan: &Plan, step: Step) {
+        self.fleet.apply(&planned(plan, step));
+        self.taken.insert(step);
+        self.busy = self.fleet.now() + SignedDuration::from_mins(8);
+    }
+
+    /// Takes the next step if its gate is open, and its kubelets have brought the change before it everywhere.
+    fn obey(&mut self, plan: &Plan, next: Step) {
+        let has_come = self.busy - SignedDuration::from_mins(5) <= self.fleet.now();
+        if has_come && !self.taken.contains(&next) && planned(plan, next).blocked.is_empty() {
+            self.take(plan, next);
+        }
+    }
+}
+
+/// A rotation with every gate obeyed, until it is finished.
+fn obeyed(strategy: Strategy, seed: u64) -> Fleet<'static> {
+    let mut rehearsal = Rehearsal::new(strategy, seed);
+    for _ in 0..TICKS {
+        rehearsal.tick();
+        let plan = rehearsal.plan();
+        match plan.standing {
+            Standing::At(next) => rehearsal.obey(&plan, next),
+            Standing::Finished => {
+                (0..5).for_each(|_| rehearsal.tick());
+                return rehearsal.fleet;
+            }
+        }
+    }
+    panic!("{strategy} with seed {seed} does not end: {:?}", rehearsal.plan().standing);
+}
+
+/// Nothing fails in any seed, and traffic did flow.
+fn nothing_fails(strategy: Strategy) {
+    let began = Instant::now();
+    let (mut handshakes, mut restarts) = (0, 0);
+    for seed in 0..SEEDS {
+        let fleet = obeyed(strategy, seed);
+        assert_eq!(fleet.failures, [], "{strategy} with seed {seed}");
+        handshakes += fleet.handshakes;
+        restarts += fleet.restarts;
+    }
+    println!(
+        "{strategy}: {SEEDS} seeds, {handshakes} handshakes, {restarts} restarts, {:?}",
+        began.elapsed()
+    );
+    assert!(handshakes > 100 * SEEDS && restarts > 40 * SEEDS);
+}
+
+#[test]
+fn with_gates_obeyed_every_staged_rotation_ends_and_nothing_fails() {
+    nothing_fails(Strategy::Staged);
+}
+
+#[test]
+fn with_gates_obeyed_every_patient_rotation_ends_and_nothing_fails() {
+    nothing_fails(Strategy::Patient);
+}
+
+/// A gate that is not looked at.
+struct Sabotage {
+    name: &'static str,
+    strategy: Strategy,
+    /// The step that should be next.
+    instead_of: Step,
+    /// What is taken instead, each so many minutes after the one before.
+    forced: &'static [(Step, i64)],
+    expected: Failure,
+}
+
+const SABOTAGES: [Sabotage; 9] = [
+    Sabotage {
+        name: "the issuer is swapped before the bundle is published",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Bundle, Stage::Trust),
+        forced: &[(step(Phase::Issuer, Stage::Issuer), 0), (step(Phase::Issuer, Stage::ControlPlane), 5)],
+        expected: Failure::Start,
+    },
+    Sabotage {
+        name: "the new anchor is published alone",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Bundle, Stage::Trust),
+        forced: &[(step(Phase::Prune, Stage::Trust), 0), (step(Phase::Prune, Stage::ControlPlane), 5)],
+        expected: Failure::Start,
+    },
+    Sabotage {
+        name: "the issuer is swapped when the bundle is published and nothing has restarted",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Bundle, Stage::ControlPlane),
+        forced: &[(step(Phase::Issuer, Stage::Issuer), 1), (step(Phase::Issuer, Stage::ControlPlane), 5)],
+        expected: Failure::Handshake,
+    },
+    Sabotage {
+        name: "the issuer is swapped before the data plane has restarted",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Bundle, Stage::DataPlane),
+        forced: &[(step(Phase::Issuer, Stage::Issuer), 0)],
+        expected: Failure::Renewal,
+    },
+    Sabotage {
+        name: "the data plane restarts while injectors lag, and the issuer is swapped without looking",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Bundle, Stage::ControlPlane),
+        forced: &[
+            (step(Phase::Bundle, Stage::DataPlane), 0),
+            (step(Phase::Bundle, Stage::ControlPlane), 5),
+            (step(Phase::Issuer, Stage::Issuer), 5),
+        ],
+        expected: Failure::Handshake,
+    },
+    Sabotage {
+        name: "the old anchor goes when the issuer is swapped and nothing has restarted",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Issuer, Stage::ControlPlane),
+        forced: &[(step(Phase::Prune, Stage::Trust), 3), (step(Phase::Prune, Stage::ControlPlane), 3)],
+        expected: Failure::Handshake,
+    },
+    Sabotage {
+        name: "the old anchor goes before the data plane has new leaves",
+        strategy: Strategy::Staged,
+        instead_of: step(Phase::Issuer, Stage::DataPlane),
+        forced: &[(step(Phase::Prune, Stage::Trust), 0), (step(Phase::Prune, Stage::ControlPlane), 3)],
+        expected: Failure::Handshake,
+    },
+    Sabotage {
+        name: "the old anchor goes before the old leaves have run out",
+        strategy: Strategy::Patient,
+        instead_of: step(Phase::Issuer, Stage::DataPlane),
+        forced: &[(step(Phase::Prune, Stage::Trust), 120), (step(Phase::Prune, Stage::ControlPlane), 3)],
+        expected: Failure::Handshake,
+    },
+    Sabotage {
+        name: "the control plane does not restart after the swap, and a replica missed the reload",
+        strategy: Strategy::Patient,
+        instead_of: step(Phase::Issuer, Stage::ControlPlane),
+        forced: &[(step(Phase::Prune, Stage::Trust), 25 * 60), (step(Phase::Prune, Stage::DataPlane), 5)],
+        expected: Failure::Renewal,
+    },
+];
+
+/// A rotation until the sabotage, and what comes of it within a day. Were the forced steps blocked?
+fn sabotaged(sabotage: &Sabotage, seed: u64) -> (bool, Fleet<'static>) {
+    let mut rehearsal = Rehearsal::new(sabotage.strategy, seed);
+    let mut forced: VecDeque<(Step, SignedDuration)> =
+        sabotage.forced.iter().map(|(step, minutes)| (*step, SignedDuration::from_mins(*minutes))).collect();
+    let (mut since, mut blocked) = (None, false);
+    for _ in 0..TICKS {
+        rehearsal.tick();
+        let plan = rehearsal.plan();
+        let now = rehearsal.fleet.now();
+        if since.is_none() && plan.standing == Standing::At(sabotage.instead_of) {
+            assert_eq!(rehearsal.fleet.failures, [], "`{}` with seed {seed}", sabotage.name);
+            since = Some(now);
+        }
+        match (since, forced.front(), plan.standing) {
+            (None, _, Standing::At(next)) => rehearsal.obey(&plan, next),
+            (Some(last), Some((step, wait)), _) if last + *wait <= now => {
+                blocked |= !planned(&plan, *step).blocked.is_empty();
+                rehearsal.take(&plan, *step);
+                (since, _) = (Some(now), forced.pop_front());
+            }
+            (Some(last), None, _) if last + SignedDuration::from_hours(24) <= now => break,
+            _ => {}
+        }
+        if rehearsal.fleet.failures.iter().any(|(_, failure, _)| *failure == sabotage.expected) {
+            break;
+        }
+    }
+    (blocked, rehearsal.fleet)
+}
+
+#[test]
+fn with_a_gate_ignored_its_failure_appears() {
+    for sabotage in &SABOTAGES {
+        let mut seen = Vec::new();
+        for seed in 0..SABOTAGED_SEEDS {
+            let (blocked, fleet) = sabotaged(sabotage, seed);
+            assert!(blocked, "`{}` with seed {seed}: nothing stood in the way", sabotage.name);
+            seen.extend(
+                fleet
+                    .failures
+                    .iter()
+                    .find(|(_, failure, _)| *failure == sabotage.expected)
+                    .map(|one| (seed, one.clone())),
+            );
+        }
+        println!("{}: in {} of {SABOTAGED_SEEDS} seeds, first {:?}", sabotage.name, seen.len(), seen.first());
+        assert!(!seen.is_empty(), "`{}` does no harm with seeds 0 to {SABOTAGED_SEEDS}", sabotage.name);
+    }
+}

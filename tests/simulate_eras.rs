@@ -1,0 +1,98 @@
+//! Simulations over meshes of every era, and over what could not be read.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod rotation_support;
+
+use std::collections::BTreeSet;
+
+use l5d_rotate::mesh::{Era, Gap, Obstacle};
+use l5d_rotate::rotation::simulate::{Moment, OrderError, Simulation, Verdict, When, simulate};
+use l5d_rotate::rotation::worlds::Invariant;
+use l5d_rotate::rotation::{Confirmation, Phase, Record, Stage, Strategy};
+use rotation_support::*;
+
+const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];
+
+fn simulated(
+    cluster: &Cluster,
+    record: &Record,
+    order: Option<&[Phase]>,
+    confirmed: &[Confirmation],
+) -> Simulation {
+    let confirmed = BTreeSet::from_iter(confirmed.iter().copied());
+    simulate(record, &cluster.mesh, &cluster.plan(record), order, &confirmed, cluster.now).unwrap()
+}
+
+#[test]
+fn each_strategy_is_safe_in_its_own_order_in_every_era() {
+    let pki = Pki::mint();
+    for (era, strategy) in ERAS.into_iter().flat_map(|era| Strategy::ALL.map(|strategy| (era, strategy))) {
+        let mut cluster = Cluster::new(&pki, era);
+        cluster.add("DaemonSet", "logging", "shipper", 2, &[Obstacle::OnDelete]);
+        let simulation = simulated(&cluster, &pki.record(&cluster.mesh, strategy), None, &[]);
+        assert_eq!(simulation.verdict(), Verdict::Safe, "{era:?} {strategy}");
+        assert_eq!(simulation.steps.len(), 9);
+    }
+}
+
+#[test]
+fn an_issuer_swapped_too_early_breaks_at_its_first_step_in_every_era() {
+    for era in ERAS {
+        let (_, cluster, record) = fixture(era);
+        let order = [Phase::Issuer, Phase::Bundle, Phase::Prune];
+        let simulation = simulated(&cluster, &record, Some(&order), &[]);
+        let Verdict::Breaks(found, When::During, _) = simulation.verdict() else {
+            panic!("{era:?}: {:?}", simulation.verdict())
+        };
+        assert_eq!((found.step.phase, found.step.stage), (Phase::Issuer, Stage::Issuer));
+        let late = found.moments.last().unwrap();
+        assert_eq!(late.when, When::LeavesRunOut);
+        // At first nobody presents a leaf that nobody accepts; when the leaves in use have run out, all feel it.
+        assert_eq!((felt(&found.moments[1]), felt(late)), (vec![false], vec![true]), "{era:?}");
+    }
+}
+
+/// Of the pairs that break, whether connections fail at once.
+fn felt(moment: &Moment) -> Vec<bool> {
+    let pairs = moment.broken.iter().filter(|broken| broken.invariant == Invariant::EveryPair);
+    pairs.map(|broken| broken.at_once).collect()
+}
+
+#[test]
+fn nothing_is_called_safe_where_who_is_outside_the_cluster_could_not_be_read() {
+    for (resource, confirmation) in
+        [("externalworkloads", Confirmation::ExternalWorkloads), ("links", Confirmation::LinkedClusters)]
+    {
+        let (_, mut cluster, record) = fixture(Era::V2_12);
+        cluster.mesh.gaps.push(Gap { what: resource.into(), why: "forbidden".into() });
+        let simulation = simulated(&cluster, &record, None, &[]);
+        assert_eq!(simulation.verdict(), Verdict::Unknown);
+        assert!(simulation.unseen.contains(&format!("{resource}: forbidden")), "{:?}", simulation.unseen);
+        assert_eq!(simulated(&cluster, &record, None, &[confirmation]).verdict(), Verdict::Safe);
+    }
+}
+
+#[test]
+fn counts_are_exact_where_nobody_may_hold_one_of_several() {
+    let (_, cluster, record) = fixture(Era::V2_12);
+    let simulation = simulated(&cluster, &record, None, &[]);
+    let exact = |step: usize, moment: usize| -> Vec<(u64, bool)> {
+        let rows = &simulation.steps[step].moments[moment].rows;
+        rows.iter().map(|row| (row.holder.count, row.holder.exact)).collect()
+    };
+    assert_eq!(exact(0, 0), [(6, true)]);
+    assert_eq!(exact(0, 1), [(6, false), (6, false)]);
+    assert_eq!(exact(1, 2), [(3, false), (6, false)]);
+    assert_eq!(exact(2, 2), [(6, true)]);
+}
+
+#[test]
+fn an_order_has_each_phase_once_and_only_those_of_the_rotation() {
+    let (_, cluster, record) = fixture(Era::V2_12);
+    let refused = |order: &[Phase]| {
+        simulate(&record, &cluster.mesh, &cluster.plan(&record), Some(order), &BTreeSet::new(), cluster.now)
+            .unwrap_err()
+    };
+    assert_eq!(refused(&[Phase::Prune, Phase::Issuer, Phase::Prune]), OrderError::Twice(Phase::Prune));
+}
