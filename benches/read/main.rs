@@ -1,0 +1,114 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
+//! How long it takes, and how much memory, to read the dump of a big mesh.
+//!
+//! `cargo bench --bench read` times our reading of a dump of 100,000 pods, a bare skip-parse of the same, and `jq` pulling
+//! the same bundles out; then our reading of 50 MB of YAML.
+//! `cargo bench --bench read -- generate json|yaml PODS FILE` writes such a dump.
+
+mod dump;
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use l5d_rotate::source::{self, Input, Request};
+use serde::Deserialize;
+
+const PODS: usize = 100_000;
+const YAML_PODS: usize = 5_000;
+const ANCHORS: &str = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let asked: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match asked[..] {
+        ["generate", format, pods, file] => generate(format, pods.parse().unwrap(), Path::new(file)),
+        ["read", file] => read(file),
+        ["skip", file] => skip(file),
+        [] if std::env::args().any(|argument| argument == "--bench") => compare(),
+        _ => println!("skipped: read: run it with `cargo bench --bench read`"),
+    }
+}
+
+fn generate(format: &str, pods: usize, file: &Path) {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(file).unwrap());
+    match format {
+        "yaml" => dump::yaml(&mut out, pods),
+        _ => dump::json(&mut out, pods),
+    }
+    .and_then(|()| out.flush())
+    .unwrap();
+}
+
+fn read(file: &str) {
+    let request = Request { inputs: vec![Input::Path(file.into())], ..Request::default() };
+    let mesh = source::read(&request).unwrap();
+    let pods: u64 = mesh.proxies.iter().map(|group| group.count()).sum();
+    let (bundles, workloads) = (mesh.bundles.len(), mesh.workloads.len());
+    println!("{bundles} bundles, held by {pods} proxies of {workloads} workloads");
+}
+
+fn skip(file: &str) {
+    let reader = BufReader::with_capacity(1 << 20, File::open(file).unwrap());
+    serde::de::IgnoredAny::deserialize(&mut serde_json::Deserializer::from_reader(reader)).unwrap();
+    println!("well-formed");
+}
+
+fn compare() {
+    let dir = tempfile::tempdir().unwrap();
+    let [json, yaml] = ["pods.json", "pods.yaml"].map(|name| dir.path().join(name));
+    let [me, json_file, yaml_file] = [std::env::current_exe().unwrap(), json.clone(), yaml.clone()]
+        .map(|path| path.to_str().unwrap().to_owned());
+    generate("json", PODS, &json);
+    generate("yaml", YAML_PODS, &yaml);
+    println!(
+        "{PODS} pods in {} MB of JSON, {YAML_PODS} pods in {} MB of YAML",
+        megabytes(&json),
+        megabytes(&yaml)
+    );
+    let skip = measure("skip-parse", Command::new(&me).args(["skip", &json_file]));
+    let ours = measure("l5d-rotate", Command::new(&me).args(["read", &json_file]));
+    measure("l5d-rotate, YAML", Command::new(&me).args(["read", &yaml_file]));
+    let filter = format!(
+        r#"reduce (.items[] | select(.kind == "Pod") | .spec | (.containers + (.initContainers // []))[] | select(.name == "linkerd-proxy") | .env[] | select(.name == "{ANCHORS}") | .value) as $b ({{}}; .[$b] += 1) | [.[]]"#
+    );
+    let jq = measure("jq", Command::new("jq").args(["-c", &filter, &json_file]));
+    if let (Some(skip), Some(ours)) = (skip, ours) {
+        println!("l5d-rotate takes {:.2} of a skip-parse", ours.as_secs_f64() / skip.as_secs_f64());
+        if let Some(jq) = jq {
+            println!("l5d-rotate takes 1/{:.1} of jq", jq.as_secs_f64() / ours.as_secs_f64());
+        }
+    }
+}
+
+fn megabytes(file: &Path) -> u64 {
+    fs::metadata(file).unwrap().len() / 1_000_000
+}
+
+/// Runs a program: its time, and the peak of its resident memory where the system tells it.
+fn measure(name: &str, command: &mut Command) -> Option<Duration> {
+    let start = Instant::now();
+    let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
+        println!("skipped: {name}: not there");
+        return None;
+    };
+    let (status, mut peak) = (format!("/proc/{}/status", child.id()), None);
+    let ended = loop {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = line.or(peak);
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let took = start.elapsed();
+    let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+    let peak = peak.map_or_else(|| "?".to_owned(), |kilobytes| format!("{:.1}", kilobytes as f64 / 1024.0));
+    println!("{name:18} {:7.2} s {peak:>9} MiB   {}", took.as_secs_f64(), said.trim());
+    ended.success().then_some(took)
+}
