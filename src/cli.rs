@@ -3,7 +3,9 @@
 mod confirmation;
 mod examples;
 mod input;
+mod minting;
 mod printing;
+mod recover;
 mod simulate;
 mod value;
 mod verify;
@@ -15,7 +17,9 @@ use jiff::SignedDuration;
 
 pub use confirmation::Confirmation;
 pub use input::{Color, Display, Input};
+pub use minting::Minting;
 pub use printing::{Form, Printing};
+pub use recover::Recover;
 pub use simulate::{Simulate, SimulationFormat};
 pub use value::Lifetime;
 use value::duration;
@@ -23,7 +27,7 @@ pub use verify::{Verify, VerifyFormat};
 
 const EXIT_CODES: &str = "Exit codes:
   0  fine, nothing to say against it
-  1  findings (check), or differences (diff)
+  1  findings (check), something has expired (recover), or differences (diff)
   2  usage or input error
   3  a gate is closed: wait, or act first
   4  refused: it would break the mesh
@@ -85,6 +89,9 @@ pub enum Command {
     /// The mesh through the whole rotation: who accepts whom before, during and after each step
     #[command(after_help = examples::SIMULATE)]
     Simulate(Simulate),
+    /// What has expired, what is broken, until when the rest holds, and the shortest way back
+    #[command(after_help = examples::RECOVER)]
+    Recover(Recover),
     /// Certificates, bundles and secrets as people read them
     #[command(after_help = examples::INSPECT)]
     Inspect(Inspect),
@@ -181,41 +188,17 @@ pub struct Start {
     #[arg(long, requires_all = ["anchor", "anchor_key"])]
     pub issuer_only: bool,
 
-    /// Use this anchor certificate (PEM) instead of a new one
-    #[arg(long, value_name = "FILE", requires = "anchor_key")]
-    pub anchor: Option<PathBuf>,
+    /// What is minted.
+    #[command(flatten)]
+    pub minting: Minting,
 
-    /// The private key of --anchor (PEM: EC or RSA, not encrypted)
-    #[arg(long, value_name = "FILE", requires = "anchor")]
-    pub anchor_key: Option<PathBuf>,
+    /// The private key of the present anchor: the new one is signed with it, and no data-plane restart is needed
+    #[arg(long, value_name = "FILE", conflicts_with = "issuer_only")]
+    pub old_anchor_key: Option<PathBuf>,
 
-    /// Order of steps [default: staged, or patient with --issuer-only]
+    /// Order of steps [default: cross-signed with --old-anchor-key, patient with --issuer-only, else staged]
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<Strategy>,
-
-    /// Common name of the new anchor [default: root.NAMESPACE.TRUST-DOMAIN]
-    #[arg(long, value_name = "NAME", conflicts_with = "anchor")]
-    pub anchor_name: Option<String>,
-
-    /// Common name of the new issuer [default: identity.NAMESPACE.TRUST-DOMAIN]
-    #[arg(long, value_name = "NAME")]
-    pub issuer_name: Option<String>,
-
-    /// How long the new anchor lives: 10y, 3650d, 87600h
-    #[arg(long, value_name = "DURATION", default_value = "10y")]
-    pub anchor_lifetime: Lifetime,
-
-    /// How long the new issuer lives
-    #[arg(long, value_name = "DURATION", default_value = "1y")]
-    pub issuer_lifetime: Lifetime,
-
-    /// Go on where cert-manager or trust-manager owns the material: they will revert what is committed beside them
-    #[arg(long)]
-    pub despite_owner: bool,
-
-    /// Write private keys into a Git work tree even where Git does not ignore them
-    #[arg(long)]
-    pub allow_plaintext_keys: bool,
 }
 
 /// The order of steps.
@@ -225,6 +208,8 @@ pub enum Strategy {
     Staged,
     /// Leaf lifetimes are waited out after the issuer phase instead of a restart
     Patient,
+    /// The new issuer first, cross-signed with --old-anchor-key; workloads take up the new anchor as they restart on their own
+    CrossSigned,
 }
 
 /// Which rotation, and how its restarts are written.
@@ -238,9 +223,17 @@ pub struct Rotation {
     #[arg(long, value_name = "KEY", default_value = "l5d-rotate")]
     pub restart_annotation: RestartAnnotation,
 
-    /// The new issuer's private key [default: issuer.key in the rotation directory]
+    /// The new issuer's private key, with --rollback the old one's [default: issuer.key in the rotation directory]
     #[arg(long, value_name = "FILE")]
     pub issuer_key: Option<PathBuf>,
+
+    /// The way back: each phase to what was before it, the last phase first
+    #[arg(long)]
+    pub rollback: bool,
+
+    /// Restart the data plane also where the strategy would wait until it restarts on its own, or until leafs run out
+    #[arg(long)]
+    pub restart_data_plane: bool,
 
     /// Confirm what no input shows (repeatable); it is written into the head of each document
     #[arg(long, value_name = "NAME")]
@@ -298,7 +291,7 @@ pub struct Selection {
     pub force: bool,
 }
 
-/// The guide's three headings.
+/// The guide's three headings, and the end of a cross-signed rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Phase {
     /// Publish the new anchor beside the old one, and restart what reads it
@@ -307,6 +300,8 @@ pub enum Phase {
     Issuer,
     /// Remove the old anchor, and restart what reads it
     Prune,
+    /// Remove the cross certificate from the issuer file (cross-signed rotations only)
+    Uncross,
 }
 
 /// Arguments of `next`.

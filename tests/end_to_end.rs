@@ -150,6 +150,88 @@ fn an_issuer_alone_is_replaced_without_touching_the_bundle() {
 }
 
 #[test]
+fn a_cross_signed_rotation_restarts_no_workload_and_ends_with_the_new_anchor_alone() {
+    let mut user = User::new();
+    let old = user.anchors();
+    fs::write(user.home.path().join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+    user.out("start --dir rotation --old-anchor-key old.key");
+    let mut taken = Vec::new();
+    for _ in 0..60 {
+        let (step, why) = user.next();
+        match step {
+            Some(step) => {
+                let proposed = user.out(&format!("render {step} --dir rotation -o object"));
+                fs::write(user.home.path().join("step.yaml"), proposed).unwrap();
+                let judged = user.run("verify --proposed step.yaml --dir rotation");
+                let said = String::from_utf8_lossy(&judged.stdout).into_owned();
+                assert_eq!(judged.status.code(), Some(0), "{step}: {said}");
+                user.merge(&step);
+                taken.push(step);
+            }
+            None if why.contains("the rotation is finished") => break,
+            None if taken.iter().any(|step| step == "prune --step 2") => user.cluster.deploy(),
+            None => user.cluster.wait(SignedDuration::from_hours(1)),
+        }
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    taken.dedup();
+    assert_eq!(
+        taken,
+        [
+            "issuer --step 1",
+            "issuer --step 2",
+            "prune --step 1",
+            "prune --step 2",
+            "uncross --step 1",
+            "uncross --step 2"
+        ]
+    );
+    assert_eq!(user.anchors().len(), 1);
+    assert!(!user.anchors().contains(&old[0]));
+    assert_eq!(user.cluster.issuer.matches("BEGIN CERTIFICATE").count(), 1, "the cross certificate is gone");
+    let check = user.run("check");
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[test]
+fn a_rotation_is_rolled_back_with_the_old_issuers_key() {
+    let mut user = User::new();
+    let (old, issuer) = (user.anchors(), user.cluster.issuer.clone());
+    fs::write(user.home.path().join("old-issuer.key"), &user.cluster.issuer_key).unwrap();
+    user.out("start --dir rotation");
+    for step in
+        ["bundle --step 1", "bundle --step 2", "bundle --step 3", "issuer --step 1", "issuer --step 2"]
+    {
+        user.merge(step);
+        user.cluster.all_by_hand();
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    assert_ne!(user.cluster.issuer, issuer);
+    let refused = user.run("render bundle --step 1 --dir rotation --rollback");
+    assert_eq!(refused.status.code(), Some(4), "the old anchors alone do not accept the new issuer");
+    let without_key = user.run("next --dir rotation --rollback");
+    assert_eq!(without_key.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&without_key.stderr).into_owned();
+    assert!(said.contains("is not the key of the rotation's old issuer"), "{said}");
+    for _ in 0..12 {
+        let run = user.run("next --dir rotation --rollback --issuer-key old-issuer.key -o object");
+        let text = String::from_utf8(run.stdout).unwrap();
+        if run.status.success() && text.is_empty() {
+            break;
+        }
+        for document in document::parse(&text, "next").unwrap() {
+            user.cluster.apply(&document.tree);
+        }
+        user.cluster.all_by_hand();
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    let done = user.run("next --dir rotation --rollback");
+    assert!(String::from_utf8_lossy(&done.stderr).contains("the rotation is rolled back"));
+    assert_eq!((user.anchors(), user.cluster.issuer.as_str()), (old, issuer.as_str()));
+    assert_eq!(user.run("check").status.code(), Some(0));
+}
+
+#[test]
 fn an_anchor_that_linkerd_check_refuses_starts_no_rotation() {
     let user = User::new();
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();

@@ -12,12 +12,14 @@ use std::time::Instant;
 
 use fleet::{Failure, Fleet, Pki};
 use jiff::{SignedDuration, Timestamp};
-use l5d_rotate::rotation::{Phase, Plan, Record, Stage, Standing, Step, Strategy};
+use l5d_rotate::rotation::{Direction, Phase, Plan, Record, Stage, Standing, Step, Strategy};
 use rotation_support::planned;
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
 
 const SEEDS: u64 = 40;
+/// How many seeds each way back is gone with, from each step.
+const TURNED_SEEDS: u64 = 4;
 /// How many seeds a sabotage has to show its failure in.
 const SABOTAGED_SEEDS: u64 = 8;
 const TICKS: usize = 400;
@@ -60,6 +62,9 @@ impl Rehearsal<'_> {
 
     /// Takes the next step if its gate is open, and its kubelets have brought the change before it everywhere.
     fn obey(&mut self, plan: &Plan, next: Step) {
+        if next == step(Phase::Prune, Stage::DataPlane) && self.record.cross.is_some() {
+            self.fleet.deploy();
+        }
         let has_come = self.busy - SignedDuration::from_mins(5) <= self.fleet.now();
         if has_come && !self.taken.contains(&next) && planned(plan, next).blocked.is_empty() {
             self.take(plan, next);
@@ -67,21 +72,55 @@ impl Rehearsal<'_> {
     }
 }
 
-/// A rotation with every gate obeyed, until it is finished.
-fn obeyed(strategy: Strategy, seed: u64) -> Fleet<'static> {
+/// A rotation with every gate obeyed, until it is finished or, with `turning`, until that step is next; then all the way back.
+fn obeyed(strategy: Strategy, seed: u64, turning: Option<Step>) -> Fleet<'static> {
     let mut rehearsal = Rehearsal::new(strategy, seed);
     for _ in 0..TICKS {
         rehearsal.tick();
         let plan = rehearsal.plan();
         match plan.standing {
+            Standing::At(next)
+                if rehearsal.record.direction == Direction::Forward && Some(next) == turning =>
+            {
+                rehearsal.record = rehearsal.record.clone().back().unwrap();
+                rehearsal.taken.clear();
+            }
             Standing::At(next) => rehearsal.obey(&plan, next),
             Standing::Finished => {
+                assert_eq!(rehearsal.record.direction == Direction::Back, turning.is_some());
                 (0..5).for_each(|_| rehearsal.tick());
                 return rehearsal.fleet;
             }
         }
     }
-    panic!("{strategy} with seed {seed} does not end: {:?}", rehearsal.plan().standing);
+    panic!("{strategy} with seed {seed}, {turning:?}, does not end: {:?}", rehearsal.plan().standing);
+}
+
+/// From every step on the way back nothing fails either.
+fn nothing_fails_on_the_way_back(strategy: Strategy) {
+    let steps = Rehearsal::new(strategy, 0).record.steps();
+    let (mut handshakes, mut turned) = (0, 0);
+    for (seed, turning) in (0..TURNED_SEEDS).flat_map(|seed| steps[1..].iter().map(move |step| (seed, *step)))
+    {
+        let fleet = obeyed(strategy, seed, Some(turning));
+        assert_eq!(fleet.failures, [], "{strategy} with seed {seed}, turning at {turning}");
+        handshakes += fleet.handshakes;
+        turned += 1;
+    }
+    println!("{strategy} and back: {turned} rotations, {handshakes} handshakes");
+    assert!(handshakes > 20 * turned);
+}
+
+#[test]
+fn with_gates_obeyed_every_way_back_ends_and_nothing_fails() {
+    for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
+        nothing_fails_on_the_way_back(strategy);
+    }
+}
+
+#[test]
+fn with_gates_obeyed_every_cross_signed_rotation_ends_and_nothing_fails() {
+    nothing_fails(Strategy::CrossSigned);
 }
 
 /// Nothing fails in any seed, and traffic did flow.
@@ -89,7 +128,7 @@ fn nothing_fails(strategy: Strategy) {
     let began = Instant::now();
     let (mut handshakes, mut restarts) = (0, 0);
     for seed in 0..SEEDS {
-        let fleet = obeyed(strategy, seed);
+        let fleet = obeyed(strategy, seed, None);
         assert_eq!(fleet.failures, [], "{strategy} with seed {seed}");
         handshakes += fleet.handshakes;
         restarts += fleet.restarts;
@@ -122,7 +161,7 @@ struct Sabotage {
     expected: Failure,
 }
 
-const SABOTAGES: [Sabotage; 9] = [
+const SABOTAGES: [Sabotage; 11] = [
     Sabotage {
         name: "the issuer is swapped before the bundle is published",
         strategy: Strategy::Staged,
@@ -189,6 +228,20 @@ const SABOTAGES: [Sabotage; 9] = [
         instead_of: step(Phase::Issuer, Stage::ControlPlane),
         forced: &[(step(Phase::Prune, Stage::Trust), 25 * 60), (step(Phase::Prune, Stage::DataPlane), 5)],
         expected: Failure::Renewal,
+    },
+    Sabotage {
+        name: "the old anchor goes before the old leaves have run out, though the issuer is cross-signed",
+        strategy: Strategy::CrossSigned,
+        instead_of: step(Phase::Issuer, Stage::DataPlane),
+        forced: &[(step(Phase::Prune, Stage::Trust), 120), (step(Phase::Prune, Stage::ControlPlane), 3)],
+        expected: Failure::Handshake,
+    },
+    Sabotage {
+        name: "the cross certificate goes while proxies hold the old anchor alone",
+        strategy: Strategy::CrossSigned,
+        instead_of: step(Phase::Prune, Stage::DataPlane),
+        forced: &[(step(Phase::Uncross, Stage::Issuer), 0), (step(Phase::Uncross, Stage::ControlPlane), 5)],
+        expected: Failure::Handshake,
     },
 ];
 

@@ -37,6 +37,8 @@ fn planned(mesh: &Mesh, new: &Pair) -> (Record, Plan) {
         old_issuer: None,
         scope: Scope::Full { anchor: new.anchor.certificate.clone() },
         issuer: new.chain(),
+        cross: None,
+        direction: Default::default(),
     };
     let plan = plan(&record, mesh, RestartAnnotation::Content, &BTreeSet::new(), start()).unwrap();
     (record, plan)

@@ -49,17 +49,15 @@ fn kubectl_and_the_whole_form_agree_on_real_installs() {
     }
     for (version, era) in VERSIONS {
         let Some(rotation) = real(NAME, version, era) else { return };
-        for phase in Phase::ALL {
-            for step in phase.steps().into_iter().filter(|step| step.stage != Stage::DataPlane) {
-                let rendered = rotation.render(&rotation.step(step));
-                assert!(!rendered.is_empty(), "{version} {step}");
-                for item in &rendered {
-                    let object = item.document(Form::Object).unwrap();
-                    for (kind, form) in [("strategic", Form::Patch), ("json", Form::JsonPatch)] {
-                        let text = yaml::write_stream(&[(item.head.clone(), item.document(form).unwrap())]);
-                        let patched = kubectl::patch(kind, current(item), &text).unwrap();
-                        assert_eq!(patched, object, "{version} {step} {} {form:?}", item.object);
-                    }
+        for step in rotation.record.steps().into_iter().filter(|step| step.stage != Stage::DataPlane) {
+            let rendered = rotation.render(&rotation.step(step));
+            assert!(!rendered.is_empty(), "{version} {step}");
+            for item in &rendered {
+                let object = item.document(Form::Object).unwrap();
+                for (kind, form) in [("strategic", Form::Patch), ("json", Form::JsonPatch)] {
+                    let text = yaml::write_stream(&[(item.head.clone(), item.document(form).unwrap())]);
+                    let patched = kubectl::patch(kind, current(item), &text).unwrap();
+                    assert_eq!(patched, object, "{version} {step} {} {form:?}", item.object);
                 }
             }
         }
@@ -74,19 +72,15 @@ fn kustomize_builds_real_installs_with_every_step() {
     }
     for (version, era) in VERSIONS {
         let Some(rotation) = real(NAME, version, era) else { return };
-        for phase in Phase::ALL {
-            for step in phase.steps().into_iter().filter(|step| step.stage != Stage::DataPlane) {
-                let planned = rotation.step(step);
-                let rendered = rotation.render(&planned);
-                let objects: Vec<_> = rendered.iter().map(|item| current(item).clone()).collect();
-                let wanted: Vec<_> =
-                    rendered.iter().map(|item| item.document(Form::Object).unwrap()).collect();
-                for form in [Form::Patch, Form::JsonPatch] {
-                    let files = directory(&planned, &rendered, form).unwrap();
-                    let built =
-                        kubectl::overlay(&objects, &files, "components", &[&step.to_string()]).unwrap();
-                    assert_eq!(sorted(built), sorted(wanted.clone()), "{version} {step} {form:?}");
-                }
+        for step in rotation.record.steps().into_iter().filter(|step| step.stage != Stage::DataPlane) {
+            let planned = rotation.step(step);
+            let rendered = rotation.render(&planned);
+            let objects: Vec<_> = rendered.iter().map(|item| current(item).clone()).collect();
+            let wanted: Vec<_> = rendered.iter().map(|item| item.document(Form::Object).unwrap()).collect();
+            for form in [Form::Patch, Form::JsonPatch] {
+                let files = directory(&planned, &rendered, form).unwrap();
+                let built = kubectl::overlay(&objects, &files, "components", &[&step.to_string()]).unwrap();
+                assert_eq!(sorted(built), sorted(wanted.clone()), "{version} {step} {form:?}");
             }
         }
     }

@@ -6,7 +6,7 @@ mod rotation_support;
 use std::sync::LazyLock;
 
 use l5d_rotate::mesh::{Era, Obstacle};
-use l5d_rotate::rotation::{Standing, StepState, Strategy};
+use l5d_rotate::rotation::{Phase, Standing, StepState};
 use proptest::prelude::*;
 use rotation_support::*;
 
@@ -43,13 +43,15 @@ proptest! {
     #[test]
     fn each_step_taken_in_order_is_safe_when_it_is_next_and_done_when_it_is_taken(
         era in prop::sample::select(&ERAS[..]),
-        strategy in prop::sample::select(&Strategy::ALL[..]),
+        choice in any::<prop::sample::Index>(),
         members in prop::collection::vec(member(), 0..8),
     ) {
         let mut cluster = Cluster::new(&PKI, era);
         for (place, (kind, proxies, obstacles)) in members.iter().enumerate() {
             cluster.add(kind, "apps", &format!("w{place}"), *proxies, obstacles);
         }
+        let strategies = strategies(era);
+        let strategy = strategies[choice.index(strategies.len())];
         let record = PKI.record(&cluster.mesh, strategy);
         let steps = record.steps();
         for (place, step) in steps.iter().enumerate() {
@@ -66,8 +68,11 @@ proptest! {
                 prop_assert!(later.state == StepState::Done || !later.blocked.is_empty(), "{} is open at {step}", later.step);
             }
             cluster.merge(&planned(&plan, *step));
-            if strategy == Strategy::Patient {
+            if strategy.waits_for_leafs() {
                 cluster.now += jiff::SignedDuration::from_hours(25);
+            }
+            if record.cross.is_some() && *step == self::step(Phase::Prune, 3) {
+                cluster.deploy();
             }
             let after = cluster.plan(&record);
             prop_assert_eq!(planned(&after, *step).state, StepState::Done, "{} is not done", step);

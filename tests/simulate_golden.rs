@@ -52,12 +52,12 @@ issuer/1-issuer: put the new issuer into the Secret
   from +0, any subset                 old issuer  new issuer
     {old,new}                              ✓           ✓
 
-issuer/2-control-plane: restart the control plane
+issuer/2-control-plane: restart the identity controller
   during the restart, any subset: as before
   after the restart                   old issuer  new issuer
     {old,new}  25 proxies                  ✓           ✓
 
-issuer/3-data-plane: restart the data plane
+issuer/3-data-plane: restart everything else
   during the restart, any subset: as before
   after the restart                   new issuer
     {old,new}  25 proxies                  ✓
@@ -128,13 +128,13 @@ issuer/1-issuer: put the new issuer into the Secret
          one fail at once
     × still 1, 3, 4
 
-issuer/2-control-plane: restart the control plane
+issuer/2-control-plane: restart the identity controller
   during the restart, any subset: as before
   after the restart                   old issuer  new issuer
     {old}  25 proxies                      ✓           ×
     × still 1, 3, 4, 5
 
-issuer/3-data-plane: restart the data plane
+issuer/3-data-plane: restart everything else
   during the restart, any subset: as before
   after the restart                   new issuer
     {old}  25 proxies                      ×
@@ -235,13 +235,13 @@ issuer/1-issuer: put the new issuer into the Secret
     {new}                                  ×           ✓
     × still 2, 3, 4
 
-issuer/2-control-plane: restart the control plane
+issuer/2-control-plane: restart the identity controller
   during the restart, any subset: as before
   after the restart                   old issuer  new issuer
     {new}  25 proxies                      ×           ✓
     × still 2
 
-issuer/3-data-plane: restart the data plane
+issuer/3-data-plane: restart everything else
   during the restart, any subset: as before
   after the restart                   new issuer
     {new}  25 proxies                      ✓
@@ -274,12 +274,12 @@ issuer/1-issuer: put the new issuer into the Secret
   from +0, any subset                 old issuer  new issuer
     {old}                                  ✓           ✓
 
-issuer/2-control-plane: restart the control plane
+issuer/2-control-plane: restart the identity controller
   during the restart, any subset: as before
   after the restart                   old issuer  new issuer
     {old}  25 proxies                      ✓           ✓
 
-issuer/3-data-plane: restart the data plane
+issuer/3-data-plane: restart everything else
   during the restart, any subset: as before
   after the restart                   new issuer
     {old}  25 proxies                      ✓
@@ -288,7 +288,7 @@ issuer/3-data-plane: restart the data plane
     let ran = user.simulate("--order bundle,issuer");
     assert_eq!(ran.code, 2);
     assert!(
-        ran.notes.contains("the order names phase bundle, and this rotation replaces the issuer only"),
+        ran.notes.contains("the order names phase bundle, and the phases of this rotation are: issuer"),
         "{}",
         ran.notes
     );
@@ -328,12 +328,12 @@ issuer/1-issuer: put the new issuer into the Secret
   from +0, any subset                 old issuer  new issuer
     {old,new}                              ✓           ✓
 
-issuer/2-control-plane: restart the control plane
+issuer/2-control-plane: restart the identity controller
   during the restart, any subset: as before
   after the restart                   old issuer  new issuer
     {old,new}  25 proxies                  ✓           ✓
 
-issuer/3-data-plane: restart the data plane
+issuer/3-data-plane: restart everything else
   during the restart, any subset: as before
   after the restart                   new issuer
     {old,new}  25 proxies                  ✓
@@ -362,9 +362,9 @@ old = 000000000000, new = 000000000000, old issuer = 000000000000, new issuer = 
 |  | now | `{old}` 25 proxies | ✓ |  |  |
 | issuer/1-issuer: put the new issuer into the Secret | from +0, any subset | `{old}` | ✓ | × | 1, 2, 3, 4 |
 |  | if left so, after T+s = 24h0m20s | `{old}` 25 proxies | ✓ | × | 1, 3, 4, 5 |
-| issuer/2-control-plane: restart the control plane | during the restart, any subset: as before | | | | |
+| issuer/2-control-plane: restart the identity controller | during the restart, any subset: as before | | | | |
 |  | after the restart | `{old}` 25 proxies | ✓ | × | 1, 3, 4, 5 |
-| issuer/3-data-plane: restart the data plane | during the restart, any subset: as before | | | | |
+| issuer/3-data-plane: restart everything else | during the restart, any subset: as before | | | | |
 |  | after the restart | `{old}` 25 proxies |  | × | 1, 3, 4, 5 |
 
 What breaks:

@@ -14,6 +14,7 @@ use cluster::rotation::Rotation;
 use cluster::{Cluster, at};
 use jiff::SignedDuration;
 use l5d_rotate::document;
+use l5d_rotate::pki::KeyEncoding;
 use serde_json::{Value, json};
 
 const README: &str = "\
@@ -87,6 +88,7 @@ fn stages(rotation: &mut Rotation) {
 fn sick() -> Vec<(&'static str, String)> {
     let expired_issuer = Cluster::ending("2027-12-28T09:00:00Z", "2026-11-22T21:04:11Z");
     let expired_anchor = Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z");
+    let outlived = outlived("2026-11-22T21:04:11Z");
     let mut too_early = Cluster::new();
     let other = Cluster::new();
     (too_early.issuer, too_early.issuer_key) = (other.issuer, other.issuer_key);
@@ -97,10 +99,31 @@ fn sick() -> Vec<(&'static str, String)> {
     vec![
         ("expired-issuer", expired_issuer.dump_yaml()),
         ("expired-anchor", expired_anchor.dump_yaml()),
+        ("expired-anchor-of-a-valid-issuer", outlived.dump_yaml()),
         ("issuer-swapped-too-early", too_early.dump_yaml()),
         ("trailing-blank-line-in-bundle", blank_line.dump_yaml()),
         ("cert-manager", under_cert_manager(&Cluster::new())),
     ]
+}
+
+/// A mesh whose issuer is valid for longer than its anchor, which ends at this instant; a few proxies have started since.
+fn outlived(end: &str) -> Cluster {
+    let mut cluster = Cluster::ending("2027-06-28T09:00:00Z", "2027-06-28T09:00:00Z");
+    let key = rcgen::KeyPair::from_pem(&cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
+    let mut anchor = rcgen::CertificateParams::default();
+    let name = "root.linkerd.cluster.local".try_into().unwrap();
+    anchor.distinguished_name.push(rcgen::DnType::CommonName, rcgen::DnValue::PrintableString(name));
+    anchor.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(1));
+    anchor.not_before = rcgen::date_time_ymd(2025, 12, 28);
+    anchor.not_after = time::OffsetDateTime::from_unix_timestamp(at(end).as_second()).unwrap();
+    anchor.self_signed(&key).unwrap().pem().trim_end().clone_into(&mut cluster.bundle);
+    for load in &mut cluster.workloads {
+        load.held.clone_from(&cluster.bundle);
+        if load.name == "checkout" || load.name == "web" {
+            load.started = at("2026-11-22T23:31:40Z");
+        }
+    }
+    cluster
 }
 
 /// The cluster with its issuer from cert-manager and its bundle from trust-manager, as Linkerd's guide sets them up.

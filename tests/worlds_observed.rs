@@ -50,11 +50,11 @@ fn nothing_breaks_at_any_step_of_a_rotation_in_order() {
         for step in record.steps() {
             cluster.merge(&planned(&cluster.plan(&record), step));
             let mut broken = worlds(&cluster, &record).broken(cluster.now);
-            if era.control_plane_by_reference() && step == Phase::Prune.steps()[0] {
+            if era.control_plane_by_reference() && step == self::step(Phase::Prune, 1) {
                 // A control-plane proxy that started before `prune` may, by its time alone, hold the old anchor only.
                 broken.retain(|one| one.certain || one.rules == Rules::Controller);
             }
-            if step == Phase::Prune.steps()[1] {
+            if step == self::step(Phase::Prune, 2) {
                 // The identity controller has started again: since when nobody signs old leaves cannot be told before `prune` has
                 // restarted the data plane too.
                 broken.retain(|one| one.certain || one.invariant != Invariant::EveryPair);

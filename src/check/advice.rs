@@ -183,7 +183,11 @@ impl Advice {
     #[must_use]
     pub const fn command(&self) -> Option<&'static str> {
         match self {
-            Self::RotateAnchor(_) | Self::ReplaceExpired { .. } => Some("kubectl l5d-rotate start --dir DIR"),
+            Self::RotateAnchor(_) => Some("kubectl l5d-rotate start --dir DIR"),
+            Self::ReplaceExpired { .. } => Some("kubectl l5d-rotate recover"),
+            Self::RotateIssuer { issuer, .. } if issuer.left.is_negative() => {
+                Some("kubectl l5d-rotate recover")
+            }
             Self::RotateIssuer { .. } => {
                 Some("kubectl l5d-rotate start --issuer-only --anchor ca.crt --anchor-key ca.key --dir DIR")
             }
@@ -223,11 +227,11 @@ impl fmt::Display for Advice {
             Self::RotateIssuer { issuer, anchor } => write!(
                 f,
                 "the issuer {issuer}, and the trust anchor {anchor}: with the anchor's key replace the issuer \
-                 alone{}; without that key rotate both (start without --issuer-only)",
+                 alone, {}",
                 if issuer.left.is_negative() {
-                    ", then restart what has lost its leaf"
+                    "then restart what has lost its leaf; without that key replace both"
                 } else {
-                    ", without any restart"
+                    "without any restart; without that key rotate both (start without --issuer-only)"
                 }
             ),
             Self::ReplaceExpired { anchor, last_leaf } => write!(

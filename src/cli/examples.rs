@@ -14,6 +14,7 @@ pub(super) const START: &str = "\
 Examples:
   kubectl l5d-rotate start --dir rotation            new trust anchor, new issuer
   kubectl l5d-rotate start --dir rotation --anchor-lifetime 10y --issuer-lifetime 1y
+  kubectl l5d-rotate start --dir rotation --old-anchor-key ca.key         no forced restart of the data plane
   kubectl l5d-rotate start --dir rotation --issuer-only --anchor ca.crt --anchor-key ca.key";
 pub(super) const PLAN: &str = "\
 Examples:
@@ -23,7 +24,8 @@ pub(super) const RENDER: &str = "\
 Examples:
   kubectl l5d-rotate render bundle --dir rotation                       what may be merged now, as patches
   kubectl l5d-rotate render bundle --dir rotation --out deploy/rotation one Kustomize Component a step
-  kubectl l5d-rotate render issuer --step 1 --dir rotation -o object | kubeseal -o yaml";
+  kubectl l5d-rotate render issuer --step 1 --dir rotation -o object | kubeseal -o yaml
+  kubectl l5d-rotate render issuer --rollback --issuer-key old.key --dir rotation    and back again";
 pub(super) const NEXT: &str = "\
 Examples:
   kubectl l5d-rotate next --dir rotation --out deploy/rotation
@@ -44,6 +46,13 @@ Examples:
   kubectl l5d-rotate simulate --dir rotation
   kubectl l5d-rotate simulate --dir rotation -o markdown      for the pull request
   kubectl l5d-rotate simulate --dir rotation --order issuer,bundle,prune";
+pub(super) const RECOVER: &str = "\
+Examples:
+  kubectl l5d-rotate recover                         what has expired, and the next command
+  kubectl l5d-rotate recover --dir recovery          new trust anchor and issuer, and the steps back
+  kubectl l5d-rotate recover --dir recovery --anchor ca.crt --anchor-key ca.key     a new issuer alone
+
+Exit codes: 0 nothing has expired; 1 something has; 3 too little is known to tell; 2 input error.";
 pub(super) const INSPECT: &str = "\
 Examples:
   kubectl l5d-rotate inspect                         bundles and issuer of the mesh

@@ -17,6 +17,10 @@ pub struct Simulate {
     #[arg(long, value_name = "PHASE,…", value_delimiter = ',')]
     pub order: Vec<Phase>,
 
+    /// The way back: each phase to what was before it, the last phase first
+    #[arg(long)]
+    pub rollback: bool,
+
     /// Confirm what no input shows (repeatable)
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<Confirmation>,

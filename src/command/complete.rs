@@ -193,7 +193,10 @@ mod tests {
 
     #[test]
     fn phases_are_offered_where_a_phase_stands() {
-        let phases = (vec!["bundle".to_owned(), "issuer".to_owned(), "prune".to_owned()], ":4".to_owned());
+        let phases = (
+            vec!["bundle".to_owned(), "issuer".to_owned(), "prune".to_owned(), "uncross".to_owned()],
+            ":4".to_owned(),
+        );
         assert_eq!(offered("render "), phases);
         assert_eq!(offered("diff --dir rotation "), phases);
         assert_eq!(candidates("render i"), ["issuer"]);

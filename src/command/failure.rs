@@ -6,7 +6,7 @@ use crate::pki::{KeyError, MintError};
 use crate::render::RenderError;
 use crate::report::Exit;
 use crate::rotation::simulate::OrderError;
-use crate::rotation::{PlanError, StartError};
+use crate::rotation::{CrossError, PlanError, StartError};
 use crate::source::SourceError;
 
 /// Why a command gave no answer.
@@ -81,7 +81,17 @@ macro_rules! from_room {
     )+};
 }
 
-from_room!(DocumentError, KeyError, MintError, OrderError, OutputError, PlanError, SourceError, StartError);
+from_room!(
+    CrossError,
+    DocumentError,
+    KeyError,
+    MintError,
+    OrderError,
+    OutputError,
+    PlanError,
+    SourceError,
+    StartError
+);
 
 impl From<RenderError> for Failure {
     /// Its messages end with the next step.

@@ -12,6 +12,7 @@ mod next;
 mod plan;
 pub mod rbac;
 mod reading;
+mod recover;
 mod render;
 mod rotation;
 mod simulate;
@@ -59,6 +60,7 @@ pub fn run(cli: &Cli, world: &World) -> Result<Response, Failure> {
         Some(Command::Diff(diff)) => diff::run(diff, input, at, world),
         Some(Command::Verify(verify)) => verify::run(verify, input, at),
         Some(Command::Simulate(simulate)) => simulate::run(simulate, input, at),
+        Some(Command::Recover(recover)) => recover::run(recover, input, at),
         Some(Command::Inspect(inspect)) => inspect::run(inspect, input, at),
         Some(Command::Snapshot(snapshot)) => snapshot::run(snapshot, input),
         Some(Command::Rbac) => {

@@ -8,7 +8,7 @@ use super::{Failure, World, gate};
 use crate::cli;
 use crate::render::Form;
 use crate::report::{Exit, Response};
-use crate::rotation::{PlannedStep, Standing};
+use crate::rotation::{Direction, PlannedStep, Standing};
 
 /// Renders the first step that is not done, if its gate is open and there is something left to merge.
 pub(super) fn run(
@@ -24,9 +24,14 @@ pub(super) fn run(
     };
     let Some(planned) = step else {
         let dir = under_way.dir.display();
-        let note = format!(
-            "nothing is left to do: the rotation is finished; archive {dir}, and destroy the old keys"
-        );
+        let note = match under_way.record.direction {
+            Direction::Forward => format!(
+                "nothing is left to do: the rotation is finished; archive {dir}, and destroy the old keys"
+            ),
+            Direction::Back => format!(
+                "nothing is left to do: the rotation is rolled back; delete {dir}, and destroy the new keys"
+            ),
+        };
         return Ok(Response { notes: vec![note], ..Response::default() });
     };
     let passed = gate::pass(&[planned], false)?;

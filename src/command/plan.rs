@@ -18,7 +18,7 @@ pub(super) fn run(args: &cli::Plan, input: &cli::Input, at: Timestamp) -> Result
         args.out.iter().flat_map(|root| plan.steps.iter().map(move |planned| (root, planned)))
     {
         let documents = documents(planned, &under_way, "NOT YET")?;
-        directories.push(directory(root, planned, &documents, Form::Patch)?);
+        directories.push(directory(&under_way.below(root), planned, &documents, Form::Patch)?);
     }
     let notes = write(&directories, args.allow_plaintext_keys)?.collect();
     let data = plan_json(plan, record, mesh, dir, at);

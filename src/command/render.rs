@@ -12,10 +12,10 @@ use super::{World, reading};
 use crate::cli;
 use crate::document::yaml;
 use crate::output::{self, MARK, NewFile};
-use crate::pki::PrivateKey;
+use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
 use crate::report::{Response, step_notes};
-use crate::rotation::{PlannedStep, Stage};
+use crate::rotation::{Change, Direction, PlannedStep};
 
 /// Renders the steps whose gate is open.
 pub(super) fn run(
@@ -46,7 +46,7 @@ pub(super) fn show(
         let documents = documents(planned, under_way, "FORCED")?;
         notes.extend(step_notes(planned, &under_way.dir, at));
         match &printing.out {
-            Some(root) => directories.push(directory(root, planned, &documents, form)?),
+            Some(root) => directories.push(directory(&under_way.below(root), planned, &documents, form)?),
             None => {
                 out.push_str(&stream(&documents, form, world.terminal && !printing.show_keys, &mut notes)?)
             }
@@ -63,7 +63,11 @@ pub(super) fn documents(
     under_way: &UnderWay,
     warning: &str,
 ) -> Result<Vec<Rendered>, Failure> {
-    let key = (planned.step.stage == Stage::Issuer).then(|| issuer_key(under_way)).transpose()?;
+    let swapped = planned.changes.iter().find_map(|change| match change {
+        Change::Swap { chain, .. } => Some(&chain.issuer),
+        _ => None,
+    });
+    let key = swapped.map(|issuer| issuer_key(under_way, issuer)).transpose()?;
     let mut documents = render::render(planned, &under_way.mesh, &under_way.record, key.as_ref())?;
     for document in &mut documents {
         let warnings = planned.blocked.iter().map(|blocker| format!("{warning}: {}", blocker.reason));
@@ -73,14 +77,20 @@ pub(super) fn documents(
     Ok(documents)
 }
 
-fn issuer_key(under_way: &UnderWay) -> Result<PrivateKey, Failure> {
+fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, Failure> {
     let path = &under_way.issuer_key;
-    let issuer = &under_way.record.issuer.issuer;
+    let (whose, help) = match under_way.record.direction {
+        Direction::Back if *issuer != under_way.record.issuer.issuer => (
+            "old",
+            "give the private key of the issuer that was replaced with --issuer-key: it was in the issuer Secret before",
+        ),
+        _ => {
+            ("new", "it stays out of Git: give the file that `start` wrote as issuer.key, with --issuer-key")
+        }
+    };
     if !path.exists() {
-        return Err(Failure::new(
-            format!("{}: the new issuer's private key is not there", path.display()),
-            "it stays out of Git: give the file that `start` wrote as issuer.key, with --issuer-key",
-        ));
+        let message = format!("{}: the {whose} issuer's private key is not there", path.display());
+        return Err(Failure::new(message, help));
     }
     let text = Zeroizing::new(reading::text(path)?);
     let key = PrivateKey::from_pem(&text).map_err(|error| {
@@ -93,8 +103,8 @@ fn issuer_key(under_way: &UnderWay) -> Result<PrivateKey, Failure> {
         return Ok(key);
     }
     Err(Failure::new(
-        format!("{}: is not the key of the rotation's issuer {}", path.display(), issuer.name()),
-        "give the key that `start` wrote beside issuer.pem, with --issuer-key",
+        format!("{}: is not the key of the rotation's {whose} issuer {}", path.display(), issuer.name()),
+        help,
     ))
 }
 

@@ -12,7 +12,8 @@ use super::{Failure, reading};
 use crate::cli;
 use crate::mesh::Mesh;
 use crate::rotation::{
-    self, Confirmation, ISSUER_KEY_FILE, Phase, Plan, PlannedStep, Record, RestartAnnotation,
+    self, Confirmation, Direction, ISSUER_KEY_FILE, Phase, Plan, PlannedStep, Record, RestartAnnotation,
+    Restarts, Scope,
 };
 
 /// A rotation, the mesh it is for, and what is left to do.
@@ -32,15 +33,24 @@ impl UnderWay {
         at: Timestamp,
         keep_workloads: bool,
     ) -> Result<Self, Failure> {
-        let restart = match args.restart_annotation {
+        let annotation = match args.restart_annotation {
             cli::RestartAnnotation::Content => RestartAnnotation::Content,
             cli::RestartAnnotation::RestartedAt => RestartAnnotation::RestartedAt,
         };
-        let record = record(&args.dir)?;
+        let restarts = Restarts { annotation, on_request: args.restart_data_plane };
+        let record = directed(record(&args.dir)?, args.rollback)?;
         let mesh = reading::mesh(input, keep_workloads)?;
-        let plan = rotation::plan(&record, &mesh, restart, &confirmed(&args.confirm), at)?;
+        let plan = rotation::plan(&record, &mesh, restarts, &confirmed(&args.confirm), at)?;
         let issuer_key = args.issuer_key.clone().unwrap_or_else(|| args.dir.join(ISSUER_KEY_FILE));
         Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key })
+    }
+
+    /// Where the directories of its steps are written: the way back has a place of its own.
+    pub(super) fn below(&self, root: &Path) -> PathBuf {
+        match self.record.direction {
+            Direction::Forward => root.to_owned(),
+            Direction::Back => root.join("rollback"),
+        }
     }
 
     /// The steps that a selection names, in order.
@@ -52,8 +62,14 @@ impl UnderWay {
         if steps.is_empty() {
             return Err(Failure::new(
                 format!(
-                    "{}: this rotation has no phase {phase}: it replaces the issuer only",
-                    self.dir.display()
+                    "{}: this rotation has no phase {phase}{}: its strategy is {}",
+                    self.dir.display(),
+                    selection.step.map_or_else(String::new, |number| format!(" with a step {number}")),
+                    match self.record.scope {
+                        Scope::Full { .. } => self.record.strategy.to_string(),
+                        Scope::IssuerOnly =>
+                            format!("{}, and it replaces the issuer only", self.record.strategy),
+                    }
                 ),
                 format!("kubectl l5d-rotate plan --dir {} lists its steps", self.dir.display()),
             ));
@@ -72,6 +88,15 @@ pub(super) fn confirmed(names: &[cli::Confirmation]) -> BTreeSet<Confirmation> {
         cli::Confirmation::RenewalSuspended => Confirmation::RenewalSuspended,
     };
     names.iter().map(confirmation).collect()
+}
+
+/// The record as it is gone through.
+pub(super) fn directed(record: Record, back: bool) -> Result<Record, Failure> {
+    if back {
+        record.back().map_err(|error| Failure::new(error.to_string(), error.help()))
+    } else {
+        Ok(record)
+    }
 }
 
 /// The record in a rotation directory.
@@ -107,6 +132,7 @@ impl From<cli::Phase> for Phase {
             cli::Phase::Bundle => Self::Bundle,
             cli::Phase::Issuer => Self::Issuer,
             cli::Phase::Prune => Self::Prune,
+            cli::Phase::Uncross => Self::Uncross,
         }
     }
 }

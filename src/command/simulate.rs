@@ -10,7 +10,7 @@ use crate::rotation::{Phase, RestartAnnotation, plan};
 
 /// Goes through the rotation over the mesh that is read.
 pub(super) fn run(args: &cli::Simulate, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
-    let record = rotation::record(&args.dir)?;
+    let record = rotation::directed(rotation::record(&args.dir)?, args.rollback)?;
     let mesh = reading::mesh(input, false)?;
     let confirmed = rotation::confirmed(&args.confirm);
     let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, at)?;

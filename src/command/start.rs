@@ -12,11 +12,11 @@ use crate::cli::{self, Lifetime};
 use crate::mesh::{ControlPlane, Era, Mesh};
 use crate::output::{self, NewFile};
 use crate::pki::{
-    AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, mint_anchor,
-    mint_issuer,
+    AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
+    mint_anchor, mint_issuer,
 };
 use crate::report::{Response, started, when};
-use crate::rotation::{self, Record, Scope, Strategy};
+use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(10);
@@ -30,34 +30,80 @@ const ALLOWED_ANCHOR: &str = "give an anchor with an ECDSA P-256 key and an ECDS
 
 /// Begins a rotation.
 pub(super) fn run(args: &cli::Start, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
-    refuse_begun(&args.dir)?;
-    let mesh = reading::mesh(input, false)?;
-    let anchor = anchor(args, &mesh, at)?;
-    let issuer = mint_issuer(&issuer_request(args, &mesh, &anchor.certificate, at)?, &anchor)?;
-    let scope =
-        if args.issuer_only { Scope::IssuerOnly } else { Scope::Full { anchor: anchor.certificate.clone() } };
-    let chain = IssuerChain { issuer: issuer.certificate.clone(), intermediates: Vec::new() };
-    let record = Record::new(&mesh, at, strategy(args), scope, chain, args.despite_owner)?;
+    let begin = Begin {
+        dir: &args.dir,
+        minting: &args.minting,
+        issuer_only: args.issuer_only,
+        strategy: strategy(args),
+        old_anchor_key: args.old_anchor_key.as_deref(),
+    };
+    begin.refuse_begun()?;
+    begin.write(&reading::mesh(input, false)?, at)
+}
 
-    let encoding =
-        if mesh.control_plane.era.needs_sec1_key() { KeyEncoding::Sec1 } else { KeyEncoding::Pkcs8 };
-    let mut files = vec![key_file(&args.dir.join(rotation::ISSUER_KEY_FILE), &issuer.key, encoding)?];
-    if args.anchor.is_none() {
-        files.push(key_file(&args.dir.join(rotation::ANCHOR_KEY_FILE), &anchor.key, encoding)?);
+/// A rotation to be begun.
+pub(super) struct Begin<'a> {
+    pub(super) dir: &'a Path,
+    pub(super) minting: &'a cli::Minting,
+    pub(super) issuer_only: bool,
+    pub(super) strategy: Strategy,
+    pub(super) old_anchor_key: Option<&'a Path>,
+}
+
+impl Begin<'_> {
+    /// Refuses a directory that holds anything.
+    pub(super) fn refuse_begun(&self) -> Result<(), Failure> {
+        refuse_begun(self.dir)
     }
-    // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
-    files.extend(record.to_files().into_iter().map(|(name, content)| public(&args.dir.join(name), content)));
-    write(&args.dir, &files, args.allow_plaintext_keys)?;
-    let out = started(&record, &args.dir, args.anchor.is_none(), at);
-    let not_after = record.issuer.issuer.facts().not_after;
-    let capped = not_after < end(args.issuer_lifetime, at, "--issuer-lifetime")?;
-    let notes = capped.then(|| {
-        format!(
-            "the issuer ends with its anchor, {}: sooner than --issuer-lifetime asks",
-            when(not_after, at)
-        )
-    });
-    Ok(Response { out, notes: notes.into_iter().collect(), ..Response::default() })
+
+    /// Mints what is not given, and writes the rotation directory.
+    pub(super) fn write(&self, mesh: &Mesh, at: Timestamp) -> Result<Response, Failure> {
+        let Self { dir, minting, .. } = self;
+        let anchor = anchor(minting, mesh, at)?;
+        let issuer = mint_issuer(&issuer_request(minting, mesh, &anchor.certificate, at)?, &anchor)?;
+        let record = self.record(mesh, at, &anchor.certificate, &issuer.certificate)?;
+        let encoding =
+            if mesh.control_plane.era.needs_sec1_key() { KeyEncoding::Sec1 } else { KeyEncoding::Pkcs8 };
+        let mut files = vec![key_file(&dir.join(rotation::ISSUER_KEY_FILE), &issuer.key, encoding)?];
+        if minting.anchor.is_none() {
+            files.push(key_file(&dir.join(rotation::ANCHOR_KEY_FILE), &anchor.key, encoding)?);
+        }
+        // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
+        files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
+        write(dir, &files, minting.allow_plaintext_keys)?;
+        let out = started(&record, dir, minting.anchor.is_none(), at);
+        let not_after = record.issuer.issuer.facts().not_after;
+        let capped = not_after < end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
+        let notes = capped.then(|| {
+            format!(
+                "the issuer ends with its anchor, {}: sooner than --issuer-lifetime asks",
+                when(not_after, at)
+            )
+        });
+        Ok(Response { out, notes: notes.into_iter().collect(), ..Response::default() })
+    }
+
+    fn record(
+        &self,
+        mesh: &Mesh,
+        at: Timestamp,
+        anchor: &Certificate,
+        issuer: &Certificate,
+    ) -> Result<Record, Failure> {
+        let chain = IssuerChain { issuer: issuer.clone(), intermediates: Vec::new() };
+        match (self.strategy, self.old_anchor_key) {
+            (Strategy::CrossSigned, Some(key)) => cross_signed(mesh, at, anchor, chain, key),
+            (Strategy::CrossSigned, None) => Err(Failure::new(
+                "--strategy cross-signed needs the present anchor's key",
+                "give it with --old-anchor-key",
+            )),
+            (strategy, _) => {
+                let anchor = anchor.clone();
+                let scope = if self.issuer_only { Scope::IssuerOnly } else { Scope::Full { anchor } };
+                Ok(Record::new(mesh, at, strategy, scope, chain, self.minting.despite_owner)?)
+            }
+        }
+    }
 }
 
 fn refuse_begun(dir: &Path) -> Result<(), Failure> {
@@ -87,7 +133,7 @@ fn refuse_begun(dir: &Path) -> Result<(), Failure> {
     }
 }
 
-fn anchor(args: &cli::Start, mesh: &Mesh, at: Timestamp) -> Result<Authority, Failure> {
+fn anchor(args: &cli::Minting, mesh: &Mesh, at: Timestamp) -> Result<Authority, Failure> {
     let (Some(certificate), Some(key)) = (&args.anchor, &args.anchor_key) else {
         let ControlPlane { namespace, trust_domain, .. } = &mesh.control_plane;
         let common_name =
@@ -95,24 +141,53 @@ fn anchor(args: &cli::Start, mesh: &Mesh, at: Timestamp) -> Result<Authority, Fa
         let not_after = end(args.anchor_lifetime, at, "--anchor-lifetime")?;
         return Ok(mint_anchor(&AnchorRequest { common_name, not_before: at - BACKDATED, not_after })?);
     };
-    let place = |path: &Path, message: String, help: &str| {
-        Failure::new(format!("{}: {message}", path.display()), help)
-    };
-    let chain = IssuerChain::from_pem(&reading::text(certificate)?)
-        .map_err(|error| place(certificate, error.to_string(), "give the anchor's certificate as PEM"))?;
-    let text = Zeroizing::new(reading::text(key)?);
-    let key = PrivateKey::from_pem(&text).map_err(|error| {
-        place(key, error.to_string(), error.help().unwrap_or("give the anchor's private key as PEM"))
-    })?;
-    if let Some(mind) = check::mind_anchor(&chain.issuer, mesh.control_plane.era) {
-        let message = format!("`linkerd check` would refuse this trust anchor: it {mind}");
-        return Err(place(certificate, message, ALLOWED_ANCHOR));
+    let given = anchor_file(certificate)?;
+    let key = anchor_key(key)?;
+    if let Some(mind) = check::mind_anchor(&given, mesh.control_plane.era) {
+        let place = certificate.display();
+        let message = format!("{place}: `linkerd check` would refuse this trust anchor: it {mind}");
+        return Err(Failure::new(message, ALLOWED_ANCHOR));
     }
-    Ok(Authority { certificate: chain.issuer, key })
+    Ok(Authority { certificate: given, key })
+}
+
+/// The certificate that `--anchor` names.
+pub(super) fn anchor_file(path: &Path) -> Result<Certificate, Failure> {
+    let chain = IssuerChain::from_pem(&reading::text(path)?).map_err(|error| {
+        Failure::new(format!("{}: {error}", path.display()), "give the anchor's certificate as PEM")
+    })?;
+    Ok(chain.issuer)
+}
+
+fn anchor_key(path: &Path) -> Result<PrivateKey, Failure> {
+    let text = Zeroizing::new(reading::text(path)?);
+    PrivateKey::from_pem(&text).map_err(|error| {
+        let help = error.help().unwrap_or("give the anchor's private key as PEM");
+        Failure::new(format!("{}: {error}", path.display()), help)
+    })
+}
+
+/// Signs the new anchor once more, with the key of the published one.
+fn cross_signed(
+    mesh: &Mesh,
+    at: Timestamp,
+    anchor: &Certificate,
+    issuer: IssuerChain,
+    old_key: &Path,
+) -> Result<Record, Failure> {
+    let key = anchor_key(old_key)?;
+    let place = |error: CrossError| match error {
+        CrossError::KeyOfNone { .. } => Failure::new(format!("{}: {error}", old_key.display()), error.help()),
+        error => error.into(),
+    };
+    let old = Authority { certificate: anchor_of_key(mesh, &key).map_err(place)?, key };
+    let begin = (at - BACKDATED).max(old.certificate.facts().not_before).max(anchor.facts().not_before);
+    let cross = cross_sign(anchor, &old, begin)?;
+    Ok(Record::cross_signed(mesh, at, anchor.clone(), issuer, cross)?)
 }
 
 fn issuer_request(
-    args: &cli::Start,
+    args: &cli::Minting,
     mesh: &Mesh,
     anchor: &Certificate,
     at: Timestamp,
@@ -138,8 +213,10 @@ fn end(lifetime: Lifetime, at: Timestamp, flag: &str) -> Result<Timestamp, Failu
 const fn strategy(args: &cli::Start) -> Strategy {
     match args.strategy {
         None if args.issuer_only => Strategy::Patient,
+        None if args.old_anchor_key.is_some() => Strategy::CrossSigned,
         None | Some(cli::Strategy::Staged) => Strategy::Staged,
         Some(cli::Strategy::Patient) => Strategy::Patient,
+        Some(cli::Strategy::CrossSigned) => Strategy::CrossSigned,
     }
 }
 

@@ -34,6 +34,14 @@ pub struct Workload {
     pub origin: Origin,
 }
 
+impl Workload {
+    /// Is it the identity controller?
+    #[must_use]
+    pub fn is_identity_controller(&self) -> bool {
+        self.plane == Plane::Control && self.object.name == "linkerd-identity"
+    }
+}
+
 /// What is needed of a pod template to patch it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

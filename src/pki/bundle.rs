@@ -22,6 +22,12 @@ impl Bundle {
         (!anchors.is_empty()).then_some(Self(anchors))
     }
 
+    /// A bundle of one anchor.
+    #[must_use]
+    pub fn of(anchor: &Certificate) -> Self {
+        Self(vec![anchor.clone()])
+    }
+
     /// The anchors in the order of publication.
     #[must_use]
     pub fn anchors(&self) -> &[Certificate] {
@@ -50,6 +56,12 @@ impl Bundle {
     #[must_use]
     pub fn contains(&self, anchor: &Certificate) -> bool {
         self.0.contains(anchor)
+    }
+
+    /// Does `other` hold all of these anchors?
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|anchor| other.contains(anchor))
     }
 
     /// This bundle's anchors, then those of `more` that it lacks.

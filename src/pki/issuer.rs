@@ -32,6 +32,14 @@ impl IssuerChain {
         Ok(Self { issuer, intermediates: certificates.collect() })
     }
 
+    /// The certificate that ends first: leaves are capped by it (`findFirstExpiration` in Linkerd's `pkg/tls`).
+    #[must_use]
+    pub fn first_to_end(&self) -> &Certificate {
+        let end = |certificate: &Certificate| certificate.facts().not_after;
+        let sooner = |first, next| if end(next) < end(first) { next } else { first };
+        self.intermediates.iter().fold(&self.issuer, sooner)
+    }
+
     /// The chain as strict PEM, issuer first.
     #[must_use]
     pub fn to_pem(&self) -> String {

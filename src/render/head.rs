@@ -6,7 +6,7 @@ use super::{Current, Edit, Rendered};
 use crate::document::ObjectRef;
 use crate::mesh::{Mesh, Owner};
 use crate::pki::Certificate;
-use crate::rotation::{Note, Phase, PlannedStep, Record};
+use crate::rotation::{Direction, Leg, Note, Phase, PlannedStep, Record};
 
 /// What the heads of a step's documents have in common.
 pub(super) struct Heads<'a> {
@@ -25,7 +25,17 @@ impl<'a> Heads<'a> {
             _ => None,
         });
         Self {
-            step: format!("step {} of the rotation started {}", planned.step, record.started),
+            step: match record.direction {
+                Direction::Forward => {
+                    format!("step {} of the rotation started {}", planned.step, record.started)
+                }
+                Direction::Back => {
+                    format!(
+                        "the way back of step {} of the rotation started {}",
+                        planned.step, record.started
+                    )
+                }
+            },
             aim: aim(planned.step.phase, mesh, record),
             owned: owned.collect(),
         }
@@ -60,8 +70,10 @@ impl<'a> Heads<'a> {
 fn aim(phase: Phase, mesh: &Mesh, record: &Record) -> String {
     let name =
         |certificate: &Certificate| format!("{} {}", certificate.name(), certificate.fingerprint().short());
-    if phase == Phase::Issuer {
-        return format!("for the issuer {}", name(&record.issuer.issuer));
+    let course = record.course();
+    let chain = course.iter().find(|leg| leg.phase == phase).and_then(Leg::swapped_in);
+    if let Some(chain) = chain {
+        return format!("for the issuer {}", name(&chain.issuer));
     }
     let bundle = record.bundle_for(phase, mesh);
     let anchors: Vec<_> = bundle.anchors().iter().map(name).collect();

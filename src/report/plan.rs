@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::words::{count, styled, when};
 use crate::mesh::{Mesh, Owner, Plane};
 use crate::rotation::{
-    Blocker, Change, Note, Phase, Plan, PlannedStep, Record, Scope, Severity, Standing, StepState,
+    Blocker, Change, Direction, Leg, Note, Phase, Plan, PlannedStep, Record, Scope, Severity, Standing,
+    StepState,
 };
 
 /// The plan as text: a mark a step, what it changes, what is done by hand, what stands in the way.
@@ -20,18 +21,23 @@ pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Time
         Scope::IssuerOnly => "issuer only".to_owned(),
     };
     let mut out = format!(
-        "Rotation of {} in namespace {}: {what}, {} strategy, started {}\n",
+        "{} of {} in namespace {}: {what}, {} strategy, started {}\n",
+        match record.direction {
+            Direction::Forward => "Rotation",
+            Direction::Back => "The way back from the rotation",
+        },
         record.trust_domain,
         record.namespace,
         record.strategy,
         when(record.started, at)
     );
-    for phase in Phase::ALL {
+    for leg in record.course() {
+        let phase = leg.phase;
         let steps: Vec<_> = plan.phase(phase).collect();
         if steps.is_empty() {
             continue;
         }
-        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(phase)));
+        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(&leg)));
         for planned in steps {
             out.push_str(&step_text(planned, mesh, dir, at));
         }
@@ -39,11 +45,21 @@ pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Time
     out
 }
 
-const fn purpose(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Bundle => "publish the new anchor beside the old one, and restart what reads it",
-        Phase::Issuer => "put the new issuer in place, and see every leaf renewed",
-        Phase::Prune => "remove the old anchor, and restart what reads it",
+const fn purpose(leg: &Leg) -> &'static str {
+    match (leg.phase, leg.direction()) {
+        (Phase::Bundle, Direction::Forward) if leg.drops => {
+            "publish the new anchor in the place of those that are over"
+        }
+        (Phase::Bundle, Direction::Forward) => {
+            "publish the new anchor beside the old one, and restart what reads it"
+        }
+        (Phase::Issuer, Direction::Forward) => "put the new issuer in place, and see every leaf renewed",
+        (Phase::Prune, Direction::Forward) => "remove the old anchor, and restart what reads it",
+        (Phase::Uncross, Direction::Forward) => "remove the cross certificate from the issuer file",
+        (Phase::Bundle, Direction::Back) => "remove the new anchor again, and restart what reads it",
+        (Phase::Issuer, Direction::Back) => "put the old issuer back, and see every leaf renewed",
+        (Phase::Prune, Direction::Back) => "publish the old anchor again, and restart what reads it",
+        (Phase::Uncross, Direction::Back) => "put the cross certificate back into the issuer file",
     }
 }
 

@@ -8,7 +8,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::words::styled;
 use crate::rotation::simulate::{Act, Break, Holder, Moment, Row, SimulatedStep, Simulation, When};
-use words::{break_text, does, held, label, legend, verdict_text, wrapped};
+pub(super) use words::wrapped;
+use words::{break_text, does, held, label, legend, verdict_text};
 
 /// So wide is what stands left of the marks, at least.
 const LEFT: usize = 34;

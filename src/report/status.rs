@@ -16,7 +16,7 @@ use super::words::{as_data, count, styled};
 use crate::check::{Advice, Checked, Outcome, Severity};
 use crate::cli::DataFormat;
 use crate::mesh::Mesh;
-use crate::rotation::{Plan, Record, Standing};
+use crate::rotation::{Plan, Record, Standing, StepState};
 
 /// Everything that the screen shows, ready to be printed in any format.
 #[derive(Debug, Serialize)]
@@ -182,7 +182,7 @@ fn line(text: &str, out: &mut String) {
 }
 
 /// The first few of many: `a, b, c and 9 more`.
-fn first(names: &[String], shown: usize) -> String {
+pub(super) fn first(names: &[String], shown: usize) -> String {
     match names.len().checked_sub(shown) {
         None | Some(0) => names.join(", "),
         Some(more) => format!("{} and {more} more", names[..shown].join(", ")),
@@ -246,6 +246,13 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
     if planned.is_merged(mesh) {
         let why = match planned.by_hand.first() {
             Some(by_hand) => format!("{step} is merged; by hand: {}: {}", by_hand.object, by_hand.act),
+            None if planned.changes.is_empty() => {
+                let followed = match planned.state {
+                    StepState::Pending { done, of } => format!(", {done} of {of} are through"),
+                    StepState::Done | StepState::Unknown(_) => String::new(),
+                };
+                format!("{step} has nothing to merge: it comes to its end by itself{followed}")
+            }
             None => format!("{step} is merged; its pods are still to start again"),
         };
         return Next { why, command: plan };

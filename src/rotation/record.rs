@@ -1,5 +1,6 @@
 //! The rotation record: what one rotation sets out to do, without any private key.
 
+mod cross;
 mod files;
 mod start;
 
@@ -9,13 +10,14 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, Step};
+use super::Direction;
 use crate::mesh::{Issuer, Mesh, Published};
 use crate::pki::{Bundle, Certificate, IssuerChain, Rules};
 
+pub use cross::{CrossError, anchor_of_key};
 pub use files::{
-    ANCHOR_FILE, ANCHOR_KEY_FILE, ISSUER_FILE, ISSUER_KEY_FILE, OLD_ANCHORS_FILE, OLD_ISSUER_FILE,
-    RECORD_FILE, RecordError, TRUST_BUNDLE_FILE,
+    ANCHOR_FILE, ANCHOR_KEY_FILE, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, OLD_ANCHORS_FILE,
+    OLD_ISSUER_FILE, RECORD_FILE, RecordError, TRUST_BUNDLE_FILE,
 };
 pub use start::StartError;
 pub(super) use start::published_bundle;
@@ -37,8 +39,12 @@ pub struct Record {
     pub scope: Scope,
     /// The issuer that was in the Secret when it was started, where that could be read.
     pub old_issuer: Option<IssuerChain>,
-    /// The new issuer with its intermediates.
+    /// The new issuer with its intermediates, the cross certificate not among them.
     pub issuer: IssuerChain,
+    /// The new anchor signed by the key of an old one: with it, whoever holds only the old anchor accepts the new issuer.
+    pub cross: Option<Certificate>,
+    /// Which way it is gone through; asked for each time, and never written down.
+    pub direction: Direction,
 }
 
 /// What a rotation replaces.
@@ -61,11 +67,47 @@ pub enum Strategy {
     Staged,
     /// As `staged`, but leaf lifetimes are waited out instead of a data-plane restart after the issuer swap.
     Patient,
+    /// The new issuer first, with the new anchor signed by the old one's key: no data-plane restart is needed.
+    CrossSigned,
+    /// For a mesh whose certificates have expired: the shortest way, with downtime.
+    Recover,
+}
+
+/// Why a rotation cannot be rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoWayBack {
+    /// What was there before has expired.
+    #[error("what this rotation replaces has expired: there is nothing to go back to")]
+    Expired,
+    /// The record does not say what was in the Secret.
+    #[error(
+        "the record does not hold the issuer that was replaced, as its Secret could not be read by `start`"
+    )]
+    IssuerUnknown,
+}
+
+impl NoWayBack {
+    /// The next thing to do.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Expired => "go on with `next`, or start a new rotation in another directory",
+            Self::IssuerUnknown => {
+                "revert the commits of the rotation in Git, the last one first, and hold each against the mesh with `verify`"
+            }
+        }
+    }
 }
 
 impl Strategy {
     /// All strategies.
-    pub const ALL: [Self; 2] = [Self::Staged, Self::Patient];
+    pub const ALL: [Self; 4] = [Self::Staged, Self::Patient, Self::CrossSigned, Self::Recover];
+
+    /// Are leafs of the old issuer left to run out, instead of a restart of the data plane?
+    #[must_use]
+    pub const fn waits_for_leafs(self) -> bool {
+        matches!(self, Self::Patient | Self::CrossSigned)
+    }
 }
 
 impl fmt::Display for Strategy {
@@ -73,6 +115,8 @@ impl fmt::Display for Strategy {
         f.write_str(match self {
             Self::Staged => "staged",
             Self::Patient => "patient",
+            Self::CrossSigned => "cross-signed",
+            Self::Recover => "recover",
         })
     }
 }
@@ -84,7 +128,7 @@ impl FromStr for Strategy {
         Self::ALL
             .into_iter()
             .find(|strategy| strategy.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is not a strategy (staged, patient)"))
+            .ok_or_else(|| format!("`{text}` is not a strategy (staged, patient, cross-signed, recover)"))
     }
 }
 
@@ -98,50 +142,16 @@ impl Record {
         }
     }
 
-    /// The steps of this rotation in order.
-    #[must_use]
-    pub fn steps(&self) -> Vec<Step> {
-        match self.scope {
-            Scope::Full { .. } => Phase::ALL.into_iter().flat_map(Phase::steps).collect(),
-            Scope::IssuerOnly => Phase::Issuer.steps().to_vec(),
+    /// The way back: every phase to what was before it, the last phase first.
+    ///
+    /// # Errors
+    /// A rotation that there is no way back from.
+    pub fn back(self) -> Result<Self, NoWayBack> {
+        match (self.strategy, &self.old_issuer) {
+            (Strategy::Recover, _) => Err(NoWayBack::Expired),
+            (_, None) => Err(NoWayBack::IssuerUnknown),
+            _ => Ok(Self { direction: Direction::Back, ..self }),
         }
-    }
-
-    /// The anchors that a phase is about, by the record alone: old and new until `prune`, then the new one.
-    #[must_use]
-    pub fn anchors_of(&self, phase: Phase) -> Bundle {
-        match (self.anchor(), phase) {
-            (None, _) => self.old.clone(),
-            (Some(anchor), Phase::Bundle | Phase::Issuer) => self.old.union(std::slice::from_ref(anchor)),
-            (Some(anchor), Phase::Prune) => alone(anchor),
-        }
-    }
-
-    /// The bundle that a phase publishes: old and new anchors until `prune`, then the new anchor only. In the phases before
-    /// `prune` nothing that the mesh publishes is dropped, even if the record does not know it; once `prune` has been
-    /// published, they no longer bring the old anchors back.
-    #[must_use]
-    pub fn bundle_for(&self, phase: Phase, mesh: &Mesh) -> Bundle {
-        let wanted = self.anchors_of(phase);
-        match mesh.trust.published.as_option() {
-            _ if self.is_pruned(mesh) => self.anchors_of(Phase::Prune),
-            Some(published) if phase != Phase::Prune => {
-                Bundle::new(readings(published).flat_map(Bundle::anchors).cloned())
-                    .map_or_else(|| wanted.clone(), |published| published.union(wanted.anchors()))
-            }
-            _ => wanted,
-        }
-    }
-
-    /// Does the mesh publish the new anchor only, with the issuer Secret not known to hold another issuer? Then `prune` has
-    /// begun, and the phases before it are over.
-    #[must_use]
-    pub fn is_pruned(&self, mesh: &Mesh) -> bool {
-        let (Some(anchor), Some(published)) = (self.anchor(), mesh.trust.published.as_option()) else {
-            return false;
-        };
-        let other_issuer = secret_chain(mesh).is_some_and(|chain| chain.issuer != self.issuer.issuer);
-        both_readings(published, |bundle| bundle.same_set(&alone(anchor))) && !other_issuer
     }
 }
 
@@ -163,9 +173,4 @@ pub(super) fn both_readings(published: &Published, holds: impl Fn(&Bundle) -> bo
     [Rules::Controller, Rules::Proxy]
         .into_iter()
         .all(|rules| published.text.as_read_by(rules).is_ok_and(&holds))
-}
-
-#[expect(clippy::expect_used, reason = "a bundle of one anchor is never empty")]
-fn alone(anchor: &Certificate) -> Bundle {
-    Bundle::new([anchor.clone()]).expect("one anchor")
 }

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::plan::as_confirmed;
 use super::worlds::{Invariant, Worlds};
-use super::{Confirmation, Phase, Plan, Record, Stage, Step, StepState, Strategy};
-use crate::mesh::{GoDuration, Held, Known, Mesh, Plane, ProxyGroup, WorkloadId};
+use super::{Confirmation, Leg, Phase, Plan, Record, Restarted, Stage, Step, StepState};
+use crate::mesh::{GoDuration, Held, Known, Mesh, ProxyGroup, Workload, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
 
 use blind::{is_blind, unread};
@@ -57,8 +57,8 @@ pub enum Act {
     Publish(Bundle),
     /// This issuer is put into the Secret.
     Swap(IssuerChain),
-    /// Every workload of a plane starts anew.
-    Restart(Plane),
+    /// These workloads start anew.
+    Restart(Restarted),
     /// Leaves of issuers that nobody signs with any more run out.
     Wait,
 }
@@ -98,8 +98,17 @@ pub enum OrderError {
     #[error("the order names phase {0} twice")]
     Twice(Phase),
     /// The rotation does not have that phase.
-    #[error("the order names phase {0}, and this rotation replaces the issuer only")]
-    NoSuchPhase(Phase),
+    #[error("the order names phase {found}, and the phases of this rotation are: {}", named(.own))]
+    NoSuchPhase {
+        /// The phase.
+        found: Phase,
+        /// Those that it has.
+        own: Vec<Phase>,
+    },
+}
+
+fn named(phases: &[Phase]) -> String {
+    phases.iter().map(Phase::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl OrderError {
@@ -108,7 +117,7 @@ impl OrderError {
     pub const fn help(&self) -> &'static str {
         match self {
             Self::Twice(_) => "name each phase once, such as --order issuer,bundle,prune",
-            Self::NoSuchPhase(_) => "leave --order out, or name phase issuer alone",
+            Self::NoSuchPhase { .. } => "leave --order out, or name phases that it has",
         }
     }
 }
@@ -129,16 +138,19 @@ pub fn simulate(
     let order = order_of(record, order)?;
     let (mesh, _) = as_confirmed(mesh, confirmed);
     let mesh = mesh.as_ref();
-    let acts = order.iter().flat_map(|phase| phase.steps()).map(|step| {
-        let is_done = |step| plan.steps.iter().any(|p| p.step == step && p.state == StepState::Done);
-        (step, act(record, mesh, step), is_done(step))
-    });
+    let course = record.course();
+    let legs = order.iter().filter_map(|phase| course.iter().find(|leg| leg.phase == *phase));
+    let acts =
+        legs.flat_map(|leg| leg.steps().into_iter().map(move |step| (leg, step))).map(|(leg, step)| {
+            let is_done = |step| plan.steps.iter().any(|p| p.step == step && p.state == StepState::Done);
+            (step, act(record, mesh, leg, step), is_done(step))
+        });
     let mut walk = Walk {
         classes: Classes::new(record),
         worlds: Worlds::of(mesh, Some(record), at),
         at,
         leaf_life: mesh.control_plane.issuance_lifetime.0.saturating_add(mesh.control_plane.clock_skew.0),
-        plane: |id| mesh.workload(id).plane,
+        workload: |id| mesh.workload(id),
         pods_seen: mesh.pods == Known::Is(()),
         proxies: mesh.proxies.iter().filter(|group| group.held != Held::Nothing).map(ProxyGroup::count).sum(),
     };
@@ -151,27 +163,25 @@ pub fn simulate(
 }
 
 fn order_of(record: &Record, order: Option<&[Phase]>) -> Result<Vec<Phase>, OrderError> {
-    let mut own: Vec<_> = record.steps().into_iter().map(|step| step.phase).collect();
-    own.dedup();
+    let own: Vec<_> = record.course().into_iter().map(|leg| leg.phase).collect();
     let Some(order) = order else { return Ok(own) };
     for (place, phase) in order.iter().enumerate() {
         if order[..place].contains(phase) {
             return Err(OrderError::Twice(*phase));
         }
         if !own.contains(phase) {
-            return Err(OrderError::NoSuchPhase(*phase));
+            return Err(OrderError::NoSuchPhase { found: *phase, own });
         }
     }
     Ok(order.to_vec())
 }
 
-fn act(record: &Record, mesh: &Mesh, step: Step) -> Act {
-    match (step.phase, step.stage) {
-        (phase, Stage::Trust) => Act::Publish(record.bundle_for(phase, mesh)),
-        (_, Stage::Issuer) => Act::Swap(record.issuer.clone()),
-        (_, Stage::ControlPlane) => Act::Restart(Plane::Control),
-        (Phase::Issuer, Stage::DataPlane) if record.strategy == Strategy::Patient => Act::Wait,
-        (_, Stage::DataPlane) => Act::Restart(Plane::Data),
+fn act(record: &Record, mesh: &Mesh, leg: &Leg, step: Step) -> Act {
+    match (step.stage, leg.swapped_in()) {
+        (Stage::Issuer, Some(chain)) => Act::Swap(chain.clone()),
+        (Stage::Trust | Stage::Issuer, _) => Act::Publish(record.bundle_for(step.phase, mesh)),
+        (Stage::DataPlane, Some(_)) if record.strategy.waits_for_leafs() => Act::Wait,
+        (stage, _) => leg.restarts(stage).map_or(Act::Wait, Act::Restart),
     }
 }
 
@@ -181,12 +191,12 @@ struct Walk<P> {
     worlds: Worlds,
     at: Timestamp,
     leaf_life: SignedDuration,
-    plane: P,
+    workload: P,
     pods_seen: bool,
     proxies: u64,
 }
 
-impl<P: Fn(WorkloadId) -> Plane> Walk<P> {
+impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
     fn step(&mut self, step: Step, act: Act, is_done: bool) -> SimulatedStep {
         if is_done {
             return SimulatedStep { step, act, moments: Vec::new() };
@@ -201,8 +211,8 @@ impl<P: Fn(WorkloadId) -> Plane> Walk<P> {
                 let swapping = before.swapping(chain);
                 (swapping.clone(), swapping)
             }
-            Act::Restart(plane) => {
-                let after = before.restarted(|id| (self.plane)(id) == *plane);
+            Act::Restart(who) => {
+                let after = before.restarted(|id| who.has((self.workload)(id)));
                 (either(&before, &after), after)
             }
             Act::Wait => (before.clone(), before.waited(self.later())),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What one rotation goes through: the three headings of Linkerd's guide.
+/// What one rotation goes through: the three headings of Linkerd's guide, and the end of a cross-signed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -15,6 +15,8 @@ pub enum Phase {
     Issuer,
     /// Remove the old anchor.
     Prune,
+    /// Remove the cross certificate from the issuer file.
+    Uncross,
 }
 
 /// What a step touches.
@@ -42,14 +44,7 @@ pub struct Step {
 
 impl Phase {
     /// All phases in order.
-    pub const ALL: [Self; 3] = [Self::Bundle, Self::Issuer, Self::Prune];
-
-    /// The phase's steps in order.
-    #[must_use]
-    pub fn steps(self) -> [Step; 3] {
-        let first = if self == Self::Issuer { Stage::Issuer } else { Stage::Trust };
-        [first, Stage::ControlPlane, Stage::DataPlane].map(|stage| Step { phase: self, stage })
-    }
+    pub const ALL: [Self; 4] = [Self::Bundle, Self::Issuer, Self::Prune, Self::Uncross];
 }
 
 impl Step {
@@ -76,6 +71,7 @@ impl fmt::Display for Phase {
             Self::Bundle => "bundle",
             Self::Issuer => "issuer",
             Self::Prune => "prune",
+            Self::Uncross => "uncross",
         })
     }
 }
@@ -104,6 +100,6 @@ impl FromStr for Phase {
         Self::ALL
             .into_iter()
             .find(|phase| phase.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is not a phase (bundle, issuer, prune)"))
+            .ok_or_else(|| format!("`{text}` is not a phase (bundle, issuer, prune, uncross)"))
     }
 }

@@ -13,6 +13,7 @@ fn next(mesh: &Mesh) -> (String, Option<&'static str>, Option<&'static str>) {
 }
 
 const GUIDE: Option<&str> = Some("Rotating control plane TLS credentials");
+const RECOVER: Option<&str> = Some("kubectl l5d-rotate recover");
 const START: Option<&str> = Some("kubectl l5d-rotate start --dir DIR");
 
 #[test]
@@ -56,17 +57,16 @@ fn an_issuer_that_ends_soon_or_is_over_asks_for_a_new_issuer_alone() {
         (
             "the issuer `identity.linkerd.cluster.local` expired on 2026-05-01T00:00:00Z, and the trust \
              anchor `root` ends on 2036-01-01T00:00:00Z, in 3501 days: with the anchor's key replace the \
-             issuer alone, then restart what has lost its leaf; without that key rotate both (start \
-             without --issuer-only)"
+             issuer alone, then restart what has lost its leaf; without that key replace both"
                 .into(),
             GUIDE,
-            only
+            RECOVER
         )
     );
     let ending = anchor("root", "2025-01-01", "2026-07-01");
     let (said, _, command) = next(&mesh(&[&ending], &issuer(&ending, "2026-01-02", "2026-05-01")));
     assert!(said.contains("and the trust anchor `root` ends on 2026-07-01T00:00:00Z, in 30 days"), "{said}");
-    assert_eq!(command, only, "nothing is issued meanwhile: a new issuer comes before a new anchor");
+    assert_eq!(command, RECOVER, "nothing is issued meanwhile: a new issuer comes before a new anchor");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn an_anchor_that_is_over_asks_for_the_replacement_with_downtime() {
              not trust each other"
                 .into(),
             Some("Replacing expired certificates"),
-            START
+            RECOVER
         )
     );
 }

@@ -86,7 +86,7 @@ fn pitfall_11_an_expired_anchor_in_use_stops_issuance_while_proxies_still_accept
         error(
             "`old` expired on 2026-05-31T00:00:00Z: the identity controller issues nothing since, and \
              proxies lose their connections as their leaves end, within 24 hours; follow \"Replacing \
-             expired certificates\" (kubectl l5d-rotate start --dir DIR), which takes downtime"
+             expired certificates\" (kubectl l5d-rotate recover), which takes downtime"
         )
     );
     assert_eq!(outcome(&mesh, "proxies-accept-issuer"), Outcome::Success);
@@ -162,7 +162,7 @@ fn pain_15_an_issuer_that_is_over_is_an_error_and_not_a_warning() {
         error(
             "`identity.linkerd.cluster.local` expired on 2026-05-31T00:00:00Z: nothing is issued since, and \
              proxies whose leaves have ended must be restarted; follow \"Rotating control plane TLS \
-             credentials\" (kubectl l5d-rotate start --issuer-only --anchor ca.crt --anchor-key ca.key --dir DIR)"
+             credentials\" (kubectl l5d-rotate recover)"
         )
     );
     assert!(!l5d_rotate::report::checks::success(&run(&mesh, options())));

@@ -204,6 +204,14 @@ impl Cluster {
 }
 
 impl Cluster {
+    /// Ordinary deploys: every workload of the data plane restarts on its own.
+    pub(crate) fn deploy(&mut self) {
+        let (bundle, now) = (self.bundle.clone(), self.now);
+        for load in self.workloads.iter_mut().filter(|load| load.proxy != Proxy::ControlPlane) {
+            (load.held, load.started) = (bundle.clone(), now);
+        }
+    }
+
     /// Everything that is left to do by hand after a step over the data plane.
     pub(crate) fn all_by_hand(&mut self) {
         let left: Vec<_> =

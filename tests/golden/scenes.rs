@@ -146,6 +146,26 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          ls -A keys/rotation
          ls",
     ),
+    (
+        "recover",
+        "kubectl l5d-rotate recover -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T06:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-24T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/expired-anchor.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/expired-issuer.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/cert-manager.yaml --at 2026-12-29T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/stages/3-bundle-everywhere.yaml --at 2026-12-28T12:00:00Z
+         kubectl l5d-rotate recover -f testdata/stages/5-leaves-renewed.yaml --at 2026-12-29T02:00:00Z",
+    ),
+    (
+        "recover-where-nothing-has-expired",
+        "kubectl l5d-rotate recover @cluster
+         kubectl l5d-rotate recover -f testdata/sick/issuer-swapped-too-early.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/trailing-blank-line-in-bundle.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover -f testdata/sick/cert-manager.yaml --at 2026-11-23T02:00:00Z",
+    ),
+    ("recover-json", "kubectl l5d-rotate recover -o json -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z"),
+    ("recover-yaml", "kubectl l5d-rotate recover -o yaml -f testdata/sick/expired-issuer.yaml --at 2026-11-23T02:00:00Z"),
     ("rbac", "kubectl l5d-rotate rbac"),
     ("version", "kubectl l5d-rotate version\nkubectl l5d-rotate --version"),
     (
@@ -165,6 +185,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate plan -h
          kubectl l5d-rotate render -h
          kubectl l5d-rotate diff -h
+         kubectl l5d-rotate recover -h
          kubectl l5d-rotate inspect -h
          kubectl l5d-rotate snapshot -h
          kubectl l5d-rotate rbac -h
@@ -213,6 +234,16 @@ pub(crate) const FRESH: &[(&str, &str)] = &[
         "start-patient",
         "kubectl l5d-rotate start --dir rotation --strategy patient --anchor-name root.example --anchor-lifetime 5y --issuer-lifetime 90d @cluster
          kubectl l5d-rotate plan --dir rotation @cluster",
+    ),
+    (
+        "recover-begins",
+        "kubectl l5d-rotate recover --dir recovery -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate plan --dir recovery -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover --dir recovery -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate recover --dir never @cluster
+         kubectl l5d-rotate recover --dir never -f testdata/stages/5-leaves-renewed.yaml --at 2026-12-29T02:00:00Z
+         kubectl l5d-rotate recover --dir never -f testdata/sick/cert-manager.yaml --at 2026-12-29T02:00:00Z
+         ls",
     ),
     (
         "start-with-an-anchor-of-ones-own",

@@ -211,6 +211,8 @@ impl State {
             scope: Scope::Full { anchor: pool.anchors[self.rotation].clone() },
             old_issuer: Some(pool.chains[self.rotation * CHAINS].clone()),
             issuer: pool.chains[self.new_chain].clone(),
+            cross: None,
+            direction: Default::default(),
         })
     }
 

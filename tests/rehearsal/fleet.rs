@@ -7,8 +7,8 @@ use l5d_rotate::mesh::{
     WorkloadId,
 };
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, BundleText, IssuerChain, IssuerRequest, Rules, accepts, mint_anchor,
-    mint_issuer,
+    AnchorRequest, Authority, Bundle, BundleText, IssuerChain, IssuerRequest, Rules, accepts, cross_sign,
+    mint_anchor, mint_issuer,
 };
 use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Strategy};
 use rcgen::KeyPair;
@@ -36,8 +36,10 @@ const PAIRS: usize = 2;
 /// The certificates of all rehearsals, minted once.
 pub struct Pki {
     anchors: [Authority; 2],
-    signers: [KeyPair; 2],
-    chains: [IssuerChain; 2],
+    /// The keys of `chains`.
+    signers: [KeyPair; 3],
+    /// The old issuer, the new one, and the new one with its cross certificate.
+    chains: [IssuerChain; 3],
     /// Keys of proxies, shared between them: what a leaf says does not depend on its key.
     keys: Vec<KeyPair>,
 }
@@ -55,9 +57,12 @@ impl Pki {
             not_before: time("2026-01-02T00:00:00Z"),
             not_after: time("2027-01-01T00:00:00Z"),
         };
-        let issuers = anchors.each_ref().map(|anchor| mint_issuer(&request, anchor).unwrap());
-        let signers = issuers.each_ref().map(key_pair);
-        let chains = issuers.map(|issuer| IssuerChain { issuer: issuer.certificate, intermediates: vec![] });
+        let [old, new] = anchors.each_ref().map(|anchor| mint_issuer(&request, anchor).unwrap());
+        let signers = [&old, &new, &new].map(key_pair);
+        let cross = cross_sign(&anchors[1].certificate, &anchors[0], not_before).unwrap();
+        let [old, new] = [old, new].map(|issuer| issuer.certificate);
+        let chain = |issuer, intermediates| IssuerChain { issuer, intermediates };
+        let chains = [chain(old, vec![]), chain(new.clone(), vec![]), chain(new, vec![cross])];
         let keys = (0..8).map(|_| KeyPair::generate().unwrap()).collect();
         Self { anchors, signers, chains, keys }
     }
@@ -129,7 +134,7 @@ impl<'a> Fleet<'a> {
             certificate: anchor.certificate.clone(),
             key: l5d_rotate::pki::PrivateKey::generate().unwrap(),
         });
-        let [old_issuer, new_issuer] = pki.chains.clone();
+        let [old_issuer, new_issuer, _] = pki.chains.clone();
         let mut objects =
             support::Cluster::new(&support::Pki { old, new, old_issuer, new_issuer }, Era::V2_12);
         objects.mesh.workloads.retain(|workload| workload.plane == Plane::Control);
@@ -207,6 +212,11 @@ impl<'a> Fleet<'a> {
     pub fn record(&self, strategy: Strategy) -> Record {
         let scope = Scope::Full { anchor: self.pki.anchors[1].certificate.clone() };
         let chain = self.pki.chains[1].clone();
+        if strategy == Strategy::CrossSigned {
+            let (anchor, cross) =
+                (self.pki.anchors[1].certificate.clone(), self.pki.chains[2].intermediates[0].clone());
+            return Record::cross_signed(&self.objects.mesh, time(STARTED), anchor, chain, cross).unwrap();
+        }
         Record::new(&self.objects.mesh, time(STARTED), strategy, scope, chain, false).unwrap()
     }
 
@@ -310,8 +320,12 @@ impl<'a> Fleet<'a> {
     /// A proxy asks for a leaf, looks at it with its own anchors, and keeps the one it has if it does not like it.
     fn certify(&mut self, at: usize) {
         let now = self.now();
-        let controllers: Vec<_> =
-            self.pods.iter().filter_map(|pod| pod.controller.as_ref()).filter(|found| found.runs).collect();
+        // The identity controller's own proxy asks the container beside it (`LINKERD2_PROXY_IDENTITY_SVC_ADDR` is localhost there).
+        let asked: Vec<_> = match &self.pods[at].controller {
+            Some(own) => vec![own],
+            None => self.pods.iter().filter_map(|pod| pod.controller.as_ref()).collect(),
+        };
+        let controllers: Vec<_> = asked.into_iter().filter(|found| found.runs).collect();
         let issuer = match controllers[..] {
             [] => None,
             _ => {
@@ -324,7 +338,9 @@ impl<'a> Fleet<'a> {
         let leaf = issuer.and_then(|issuer| {
             let chain = &self.pki.chains[issuer];
             let skew = 20.seconds();
-            let until = (now + 24.hours() + skew).min(chain.issuer.facts().not_after);
+            let below = chain.intermediates.iter().chain([&chain.issuer]);
+            let end = below.map(|certificate| certificate.facts().not_after).min().unwrap();
+            let until = (now + 24.hours() + skew).min(end);
             let signer = &self.pki.signers[issuer];
             let proxy = Proxy::issued(chain, signer, &self.pki.keys[pod.key], Some((now - skew, until)));
             tls::validates(&self.bundles[pod.bundle].what.0, &proxy, now).then_some(Leaf { proxy, until })
@@ -363,7 +379,8 @@ impl<'a> Fleet<'a> {
                     let issuer = self.objects.issuer();
                     (issuer.chain, issuer.changed) = (Ok(chain.clone()), now);
                     issuer.ca = Some(BundleText::read(anchors.to_pem()));
-                    let put = self.lagged(1);
+                    let place = self.pki.chains.iter().position(|known| known == chain).unwrap();
+                    let put = self.lagged(place);
                     self.issuers.push(put);
                 }
                 Change::ControlPlane { workload, annotation, .. }
@@ -376,6 +393,13 @@ impl<'a> Fleet<'a> {
             let id = self.objects.id(&act.object.namespace, &act.object.name);
             self.restart(id, None);
         }
+    }
+
+    /// Somebody deploys a workload of the data plane, for a reason of their own.
+    pub fn deploy(&mut self) {
+        let (_, name, ..) = DATA[self.dice.roll(DATA.len())];
+        let id = self.objects.id("apps", name);
+        self.restart(id, None);
     }
 
     fn restart(&mut self, id: WorkloadId, annotation: Option<&Annotation>) {

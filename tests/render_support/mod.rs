@@ -82,6 +82,8 @@ impl Rotation {
             old_issuer: None,
             scope: Scope::Full { anchor: new.anchor.certificate.clone() },
             issuer: new.chain(),
+            cross: None,
+            direction: Default::default(),
         };
         Self { install: install(&old), old, new, record }
     }
@@ -92,7 +94,7 @@ impl Rotation {
 
     /// Every step with the changes that the plan would give it.
     pub fn steps(&self) -> Vec<PlannedStep> {
-        Phase::ALL.into_iter().flat_map(Phase::steps).map(|step| self.step(step)).collect()
+        self.record.steps().into_iter().map(|step| self.step(step)).collect()
     }
 
     /// The steps that differ in form: `prune` is written as `bundle` is, and a restart is the same in every era.

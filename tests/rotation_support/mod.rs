@@ -11,8 +11,8 @@ use l5d_rotate::mesh::{
     WorkloadId,
 };
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, mint_anchor,
-    mint_issuer,
+    AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, cross_sign,
+    mint_anchor, mint_issuer,
 };
 use l5d_rotate::rotation::{
     Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Severity, Stage, Step,
@@ -23,12 +23,22 @@ use serde_json::Value;
 pub const INSTALLED: &str = "2026-05-01T00:00:00Z";
 pub const STARTED: &str = "2026-06-01T00:00:00Z";
 
+/// The three headings of Linkerd's guide.
+pub const PHASES: [Phase; 3] = [Phase::Bundle, Phase::Issuer, Phase::Prune];
+
+/// The strategies for a mesh in which nothing has expired.
+pub fn strategies(era: Era) -> Vec<Strategy> {
+    let all = [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned];
+    all.into_iter().filter(|strategy| era >= Era::V2_9 || *strategy != Strategy::CrossSigned).collect()
+}
+
 pub fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 pub fn step(phase: Phase, number: usize) -> Step {
-    phase.steps()[number - 1]
+    let first = if matches!(phase, Phase::Issuer | Phase::Uncross) { Stage::Issuer } else { Stage::Trust };
+    Step { phase, stage: [first, Stage::ControlPlane, Stage::DataPlane][number - 1] }
 }
 
 pub fn mint_root(name: &str) -> Authority {
@@ -66,6 +76,11 @@ impl Pki {
     }
 
     pub fn record(&self, mesh: &Mesh, strategy: Strategy) -> Record {
+        if strategy == Strategy::CrossSigned {
+            let (anchor, issuer) = (self.new.certificate.clone(), self.new_issuer.clone());
+            let cross = cross_sign(&anchor, &self.old, time("2026-05-31T00:00:00Z")).unwrap();
+            return Record::cross_signed(mesh, time(STARTED), anchor, issuer, cross).unwrap();
+        }
         let scope = Scope::Full { anchor: self.new.certificate.clone() };
         Record::new(mesh, time(STARTED), strategy, scope, self.new_issuer.clone(), false).unwrap()
     }
@@ -264,6 +279,14 @@ impl Cluster {
         self.restart_at(id, self.now);
     }
 
+    /// Ordinary deploys: every workload of the data plane restarts on its own.
+    pub fn deploy(&mut self) {
+        let is_data =
+            |(id, workload): (usize, &Workload)| (workload.plane == Plane::Data).then_some(WorkloadId(id));
+        let data: Vec<_> = self.mesh.workloads.iter().enumerate().filter_map(is_data).collect();
+        data.into_iter().for_each(|id| self.restart(id));
+    }
+
     fn restart_at(&mut self, id: WorkloadId, now: Timestamp) {
         let published = self.published();
         let literal = Held::Literal(self.intern(published));
@@ -329,8 +352,11 @@ impl Cluster {
     pub fn advance(&mut self, record: &Record, until: Step) {
         for step in record.steps().into_iter().take_while(|step| *step != until) {
             self.merge(&planned(&self.plan(record), step));
-            if step.stage == Stage::DataPlane && record.strategy == Strategy::Patient {
+            if step.stage == Stage::DataPlane && record.strategy.waits_for_leafs() {
                 self.now += 25.hours();
+            }
+            if step == (Step { phase: Phase::Prune, stage: Stage::DataPlane }) && record.cross.is_some() {
+                self.deploy();
             }
         }
     }
@@ -342,6 +368,13 @@ pub fn planned(plan: &Plan, step: Step) -> PlannedStep {
 
 pub fn state(plan: &Plan, step: Step) -> StepState {
     planned(plan, step).state
+}
+
+/// The names of the data-plane workloads that a step restarts.
+pub fn restarted_data(mesh: &Mesh, planned: &PlannedStep) -> Vec<String> {
+    let is_data = |change: &&Change| matches!(change, Change::Restart { .. });
+    let changes = planned.changes.iter().filter(is_data).cloned().collect();
+    restarted(mesh, &PlannedStep { changes, ..planned.clone() })
 }
 
 /// The names of the workloads that a step restarts.

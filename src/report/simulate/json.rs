@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::words::{break_text, does, label, verdict_text};
-use crate::mesh::{Mesh, Plane};
+use crate::mesh::Mesh;
 use crate::pki::{Certificate, Rules};
+use crate::rotation::Restarted;
 use crate::rotation::simulate::{Act, Break, Holder, Moment, SimulatedStep, Simulation, Verdict, When};
 use crate::rotation::worlds::Invariant;
 
@@ -59,8 +60,10 @@ fn step(step: &SimulatedStep, simulation: &Simulation, mesh: &Mesh) -> Value {
     let act = match &step.act {
         Act::Publish(_) => "publish",
         Act::Swap(_) => "swap",
-        Act::Restart(Plane::Control) => "restartControlPlane",
-        Act::Restart(Plane::Data) => "restartDataPlane",
+        Act::Restart(Restarted::ControlPlane) => "restartControlPlane",
+        Act::Restart(Restarted::DataPlane) => "restartDataPlane",
+        Act::Restart(Restarted::Identity) => "restartIdentity",
+        Act::Restart(Restarted::AllButIdentity) => "restartAllButIdentity",
         Act::Wait => "wait",
     };
     json!({

@@ -1,7 +1,7 @@
 //! Acts, moments and breaks of a simulation in words.
 
-use crate::mesh::Plane;
 use crate::report::words::count;
+use crate::rotation::Restarted;
 use crate::rotation::simulate::{Act, Break, Holder, Simulation, Verdict, When};
 use crate::rotation::worlds::Invariant;
 
@@ -65,8 +65,10 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
     match act {
         Act::Publish(bundle) => format!("publish {}", classes.bundle_name(bundle)),
         Act::Swap(chain) => format!("put the {} into the Secret", classes.issuer_name(chain)),
-        Act::Restart(Plane::Control) => "restart the control plane".to_owned(),
-        Act::Restart(Plane::Data) => "restart the data plane".to_owned(),
+        Act::Restart(Restarted::ControlPlane) => "restart the control plane".to_owned(),
+        Act::Restart(Restarted::DataPlane) => "restart the data plane".to_owned(),
+        Act::Restart(Restarted::Identity) => "restart the identity controller".to_owned(),
+        Act::Restart(Restarted::AllButIdentity) => "restart everything else".to_owned(),
         Act::Wait => "wait until old leaves have run out".to_owned(),
     }
 }
@@ -148,7 +150,7 @@ fn names(holder: Option<&Holder>) -> String {
 }
 
 /// Text in lines; the marks in `first` may be coloured, and stand in as many columns as `rest`.
-pub(super) fn wrapped(text: &str, first: &str, rest: &str) -> String {
+pub(in crate::report) fn wrapped(text: &str, first: &str, rest: &str) -> String {
     let (mut out, mut width) = (first.to_owned(), rest.chars().count());
     let mut fresh = true;
     for word in text.split(' ') {

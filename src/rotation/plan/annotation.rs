@@ -3,9 +3,9 @@
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Phase, Record};
+use super::{Leg, Record};
 use crate::mesh::Workload;
-use crate::pki::Fingerprint;
+use crate::pki::{Certificate, Fingerprint, IssuerChain};
 
 /// An annotation on a pod template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,20 +27,34 @@ pub enum RestartAnnotation {
     RestartedAt,
 }
 
+/// Which restarts are written, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Restarts {
+    /// The annotation that restarts workloads.
+    pub annotation: RestartAnnotation,
+    /// Restart the data plane also where the strategy would wait until it restarts on its own, or until leafs run out.
+    pub on_request: bool,
+}
+
+impl From<RestartAnnotation> for Restarts {
+    fn from(annotation: RestartAnnotation) -> Self {
+        Self { annotation, on_request: false }
+    }
+}
+
 impl Annotation {
     /// The annotation of a phase: it follows from the record alone, so that it is the same whenever it is rendered.
-    pub(in crate::rotation) fn of(record: &Record, phase: Phase, restart: RestartAnnotation) -> Self {
-        match (restart, phase) {
-            (RestartAnnotation::Content, Phase::Issuer) => {
-                Self { key: "l5d-rotate/issuer", value: content(record.issuer.issuer.fingerprint()) }
+    pub(in crate::rotation) fn of(leg: &Leg, record: &Record, restart: RestartAnnotation) -> Self {
+        match (restart, leg.swapped_in()) {
+            (RestartAnnotation::Content, Some(chain)) => {
+                Self { key: "l5d-rotate/issuer", value: of_chain(chain) }
             }
-            (RestartAnnotation::Content, Phase::Bundle | Phase::Prune) => Self {
-                key: "l5d-rotate/trust-bundle",
-                value: content(record.anchors_of(phase).fingerprint()),
-            },
+            (RestartAnnotation::Content, None) => {
+                Self { key: "l5d-rotate/trust-bundle", value: content(leg.bundle.fingerprint()) }
+            }
             (RestartAnnotation::RestartedAt, _) => Self {
                 key: "kubectl.kubernetes.io/restartedAt",
-                value: whole_seconds(record.started + (phase as i64).seconds()),
+                value: whole_seconds(record.started + leg.rank().seconds()),
             },
         }
     }
@@ -51,6 +65,15 @@ impl Annotation {
         annotations
             .and_then(|annotations| annotations.get(self.key))
             .is_some_and(|value| *value == self.value)
+    }
+}
+
+/// The issuer's fingerprint; with intermediates that of all of them, as a change of these is worth a restart too.
+fn of_chain(chain: &IssuerChain) -> String {
+    let below = chain.intermediates.iter().map(Certificate::fingerprint);
+    match chain.intermediates.is_empty() {
+        true => content(chain.issuer.fingerprint()),
+        false => content(Fingerprint::of_set(below.chain([chain.issuer.fingerprint()]))),
     }
 }
 

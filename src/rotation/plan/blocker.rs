@@ -6,7 +6,7 @@ use super::change::unknown_anchors;
 use super::invariant;
 use super::state::{control_plane_holds, no_pods, other_namespaces};
 use super::view::View;
-use super::{Blocker, Phase, Severity, Stage, Step, StepState};
+use super::{Blocker, Leg, Phase, Severity, Stage, Step, StepState};
 use crate::mesh::{BundleId, Held, ProxyGroup};
 use crate::pki::{Bundle, IssuerChain, Rules, accepts};
 use crate::rotation::objects;
@@ -17,8 +17,8 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 14] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
-    prune_needs_issuer,
-    prune_knows_anchors,
+    drop_needs_issuer,
+    drop_knows_anchors,
     restart_needs_issuer,
     invariant::restart_needs_injector,
     invariant::change_outlives_upgrade,
@@ -27,7 +27,7 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 14] = [
     invariant::material_is_not_over,
     invariant::external_workloads_follow,
     invariant::linked_clusters_follow,
-    invariant::prune_breaks_no_pair,
+    invariant::drop_breaks_no_pair,
 ];
 
 pub(super) fn of(
@@ -61,7 +61,9 @@ fn previous(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Blocker> {
         Step { phase: Phase::Issuer, stage: Stage::DataPlane } => view.old_leafs_end(),
         _ => None,
     };
-    let wait = end.map_or_else(String::new, |end| format!("; leafs of the old issuer run out at {end}"));
+    let wait = end.map_or_else(String::new, |end| {
+        format!("; leafs of {} run out at {end}", view.leg(*step).issuer_before())
+    });
     Some(Blocker {
         severity,
         reason: format!("{step} comes first: {found}{wait}"),
@@ -73,35 +75,39 @@ fn previous(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Blocker> {
 
 /// Every running proxy must accept leafs of the new issuer before there are any (facts of linkerd2#8018, #4287).
 fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if step.stage != Stage::Issuer {
+    if step.stage != Stage::Issuer || view.recovers() {
         return Vec::new();
     }
+    let leg = view.leg(step);
+    let untold = |why: String| {
+        unknown(format!("whether every proxy accepts {} cannot be told: {why}", leg.issuer_name()))
+    };
     if let Some(why) = no_pods(view) {
-        return vec![unknown(format!("whether every proxy accepts the new issuer cannot be told: {why}"))];
+        return vec![untold(why)];
     }
-    let elsewhere = other_namespaces(view)
-        .map(|why| unknown(format!("whether every proxy accepts the new issuer cannot be told: {why}")));
+    let elsewhere = other_namespaces(view).map(untold);
     let mut holders: BTreeMap<BundleId, Vec<&ProxyGroup>> = BTreeMap::new();
     for group in &view.mesh.proxies {
         if let Held::Literal(id) = group.held {
             holders.entry(id).or_default().push(group);
         }
     }
-    holders.into_iter().filter_map(|(id, groups)| refused(view, id, &groups)).chain(elsewhere).collect()
+    holders.into_iter().filter_map(|(id, groups)| refused(view, leg, id, &groups)).chain(elsewhere).collect()
 }
 
 /// The blocker of one class of proxies, if its bundle does not accept the new issuer.
-fn refused(view: &View<'_>, id: BundleId, groups: &[&ProxyGroup]) -> Option<Blocker> {
+fn refused(view: &View<'_>, leg: &Leg, id: BundleId, groups: &[&ProxyGroup]) -> Option<Blocker> {
     let reason = match view.mesh.bundles.get(id.0)?.as_read_by(Rules::Proxy) {
-        Ok(bundle) => invariant::refusal_of_swap(view, bundle)?.to_string(),
+        Ok(bundle) => invariant::refusal_of_swap(view, leg, bundle)?.to_string(),
         Err(violation) => format!("its bundle cannot be read: {violation}"),
     };
     let proxies: u64 = groups.iter().map(|group| group.count()).sum();
     (proxies > 0).then(|| {
         let found = format!(
-            "{proxies} running {} ({}, …) would refuse the new issuer: {reason}",
+            "{proxies} running {} ({}, …) would refuse {}: {reason}",
             if proxies == 1 { "proxy" } else { "proxies" },
-            objects::sample(view.mesh, groups.iter().copied())
+            objects::sample(view.mesh, groups.iter().copied()),
+            leg.issuer_name()
         );
         or_way_out(view, &found, Some("restart them so that they take up the published bundle"))
     })
@@ -109,28 +115,30 @@ fn refused(view: &View<'_>, id: BundleId, groups: &[&ProxyGroup]) -> Option<Bloc
 
 /// The identity controller must accept the issuer with the published bundle: it verifies it when it starts.
 fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if step.stage != Stage::Issuer {
-        return Vec::new();
-    }
-    published_refuses(view, &view.record.issuer)
+    let leg = view.leg(step);
+    let chain = leg.issuer.as_ref().filter(|_| step.stage == Stage::Issuer);
+    chain
+        .and_then(|chain| published_refuses(view, chain))
         .map(|reason| {
             unsafe_because(format!(
-                "the identity controller would refuse the new issuer with the bundle in {}: {reason}; publish the new anchor \
-                 first",
-                objects::bundle_place(view.mesh)
+                "the identity controller would refuse {} with the bundle in {}: {reason}; publish {} first",
+                leg.issuer_name(),
+                objects::bundle_place(view.mesh),
+                leg.anchors_name()
             ))
         })
         .into_iter()
         .collect()
 }
 
-/// Without a phase `bundle` before it, the control plane must have been restarted since the bundle last changed all the same:
+/// Without a phase before it that restarts the control plane for its bundle, the control plane must have been restarted since the bundle last changed all the same:
 /// an identity controller with older anchors skips the new issuer.
 fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if step.stage != Stage::Issuer || view.record.anchor().is_some() {
+    let leg = view.leg(step);
+    if step.stage != Stage::Issuer || view.recovers() || view.course[0] != *leg {
         return Vec::new();
     }
-    let (severity, found) = match control_plane_holds(view, Phase::Issuer) {
+    let (severity, found) = match control_plane_holds(view, leg) {
         StepState::Done => return Vec::new(),
         StepState::Pending { done, of } => (
             Severity::Wait,
@@ -143,19 +151,18 @@ fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
     vec![Blocker { severity, reason, confirm: None, after: None, over: false }]
 }
 
-/// The issuer in the Secret must stand on the new anchor alone before the old ones go.
-fn prune_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if (step.phase, step.stage) != (Phase::Prune, Stage::Trust) {
-        return Vec::new();
-    }
-    let anchors = view.record.anchors_of(Phase::Prune);
+/// The issuer in the Secret must stand on the anchors that stay before the others go.
+fn drop_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    let Some(leg) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
+    let anchors = &leg.bundle;
     let Some(chain) = secret_chain(view.mesh) else { return vec![issuer_unknown(view)] };
     [Rules::Controller, Rules::Proxy]
         .into_iter()
-        .find_map(|rules| refusal(view, &anchors, chain, rules))
+        .find_map(|rules| refusal(view, anchors, chain, rules))
         .map(|reason| {
             unsafe_because(format!(
-                "the new anchor alone does not accept the issuer `{}` in {}: {reason}; take phase issuer first",
+                "{} the issuer `{}` in {}: {reason}; take phase issuer first",
+                leg.anchors_refuse(),
                 chain.issuer.name(),
                 objects::issuer_secret(view.mesh)
             ))
@@ -165,8 +172,8 @@ fn prune_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
 }
 
 /// No anchor is dropped that the rotation does not know.
-fn prune_knows_anchors(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if (step.phase, step.stage) != (Phase::Prune, Stage::Trust) {
+fn drop_knows_anchors(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if view.dropping(step).is_none() {
         return Vec::new();
     }
     unknown_anchors(view)

@@ -3,19 +3,22 @@
 use super::obstacle::{Remedy, remedy};
 use super::state::{lacking_bundle, no_pods, old_leafs};
 use super::view::View;
-use super::{ByHand, Change, Phase, Stage, Step, StepState};
-use crate::mesh::{Era, Known, Obstacle, Owner, Plane, Workload};
-use crate::pki::Fingerprint;
-use crate::rotation::Strategy;
-use crate::rotation::record::{both_readings, readings};
+use super::{ByHand, Change, Leg, Stage, Step, StepState};
+use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Workload, WorkloadId};
+use crate::pki::{Bundle, Fingerprint};
+use crate::rotation::{Restarted, Strategy};
+use crate::rotation::record::readings;
 
 /// The annotation on control-plane templates that follows the bundle (`charts/partials/templates/_metadata.tpl`, since 2.12).
 const TRUST_ROOT_ANNOTATION: &str = "linkerd.io/trust-root-sha256";
 
+/// What makes a step restart workloads that its strategy leaves alone.
+const RESTART_FLAG: &str = "--restart-data-plane";
+
 /// One workload's part in a step.
 struct Restart<'a> {
     workload: &'a Workload,
-    phase: Phase,
+    leg: &'a Leg,
     /// Must its pods be replaced?
     needed: bool,
     /// Running proxies for which they must.
@@ -34,46 +37,68 @@ pub(super) struct Planned {
 }
 
 pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
-    match (step.phase, step.stage) {
-        (Phase::Bundle, _) if view.pruned => Planned::said(
-            "phase prune is published: rendering this step again would bring the old anchors back".to_owned(),
-        ),
-        (Phase::Prune, Stage::Trust) if !unknown_anchors(view).is_empty() => Planned::default(),
-        (phase, Stage::Trust) => Planned {
-            changes: vec![Change::Publish(view.record.bundle_for(phase, view.mesh))],
-            ..Planned::default()
-        },
-        (phase, Stage::Issuer) => {
-            let anchors = view.record.bundle_for(phase, view.mesh);
-            let swap = Change::Swap { chain: view.record.issuer.clone(), anchors };
-            Planned { changes: vec![swap], ..Planned::default() }
+    let (leg, strategy) = (view.leg(step), view.record.strategy);
+    match (step.stage, leg.swapped_in()) {
+        (_, None) if let Some(later) = view.overtaken_by(leg) => Planned::said(format!(
+            "phase {later} is published: rendering this step again would bring {} back",
+            leg.dropped_name()
+        )),
+        (Stage::Trust, _) if leg.drops && !unknown_anchors(view).is_empty() => Planned::default(),
+        (Stage::Trust, _) => Planned::one(Change::Publish(view.record.bundle_for(step.phase, view.mesh))),
+        (Stage::Issuer, Some(chain)) => {
+            let anchors = view.record.bundle_for(step.phase, view.mesh);
+            Planned::one(Change::Swap { chain: chain.clone(), anchors })
         }
-        (phase, Stage::ControlPlane) => control_plane(view, phase, state),
-        (Phase::Issuer, Stage::DataPlane) if view.record.strategy == Strategy::Patient => Planned::said(
-            "strategy patient: leafs of the old issuer run out, no workload is restarted".to_owned(),
-        ),
-        (phase, Stage::DataPlane) => data_plane(view, phase),
+        (Stage::ControlPlane, None) => control_plane(view, leg, state),
+        (Stage::ControlPlane, Some(_)) => restarts(view, leg, step.stage, *state != StepState::Done),
+        (Stage::DataPlane, _) if view.restarts.on_request => restarts(view, leg, step.stage, false),
+        (Stage::DataPlane, Some(_)) if strategy.waits_for_leafs() => Planned::said(format!(
+            "strategy {strategy}: leafs of {} run out, no workload is restarted ({RESTART_FLAG} renders a restart)",
+            leg.issuer_before()
+        )),
+        (Stage::DataPlane, None) if strategy == Strategy::CrossSigned => Planned::said(format!(
+            "strategy {strategy}: workloads take up the bundle as they restart on their own, none is restarted \
+             ({RESTART_FLAG} renders a restart){}",
+            until_cross_ends(view)
+        )),
+        (Stage::DataPlane, _) => restarts(view, leg, step.stage, false),
+        (Stage::Issuer, None) => Planned::default(),
     }
+}
+
+/// By when everyone must hold the new anchor: leafs are capped by the cross certificate (`findFirstExpiration` in Linkerd's
+/// `pkg/tls`), so it must be gone from the issuer file a leaf's life before it ends.
+fn until_cross_ends(view: &View<'_>) -> String {
+    let end = view.record.cross.as_ref().map(|cross| cross.facts().not_after);
+    let latest = end.and_then(|end| end.checked_sub(view.leaf_life()).ok());
+    latest.map_or_else(String::new, |latest| {
+        format!("; all must have restarted by {latest}: the cross certificate ends a leaf's life later")
+    })
 }
 
 /// Published anchors that `prune` would drop without the record knowing them.
 pub(super) fn unknown_anchors(view: &View<'_>) -> Vec<Fingerprint> {
-    let known = view.record.anchors_of(Phase::Bundle).fingerprints();
+    let ends = view.course.iter().map(|leg| &leg.bundle).chain([&view.record.old]);
+    let known: std::collections::BTreeSet<_> = ends.flat_map(Bundle::fingerprints).collect();
     let published = view.mesh.trust.published.as_option().into_iter().flat_map(readings);
     let unknown: std::collections::BTreeSet<_> = published.flat_map(|bundle| bundle.fingerprints()).collect();
     unknown.difference(&known).copied().collect()
 }
 
 impl Planned {
+    fn one(change: Change) -> Self {
+        Self { changes: vec![change], ..Self::default() }
+    }
+
     fn said(what: String) -> Self {
         Self { said: vec![what], ..Self::default() }
     }
 
     /// Takes in one workload: its restart where it is needed or was rendered before, its act by hand where it is needed.
     fn take(&mut self, restart: Restart<'_>) {
-        let Restart { workload, phase, needed, stale, carries, change } = restart;
+        let Restart { workload, leg, needed, stale, carries, change } = restart;
         let concerns =
-            |obstacle: &Obstacle| remedy(*obstacle, workload, phase).map(|remedy| (*obstacle, remedy));
+            |obstacle: &Obstacle| remedy(*obstacle, workload, leg).map(|remedy| (*obstacle, remedy));
         let remedies: Vec<_> = workload.obstacles.iter().filter_map(concerns).collect();
         let patched = remedies.iter().all(|(_, remedy)| matches!(remedy, Remedy::PatchThen(_)));
         if (needed && patched) || carries {
@@ -98,18 +123,24 @@ impl Planned {
     }
 }
 
-fn data_plane(view: &View<'_>, phase: Phase) -> Planned {
+/// Restarts whoever needs it, or `all` of those that the stage is about.
+fn restarts(view: &View<'_>, leg: &Leg, stage: Stage, all: bool) -> Planned {
     let mut planned = Planned::default();
-    let annotation = view.annotation(phase);
+    let annotation = view.annotation(leg);
+    let bundle = view.record.bundle_for(leg.phase, view.mesh);
     let blind = no_pods(view);
     let mut unseen = 0_usize;
-    for (id, workload) in view.workloads(Plane::Data) {
+    for (id, workload) in leg.restarts(stage).map(|who| view.workloads(who)).unwrap_or_default() {
         let stale =
-            if phase == Phase::Issuer { old_leafs(view, id) } else { lacking_bundle(view, phase, id) };
-        let needed = blind.is_some() || stale > 0;
-        let change = Change::Restart { workload: id, annotation: annotation.clone() };
+            if all { view.groups_of(id).map(ProxyGroup::count).sum() } else { stale(view, leg, id) };
+        let needed = all || blind.is_some() || stale > 0;
+        let (bundle, annotation) = (bundle.clone(), annotation.clone());
         let carries = annotation.is_on(workload);
-        planned.take(Restart { workload, phase, needed, stale, carries, change });
+        let change = match workload.plane {
+            Plane::Control => Change::ControlPlane { workload: id, bundle, annotation },
+            Plane::Data => Change::Restart { workload: id, annotation },
+        };
+        planned.take(Restart { workload, leg, needed, stale, carries, change });
         unseen += usize::from(needed && workload.template.is_none() && workload.obstacles.is_empty());
     }
     if unseen > 0 {
@@ -118,21 +149,27 @@ fn data_plane(view: &View<'_>, phase: Phase) -> Planned {
              partition, paused) cannot be seen; add the workloads themselves to the input"
         ));
     }
-    if let Some(why) = blind {
+    if let Some(why) = blind.filter(|_| !all) {
         planned.said.push(format!("every meshed workload is taken to need the restart: {why}"));
     }
     planned
 }
 
-fn control_plane(view: &View<'_>, phase: Phase, state: &StepState) -> Planned {
+/// Running proxies of a workload that must restart: for a bundle, for a leaf, or for both.
+fn stale(view: &View<'_>, leg: &Leg, workload: WorkloadId) -> u64 {
+    let leafs = if leg.swapped_in().is_some() { old_leafs(view, workload) } else { 0 };
+    let bundle = if leg.restarts_for_bundle { lacking_bundle(view, leg, workload) } else { 0 };
+    leafs.max(bundle)
+}
+
+fn control_plane(view: &View<'_>, leg: &Leg, state: &StepState) -> Planned {
     let mut planned = Planned::default();
-    let annotation = view.annotation(phase);
-    let bundle = view.record.bundle_for(phase, view.mesh);
+    let annotation = view.annotation(leg);
+    let bundle = view.record.bundle_for(leg.phase, view.mesh);
     let mut rolling = Vec::new();
-    for (id, workload) in view.workloads(Plane::Control) {
+    for (id, workload) in view.workloads(Restarted::ControlPlane) {
         let carries = annotation.is_on(workload);
-        let by_itself =
-            !carries && *state != StepState::Done && rolls_by_itself(view, phase, workload, state);
+        let by_itself = !carries && *state != StepState::Done && rolls_by_itself(view, leg, workload, state);
         if by_itself {
             rolling.push(workload.object.to_string());
         }
@@ -140,7 +177,7 @@ fn control_plane(view: &View<'_>, phase: Phase, state: &StepState) -> Planned {
         let stale = if needed { view.groups_of(id).map(|group| group.count()).sum() } else { 0 };
         let annotation = annotation.clone();
         let change = Change::ControlPlane { workload: id, bundle: bundle.clone(), annotation };
-        planned.take(Restart { workload, phase, needed, stale, carries, change });
+        planned.take(Restart { workload, leg, needed, stale, carries, change });
     }
     if !rolling.is_empty() {
         planned.said.push(format!(
@@ -154,7 +191,7 @@ fn control_plane(view: &View<'_>, phase: Phase, state: &StepState) -> Planned {
 /// Does the next render of the install restart the workload, because its template follows the bundle's value? Not where the
 /// rendered manifests themselves are the source, and not where the bundle is already published and the template did not
 /// follow: then the ConfigMap was changed without the value.
-fn rolls_by_itself(view: &View<'_>, phase: Phase, workload: &Workload, state: &StepState) -> bool {
+fn rolls_by_itself(view: &View<'_>, leg: &Leg, workload: &Workload, state: &StepState) -> bool {
     let control_plane = &view.mesh.control_plane;
     let owners = || control_plane.installer.iter().chain(&workload.owners);
     let renders = |owner: &Owner| match owner {
@@ -165,15 +202,10 @@ fn rolls_by_itself(view: &View<'_>, phase: Phase, workload: &Workload, state: &S
     };
     let from_manifests = view.mesh.pods == Known::Absent
         || owners().any(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }));
-    if phase == Phase::Issuer || control_plane.external_ca || from_manifests || !owners().any(renders) {
+    if control_plane.external_ca || from_manifests || !owners().any(renders) {
         return false;
     }
-    let published = view
-        .mesh
-        .trust
-        .published
-        .as_option()
-        .filter(|published| both_readings(published, |bundle| view.suits(phase, bundle)));
+    let published = view.mesh.trust.published.as_option().filter(|_| view.is_published(leg));
     match control_plane.era {
         Era::V2_6 | Era::V2_7 | Era::V2_9 | Era::V2_10 => {
             published.is_none() || !matches!(state, StepState::Pending { .. })

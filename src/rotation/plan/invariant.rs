@@ -5,15 +5,15 @@ use jiff::Timestamp;
 use super::blocker::{unknown, unsafe_because};
 use super::state::no_pods;
 use super::view::View;
-use super::{Blocker, Confirmation, Phase, Severity, Stage, Step};
+use super::{Blocker, Confirmation, Leg, Phase, Severity, Stage, Step};
 use crate::mesh::{CertManagerCertificate, ChangeTime};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::objects;
 use crate::rotation::worlds::{Broken, Holding, Invariant};
+use crate::rotation::{Direction, objects};
 
-/// Why proxies with this bundle refuse leaves of the record's issuer once it is swapped (S2, S3).
-pub(super) fn refusal_of_swap(view: &View<'_>, bundle: &Bundle) -> Option<Refusal> {
-    let (after, broken) = view.swapped_worlds();
+/// Why proxies with this bundle refuse leaves of a phase's issuer once it is swapped in (S2, S3).
+pub(super) fn refusal_of_swap(view: &View<'_>, leg: &Leg, bundle: &Bundle) -> Option<Refusal> {
+    let (after, broken) = view.swapped_worlds(leg)?;
     let of_bundle = |one: &&Broken| {
         let held = one.bundle.and_then(|at| after.bundles.get(at));
         held.is_some_and(|held| held.what.same_set(bundle))
@@ -21,22 +21,19 @@ pub(super) fn refusal_of_swap(view: &View<'_>, bundle: &Bundle) -> Option<Refusa
     let of_swap = |one: &&Broken| {
         let leaf =
             one.chain.filter(|_| one.invariant == Invariant::EveryPair).and_then(|at| after.leaves.get(at));
-        leaf.is_some_and(|leaf| leaf.what == view.record.issuer)
+        leaf.is_some_and(|leaf| Some(&leaf.what) == leg.swapped_in())
     };
     broken.iter().filter(of_bundle).find(of_swap).map(|one| one.refusal.clone())
 }
 
-/// S2 and S3 for `prune`: no proxy may still present a leaf, and no identity controller sign with an issuer, that whoever
-/// starts with the new anchor alone refuses (linkerd2#4287).
-pub(super) fn prune_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if (step.phase, step.stage) != (Phase::Prune, Stage::Trust) {
-        return Vec::new();
-    }
-    let pruned = view.record.anchors_of(Phase::Prune);
-    let after = view.worlds().publishing(&pruned);
+/// S2 and S3 where anchors go: no proxy may still present a leaf, and no identity controller sign with an issuer, that whoever
+/// starts with those that stay refuses (linkerd2#4287).
+pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    let Some(leg) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
+    let after = view.worlds().publishing(&leg.bundle);
     let broken = after.broken(view.at);
     let of_pruned = |one: &&Broken| {
-        one.bundle.and_then(|at| after.bundles.get(at)).is_some_and(|held| held.what.same_set(&pruned))
+        one.bundle.and_then(|at| after.bundles.get(at)).is_some_and(|held| held.what.same_set(&leg.bundle))
     };
     let told = |one: &Broken| match one.invariant {
         Invariant::EveryPair => {
@@ -48,14 +45,14 @@ pub(super) fn prune_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> 
             );
             let end =
                 leaf.until.map_or_else(String::new, |end| format!(", or wait until it has run out at {end}"));
-            Some(refused(view, one, leaf, &subject, &format!("restart them{end}")))
+            Some(refused(view, leg, one, leaf, &subject, &format!("restart them{end}")))
         }
         Invariant::EveryRenewal => {
             let replica = after.controllers.get(one.chain?)?;
             let holders = holders(replica, "identity controller", "identity controllers");
             let verb = if replica.count == 1 && replica.certain { "signs" } else { "sign" };
             let subject = format!("{holders} {verb} with `{}`", replica.what.1.issuer.name());
-            Some(refused(view, one, replica, &subject, "restart the identity controller"))
+            Some(refused(view, leg, one, replica, &subject, "restart the identity controller"))
         }
         Invariant::ControllerStarts | Invariant::ControllerSigns => None,
     };
@@ -63,15 +60,23 @@ pub(super) fn prune_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> 
 }
 
 /// The blocker of a class whose leaves would be refused.
-fn refused<T>(view: &View<'_>, one: &Broken, class: &Holding<T>, subject: &str, act: &str) -> Blocker {
+fn refused<T>(
+    view: &View<'_>,
+    leg: &Leg,
+    one: &Broken,
+    class: &Holding<T>,
+    subject: &str,
+    act: &str,
+) -> Blocker {
     let timed = matches!(view.secret_changed(), ChangeTime::At(_));
     let severity = match (one.certain, class.count > 0 && timed) {
         (true, _) => Severity::Unsafe,
         (false, true) => Severity::Wait,
         (false, false) => Severity::Unknown,
     };
+    let anchors = leg.anchors_name();
     let reason =
-        format!("{subject}, which whoever starts with the new anchor alone refuses: {}; {act}", one.refusal);
+        format!("{subject}, which whoever starts with {anchors} alone refuses: {}; {act}", one.refusal);
     Blocker { severity, reason, confirm: None, after: None, over: false }
 }
 
@@ -87,10 +92,9 @@ fn holders<T>(class: &Holding<T>, one: &str, many: &str) -> String {
 
 /// S5: nothing is published or issued that some node's clock may take to begin in the future.
 pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    let IssuerChain { issuer, intermediates } = &view.record.issuer;
     let certificates: Vec<&Certificate> = match step.stage {
         Stage::Trust => view.record.anchor().into_iter().collect(),
-        Stage::Issuer => std::iter::once(issuer).chain(intermediates).collect(),
+        Stage::Issuer => view.leg(step).swapped_in().into_iter().flat_map(certificates).collect(),
         Stage::ControlPlane | Stage::DataPlane => return Vec::new(),
     };
     let skew = view.mesh.control_plane.clock_skew.0;
@@ -113,17 +117,29 @@ pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Blocker> {
 }
 
 /// No step of a rotation whose own certificates are over brings a mesh any further.
-pub(super) fn material_is_not_over(view: &View<'_>, _: Step) -> Vec<Blocker> {
-    let IssuerChain { issuer, intermediates } = &view.record.issuer;
-    let certificates = view.record.anchor().into_iter().chain([issuer]).chain(intermediates);
-    let told = |over: &Certificate| {
-        unsafe_because(format!(
-            "this rotation's `{}` expired on {}: start a new rotation in another directory",
-            over.name(),
-            over.facts().not_after
-        ))
+pub(super) fn material_is_not_over(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    let record = view.record;
+    let (anchors, chain, whose, act): (Vec<_>, _, _, _) = match record.direction {
+        Direction::Forward => {
+            let crossing = record.cross.iter().filter(|_| step.phase != Phase::Uncross);
+            let anchors = record.anchor().into_iter().chain(crossing).collect();
+            (anchors, Some(&record.issuer), "this rotation's", "start a new rotation in another directory")
+        }
+        Direction::Back => {
+            let anchors = record.old.anchors().iter().collect();
+            let chain = view.leg(step).swapped_in();
+            (anchors, chain, "going back has stopped being safe: the old", "go on with the rotation instead")
+        }
     };
+    let told = |over: &Certificate| {
+        unsafe_because(format!("{whose} `{}` expired on {}: {act}", over.name(), over.facts().not_after))
+    };
+    let certificates = anchors.into_iter().chain(chain.into_iter().flat_map(certificates));
     certificates.filter(|certificate| certificate.is_expired_at(view.at)).map(told).collect()
+}
+
+fn certificates(chain: &IssuerChain) -> impl Iterator<Item = &Certificate> {
+    std::iter::once(&chain.issuer).chain(&chain.intermediates)
 }
 
 /// S6: what the next Helm or CLI upgrade publishes again accepts the new issuer.
@@ -133,12 +149,15 @@ pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Blocke
     {
         return Vec::new();
     }
+    let leg = view.leg(step);
     let copy = mesh.trust.config.as_option().and_then(|copy| copy.as_read_by(Rules::Controller).ok());
-    copy.and_then(|copy| accepts(copy, &view.record.issuer, &mesh.identity_name(), view.at, Rules::Controller).err())
+    copy.zip(leg.swapped_in())
+        .and_then(|(copy, chain)| accepts(copy, chain, &mesh.identity_name(), view.at, Rules::Controller).err())
         .map(|reason| {
+            let issuer = leg.issuer_name();
             wait(format!(
-                "{} still holds other anchors, which the next Helm or CLI upgrade publishes again, and which do not accept the \
-                 new issuer: {reason}; put the published anchors into the value identityTrustAnchorsPEM first",
+                "{} still holds other anchors, which the next Helm or CLI upgrade publishes again, and which do not accept \
+                 {issuer}: {reason}; put the published anchors into the value identityTrustAnchorsPEM first",
                 objects::config_map(mesh)
             ))
         })
@@ -155,7 +174,9 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Blocke
     }
     let end = view.at.checked_add(view.leaf_life()).unwrap_or(Timestamp::MAX);
     let matters = |found: &&CertManagerCertificate| {
-        step.phase != Phase::Bundle || !found.writes_issuer(&view.mesh.control_plane.namespace)
+        step.stage == Stage::Issuer
+            || view.leg(step).drops
+            || !found.writes_issuer(&view.mesh.control_plane.namespace)
     };
     let confirm = Confirmation::RenewalSuspended;
     let told = |found: &CertManagerCertificate| {
@@ -199,6 +220,7 @@ pub(super) fn restart_needs_injector(view: &View<'_>, step: Step) -> Vec<Blocker
 /// Proxies outside the cluster are ready for the step; nothing here shows them.
 pub(super) fn external_workloads_follow(view: &View<'_>, step: Step) -> Vec<Blocker> {
     outside(
+        view,
         step,
         Confirmation::ExternalWorkloads,
         "the proxies of ExternalWorkloads",
@@ -208,15 +230,11 @@ pub(super) fn external_workloads_follow(view: &View<'_>, step: Step) -> Vec<Bloc
 
 /// Linked clusters share the trust: theirs must be as far; nothing here shows them.
 pub(super) fn linked_clusters_follow(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    outside(step, Confirmation::LinkedClusters, "the proxies of linked clusters", &view.mesh.links)
+    outside(view, step, Confirmation::LinkedClusters, "the proxies of linked clusters", &view.mesh.links)
 }
 
-fn outside(step: Step, confirm: Confirmation, who: &str, names: &[String]) -> Vec<Blocker> {
-    let need = match (step.phase, step.stage) {
-        (_, Stage::Issuer) => "hold the new anchor",
-        (Phase::Prune, Stage::Trust) => "have leafs of the new issuer",
-        _ => return Vec::new(),
-    };
+fn outside(view: &View<'_>, step: Step, confirm: Confirmation, who: &str, names: &[String]) -> Vec<Blocker> {
+    let Some(need) = view.need_outside(step).filter(|_| !view.recovers()) else { return Vec::new() };
     let reason = format!(
         "{who} {need} ({}): nothing here shows it; confirm it with --confirm {confirm}",
         names.join(", ")

@@ -19,14 +19,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::record::StartError;
-use super::{Phase, Record, Stage, Step};
+use super::{Leg, Phase, Record, Stage, Step};
 use crate::document::ObjectRef;
 use crate::mesh::{Mesh, Obstacle, Owner, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
 
-pub use annotation::{Annotation, RestartAnnotation};
+pub use annotation::{Annotation, RestartAnnotation, Restarts};
 pub use confirmation::Confirmation;
 pub(in crate::rotation) use confirmation::as_confirmed;
+pub(in crate::rotation) use note::refresh;
+pub(in crate::rotation) use owner::deciding;
 use view::View;
 
 /// All steps of a rotation, in order, with where it stands.
@@ -228,13 +230,13 @@ impl PlanError {
 pub fn plan(
     record: &Record,
     mesh: &Mesh,
-    restart: RestartAnnotation,
+    restarts: impl Into<Restarts>,
     confirmed: &BTreeSet<Confirmation>,
     at: Timestamp,
 ) -> Result<Plan, PlanError> {
     same_mesh(record, mesh)?;
     let (mesh, trusted) = as_confirmed(mesh, confirmed);
-    let view = View::new(record, &mesh, restart, at);
+    let view = View::new(record, &mesh, restarts.into(), at);
     let states: Vec<_> = record.steps().into_iter().map(|step| (step, state::of(&view, step))).collect();
     let standing = states
         .iter()

@@ -6,14 +6,14 @@ use jiff::SignedDuration;
 
 use super::owner::{Subject, deciding, instead};
 use super::view::View;
-use super::{Change, Note, Phase, Stage, Step};
+use super::{Change, Leg, Note, Phase, Stage, Step};
 use crate::document::ObjectRef;
 use crate::mesh::{GoDuration, Held, Known, Owner, Plane, Scheme};
 use crate::pki::Rules;
-use crate::rotation::{ISSUER_FILE, Strategy, objects};
+use crate::rotation::{Strategy, objects};
 
 pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], said: Vec<String>) -> Vec<Note> {
-    let mut notes: Vec<_> = changes.iter().flat_map(|change| owned(view, step.phase, change)).collect();
+    let mut notes: Vec<_> = changes.iter().flat_map(|change| owned(view, change)).collect();
     notes.extend(waiting(view, step));
     let said = said
         .into_iter()
@@ -25,25 +25,21 @@ pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], said: Vec<Stri
 }
 
 /// The objects that a change touches, with what is changed in them and who owns them.
-fn touched<'a>(
-    view: &View<'_>,
-    phase: Phase,
-    change: &'a Change,
-) -> Vec<(ObjectRef, Vec<Owner>, Subject<'a>)> {
+fn touched<'a>(view: &View<'_>, change: &'a Change) -> Vec<(ObjectRef, Vec<Owner>, Subject<'a>)> {
     let mesh = view.mesh;
     let core = |object: ObjectRef, subject| (object.clone(), objects::owners(mesh, &object), subject);
     match change {
-        Change::Publish(_) => {
+        Change::Publish(bundle) => {
             let home = objects::bundle_home(mesh);
             let copy = Some(objects::config_map(mesh));
             let copy = copy.filter(|copy| *copy != home && !mesh.control_plane.external_ca);
             [Some(home), copy]
                 .into_iter()
                 .flatten()
-                .map(|object| core(object, Subject::Bundle(phase)))
+                .map(|object| core(object, Subject::Bundle(bundle)))
                 .collect()
         }
-        Change::Swap { .. } => vec![core(objects::issuer_secret(mesh), Subject::Issuer)],
+        Change::Swap { chain, .. } => vec![core(objects::issuer_secret(mesh), Subject::Issuer(chain))],
         Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
             let workload = mesh.workload(*workload);
             vec![(workload.object.clone(), workload.owners.clone(), Subject::Restart(annotation))]
@@ -51,21 +47,18 @@ fn touched<'a>(
     }
 }
 
-fn owned(view: &View<'_>, phase: Phase, change: &Change) -> Vec<Note> {
+fn owned(view: &View<'_>, change: &Change) -> Vec<Note> {
     let note = |(object, owners, subject): (ObjectRef, Vec<Owner>, Subject<'_>)| {
         let told = |owner: Owner| instead(view, &owner, subject).map(|instead| (owner, instead));
         let (owner, instead) = deciding(owners).into_iter().find_map(told)?;
         Some(Note::Owned { object, owner, instead })
     };
-    touched(view, phase, change).into_iter().filter_map(note).collect()
+    touched(view, change).into_iter().filter_map(note).collect()
 }
 
 /// Objects that are applied from Git as they are: that is where the step is committed.
 fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<String> {
-    let owners = changes
-        .iter()
-        .flat_map(|change| touched(view, Phase::Bundle, change))
-        .flat_map(|(_, owners, _)| owners);
+    let owners = changes.iter().flat_map(|change| touched(view, change)).flat_map(|(_, owners, _)| owners);
     let appliers: BTreeSet<_> = owners
         .filter(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }))
         .map(|owner| owner.to_string())
@@ -76,10 +69,13 @@ fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<String> {
 
 /// How long leafs of the old issuer can live after the swap, told where it is waited out or could be.
 fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
+    if view.recovers() {
+        return None;
+    }
     let told = (step.phase, step.stage) == (Phase::Issuer, Stage::DataPlane)
         || (step.phase == Phase::Issuer
             && step.stage == Stage::ControlPlane
-            && view.record.strategy == Strategy::Patient);
+            && view.record.strategy.waits_for_leafs());
     let life = view.leaf_life();
     let control_plane = &view.mesh.control_plane;
     told.then(|| Note::Wait {
@@ -90,28 +86,28 @@ fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
             control_plane.issuance_lifetime,
             control_plane.clock_skew,
             GoDuration(refresh(life)),
-            if view.record.strategy == Strategy::Staged { "; an alternative to the restart" } else { "" },
+            match view.record.strategy {
+                Strategy::Staged => "; an alternative to the restart",
+                Strategy::Patient | Strategy::CrossSigned | Strategy::Recover => "",
+            },
         ),
         until: view.old_leafs_end(),
     })
 }
 
 /// When a proxy renews its leaf: at 0.7 of its life, within 10 s and 24 h (`identity-client/src/certify.rs` in linkerd2-proxy).
-fn refresh(life: SignedDuration) -> SignedDuration {
+pub(in crate::rotation) fn refresh(life: SignedDuration) -> SignedDuration {
     let at = SignedDuration::from_secs(life.as_secs().saturating_mul(7) / 10);
     at.clamp(SignedDuration::from_secs(10), SignedDuration::from_hours(24))
 }
 
 /// Proxies that no cluster shows, told before the steps that would break them.
 fn outside(view: &View<'_>, step: Step) -> Vec<String> {
-    let need = match (step.phase, step.stage) {
-        (Phase::Issuer, Stage::Issuer) => "must hold the new anchor",
-        (Phase::Prune, Stage::Trust) => "must have leafs of the new issuer",
-        _ => return Vec::new(),
-    };
+    let Some(need) = view.need_outside(step) else { return Vec::new() };
     let name = |what: &str, names: &[String]| {
-        (!names.is_empty())
-            .then(|| format!("{what} {need} before this step, and cannot be seen here: {}", names.join(", ")))
+        (!names.is_empty()).then(|| {
+            format!("{what} must {need} before this step, and cannot be seen here: {}", names.join(", "))
+        })
     };
     let external = name("ExternalWorkloads", &view.mesh.external_workloads);
     let links = name("the proxies of linked clusters", &view.mesh.links);
@@ -130,10 +126,21 @@ fn odd(view: &View<'_>, step: Step) -> Vec<String> {
                 format!("{count} proxies hold no bundle at all (identity disabled): they are passed over")
             })
         }
-        (Phase::Issuer, Stage::Issuer) if !view.record.issuer.intermediates.is_empty() => {
-            Some(format!("{ISSUER_FILE} holds intermediates: every proxy gets them with its leaf"))
+        (_, Stage::Issuer)
+            if let Some(chain) = view.leg(step).swapped_in()
+                && !chain.intermediates.is_empty() =>
+        {
+            let file = view.record.issuer_file(chain);
+            Some(format!("{file} holds intermediates: every proxy gets them with its leaf"))
         }
-        (Phase::Prune, Stage::Trust) => stale_ca(view),
+        (_, Stage::Trust) if view.leg(step).drops => stale_ca(view, view.leg(step)),
+        (_, Stage::ControlPlane | Stage::DataPlane) if view.recovers() => {
+            let downtime = match view.record.anchor() {
+                Some(_) => "until the last workload has restarted, those that have and those that have not refuse each other",
+                None => "a workload whose leafs have ended is back when it has restarted; nothing else breaks",
+            };
+            Some(format!("downtime: {downtime}"))
+        }
         _ => None,
     }
     .into_iter()
@@ -141,14 +148,17 @@ fn odd(view: &View<'_>, step: Step) -> Vec<String> {
 }
 
 /// `linkerd check` reads the anchors of scheme `kubernetes.io/tls` from the Secret's `ca.crt`, which this step does not touch.
-fn stale_ca(view: &View<'_>) -> Option<String> {
+fn stale_ca(view: &View<'_>, leg: &Leg) -> Option<String> {
     let Known::Is(issuer) = &view.mesh.issuer else { return None };
     let ca = issuer.ca.as_ref()?.as_read_by(Rules::Controller).ok()?;
-    (view.mesh.control_plane.scheme == Scheme::Kubernetes && !view.suits(Phase::Prune, ca)).then(|| {
+    let place = view.course.iter().position(|one| one.phase == leg.phase).unwrap_or_default();
+    let swaps_later = view.course[place..].iter().any(|later| later.swapped_in().is_some());
+    (view.mesh.control_plane.scheme == Scheme::Kubernetes && !leg.suits(ca) && !swaps_later).then(|| {
         format!(
-            "`ca.crt` of {} still holds the old anchors, which `linkerd check` reads: render {} again once this step is merged",
+            "`ca.crt` of {} still holds {}, which `linkerd check` reads: render {} again once this step is merged",
             objects::issuer_secret(view.mesh),
-            Phase::Issuer.steps()[0]
+            leg.dropped_name(),
+            view.issuer_leg().steps()[0]
         )
     })
 }

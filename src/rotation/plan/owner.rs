@@ -2,25 +2,26 @@
 
 use jiff::fmt::temporal::DateTimePrinter;
 
+use super::Annotation;
 use super::view::View;
-use super::{Annotation, Phase};
 use crate::mesh::{Era, Owner, Scheme};
-use crate::rotation::{ANCHOR_FILE, ISSUER_FILE, ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
+use crate::pki::{Bundle, IssuerChain};
+use crate::rotation::{Direction, ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
 
 /// What is changed in an object.
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     /// The published bundle or a copy of it.
-    Bundle(Phase),
+    Bundle(&'a Bundle),
     /// The issuer Secret or a copy of its certificate.
-    Issuer,
+    Issuer(&'a IssuerChain),
     /// A restart annotation on a pod template.
     Restart(&'a Annotation),
 }
 
 /// The owners whose word counts, strongest first. What comes after one that applies manifests from Git says only with what
 /// those manifests were made; but Argo CD may render a chart itself, and then it has no release.
-pub(super) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
+pub(in crate::rotation) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
     let Some(place) = owners
         .iter()
         .position(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }))
@@ -37,10 +38,10 @@ pub(super) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
 pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<String> {
     match (owner, subject) {
         (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) => None,
-        (Owner::Helm { release, namespace }, Subject::Bundle(_) | Subject::Issuer) => {
+        (Owner::Helm { release, namespace }, Subject::Bundle(_) | Subject::Issuer(_)) => {
             Some(helm(view, release, namespace, subject))
         }
-        (Owner::FluxHelmRelease { name, namespace }, Subject::Bundle(_) | Subject::Issuer) => {
+        (Owner::FluxHelmRelease { name, namespace }, Subject::Bundle(_) | Subject::Issuer(_)) => {
             Some(flux(view, name, namespace, subject))
         }
         (Owner::FluxHelmRelease { name, namespace }, Subject::Restart(annotation)) => Some(format!(
@@ -62,7 +63,9 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
             "cert-manager writes it from Certificate {certificate}: change the CA of the Issuer or ClusterIssuer that it names \
              (spec.issuerRef), as \"Automatically rotating control plane TLS credentials\" tells"
         )),
-        (Owner::TrustManager { bundle }, Subject::Bundle(phase)) => Some(trust_manager(bundle, phase)),
+        (Owner::TrustManager { bundle }, Subject::Bundle(anchors)) => {
+            Some(trust_manager(bundle, view.record.bundle_file(anchors)))
+        }
         (Owner::TrustManager { .. }, _) => None,
         (Owner::ExternalSecrets { name }, _) => Some(format!(
             "ExternalSecret {name} fetches it: put {} into the entries of the vault that its spec.data[].remoteRef name",
@@ -96,18 +99,21 @@ const fn chart(era: Era) -> (Option<&'static str>, &'static str) {
     }
 }
 
-const fn bundle_file(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Bundle | Phase::Issuer => TRUST_BUNDLE_FILE,
-        Phase::Prune => ANCHOR_FILE,
+/// The file with the private key of the issuer that a step puts in place; of the old one only its keeper knows where it is.
+const fn key_file(view: &View<'_>) -> &'static str {
+    match view.record.direction {
+        Direction::Forward => ISSUER_KEY_FILE,
+        Direction::Back => "OLD-ISSUER-KEY",
     }
 }
 
 fn files(view: &View<'_>, subject: Subject<'_>) -> String {
     let (certificate, key) = view.mesh.control_plane.scheme.keys();
     match subject {
-        Subject::Bundle(phase) => bundle_file(phase).to_owned(),
-        Subject::Issuer => format!("{ISSUER_FILE} ({certificate}) and {ISSUER_KEY_FILE} ({key})"),
+        Subject::Bundle(anchors) => view.record.bundle_file(anchors).to_owned(),
+        Subject::Issuer(chain) => {
+            format!("{} ({certificate}) and {} ({key})", view.record.issuer_file(chain), key_file(view))
+        }
         Subject::Restart(annotation) => format!("`{}: {}`", annotation.key, annotation.value),
     }
 }
@@ -116,11 +122,11 @@ fn files(view: &View<'_>, subject: Subject<'_>) -> String {
 fn value_files(view: &View<'_>, subject: Subject<'_>) -> Vec<(&'static str, &'static str)> {
     let [anchors, certificate, key] = values(view.mesh.control_plane.era);
     match subject {
-        Subject::Bundle(phase) => vec![(anchors, bundle_file(phase))],
-        Subject::Issuer if view.mesh.control_plane.scheme == Scheme::Linkerd => {
-            vec![(certificate, ISSUER_FILE), (key, ISSUER_KEY_FILE)]
+        Subject::Bundle(bundle) => vec![(anchors, view.record.bundle_file(bundle))],
+        Subject::Issuer(chain) if view.mesh.control_plane.scheme == Scheme::Linkerd => {
+            vec![(certificate, view.record.issuer_file(chain)), (key, key_file(view))]
         }
-        Subject::Issuer | Subject::Restart(_) => Vec::new(),
+        Subject::Issuer(_) | Subject::Restart(_) => Vec::new(),
     }
 }
 
@@ -137,9 +143,13 @@ fn helm(view: &View<'_>, release: &str, namespace: &str, subject: Subject<'_>) -
         );
     }
     let set: String = files.iter().map(|(value, file)| format!(" --set-file {value}=DIR/{file}")).collect();
-    let expiry = expiry.filter(|_| matches!(subject, Subject::Issuer)).map_or_else(String::new, |value| {
+    let chain = match subject {
+        Subject::Issuer(chain) => Some(chain),
+        Subject::Bundle(_) | Subject::Restart(_) => None,
+    };
+    let expiry = expiry.zip(chain).map_or_else(String::new, |(value, chain)| {
         let end = DateTimePrinter::new().precision(Some(0));
-        format!(" --set {value}={}", end.timestamp_to_string(&view.record.issuer.issuer.facts().not_after))
+        format!(" --set {value}={}", end.timestamp_to_string(&chain.issuer.facts().not_after))
     });
     format!(
         "`helm upgrade {release} linkerd/{chart} -n {namespace} --version INSTALLED --reuse-values{set}{expiry}`, or the same \
@@ -161,10 +171,15 @@ fn flux(view: &View<'_>, name: &str, namespace: &str, subject: Subject<'_>) -> S
 
 fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> String {
     let flags = match subject {
-        Subject::Bundle(phase) => format!("--identity-trust-anchors-file=DIR/{}", bundle_file(phase)),
-        _ => format!(
-            "--identity-issuer-certificate-file=DIR/{ISSUER_FILE} --identity-issuer-key-file=DIR/{ISSUER_KEY_FILE}"
+        Subject::Bundle(anchors) => {
+            format!("--identity-trust-anchors-file=DIR/{}", view.record.bundle_file(anchors))
+        }
+        Subject::Issuer(chain) => format!(
+            "--identity-issuer-certificate-file=DIR/{} --identity-issuer-key-file=DIR/{}",
+            view.record.issuer_file(chain),
+            key_file(view)
         ),
+        Subject::Restart(_) => String::new(),
     };
     let overrides = match view.mesh.control_plane.era {
         Era::V2_6 | Era::V2_7 => "",
@@ -173,7 +188,7 @@ fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> String {
         }
     };
     let chain = match subject {
-        Subject::Issuer if !view.record.issuer.intermediates.is_empty() => {
+        Subject::Issuer(chain) if !chain.intermediates.is_empty() => {
             " (it keeps the first certificate of the file only: the intermediates would be lost)"
         }
         _ => "",
@@ -184,12 +199,10 @@ fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> String {
     )
 }
 
-fn trust_manager(bundle: &str, phase: Phase) -> String {
-    let what = match phase {
-        Phase::Bundle | Phase::Issuer => {
-            format!("add the certificates of {TRUST_BUNDLE_FILE} as an `inLine` source")
-        }
-        Phase::Prune => format!("leave {ANCHOR_FILE} as the only source, as `inLine`"),
+fn trust_manager(bundle: &str, file: &str) -> String {
+    let what = match file {
+        TRUST_BUNDLE_FILE => format!("add the certificates of {file} as an `inLine` source"),
+        _ => format!("leave {file} as the only source, as `inLine`"),
     };
     format!("trust-manager writes it from Bundle {bundle}: {what} under spec.sources")
 }

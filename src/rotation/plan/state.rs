@@ -5,35 +5,49 @@ use jiff::Timestamp;
 use super::confirmation::{Confirmation, pods_are_missing};
 use super::freshness::{Fresh, Tally, mounted_before, started_after};
 use super::view::View;
-use super::{Phase, Stage, Step, StepState};
-use crate::mesh::{ChangeTime, Era, Held, Known, Plane, ProxyGroup, Replica, WorkloadId};
+use super::{Leg, Stage, Step, StepState};
+use crate::mesh::{ChangeTime, Era, Known, Plane, ProxyGroup, Replica, WorkloadId};
 use crate::pki::Rules;
-use crate::rotation::objects;
-use crate::rotation::record::both_readings;
+use crate::rotation::{Restarted, objects};
 use crate::rotation::worlds::{KUBELET_LAG_SECONDS, mounted};
 
 pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
-    match (step.phase, step.stage) {
-        (Phase::Bundle, _) if view.pruned => StepState::Done,
-        (phase, Stage::Trust) => published(view, phase),
-        (_, Stage::Issuer) => swapped(view),
-        (Phase::Issuer, Stage::ControlPlane) => control_plane_serves_issuer(view),
-        (Phase::Issuer, Stage::DataPlane) => data_plane_has_leafs(view),
-        (phase, Stage::ControlPlane) => control_plane_holds(view, phase),
-        (phase, Stage::DataPlane) => data_plane_holds(view, phase),
+    let leg = view.leg(step);
+    match (step.stage, leg.swapped_in().is_some()) {
+        _ if view.is_over(leg) => StepState::Done,
+        (Stage::Trust, _) => published(view, leg),
+        (Stage::Issuer, _) => swapped(view, leg),
+        (Stage::DataPlane, true) if leg.restarts_for_bundle => {
+            [data_plane_has_leafs(view, leg), control_plane_holds(view, leg), data_plane_holds(view, leg)]
+                .into_iter()
+                .fold(StepState::Done, furthest_back)
+        }
+        (Stage::ControlPlane, true) => identity_serves_issuer(view, leg),
+        (Stage::DataPlane, true) => data_plane_has_leafs(view, leg),
+        (Stage::ControlPlane, false) => control_plane_holds(view, leg),
+        (Stage::DataPlane, false) => data_plane_holds(view, leg),
     }
 }
 
-fn published(view: &View<'_>, phase: Phase) -> StepState {
-    let published = view.mesh.trust.published.as_option();
-    match published.is_some_and(|published| both_readings(published, |bundle| view.suits(phase, bundle))) {
+/// Of two states of one step the one that is further from its end.
+fn furthest_back(one: StepState, other: StepState) -> StepState {
+    let rank = |state: &StepState| match state {
+        StepState::Pending { done, .. } => (0, *done),
+        StepState::Unknown(_) => (1, 0),
+        StepState::Done => (2, 0),
+    };
+    std::cmp::min_by_key(one, other, rank)
+}
+
+fn published(view: &View<'_>, leg: &Leg) -> StepState {
+    match view.is_published(leg) {
         true => StepState::Done,
         false => StepState::Pending { done: 0, of: 1 },
     }
 }
 
-fn swapped(view: &View<'_>) -> StepState {
-    match (view.swapped(), &view.mesh.issuer) {
+fn swapped(view: &View<'_>, leg: &Leg) -> StepState {
+    match (view.swapped(leg), &view.mesh.issuer) {
         (Some(true), _) => StepState::Done,
         (Some(false), _) => StepState::Pending { done: 0, of: 1 },
         (None, Known::Unknown(why)) => {
@@ -47,24 +61,25 @@ fn swapped(view: &View<'_>) -> StepState {
 }
 
 /// Control-plane containers that read the bundle when they start; beside them the literal copies of eras up to 2.10.
-pub(super) fn control_plane_holds(view: &View<'_>, phase: Phase) -> StepState {
+pub(super) fn control_plane_holds(view: &View<'_>, leg: &Leg) -> StepState {
     if let Some(why) = no_pods(view) {
         return StepState::Unknown(why);
     }
     let mut tally = Tally::default();
     for group in view.groups(Plane::Control) {
-        if let Some(suits) = view.group_suits(phase, group) {
+        if let Some(suits) = view.group_suits(leg, group) {
             tally.add(suits.into(), group.count());
         }
     }
     if let Some(argument) = &view.mesh.trust.identity {
         let read = argument.as_read_by(Rules::Controller);
-        tally.add(read.is_ok_and(|bundle| view.suits(phase, bundle)).into(), 1);
+        tally.add(read.is_ok_and(|bundle| leg.suits(bundle)).into(), 1);
     }
-    let is_published = published(view, phase) == StepState::Done;
+    let is_published = view.is_published(leg);
     let (containers, literal_proves) = bundle_readers(view.mesh.control_plane.era);
     for replica in view.replicas(containers) {
         let fresh = match has_read(view, replica, view.bundle_changed()) {
+            _ if view.suits_since_before(leg, replica.started) => Fresh::Yes,
             _ if !is_published => Fresh::No,
             // The template's literal copy is of this step, which comes after the ConfigMap's.
             Fresh::Unknown if literal_proves => Fresh::Yes,
@@ -124,13 +139,13 @@ const fn bundle_readers(era: Era) -> (&'static [&'static str], bool) {
     }
 }
 
-fn data_plane_holds(view: &View<'_>, phase: Phase) -> StepState {
+fn data_plane_holds(view: &View<'_>, leg: &Leg) -> StepState {
     if let Some(why) = no_pods(view) {
         return StepState::Unknown(why);
     }
     let mut tally = Tally::default();
     for group in view.groups(Plane::Data) {
-        add_bundle(view, phase, group, &mut tally);
+        add_bundle(view, leg, group, &mut tally);
     }
     everywhere(
         view,
@@ -153,67 +168,72 @@ pub(super) fn other_namespaces(view: &View<'_>) -> Option<String> {
 }
 
 /// Proxies of a data-plane workload that do not hold what the phase wants, or are not known to.
-pub(super) fn lacking_bundle(view: &View<'_>, phase: Phase, workload: WorkloadId) -> u64 {
+pub(super) fn lacking_bundle(view: &View<'_>, leg: &Leg, workload: WorkloadId) -> u64 {
     let mut tally = Tally::default();
     for group in view.groups_of(workload) {
-        add_bundle(view, phase, group, &mut tally);
+        add_bundle(view, leg, group, &mut tally);
     }
     tally.left()
 }
 
-fn add_bundle(view: &View<'_>, phase: Phase, group: &ProxyGroup, tally: &mut Tally) {
-    if let Some(suits) = view.group_suits(phase, group) {
+fn add_bundle(view: &View<'_>, leg: &Leg, group: &ProxyGroup, tally: &mut Tally) {
+    if let Some(suits) = view.group_suits(leg, group) {
         return tally.add(suits.into(), group.count());
     }
-    let is_published = published(view, phase) == StepState::Done;
+    let is_published = view.is_published(leg);
     each_start(group, |started, count| {
-        let fresh = started_after(started, view.bundle_changed());
-        tally.add(if is_published { fresh } else { Fresh::No }, count);
+        let fresh = match started_after(started, view.bundle_changed()) {
+            _ if view.suits_since_before(leg, started) => Fresh::Yes,
+            _ if !is_published => Fresh::No,
+            fresh => fresh,
+        };
+        tally.add(fresh, count);
     });
 }
 
 /// Every identity controller must have started since the swap, so that each is known to sign with the new issuer
-/// (linkerd2#15109); the control plane's proxies too, or their old leafs have ended. Those that started before the last identity
-/// controller did may still have been signed by one that is gone: that is asked when the old anchor goes
-/// ([`super::invariant::prune_breaks_no_pair`]).
-fn control_plane_serves_issuer(view: &View<'_>) -> StepState {
-    if let Some(state) = before_swap(view) {
+/// (linkerd2#15109); and since the bundle changed, where no phase before has restarted it for that.
+fn identity_serves_issuer(view: &View<'_>, leg: &Leg) -> StepState {
+    let replicas = || view.replicas(&["identity"]);
+    if let Some(state) = before_swap(view, leg, replicas().count() as u64) {
         return state;
     }
+    let (secret, bundle) = (view.secret_changed(), view.bundle_changed());
     let mut tally = Tally::default();
-    for replica in view.replicas(&["identity", "linkerd-proxy"]) {
-        let fresh = has_read(view, replica, view.secret_changed());
-        let ended = old_leafs_ended(view);
-        tally.add(if ended { Fresh::Yes } else { fresh }, 1);
+    for replica in replicas() {
+        let fresh = mounted_before(replica.started, secret);
+        let also = leg.restarts_for_bundle.then(|| mounted_before(replica.started, bundle));
+        tally.add(also.filter(|also| *also != Fresh::Yes && fresh != Fresh::No).unwrap_or(fresh), 1);
     }
-    match view.replicas(&["identity"]).next() {
-        None => StepState::Unknown("no running identity controller is in the input".to_owned()),
-        Some(_) => tally.state(|| {
-            let (changed, place) = (view.secret_changed(), objects::issuer_secret(view.mesh).to_string());
-            too_early(view, &["identity"], changed, &place).unwrap_or_else(|| no_time(changed, &place))
+    match tally.is_empty() {
+        true => StepState::Unknown("no running identity controller is in the input".to_owned()),
+        false => tally.state(|| {
+            let place = objects::issuer_secret(view.mesh).to_string();
+            too_early(view, &["identity"], secret, &place).unwrap_or_else(|| no_time(secret, &place))
         }),
     }
 }
 
-fn data_plane_has_leafs(view: &View<'_>) -> StepState {
-    if let Some(state) = before_swap(view) {
+/// Proxies beside other containers than the identity controller, whose own proxy asks the one beside it: those that started
+/// before the last identity controller did may have a leaf of one that is gone.
+fn data_plane_has_leafs(view: &View<'_>, leg: &Leg) -> StepState {
+    let groups = || view.restarted(Restarted::AllButIdentity);
+    if let Some(state) = before_swap(view, leg, groups().map(ProxyGroup::count).sum()) {
         return state;
     }
     let mut tally = Tally::default();
-    for group in view.groups(Plane::Data) {
-        add_leafs(view, group, &mut tally);
-    }
-    match control_plane_serves_issuer(view) {
+    groups().for_each(|group| add_leafs(view, group, &mut tally));
+    match identity_serves_issuer(view, leg) {
         StepState::Unknown(why) if !tally.is_empty() => StepState::Unknown(why),
         _ => {
             let state = tally
                 .state(|| "when some proxies started is not known; read pods with their status".to_owned());
-            if view.pruned || old_leafs_ended(view) { state } else { everywhere(view, state) }
+            if view.is_overtaken(leg) || old_leafs_ended(view) { state } else { everywhere(view, state) }
         }
     }
 }
 
-/// Proxies of a data-plane workload that may still have a leaf of the old issuer.
+/// Proxies of a workload that may still have a leaf of the old issuer.
 pub(super) fn old_leafs(view: &View<'_>, workload: WorkloadId) -> u64 {
     let mut tally = Tally::default();
     for group in view.groups_of(workload) {
@@ -222,11 +242,11 @@ pub(super) fn old_leafs(view: &View<'_>, workload: WorkloadId) -> u64 {
     tally.left()
 }
 
-/// Counts proxies by whether their leaf is of the new issuer. Once `prune` is published the question is over: its own restarts
+/// Counts proxies by whether their leaf is of the new issuer. Once `prune` is published in its place the question is over: its own restarts
 /// give new leafs to whoever lacks one. Until then only a start after [`View::signs_since`] proves it, whatever the workload's
 /// template carries: its pods may have been moved before the identity controller restarted.
 fn add_leafs(view: &View<'_>, group: &ProxyGroup, tally: &mut Tally) {
-    if view.pruned || old_leafs_ended(view) {
+    if view.is_overtaken(view.issuer_leg()) || old_leafs_ended(view) {
         return tally.add(Fresh::Yes, group.count());
     }
     let Some(since) = view.signs_since() else { return tally.add(Fresh::No, group.count()) };
@@ -238,16 +258,12 @@ fn old_leafs_ended(view: &View<'_>) -> bool {
     view.old_leafs_end().is_some_and(|end| view.at > end)
 }
 
-/// The state of the restarts after the swap while there is none, or pods are not known.
-fn before_swap(view: &View<'_>) -> Option<StepState> {
-    match swapped(view) {
+/// The state of the restarts after the swap while there is none, or pods are not known; `of` is how many are to restart.
+fn before_swap(view: &View<'_>, leg: &Leg, of: u64) -> Option<StepState> {
+    match swapped(view, leg) {
         StepState::Done => no_pods(view).map(StepState::Unknown),
         StepState::Unknown(why) => Some(StepState::Unknown(why)),
-        StepState::Pending { .. } => {
-            let of =
-                view.mesh.proxies.iter().filter(|group| group.held != Held::Nothing).map(ProxyGroup::count);
-            Some(StepState::Pending { done: 0, of: of.sum::<u64>().max(1) })
-        }
+        StepState::Pending { .. } => Some(StepState::Pending { done: 0, of: of.max(1) }),
     }
 }
 

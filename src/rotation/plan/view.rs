@@ -6,47 +6,52 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::freshness::{Fresh, mounted_before};
-use super::{Annotation, Phase, Record, RestartAnnotation};
+use super::{Annotation, Leg, Phase, Record, Restarts, Stage, Step};
 use crate::mesh::{ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Replica, Workload, WorkloadId};
-use crate::pki::{Bundle, Rules};
-use crate::rotation::record::secret_chain;
+use crate::pki::Rules;
+use crate::rotation::course::overtaken;
+use crate::rotation::record::{both_readings, secret_chain};
 use crate::rotation::worlds::{Broken, Worlds};
-
-/// What a literal bundle is for this rotation.
-#[derive(Debug, Clone, Copy, Default)]
-struct Holding {
-    /// It has the old anchors and the new one.
-    both: bool,
-    /// It has the new anchor and no other.
-    new_only: bool,
-}
+use crate::rotation::{Direction, Restarted, Strategy};
 
 /// The record, the mesh, the instant, and what follows from them.
 pub(super) struct View<'a> {
     pub(super) record: &'a Record,
     pub(super) mesh: &'a Mesh,
     pub(super) at: Timestamp,
-    restart: RestartAnnotation,
-    /// Has `prune` been published?
-    pub(super) pruned: bool,
-    holdings: Vec<Holding>,
+    pub(super) restarts: Restarts,
+    /// The phases in the order in which they are taken.
+    pub(super) course: Vec<Leg>,
+    /// By phase of the course: the later one that is published and takes anchors of it away.
+    overtaken: Vec<Option<Phase>>,
+    /// By literal bundle and phase of the course: is it what the phase leads to?
+    suited: Vec<Vec<bool>>,
     by_workload: BTreeMap<WorkloadId, Vec<&'a ProxyGroup>>,
     worlds: OnceCell<Worlds>,
-    swapped: OnceCell<(Worlds, Vec<Broken>)>,
+    swapped: Vec<OnceCell<(Worlds, Vec<Broken>)>>,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(record: &'a Record, mesh: &'a Mesh, restart: RestartAnnotation, at: Timestamp) -> Self {
-        let (both, new) = (record.anchors_of(Phase::Bundle), record.anchors_of(Phase::Prune));
-        let holdings = mesh.bundles.iter().map(|text| match text.as_read_by(Rules::Proxy) {
-            Ok(held) => Holding { both: is_within(&both, held), new_only: held.same_set(&new) },
-            Err(_) => Holding::default(),
+    pub(super) fn new(record: &'a Record, mesh: &'a Mesh, restarts: Restarts, at: Timestamp) -> Self {
+        let course = record.course();
+        let suited = mesh.bundles.iter().map(|text| match text.as_read_by(Rules::Proxy) {
+            Ok(held) => course.iter().map(|leg| leg.suits(held)).collect(),
+            Err(_) => vec![false; course.len()],
         });
-        let holdings = holdings.collect();
-        let by_workload = mesh.proxies_by_workload();
-        let (worlds, swapped) = (OnceCell::new(), OnceCell::new());
-        let pruned = record.is_pruned(mesh);
-        Self { record, mesh, at, restart, pruned, holdings, by_workload, worlds, swapped }
+        Self {
+            record,
+            mesh,
+            at,
+            restarts,
+            overtaken: (0..course.len())
+                .map(|place| overtaken(&course, place, mesh).map(|later| later.phase))
+                .collect(),
+            suited: suited.collect(),
+            by_workload: mesh.proxies_by_workload(),
+            worlds: OnceCell::new(),
+            swapped: course.iter().map(|_| OnceCell::new()).collect(),
+            course,
+        }
     }
 
     /// What may be in use now.
@@ -54,35 +59,118 @@ impl<'a> View<'a> {
         self.worlds.get_or_init(|| Worlds::of(self.mesh, Some(self.record), self.at))
     }
 
-    /// What may be in use while and after the record's issuer is swapped in, and what does not hold then.
-    pub(super) fn swapped_worlds(&self) -> &(Worlds, Vec<Broken>) {
-        self.swapped.get_or_init(|| {
-            let after = self.worlds().swapping(&self.record.issuer);
+    /// What may be in use while and after a phase's issuer is swapped in, and what does not hold then.
+    pub(super) fn swapped_worlds(&self, leg: &Leg) -> Option<&(Worlds, Vec<Broken>)> {
+        let chain = leg.swapped_in()?;
+        let cell = self.swapped.get(self.place(leg))?;
+        Some(cell.get_or_init(|| {
+            let after = self.worlds().swapping(chain);
             let broken = after.broken(self.at);
             (after, broken)
-        })
+        }))
+    }
+
+    /// The phase of a step of the course.
+    pub(super) fn leg(&self, step: Step) -> &Leg {
+        // Steps come from the course itself.
+        self.course.iter().find(|leg| leg.phase == step.phase).unwrap_or(&self.course[0])
+    }
+
+    /// The phase of a step that takes published anchors away.
+    pub(super) fn dropping(&self, step: Step) -> Option<&Leg> {
+        Some(self.leg(step)).filter(|leg| step.stage == Stage::Trust && leg.drops)
+    }
+
+    /// Is what is in use over, and downtime taken for granted?
+    pub(super) fn recovers(&self) -> bool {
+        self.record.strategy == Strategy::Recover
+    }
+
+    /// What proxies that no cluster shows must do or have before a step.
+    pub(super) fn need_outside(&self, step: Step) -> Option<String> {
+        let leg = self.leg(step);
+        match step.stage {
+            Stage::Issuer if self.record.cross.is_some() && leg.swapped_in() == Some(&self.record.crossed()) => {
+                Some("hold the anchor that signed the cross certificate, or the new one".to_owned())
+            }
+            Stage::Issuer => Some(format!("hold {}", leg.anchors_name())),
+            Stage::Trust if leg.drops => Some(format!("have leafs of {}", self.issuer_leg().issuer_name())),
+            Stage::Trust | Stage::ControlPlane | Stage::DataPlane => None,
+        }
+    }
+
+    /// The phase that swaps the issuer's certificate and key.
+    pub(super) fn issuer_leg(&self) -> &Leg {
+        self.course.iter().find(|leg| leg.phase == Phase::Issuer).unwrap_or(&self.course[0])
+    }
+
+    fn place(&self, leg: &Leg) -> usize {
+        self.course.iter().position(|one| one.phase == leg.phase).unwrap_or_default()
+    }
+
+    /// Has a later phase been published that takes anchors of this one away?
+    pub(super) fn is_overtaken(&self, leg: &Leg) -> bool {
+        self.overtaken_by(leg).is_some()
+    }
+
+    /// The later phase that is published and takes anchors of this one away.
+    pub(super) fn overtaken_by(&self, leg: &Leg) -> Option<Phase> {
+        self.overtaken[self.place(leg)]
+    }
+
+    /// Is a phase over, whatever can still be seen of it? A later one has taken its anchors away, or put another chain of its
+    /// issuer into the Secret; or on the way back, nothing has changed there since the rotation was started.
+    pub(super) fn is_over(&self, leg: &Leg) -> bool {
+        let swaps = leg.swapped_in();
+        let rechained = |later: &Leg| {
+            let chain = later.swapped_in().filter(|chain| Some(*chain) != swaps);
+            chain.is_some() && chain == secret_chain(self.mesh) && self.is_published(later)
+        };
+        let later = &self.course[self.place(leg) + 1..];
+        match swaps {
+            Some(_) => later.iter().any(rechained) || self.is_untouched(self.secret_changed()),
+            None => self.is_overtaken(leg) || self.is_untouched(self.bundle_changed()),
+        }
+    }
+
+    /// On the way back: did the rotation never change it?
+    fn is_untouched(&self, changed: ChangeTime) -> bool {
+        self.record.direction == Direction::Back && !self.record.went_back(changed)
+    }
+
+    /// Is what a phase publishes published?
+    pub(super) fn is_published(&self, leg: &Leg) -> bool {
+        let published = self.mesh.trust.published.as_option();
+        published.is_some_and(|published| both_readings(published, |bundle| leg.is_published_as(bundle)))
+    }
+
+    /// Does a container that reads the published bundle when it starts hold what a phase leads to, as it started before the
+    /// rotation changed anything?
+    pub(super) fn suits_since_before(&self, leg: &Leg, started: Option<Timestamp>) -> bool {
+        self.record.direction == Direction::Back
+            && started.is_some_and(|started| started < self.record.started)
+            && leg.suits(&self.record.old)
     }
 
     /// The restart annotation of a phase.
-    pub(super) fn annotation(&self, phase: Phase) -> Annotation {
-        Annotation::of(self.record, phase, self.restart)
+    pub(super) fn annotation(&self, leg: &Leg) -> Annotation {
+        Annotation::of(leg, self.record, self.restarts.annotation)
     }
 
-    /// Is a published or held bundle what `phase` wants: at least old and new, or exactly the new one?
-    pub(super) fn suits(&self, phase: Phase, bundle: &Bundle) -> bool {
-        let wanted = self.record.anchors_of(phase);
-        if phase == Phase::Prune { bundle.same_set(&wanted) } else { is_within(&wanted, bundle) }
-    }
-
-    /// The same of the bundle that a group of proxies holds; `None` where it holds none.
-    pub(super) fn group_suits(&self, phase: Phase, group: &ProxyGroup) -> Option<bool> {
+    /// Is the bundle that a group of proxies holds what a phase leads to? `None` where it holds none.
+    pub(super) fn group_suits(&self, leg: &Leg, group: &ProxyGroup) -> Option<bool> {
         match group.held {
-            Held::Literal(id) => {
-                let holding = self.holdings.get(id.0).copied().unwrap_or_default();
-                Some(if phase == Phase::Prune { holding.new_only } else { holding.both })
-            }
+            Held::Literal(id) => Some(self.suited.get(id.0).is_some_and(|suited| suited[self.place(leg)])),
             Held::ByReference | Held::Nothing => None,
         }
+    }
+
+    /// Groups that a step restarts.
+    pub(super) fn restarted(&self, restarted: Restarted) -> impl Iterator<Item = &'a ProxyGroup> {
+        let mesh = self.mesh;
+        mesh.proxies
+            .iter()
+            .filter(move |group| group.held != Held::Nothing && restarted.has(mesh.workload(group.workload)))
     }
 
     /// Groups of a plane that hold a bundle at all.
@@ -96,10 +184,10 @@ impl<'a> View<'a> {
         groups.filter(|group| group.held != Held::Nothing)
     }
 
-    /// Workloads of a plane, ordered by namespace, kind and name.
-    pub(super) fn workloads(&self, plane: Plane) -> Vec<(WorkloadId, &'a Workload)> {
+    /// Workloads that a step restarts, ordered by namespace, kind and name.
+    pub(super) fn workloads(&self, restarted: Restarted) -> Vec<(WorkloadId, &'a Workload)> {
         let mut found: Vec<_> =
-            self.mesh.workloads.iter().enumerate().filter(|(_, w)| w.plane == plane).collect();
+            self.mesh.workloads.iter().enumerate().filter(|(_, w)| restarted.has(w)).collect();
         found.sort_by_key(|(_, w)| (&w.object.namespace, &w.object.kind, &w.object.name));
         found.into_iter().map(|(id, workload)| (WorkloadId(id), workload)).collect()
     }
@@ -114,15 +202,19 @@ impl<'a> View<'a> {
         self.mesh.issuer.as_option().map_or(ChangeTime::Unknown, |issuer| issuer.changed)
     }
 
-    /// Does the Secret hold the record's issuer? `None` where the Secret is not known.
-    pub(super) fn swapped(&self) -> Option<bool> {
+    /// Does the Secret hold the chain that a phase swaps in? `None` where the Secret is not known.
+    pub(super) fn swapped(&self, leg: &Leg) -> Option<bool> {
         match &self.mesh.issuer {
-            Known::Is(issuer) if issuer.from_secret => {
-                Some(secret_chain(self.mesh).is_some_and(|chain| *chain == self.record.issuer))
-            }
+            Known::Is(issuer) if issuer.from_secret => Some(secret_chain(self.mesh) == leg.swapped_in()),
             Known::Absent => Some(false),
             Known::Is(_) | Known::Unknown(_) => None,
         }
+    }
+
+    /// Does the Secret hold the issuer that the rotation leads to, whatever stands behind it?
+    fn holds_issuer(&self) -> bool {
+        let wanted = self.issuer_leg().swapped_in().map(|chain| &chain.issuer);
+        secret_chain(self.mesh).map(|chain| &chain.issuer) == wanted
     }
 
     /// Running containers of the control plane by these names.
@@ -139,7 +231,7 @@ impl<'a> View<'a> {
         let changed = self.secret_changed();
         let fresh = |replica: &Replica| mounted_before(replica.started, changed) == Fresh::Yes;
         let identity = || self.replicas(&["identity"]);
-        (self.swapped() == Some(true) && identity().all(fresh))
+        (self.holds_issuer() && identity().all(fresh))
             .then(|| identity().filter_map(|replica| replica.started).max())
             .flatten()
     }
@@ -155,8 +247,4 @@ impl<'a> View<'a> {
         let control_plane = &self.mesh.control_plane;
         control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0)
     }
-}
-
-fn is_within(wanted: &Bundle, held: &Bundle) -> bool {
-    wanted.anchors().iter().all(|anchor| held.contains(anchor))
 }

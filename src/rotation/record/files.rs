@@ -7,10 +7,10 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Record, Scope};
+use super::{Record, Scope, Strategy};
 use crate::document::yaml::write_stream;
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, pem};
-use crate::rotation::Phase;
+use crate::rotation::{Direction, Phase};
 
 /// The record itself.
 pub const RECORD_FILE: &str = "rotation.yaml";
@@ -20,8 +20,10 @@ pub const OLD_ANCHORS_FILE: &str = "old-anchors.pem";
 pub const OLD_ISSUER_FILE: &str = "old-issuer.pem";
 /// The new anchor.
 pub const ANCHOR_FILE: &str = "anchor.pem";
-/// The new issuer and its intermediates.
+/// The new issuer and its intermediates; without the cross certificate.
 pub const ISSUER_FILE: &str = "issuer.pem";
+/// The new issuer, its intermediates and the cross certificate: what phase `issuer` of a cross-signed rotation puts in place.
+pub const ISSUER_CHAIN_FILE: &str = "issuer-chain.pem";
 /// Old anchors and the new one: what phase `bundle` publishes.
 pub const TRUST_BUNDLE_FILE: &str = "trust-bundle.pem";
 /// The new anchor's private key. Not part of the record.
@@ -150,7 +152,11 @@ impl Record {
                 "scope `{ISSUER_ONLY}` has no {ANCHOR_FILE}, and `certificates` lists one"
             )));
         }
-        let strategy = written.strategy.parse().map_err(|error| malformed(format!("strategy {error}")))?;
+        let strategy: Strategy =
+            written.strategy.parse().map_err(|error| malformed(format!("strategy {error}")))?;
+        if !full && strategy == Strategy::CrossSigned {
+            return Err(malformed(format!("scope `{ISSUER_ONLY}` has no strategy `{strategy}`")));
+        }
         let load = |file: &str| written.load(file, &read);
         let old = bundle(OLD_ANCHORS_FILE, load(OLD_ANCHORS_FILE)?)?;
         let scope = match full {
@@ -164,14 +170,45 @@ impl Record {
             .then(|| chain(OLD_ISSUER_FILE, load(OLD_ISSUER_FILE)?))
             .transpose()?;
         let issuer = chain(ISSUER_FILE, load(ISSUER_FILE)?)?;
+        let cross = (strategy == Strategy::CrossSigned)
+            .then(|| crossing(&issuer, load(ISSUER_CHAIN_FILE)?))
+            .transpose()?;
         let Written { started, linkerd_namespace: namespace, trust_domain, .. } = &written;
         let [namespace, trust_domain] = [namespace, trust_domain].map(Clone::clone);
-        let record =
-            Self { started: *started, namespace, trust_domain, strategy, old, scope, old_issuer, issuer };
-        if full {
+        let record = Self {
+            started: *started,
+            namespace,
+            trust_domain,
+            strategy,
+            old,
+            scope,
+            old_issuer,
+            issuer,
+            cross,
+            direction: Direction::Forward,
+        };
+        if record.publishes_both() {
             record.holds_trust_bundle(load(TRUST_BUNDLE_FILE)?)?;
         }
         Ok(record)
+    }
+
+    /// The file that holds a bundle of this rotation: the old anchors, the new one, or both.
+    pub(in crate::rotation) fn bundle_file(&self, bundle: &Bundle) -> &'static str {
+        match self.anchor() {
+            Some(anchor) if bundle.same_set(&Bundle::of(anchor)) => ANCHOR_FILE,
+            _ if bundle.same_set(&self.old) => OLD_ANCHORS_FILE,
+            _ => TRUST_BUNDLE_FILE,
+        }
+    }
+
+    /// The file that holds an issuer of this rotation with what stands behind it.
+    pub(in crate::rotation) fn issuer_file(&self, chain: &IssuerChain) -> &'static str {
+        match self.cross {
+            _ if self.old_issuer.as_ref() == Some(chain) => OLD_ISSUER_FILE,
+            Some(_) if *chain == self.crossed() => ISSUER_CHAIN_FILE,
+            _ => ISSUER_FILE,
+        }
     }
 
     /// Each certificate file with what it holds.
@@ -181,11 +218,22 @@ impl Record {
         if let Some(anchor) = self.anchor() {
             let new = (!self.old.contains(anchor)).then_some(anchor);
             files.push((ANCHOR_FILE, vec![anchor]));
-            files.push((TRUST_BUNDLE_FILE, old.into_iter().chain(new).collect()));
+            if self.publishes_both() {
+                files.push((TRUST_BUNDLE_FILE, old.into_iter().chain(new).collect()));
+            }
         }
         files.extend(self.old_issuer.as_ref().map(|old| (OLD_ISSUER_FILE, certificates(old))));
         files.push((ISSUER_FILE, certificates(&self.issuer)));
+        files.extend(self.cross.as_ref().map(|cross| {
+            let issuer = certificates(&self.issuer).into_iter();
+            (ISSUER_CHAIN_FILE, issuer.chain([cross]).collect())
+        }));
         files
+    }
+
+    /// Are old anchors and the new one published together in its course?
+    fn publishes_both(&self) -> bool {
+        self.anchor().is_some() && matches!(self.strategy, Strategy::Staged | Strategy::Patient)
     }
 
     fn to_yaml(&self, certificates: &[(&'static str, Vec<&Certificate>)]) -> String {
@@ -224,7 +272,13 @@ impl Record {
                 .to_owned(),
             "`certificates` names what each file holds, in order: a file that holds anything else is refused.".to_owned(),
         ];
-        if self.anchor().is_some() {
+        if self.cross.is_some() {
+            head.push(format!(
+                "{ISSUER_CHAIN_FILE} holds {ISSUER_FILE} and the cross certificate, the new anchor signed by an old one's key: \
+                 what phase `issuer` puts in place, until phase `uncross`."
+            ));
+        }
+        if self.publishes_both() {
             head.push(format!(
                 "{TRUST_BUNDLE_FILE} holds {OLD_ANCHORS_FILE} and {ANCHOR_FILE}: what phase `bundle` publishes."
             ));
@@ -329,6 +383,19 @@ fn only(file: &str, held: Vec<Certificate>) -> Result<Certificate, RecordError> 
     let [one] = <[Certificate; 1]>::try_from(held)
         .map_err(|_| unreadable(file, &format!("{count} certificates instead of one")))?;
     Ok(one)
+}
+
+/// The cross certificate: what stands after the issuer and its intermediates.
+fn crossing(issuer: &IssuerChain, held: Vec<Certificate>) -> Result<Certificate, RecordError> {
+    let own = certificates(issuer).len();
+    let starts_so = held.iter().take(own).eq(certificates(issuer));
+    match <[Certificate; 1]>::try_from(held.into_iter().skip(own).collect::<Vec<_>>()) {
+        Ok([cross]) if starts_so => Ok(cross),
+        _ => Err(RecordError::Edited {
+            file: ISSUER_CHAIN_FILE.to_owned(),
+            finding: format!("it is not {ISSUER_FILE} and one cross certificate"),
+        }),
+    }
 }
 
 fn certificates(chain: &IssuerChain) -> Vec<&Certificate> {

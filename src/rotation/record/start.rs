@@ -5,8 +5,8 @@ use jiff::{Timestamp, ToSpan};
 use super::{Record, Scope, Strategy, readings, secret_chain};
 use crate::document::ObjectRef;
 use crate::mesh::{Known, Mesh, Owner, ProxyGroup};
-use crate::pki::{Bundle, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::{Phase, objects};
+use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
+use crate::rotation::{Direction, objects};
 
 /// Linkerd's guide for installs whose certificates cert-manager and trust-manager make.
 const AUTOMATIC_GUIDE: &str =
@@ -133,20 +133,22 @@ impl Record {
             scope,
             old_issuer: secret_chain(mesh).cloned(),
             issuer,
+            cross: None,
+            direction: Direction::Forward,
         };
         match record.anchor() {
-            Some(_) => record.issuer_is_of_anchor(mesh)?,
+            Some(anchor) => record.issuer_is_of(anchor, mesh)?,
             None => record.issuer_is_accepted(mesh)?,
         }
         Ok(record)
     }
 
-    fn issuer_is_of_anchor(&self, mesh: &Mesh) -> Result<(), StartError> {
-        let anchors = self.anchors_of(Phase::Prune);
+    fn issuer_is_of(&self, anchor: &Certificate, mesh: &Mesh) -> Result<(), StartError> {
+        let anchors = Bundle::of(anchor);
         for rules in [Rules::Controller, Rules::Proxy] {
             accepts(&anchors, &self.issuer, &mesh.identity_name(), self.started, rules).map_err(
                 |reason| StartError::IssuerOfAnother {
-                    anchor: anchors.anchors()[0].name().to_owned(),
+                    anchor: anchor.name().to_owned(),
                     issuer: self.issuer.issuer.name().to_owned(),
                     reason: Box::new(reason),
                 },

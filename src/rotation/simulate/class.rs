@@ -10,6 +10,7 @@ pub struct Classes {
     new: Option<Fingerprint>,
     old_issuer: Option<IssuerChain>,
     new_issuer: IssuerChain,
+    crossed: Option<IssuerChain>,
     bundles: Vec<Bundle>,
     issuers: Vec<IssuerChain>,
 }
@@ -21,6 +22,7 @@ impl Classes {
             new: record.anchor().map(Certificate::fingerprint),
             old_issuer: record.old_issuer.clone(),
             new_issuer: record.issuer.clone(),
+            crossed: record.cross.is_some().then(|| record.crossed()),
             bundles: Vec::new(),
             issuers: Vec::new(),
         }
@@ -67,8 +69,9 @@ impl Classes {
     }
 
     /// The place of an issuer among others: the new one last.
-    pub(super) fn issuer_rank(&self, class: usize) -> (bool, usize) {
-        (self.issuers[class] == self.new_issuer, class)
+    pub(super) fn issuer_rank(&self, class: usize) -> (bool, bool, usize) {
+        let chain = &self.issuers[class];
+        (*chain == self.new_issuer, self.crossed.as_ref() == Some(chain), class)
     }
 
     /// `{old}`, `{old,new}`, `{new}`; `old` stands for all anchors that the rotation found, any other anchor for itself.
@@ -92,13 +95,16 @@ impl Classes {
         format!("{{{}}}", names.join(","))
     }
 
-    /// `new issuer`, `old issuer` (the one that the rotation found, or where it found none the only other), else the
+    /// `new issuer`, `new+cross` (with its cross certificate), `old issuer` (the one that the rotation found, or where it found none the only other), else the
     /// issuer's fingerprint.
     #[must_use]
     pub fn issuer_name(&self, chain: &IssuerChain) -> String {
-        let is_only_other = || self.issuers.iter().filter(|known| **known != self.new_issuer).count() == 1;
+        let is_ours =
+            |known: &&IssuerChain| **known == self.new_issuer || self.crossed.as_ref() == Some(*known);
+        let is_only_other = || self.issuers.iter().filter(|known| !is_ours(known)).count() == 1;
         match &self.old_issuer {
             _ if *chain == self.new_issuer => "new issuer".to_owned(),
+            _ if self.crossed.as_ref() == Some(chain) => "new+cross".to_owned(),
             Some(old) if chain == old => "old issuer".to_owned(),
             None if is_only_other() => "old issuer".to_owned(),
             _ => format!("issuer {}", chain.issuer.fingerprint().short()),
@@ -142,6 +148,8 @@ mod tests {
             scope: Scope::Full { anchor: new.certificate.clone() },
             old_issuer: None,
             issuer: issuer(&new),
+            cross: None,
+            direction: Default::default(),
         });
         let name = |anchors: &[&Authority]| classes.bundle_name(&bundle(anchors));
         assert_eq!(name(&[&a, &b]), "{old}");
@@ -167,6 +175,8 @@ mod tests {
             scope: Scope::Full { anchor: new.certificate },
             old_issuer: None,
             issuer: new_issuer.clone(),
+            cross: None,
+            direction: Default::default(),
         });
         assert_eq!(
             (classes.issuer(&old_issuer), classes.issuer(&new_issuer), classes.issuer(&old_issuer)),

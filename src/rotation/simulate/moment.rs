@@ -85,8 +85,9 @@ impl Moment {
         let leaves: Vec<_> =
             worlds.leaves.iter().map(|held| holder(held, classes.issuer(&held.what), exact)).collect();
         let found = worlds.broken(at);
+        let ended = |leaf: usize| worlds.leaves[leaf].until.is_some_and(|end| end < at);
         let refused = |bundle: usize, leaf: usize| {
-            found.iter().any(|broken| {
+            ended(leaf) || found.iter().any(|broken| {
                 broken.invariant == Invariant::EveryPair
                     && broken.bundle.is_none_or(|index| index == bundle)
                     && broken.chain.is_none_or(|index| index == leaf)

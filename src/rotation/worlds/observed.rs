@@ -8,7 +8,7 @@ use super::Worlds;
 use super::broken::rejects;
 use super::class::{Class, Classes, May};
 use super::past::{Past, When};
-use crate::mesh::{Era, Held, Known, Mesh, Plane, ProxyGroup, Replica, Starts, WorkloadId};
+use crate::mesh::{Era, Held, Known, Mesh, ProxyGroup, Replica, Starts, Workload, WorkloadId};
 use crate::pki::Rules;
 use crate::rotation::record::secret_chain;
 use crate::rotation::{Record, objects};
@@ -119,9 +119,7 @@ impl Seen<'_> {
 
     /// The workload of the identity controller.
     fn identity(&self) -> Option<WorkloadId> {
-        let is_identity =
-            |w: &crate::mesh::Workload| w.plane == Plane::Control && w.object.name == "linkerd-identity";
-        self.mesh.workloads.iter().position(is_identity).map(WorkloadId)
+        self.mesh.workloads.iter().position(Workload::is_identity_controller).map(WorkloadId)
     }
 
     /// 2.9 and 2.10 give the identity controller its bundle in the template, beside its proxy's literal one.

@@ -1,14 +1,12 @@
 //! What was published or issued before, and what follows from it for whoever started at a known time.
 
-use std::collections::BTreeSet;
-
 use jiff::{Timestamp, ToSpan};
 
 use super::class::{Classes, May};
 use crate::mesh::{ChangeTime, Mesh};
-use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Rules};
+use crate::pki::{Bundle, BundleText, Certificate, Rules};
 use crate::rotation::record::secret_chain;
-use crate::rotation::{Phase, Record};
+use crate::rotation::Record;
 
 /// How long a kubelet may take to bring a changed Secret or ConfigMap into a volume of a running pod (sync period and cache).
 pub(in crate::rotation) const KUBELET_LAG_SECONDS: i64 = 120;
@@ -87,17 +85,11 @@ impl Past {
         let changed = published.map_or(ChangeTime::Unknown, |published| published.changed);
         let now = bundle.map(|bundle| classes.bundle_at(bundle));
         let Some(record) = record else { return Self { now, before: Vec::new(), open: true, changed } };
-        let mut before: Vec<_> = Phase::ALL
-            .map(|phase| record.anchors_of(phase))
-            .iter()
-            .map(|one| classes.bundle_at(one))
-            .collect();
-        before.insert(0, classes.bundle_at(&record.old));
-        before.dedup();
+        let mut before: Vec<_> = record.bundles().map(|one| classes.bundle_at(&one)).collect();
         let place = before.iter().position(|one| Some(*one) == now);
         // A bundle that the record does not know: what it adds to the old anchors may have been there before.
         let lessened = place.is_none().then(|| lessened(bundle?, record.anchor()?)).flatten();
-        before.truncate(place.unwrap_or(before.len()));
+        keep_before(&mut before, place, now, record.went_back(changed));
         before.extend(lessened.map(|bundle| classes.bundle_at(&bundle)));
         let open = before.is_empty() || place.is_none();
         Self { now, before, open, changed }
@@ -109,18 +101,32 @@ impl Past {
         let now = secret_chain(mesh).map(|chain| classes.chain_at(chain));
         let copy = mesh.issuer.as_option().and_then(|issuer| issuer.chain.as_ref().ok());
         let copy = copy.filter(|_| now.is_none()).map(|chain| classes.chain_at(chain));
-        let old = record.and_then(|record| record.old_issuer.as_ref());
-        let old = old.map(|chain: &IssuerChain| classes.chain_at(chain));
-        let new = record.map(|record| classes.chain_at(&record.issuer));
-        let before: Vec<_> = match now {
-            // Not swapped yet: the record does not know what came before the issuer that it replaces.
-            Some(_) if now == old => Vec::new(),
-            Some(_) if now == new => old.into_iter().collect(),
-            _ => [copy, old, new].into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect(),
-        };
-        let open = now.is_none() || now != new || before.is_empty();
+        let course = record.into_iter().flat_map(Record::chains);
+        let mut before: Vec<_> = course.map(|chain| classes.chain_at(&chain)).collect();
+        let place = before.iter().position(|one| Some(*one) == now);
+        match place {
+            // The record does not know what came before the issuer that it replaces.
+            Some(_) => {
+                keep_before(&mut before, place, now, record.is_some_and(|one| one.went_back(changed)))
+            }
+            None => before.extend(copy),
+        }
+        before.sort_unstable();
+        before.dedup();
+        let open = place.is_none() || before.is_empty();
         Self { now, before, open, changed }
     }
+}
+
+/// Leaves of a course what was there before `now`, which stands at `place`: what comes before it, or after a turn back whatever
+/// else there was.
+fn keep_before(course: &mut Vec<usize>, place: Option<usize>, now: Option<usize>, went_back: bool) {
+    match went_back {
+        false => course.truncate(place.unwrap_or(course.len())),
+        true => course.retain(|one| Some(*one) != now),
+    }
+    course.sort_unstable();
+    course.dedup();
 }
 
 /// What one of Linkerd's readers gets from a text; the other reader's, where this one refuses it.

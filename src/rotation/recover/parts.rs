@@ -1,0 +1,211 @@
+//! The certificates that issuance stands on: the published anchors and the issuer file.
+
+use jiff::Timestamp;
+
+use super::{Issuance, Leafless, Leaves, Stopped};
+use crate::mesh::{Known, Mesh};
+use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
+use crate::rotation::objects;
+use crate::rotation::record::{readings, secret_chain};
+use crate::rotation::worlds::Worlds;
+
+/// A certificate in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it is there for.
+    pub role: Role,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+/// What a certificate is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A published trust anchor.
+    Anchor,
+    /// The issuer in the Secret.
+    Issuer,
+    /// A certificate after the issuer in its file.
+    Intermediate,
+}
+
+/// The trust material as far as it is known, and what of it is not.
+pub(super) struct Parts {
+    /// The published anchors that either of Linkerd's readers gets.
+    pub(super) anchors: Option<Bundle>,
+    /// What the identity controller gets of them when it starts; the same, where it refuses the text.
+    controller: Option<Bundle>,
+    /// The chain in the Secret.
+    pub(super) chain: Option<IssuerChain>,
+    pub(super) unknown: Vec<String>,
+    /// Were pods looked at?
+    pub(super) pods: bool,
+}
+
+pub(super) fn is_over(certificate: &Certificate, at: Timestamp) -> bool {
+    certificate.is_expired_at(at)
+}
+
+impl Parts {
+    pub(super) fn of(mesh: &Mesh) -> Self {
+        let published = mesh.trust.published.as_option();
+        let anchors = published
+            .and_then(|published| Bundle::new(readings(published).flat_map(Bundle::anchors).cloned()));
+        let controller =
+            published.and_then(|published| published.text.as_read_by(Rules::Controller).ok()).cloned();
+        let chain = secret_chain(mesh).cloned();
+        let unknown = unknown_bundle(mesh).into_iter().chain(unknown_issuer(mesh)).collect();
+        Self {
+            controller: controller.or_else(|| anchors.clone()),
+            anchors,
+            chain,
+            unknown,
+            pods: mesh.pods == Known::Is(()),
+        }
+    }
+
+    /// Every certificate with its role, the first to end first.
+    pub(super) fn all(&self) -> Vec<Part> {
+        let part = |role| move |certificate: &Certificate| Part { role, certificate: certificate.clone() };
+        let anchors = self.anchors.iter().flat_map(Bundle::anchors).map(part(Role::Anchor));
+        let issuer = self.chain.iter().map(|chain| &chain.issuer).map(part(Role::Issuer));
+        let more = self.chain.iter().flat_map(|chain| &chain.intermediates).map(part(Role::Intermediate));
+        let mut all: Vec<_> = anchors.chain(issuer).chain(more).collect();
+        all.sort_by_key(Part::ends);
+        all
+    }
+
+    /// Whether leaves are issued at `at`, and if not, since when.
+    pub(super) fn issuance(&self, mesh: &Mesh, expired: &[Part], at: Timestamp) -> Issuance {
+        let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else {
+            return self.half(mesh, expired, at);
+        };
+        let refusal = |at| accepts(anchors, chain, &mesh.identity_name(), at, Rules::Controller).err();
+        let cap = chain.first_to_end().facts().not_after;
+        let issues = |at: Timestamp| at <= cap && refusal(at).is_none();
+        let all = self.all();
+        let ends = all.iter().map(Part::ends);
+        if issues(at) {
+            let stops = |end: &Timestamp| *end >= at && !issues(just_after(*end));
+            return Issuance::Works { until: ends.into_iter().find(stops).unwrap_or(Timestamp::MAX) };
+        }
+        match ends.rev().find(|end| *end < at && issues(*end)) {
+            Some(since) => {
+                let stopped = Stopped::at(since, Some(cap), expired, mesh);
+                Issuance::Stopped(Stopped { no_start: refusal(at), ..stopped })
+            }
+            None => refusal(at.min(cap)).map_or(Issuance::Unknown, Issuance::Refused),
+        }
+    }
+
+    /// The certificates of the issuer file that are over, if the issuer is good without them for everybody.
+    pub(super) fn trim(&self, worlds: &Worlds, at: Timestamp) -> Vec<Certificate> {
+        let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else { return Vec::new() };
+        let (over, kept): (Vec<_>, Vec<_>) =
+            chain.intermediates.iter().cloned().partition(|one| is_over(one, at));
+        let kept = IssuerChain { issuer: chain.issuer.clone(), intermediates: kept };
+        let accepted = |anchors, rules| accepts(anchors, &kept, &worlds.identity, at, rules).is_ok();
+        let good = accepted(anchors, Rules::Controller)
+            && worlds.bundles.iter().all(|held| accepted(&held.what, Rules::Proxy));
+        if good { over } else { Vec::new() }
+    }
+
+    /// The anchors whose end alone has stopped issuance. One that is the issuer itself does not count: Go passes over an anchor
+    /// of the issuer's own name and key.
+    pub(super) fn renewable(&self, issuance: &Issuance, at: Timestamp) -> Vec<Certificate> {
+        let (Issuance::Stopped(Stopped { because, exact: true, .. }), Some(chain)) = (issuance, &self.chain)
+        else {
+            return Vec::new();
+        };
+        let over = is_over(chain.first_to_end(), at);
+        if over || chain.issuer.is_self_issued() || because.iter().any(|part| part.role != Role::Anchor) {
+            return Vec::new();
+        }
+        because.iter().map(|part| part.certificate.clone()).collect()
+    }
+
+    /// What follows from the bundle alone, or from the issuer alone: nobody issues without a valid anchor, nor with an issuer
+    /// that is over.
+    fn half(&self, mesh: &Mesh, expired: &[Part], at: Timestamp) -> Issuance {
+        let over = |part: &Part| expired.contains(part);
+        let all = self.all();
+        let since = match (&self.anchors, &self.chain) {
+            (Some(_), None) if all.iter().all(over) => all.iter().map(Part::ends).max(),
+            (None, Some(_)) => all.iter().filter(|part| over(part)).map(Part::ends).min(),
+            _ => None,
+        };
+        let cap = self.chain.as_ref().map(|chain| chain.first_to_end().facts().not_after);
+        since.map_or(Issuance::Unknown, |since| {
+            let stopped = Stopped::at(since, cap, expired, mesh);
+            let leaves = Leaves { first: None, ..stopped.leaves };
+            // Of the issuer file, only the issuer itself is needed whatever the bundle.
+            let needed = stopped.because.iter().find(|part| part.role != Role::Intermediate);
+            let no_start = needed.map(|part| Refusal::Expired {
+                certificate: part.certificate.name().to_owned(),
+                not_after: since,
+                at,
+            });
+            Issuance::Stopped(Stopped { exact: false, leaves, no_start, ..stopped })
+        })
+    }
+}
+
+impl Part {
+    /// Its last valid instant.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        self.certificate.facts().not_after
+    }
+}
+
+impl Stopped {
+    fn at(since: Timestamp, cap: Option<Timestamp>, expired: &[Part], mesh: &Mesh) -> Self {
+        Self {
+            since,
+            exact: true,
+            because: expired.iter().filter(|part| part.ends() == since).cloned().collect(),
+            leaves: Leaves::of(mesh, since, cap),
+            leafless: Leafless::of(mesh, since),
+            no_start: None,
+        }
+    }
+}
+
+/// Validity is told in whole seconds, the last one included.
+fn just_after(end: Timestamp) -> Timestamp {
+    end.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX)
+}
+
+fn unknown_bundle(mesh: &Mesh) -> Option<String> {
+    let place = objects::bundle_place(mesh);
+    match &mesh.trust.published {
+        Known::Absent => Some(format!("the trust bundle: {place} does not exist, or is not in the input")),
+        Known::Unknown(why) => Some(format!("the trust bundle in {place}: {why}")),
+        // What one of Linkerd's two readers gets can be judged; that the other refuses the text is no gap.
+        Known::Is(published) if readings(published).next().is_some() => None,
+        Known::Is(published) => {
+            let violation = published.text.violations().first().map_or_else(String::new, ToString::to_string);
+            Some(format!("the trust bundle in {place} cannot be read: {violation}"))
+        }
+    }
+}
+
+fn unknown_issuer(mesh: &Mesh) -> Option<String> {
+    let secret = objects::issuer_secret(mesh);
+    match &mesh.issuer {
+        Known::Absent => Some(format!("the issuer: {secret} does not exist, or is not in the input")),
+        Known::Unknown(why) => Some(format!("the issuer in {secret}: {why}")),
+        Known::Is(issuer) => match &issuer.chain {
+            Err(why) => Some(format!("the issuer in {secret}: {why}")),
+            Ok(chain) if !issuer.from_secret => {
+                let (name, end) = (chain.issuer.name(), chain.first_to_end().facts().not_after);
+                Some(format!(
+                    "the issuer: {secret} was not read; its copy in {}, `{name}`, which shows the last render only, ends on \
+                     {end}",
+                    objects::config_map(mesh)
+                ))
+            }
+            Ok(_) => None,
+        },
+    }
+}
