@@ -320,3 +320,34 @@ fn external_workloads_and_links_are_named() {
     let mesh = mesh(&[&control_plane("2.12", &Pki::mint("root")), &list(&objects)]);
     assert_eq!((mesh.external_workloads, mesh.links), (vec!["shop/a".to_owned()], vec!["shop/a".to_owned()]));
 }
+
+#[test]
+fn pods_without_the_proxy_that_their_workload_asks_for_are_counted_once_by_it() {
+    let bare = |name: &str, phase: &str| {
+        let mut pod = owned("apps/v1", "StatefulSet", "db");
+        pod["metadata"]["name"] = json!(name);
+        pod["spec"]["containers"].as_array_mut().unwrap().retain(|one| one["name"] != "linkerd-proxy");
+        pod["status"]["phase"] = json!(phase);
+        pod
+    };
+    let unmeshed = |workload: Value| {
+        let objects = [
+            workload,
+            bare("db-1", "Running"),
+            bare("db-0", "Running"),
+            bare("db-1", "Running"),
+            bare("db-2", "Failed"),
+        ];
+        let mesh = mesh(&[&control_plane("2.12", &Pki::mint("root")), &list(&objects)]);
+        let told = |found: &l5d_rotate::mesh::Unmeshed| {
+            (mesh.workload(found.workload).object.to_string(), found.count, found.sample.clone())
+        };
+        mesh.unmeshed.iter().map(told).collect::<Vec<_>>()
+    };
+    let asks = injected("apps/v1", "StatefulSet", "db", json!({"replicas": 3}));
+    let names = vec!["db-0".to_owned(), "db-1".to_owned()];
+    assert_eq!(unmeshed(asks.clone()), [("StatefulSet shop/db".to_owned(), 2, names)]);
+    let mut asks_not = asks;
+    asks_not["spec"]["template"]["metadata"]["annotations"]["linkerd.io/inject"] = json!("disabled");
+    assert_eq!(unmeshed(asks_not), []);
+}

@@ -1,4 +1,4 @@
-//! Random mixed states of meshes: what the possible worlds say, worlds counted one by one, and real handshakes agree.
+//! Random mixed states of meshes: what the possible worlds say, worlds counted one by one, real handshakes and Go agree.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod pki_support;
@@ -9,9 +9,11 @@ mod state;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use l5d_rotate::mesh::Era;
-use l5d_rotate::pki::Rules;
+use l5d_rotate::pki::{Refusal, Rules};
 use l5d_rotate::rotation::worlds::{Invariant, Worlds};
+use pki_support::go::{self, Oracle};
 use pki_support::random::Dice;
 use pki_support::tls::{self, Proxy};
 use rotation_support::Cluster;
@@ -21,6 +23,15 @@ use state::{BundleAt, ChainAt, Pool, State};
 const STATES: u64 = 8_000;
 /// Of so many states one meets in handshakes.
 const SAMPLED: u64 = 16;
+
+/// What Go must have had to say, beside accepting: certificates of every shape were asked for.
+const WORDS: [&str; 5] = [
+    "x509: certificate has expired",
+    "x509: certificate signed by unknown authority",
+    "x509: certificate specifies an incompatible key",
+    "x509: too many intermediates",
+    "x509: a root or intermediate certificate is not ",
+];
 
 /// What does not hold: the invariant, the bundle, the controller's bundle, the chain.
 type Finding = (Invariant, Option<BundleAt>, Option<BundleAt>, ChainAt);
@@ -112,59 +123,145 @@ fn said(worlds: &Worlds, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTre
     (some, all)
 }
 
-/// Every bundle of the worlds meets every leaf of them in a handshake, each side with the same: does it say what the worlds
-/// say? Gives the number of handshakes.
-fn meet(worlds: &Worlds, state: &State, pool: &Pool, some: &BTreeSet<Finding>) -> u64 {
-    let mut met = 0;
-    for leaf in worlds.leaves.iter().filter(|leaf| leaf.until.is_none_or(|until| until >= state.judged)) {
-        let chain = pool.chain_at(&leaf.what);
-        // The controller signs with ECDSA on P-256 only, so no handshake can be had of another issuer's leaf.
-        if pool.signers[chain].algorithm() != &rcgen::PKCS_ECDSA_P256_SHA256 {
-            continue;
+/// Proxies with every bundle of the worlds and every leaf of them meet in handshakes: each with its like, and with the next, either
+/// calling. Does it say what the worlds say? Gives the number of handshakes, and of those that failed.
+fn meet(worlds: &Worlds, state: &State, pool: &Pool, some: &BTreeSet<Finding>) -> [u64; 2] {
+    let present = worlds.leaves.iter().filter(|leaf| leaf.until.is_none_or(|until| until >= state.judged));
+    let chains = present.map(|leaf| pool.chain_at(&leaf.what));
+    // The controller signs with ECDSA on P-256 only, so no handshake can be had of another issuer's leaf.
+    let signed = chains.filter(|chain| pool.signers[*chain].algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256);
+    let leaves: Vec<_> =
+        signed.map(|chain| (chain, Proxy::new(&pool.chains[chain], &pool.signers[chain]))).collect();
+    let proxies: Vec<_> = worlds
+        .bundles
+        .iter()
+        .flat_map(|held| leaves.iter().map(|(chain, proxy)| (pool.bundle_at(&held.what), *chain, proxy)))
+        .collect();
+    let next = proxies.iter().zip(proxies.iter().cycle().skip(1));
+    let (mut met, mut failed) = (0, 0);
+    let mut call = |client: &(BundleAt, ChainAt, &Proxy), server: &(BundleAt, ChainAt, &Proxy)| {
+        let (client_anchors, server_anchors) = (&pool.bundles[client.0], &pool.bundles[server.0]);
+        let real = tls::handshake((client_anchors, client.2), (server_anchors, server.2), state.judged);
+        (met, failed) = (met + 1, failed + u64::from(real.is_err()));
+        real
+    };
+    for (one, other) in proxies.iter().map(|one| (one, one)).chain(next) {
+        let (real, back) = (call(one, other), call(other, one));
+        let refuses = |bundle, chain| some.contains(&(Invariant::EveryPair, Some(bundle), None, chain));
+        let refused = refuses(one.0, other.1) || refuses(other.0, one.1);
+        assert_eq!(real.is_err() || back.is_err(), refused, "{real:?} {back:?} {state:?}");
+    }
+    [met, failed]
+}
+
+/// What was judged, and how it came out.
+#[derive(Debug, Default)]
+struct Count {
+    safe: u64,
+    perhaps: u64,
+    broken: u64,
+    handshakes: u64,
+    refused: u64,
+    /// Questions to the trust relation under the controller's rules that Go was asked, and how many of them it accepted.
+    verdicts: u64,
+    accepted: u64,
+    /// The beginnings of Go's refusals.
+    words: BTreeSet<String>,
+}
+
+impl Count {
+    fn add(mut self, other: Self) -> Self {
+        self.safe += other.safe;
+        self.perhaps += other.perhaps;
+        self.broken += other.broken;
+        self.handshakes += other.handshakes;
+        self.refused += other.refused;
+        self.verdicts += other.verdicts;
+        self.accepted += other.accepted;
+        self.words.extend(other.words);
+        self
+    }
+
+    /// Judges the states of these seeds.
+    fn of(seeds: impl Iterator<Item = u64>, oracle: Option<&Oracle>) -> Self {
+        let (mut pool, mut count) = (Pool::mint(), Self::default());
+        let mut cluster = Cluster::new(&rotation_support::Pki::mint(), Era::V2_12);
+        let name = cluster.mesh.identity_name();
+        for seed in seeds {
+            let state = State::random(&pool, &mut Dice(seed));
+            let (mesh, record) = (state.mesh(&pool, &mut cluster), state.record(&pool));
+            let worlds = Worlds::of(&mesh, record.as_ref(), state.at);
+            let (some, all) = said(&worlds, &state, &pool);
+            let (counted_some, counted_all) = counted(&state, &mut pool, &name);
+            assert_eq!(some, counted_some, "what may be broken, seed {seed}: {state:#?}");
+            assert_eq!(all, counted_all, "what is broken for sure, seed {seed}: {state:#?}");
+            *(match (some.is_empty(), all.is_empty()) {
+                (true, _) => &mut count.safe,
+                (false, true) => &mut count.perhaps,
+                (false, false) => &mut count.broken,
+            }) += 1;
+            if seed % SAMPLED == 0 {
+                let [met, failed] = meet(&worlds, &state, &pool, &some);
+                count.handshakes += met;
+                count.refused += failed;
+            }
         }
-        let proxy = Proxy::new(&leaf.what, &pool.signers[chain]);
-        for held in &worlds.bundles {
-            let bundle = pool.bundle_at(&held.what);
-            let real = tls::handshake((&held.what, &proxy), (&held.what, &proxy), state.judged);
-            let refused = some.contains(&(Invariant::EveryPair, Some(bundle), None, chain));
-            assert_eq!(real.is_err(), refused, "{real:?} {state:?}");
-            met += 1;
+        if let Some(oracle) = oracle {
+            count.compare(&pool, oracle);
+        }
+        count
+    }
+
+    /// Go's own verdict on every question that was asked under the controller's rules, in its own words.
+    fn compare(&mut self, pool: &Pool, oracle: &Oracle) {
+        let asked: Vec<_> =
+            pool.verdicts.iter().filter(|((.., rules), _)| *rules == Rules::Controller).collect();
+        let question = |(bundle, chain, at, _): &(BundleAt, ChainAt, Timestamp, Rules)| {
+            go::verify(&pool.bundles[*bundle], &pool.chains[*chain], *at)
+        };
+        let answers = oracle.ask(&asked.iter().map(|(key, _)| question(key)).collect::<Vec<_>>());
+        for ((key, ours), answer) in asked.iter().zip(answers) {
+            let ours = ours.as_ref().map(Refusal::go_text).unwrap_or_default();
+            assert_eq!(ours, answer.error, "{key:?}\n{:?}\n{:?}", pool.bundles[key.0], pool.chains[key.1]);
+            self.verdicts += 1;
+            self.accepted += u64::from(ours.is_empty());
+            self.words.insert(ours.chars().take(48).collect());
         }
     }
-    met
 }
 
 fn judge(states: u64) {
     let began = Instant::now();
-    let mut pool = Pool::mint();
-    let (pki, mut safe, mut unsafe_, mut perhaps, mut met) = (rotation_support::Pki::mint(), 0, 0, 0, 0);
-    let mut cluster = Cluster::new(&pki, Era::V2_12);
-    let name = cluster.mesh.identity_name();
-    for seed in 0..states {
-        let state = State::random(&pool, &mut Dice(seed));
-        let (mesh, record) = (state.mesh(&pool, &mut cluster), state.record(&pool));
-        let worlds = Worlds::of(&mesh, record.as_ref(), state.at);
-        let (some, all) = said(&worlds, &state, &pool);
-        let (counted_some, counted_all) = counted(&state, &mut pool, &name);
-        assert_eq!(some, counted_some, "what may be broken, seed {seed}: {state:#?}");
-        assert_eq!(all, counted_all, "what is broken for sure, seed {seed}: {state:#?}");
-        *(match (some.is_empty(), all.is_empty()) {
-            (true, _) => &mut safe,
-            (false, true) => &mut perhaps,
-            (false, false) => &mut unsafe_,
-        }) += 1;
-        if seed % SAMPLED == 0 {
-            met += meet(&worlds, &state, &pool, &some);
-        }
-    }
+    let oracle =
+        Oracle::build("worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states");
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let parts = (0..threads).map(|part| (part..states).step_by(usize::try_from(threads).unwrap()));
+    let count = std::thread::scope(|scope| {
+        let running: Vec<_> = parts.map(|seeds| scope.spawn(|| Count::of(seeds, oracle.as_ref()))).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).fold(Count::default(), Count::add)
+    });
     println!(
-        "{states} states: {safe} safe, {perhaps} perhaps not, {unsafe_} unsafe; {met} handshakes; {:?}",
+        "{states} states: {} safe, {} perhaps not, {} unsafe; {} handshakes, {} of them refused; {} verdicts of Go, {} of them \
+         accepting; {:?}",
+        count.safe,
+        count.perhaps,
+        count.broken,
+        count.handshakes,
+        count.refused,
+        count.verdicts,
+        count.accepted,
         began.elapsed()
     );
-    assert!(safe * 20 > states && perhaps * 20 > states && unsafe_ * 20 > states && met * 10 > states);
+    assert!([count.safe, count.perhaps, count.broken].iter().all(|kind| kind * 20 > states), "{count:#?}");
+    assert!(count.handshakes * 5 > states && count.refused * 10 > count.handshakes, "{count:#?}");
+    assert!((count.handshakes - count.refused) * 10 > count.handshakes, "{count:#?}");
+    assert!(oracle.is_none() || count.accepted > 200, "{count:#?}");
+    for kind in WORDS.iter().filter(|_| oracle.is_some()) {
+        assert!(count.words.iter().any(|words| words.starts_with(kind)), "{kind}: {:#?}", count.words);
+    }
 }
 
 #[test]
-fn worlds_counted_one_by_one_and_handshakes_say_the_same_of_random_states() {
+fn worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states() {
     judge(std::env::var("MODEL_STATES").map_or(STATES, |states| states.parse().unwrap()));
 }

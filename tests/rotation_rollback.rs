@@ -28,7 +28,8 @@ fn roll_back(cluster: &mut Cluster, back: &Record) -> Vec<Step> {
     let mut taken = Vec::new();
     while let Standing::At(step) = cluster.plan(back).standing {
         let mut next = planned(&cluster.plan(back), step);
-        if back.cross.is_some() && reasons(&next, Severity::Wait).contains("or wait until it has run out at") {
+        if back.cross.is_some() && reasons(&next, Severity::Wait).contains("or wait until it has run out at")
+        {
             cluster.now += jiff::SignedDuration::from_hours(25);
             next = planned(&cluster.plan(back), step);
         }

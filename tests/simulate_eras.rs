@@ -7,9 +7,9 @@ mod rotation_support;
 use std::collections::BTreeSet;
 
 use l5d_rotate::mesh::{Era, Gap, Obstacle};
+use l5d_rotate::pki::{IssuerChain, IssuerRequest, mint_issuer};
 use l5d_rotate::rotation::simulate::{Moment, OrderError, Simulation, Verdict, When, simulate};
 use l5d_rotate::rotation::worlds::Invariant;
-use l5d_rotate::pki::{IssuerChain, IssuerRequest, mint_issuer};
 use l5d_rotate::rotation::{Confirmation, Phase, Record, Scope, Stage, Strategy};
 use rotation_support::*;
 
@@ -102,7 +102,8 @@ fn a_leaf_that_has_ended_is_accepted_by_nobody() {
         not_before: time("2027-01-01T00:00:00Z"),
         not_after: time("2028-01-01T00:00:00Z"),
     };
-    let chain = IssuerChain { issuer: mint_issuer(&request, &pki.new).unwrap().certificate, intermediates: vec![] };
+    let chain =
+        IssuerChain { issuer: mint_issuer(&request, &pki.new).unwrap().certificate, intermediates: vec![] };
     let scope = Scope::Full { anchor: pki.new.certificate.clone() };
     let record = Record::new(&cluster.mesh, cluster.now, Strategy::Recover, scope, chain, false).unwrap();
     let simulation = simulated(&cluster, &record, None, &[]);

@@ -178,7 +178,8 @@ fn an_order_names_known_phases_and_each_once() {
     let ran = user.simulate("--order issuer,bundel");
     assert_eq!(ran.code, 2);
     assert!(
-        ran.notes.contains("bundel") && ran.notes.contains("[possible values: bundle, issuer, prune, uncross]"),
+        ran.notes.contains("bundel")
+            && ran.notes.contains("[possible values: bundle, issuer, prune, uncross]"),
         "{}",
         ran.notes
     );

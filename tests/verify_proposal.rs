@@ -152,6 +152,24 @@ fn an_expired_anchor_is_removed_rightly() {
 }
 
 #[test]
+fn a_restart_that_surely_activates_an_issuer_that_was_swapped_too_early_is_unsafe() {
+    let mut reviewer = Reviewer::new();
+    let new = new_anchor();
+    let both = bundle(&[&reviewer.cluster.anchor, &new]);
+    reviewer.apply(&trust_roots(&both));
+    reviewer.apply(&secret_of(&issuer_of(&new)));
+    reviewer.cluster.wait(SignedDuration::from_mins(5));
+    let restarted = |name: &str, namespace: &str| {
+        restart("Deployment", namespace, name, "kubectl.kubernetes.io/restartedAt", "2026-11-23T02:15:00Z")
+    };
+    let (verdict, exit) = reviewer.verdict(&[restarted("linkerd-identity", "linkerd")]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert_eq!(broken(&verdict), ["every-renewal"]);
+    let (verdict, exit) = reviewer.verdict(&[restarted("checkout", "shop")]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+}
+
+#[test]
 fn an_anchor_whose_leaves_have_not_run_out_may_go_after_they_have() {
     let (mut reviewer, new) = swapped();
     let loaded = reviewer.cluster.workloads[0].started;
@@ -306,7 +324,7 @@ fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
 }
 
 #[test]
-fn an_issuer_that_begins_later_is_safe_after_its_beginning() {
+fn an_issuer_that_begins_later_is_safe_once_it_has_begun_by_every_clock() {
     let reviewer = Reviewer::new();
     let request = IssuerRequest {
         common_name: "identity.early".to_owned(),
@@ -317,7 +335,7 @@ fn an_issuer_that_begins_later_is_safe_after_its_beginning() {
     let (verdict, exit) =
         reviewer.verdict(&[secret_of(&mint_issuer(&request, &reviewer.cluster.anchor).unwrap())]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe-after"), 3), "{verdict:#}");
-    assert_eq!(verdict["after"], "2026-11-23T03:00:00Z");
+    assert_eq!(verdict["after"], "2026-11-23T03:00:20Z", "with the clock skew that a leaf allows for");
 }
 
 #[test]

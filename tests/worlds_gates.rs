@@ -78,7 +78,10 @@ fn pitfall_2_pain_2_prune_names_who_still_presents_an_old_leaf_and_until_when() 
     cluster.advance(&record, step(Phase::Issuer, 3));
     let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
     let end = cluster.now - 5.minutes() + 86_420.seconds();
-    assert!(waits.contains("5 proxies (linkerd/linkerd-destination-0, …) may still present a leaf of"), "{waits}");
+    assert!(
+        waits.contains("5 proxies (linkerd/linkerd-destination-0, …) may still present a leaf of"),
+        "{waits}"
+    );
     assert!(waits.contains(&format!("until it has run out at {end}")), "{waits}");
     assert!(waits.contains("was signed by no anchor of the bundle"), "{waits}");
     cluster.now = end;
@@ -431,4 +434,16 @@ fn a_proxy_with_an_older_bundle_than_its_workload_is_named_with_the_verifiers_re
         "{reason}"
     );
     assert!(reason.contains("was signed by no anchor of the bundle"), "{reason}");
+}
+
+#[test]
+fn a_restart_gives_no_sure_leaf_of_an_issuer_that_no_controller_surely_signs_with() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
+    swap(&mut cluster, &record);
+    let web = cluster.id("emojivoto", "web");
+    let after = Worlds::of(&cluster.mesh, None, cluster.now).restarted(|id| id == web);
+    let signs = after.controllers.iter().any(|one| one.certain && one.what.1 == record.issuer);
+    let leaf = after.leaves.iter().find(|leaf| leaf.what == record.issuer).unwrap();
+    assert_eq!(leaf.certain, signs, "{:?}\n{:?}", after.leaves, after.controllers);
 }

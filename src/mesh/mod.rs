@@ -22,7 +22,7 @@ pub use era::{Era, Scheme, TrustHome};
 pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
 pub use pod::Pod;
-pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts};
+pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts, Unmeshed};
 pub use time::{ChangeTime, GoDuration};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
 
@@ -62,6 +62,10 @@ pub struct Mesh {
     pub bundles: Vec<BundleText>,
     /// Running proxies, grouped by what tells them apart.
     pub proxies: Vec<ProxyGroup>,
+    /// Running pods without a proxy, of workloads that ask for one; only a dump shows them, as a cluster is asked for injected
+    /// pods alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeshed: Vec<Unmeshed>,
     /// What owns meshed pods, or would.
     pub workloads: Vec<Workload>,
     /// The objects that a rotation patches, as they are (the issuer Secret without its private key).
@@ -267,6 +271,7 @@ impl Mesh {
             ids.insert(WorkloadId(old), WorkloadId(ids.len()));
         }
         self.workloads.retain(kept);
+        self.unmeshed.retain_mut(|pods| ids.get(&pods.workload).map(|id| pods.workload = *id).is_some());
         self.proxies.retain_mut(|group| ids.get(&group.workload).map(|id| group.workload = *id).is_some());
         self.only = Some(namespace.to_owned());
         self

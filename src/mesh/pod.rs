@@ -115,6 +115,8 @@ pub struct PodStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerStatus {
     pub name: String,
+    /// `None` in a dump that leaves it out.
+    pub ready: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     pub state: ContainerState,
 }

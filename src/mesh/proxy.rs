@@ -59,6 +59,18 @@ impl ProxyGroup {
     }
 }
 
+/// Pods of a workload that run without the proxy that its template or namespace asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unmeshed {
+    /// Their workload.
+    pub workload: WorkloadId,
+    /// How many they are.
+    pub count: u64,
+    /// The names of a few.
+    pub sample: Vec<String>,
+}
+
 /// How many containers started when: by the second, with those that have not started, or do not tell, apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -115,6 +115,7 @@ pub(crate) fn mesh(anchors: &[&Authority], issuer: &Authority) -> Mesh {
         links: vec![],
         pods: Known::Is(()),
         only: None,
+        unmeshed: vec![],
         gaps: vec![],
     };
     proxies(&mut mesh, "web", text(anchors), &["web-1", "web-2"], 2);

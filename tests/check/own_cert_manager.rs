@@ -57,6 +57,37 @@ fn pain_21_cert_manager_certificates_of_the_anchor_are_looked_at_before_they_sur
 }
 
 #[test]
+fn an_issuer_that_is_renewed_with_less_than_a_leafs_life_left_is_a_warning() {
+    let (root, code) = (root("root"), "cert-manager-issuer-renewal");
+    let mut mesh = mesh(&[&root], &issuer(&root, "2026-05-31", "2026-06-02"));
+    assert_eq!(check(&mesh, code), None);
+    let hours = |hours| Some(GoDuration(SignedDuration::from_hours(hours)));
+    let of_issuer = certificate("linkerd-identity-issuer", "linkerd");
+    for (renew_before, renewal_time, left) in [
+        (hours(25), None, None),
+        (hours(16), None, Some("16 hours")),
+        // What cert-manager says goes before what it was asked: it has defaults and shares of lifetime.
+        (hours(16), Some(at("2026-05-31T23:00:00Z")), None),
+        (None, Some(at("2026-06-01T08:00:00Z")), Some("16 hours")),
+    ] {
+        mesh.certificates = vec![CertManagerCertificate { renew_before, renewal_time, ..of_issuer.clone() }];
+        let told = left.map(|left| {
+            warning(format!(
+                "leaves end with the issuer that signed them: before each renewal they are cut short, and all \
+                 proxies ask for new ones ever more often; give spec.renewBefore more than a leaf's life (the \
+                 guide: duration 48h, renewBefore 25h):\n\t* Certificate linkerd/linkerd-identity-issuer is \
+                 renewed {left} before its end, and a leaf lives 24 hours"
+            ))
+        });
+        assert_eq!(
+            outcome(&mesh, code),
+            told.unwrap_or(Outcome::Success),
+            "{renew_before:?} {renewal_time:?}"
+        );
+    }
+}
+
+#[test]
 fn a_renewal_that_is_overdue_is_a_warning_for_the_issuer_too() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));

@@ -1,7 +1,7 @@
 //! Ours about running proxies, restarts, and what lies outside the cluster.
 
 use l5d_rotate::check::Outcome;
-use l5d_rotate::mesh::{BundleId, ChangeTime, Era, Held, Injection, Plane};
+use l5d_rotate::mesh::{BundleId, ChangeTime, Era, Held, Injection, Plane, Unmeshed};
 use l5d_rotate::pki::BundleText;
 
 use crate::builder::*;
@@ -64,6 +64,24 @@ fn a_proxy_without_trust_anchors_is_a_warning() {
         warning(
             "these proxies have no LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS, so no identity and no mTLS; \
              remove the annotation that disables identity and restart them:\n\t* emojivoto/voting-1"
+        )
+    );
+}
+
+#[test]
+fn pods_without_the_proxy_that_they_should_have_are_a_warning() {
+    let root = root("root");
+    let mut mesh = mesh(&[&root], &good_issuer(&root));
+    assert_eq!(check(&mesh, "pods-are-meshed"), None);
+    let workload = workload(&mut mesh, "emojivoto", "voting", Plane::Data, Injection::Webhook);
+    let sample = (1..=5).map(|at| format!("voting-{at}")).collect();
+    mesh.unmeshed.push(Unmeshed { workload, count: 6, sample });
+    assert_eq!(
+        outcome(&mesh, "pods-are-meshed"),
+        warning(
+            "no injector answered when these started, or injection was asked for later: they take no part in \
+             mTLS, and policies that ask for it refuse them; restart them while the injector runs:\n\t* \
+             Deployment emojivoto/voting: 6 pods (voting-1, voting-2, voting-3, voting-4, voting-5, …)"
         )
     );
 }

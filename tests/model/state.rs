@@ -16,7 +16,7 @@ use rcgen::KeyPair;
 
 use crate::pki_support::random::{self, Dice, Keys};
 use crate::pki_support::tls::key_pair;
-use crate::pki_support::{anchor, at, bundle, chain, issuer, issuer_request};
+use crate::pki_support::{IDENTITY, anchor, at, bundle, chain, issuer, issuer_request};
 use crate::rotation_support::Cluster;
 
 const LEAF_LIFE_SECONDS: i64 = 86_420;
@@ -39,6 +39,11 @@ const BUNDLES: usize = 3;
 /// Of each rotation in the pool: the old issuer, the new one, the new one with its anchor signed by the old one.
 const CHAINS: usize = 3;
 pub const ROTATIONS: usize = 2;
+/// Beside them in the pool: bundles and chains with expiries, usages, path lengths, constraints and keys of every kind, taken from
+/// so many as far as the two rule sets tell them apart.
+const CASES: u64 = 300;
+/// So many of each kind.
+const ALIKE: usize = 1;
 
 impl Pool {
     pub fn mint() -> Self {
@@ -53,8 +58,14 @@ impl Pool {
         pool.rotation(&anchor("root"), &anchor("root"), hour(400));
         pool.rotation(&anchor("old root"), &anchor("new root"), hour(20));
         let keys = Keys::new();
-        for seed in 0..24 {
-            let case = random::case(&keys, seed);
+        let mut known: BTreeMap<_, usize> = BTreeMap::new();
+        for case in (0..CASES).map(|seed| random::case(&keys, seed)) {
+            let told =
+                known.entry([Rules::Controller, Rules::Proxy].map(|rules| kind(&case, rules))).or_default();
+            if *told == ALIKE {
+                continue;
+            }
+            *told += 1;
             let signer = KeyPair::try_from(keys.get(case.issuer_key).serialize_der());
             pool.bundles.push(case.anchors);
             pool.chains.push(case.chain);
@@ -99,6 +110,22 @@ impl Pool {
     pub fn chain_at(&self, chain: &IssuerChain) -> ChainAt {
         self.chains.iter().position(|known| known == chain).unwrap()
     }
+}
+
+/// What the rules say of a chain, whatever the names in it.
+fn kind(case: &random::Case, rules: Rules) -> String {
+    fn of(refusal: &Refusal) -> String {
+        let words = format!("{refusal:?}");
+        let name = words.split([' ', '{']).next().unwrap_or_default().to_owned();
+        match refusal {
+            Refusal::UnknownIssuer { candidate: Some(candidate), .. } => {
+                format!("{name} {}", of(&candidate.because))
+            }
+            _ => name,
+        }
+    }
+    let found = accepts(&case.anchors, &case.chain, IDENTITY, at("2026-06-01T12:00:00Z"), rules);
+    found.err().map_or_else(|| "accepted".to_owned(), |refusal| of(&refusal))
 }
 
 /// A start against a change.
@@ -162,8 +189,16 @@ impl State {
         let (first_bundle, first_chain) = (rotation * BUNDLES, rotation * CHAINS);
         let has_record = dice.roll(4) > 0;
         let new_chain = first_chain + 1 + dice.roll(2);
-        let any_bundle = |dice: &mut Dice| match dice.roll(5) {
-            0 => dice.roll(pool.bundles.len()),
+        let secret = match (has_record, dice.roll(2)) {
+            (true, 0) => first_chain,
+            (true, _) => new_chain,
+            (false, _) => dice.roll(pool.chains.len()),
+        };
+        // A chain of another shape mostly meets the bundle that was made with it.
+        let own = secret.checked_sub(ROTATIONS * CHAINS).map(|case| ROTATIONS * BUNDLES + case);
+        let any_bundle = |dice: &mut Dice| match (dice.roll(5), own) {
+            (0, _) => dice.roll(pool.bundles.len()),
+            (1..=3, Some(own)) => own,
             _ => first_bundle + dice.roll(BUNDLES),
         };
         let change = |dice: &mut Dice| (dice.roll(8) > 0).then(|| hour(1 + dice.roll(5)));
@@ -173,11 +208,6 @@ impl State {
             _ => Start::At(hour(dice.roll(7))),
         };
         let published = if has_record { first_bundle + dice.roll(BUNDLES) } else { any_bundle(dice) };
-        let secret = match (has_record, dice.roll(2)) {
-            (true, 0) => first_chain,
-            (true, _) => new_chain,
-            (false, _) => dice.roll(pool.chains.len()),
-        };
         let at = *dice.pick(&[
             hour(8),
             hour(8),
@@ -224,10 +254,10 @@ impl State {
             (Ok(pool.chains[self.secret].clone()), change(self.secret_changed));
         let mut mesh = cluster.mesh.clone();
         mesh.proxies.clear();
-        mesh.bundles.clone_from(&pool.texts);
+        mesh.bundles = self.literal.iter().map(|(bundle, _)| pool.texts[*bundle].clone()).collect();
         mesh.control_plane.replicas = self.replicas.iter().map(|start| replica(*start)).collect();
-        let literal = self.literal.iter().map(|(bundle, start)| {
-            group(WorkloadId(3), Plane::Data, Held::Literal(BundleId(*bundle)), *start)
+        let literal = self.literal.iter().enumerate().map(|(place, (_, start))| {
+            group(WorkloadId(3), Plane::Data, Held::Literal(BundleId(place)), *start)
         });
         let by_reference = self
             .by_reference

@@ -276,6 +276,7 @@ fn empty(era: Era, scheme: Scheme) -> Mesh {
         links: vec![],
         pods: Known::Absent,
         only: None,
+        unmeshed: vec![],
         gaps: vec![],
     }
 }

@@ -167,6 +167,7 @@ impl Cluster {
             links: vec![],
             pods: Known::Is(()),
             only: None,
+            unmeshed: vec![],
             gaps: vec![],
         };
         let mut cluster = Self { mesh, now: time(STARTED), confirmed: BTreeSet::new() };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::check::case::Case;
+use crate::check::case::{Case, first_to_end};
 use crate::check::expiry::in_words;
 use crate::check::rule::{Judged, Rule, Stop, unless_any, warning};
 use crate::mesh::CertManagerCertificate;
@@ -26,6 +26,22 @@ pub(super) const RULES: &[Rule] = &[
             judge(case, anchors(case), head, |_, found| {
                 found.rotation_policy.is_none().then(|| found.object.to_string())
             })
+        },
+    },
+    Rule {
+        code: "cert-manager-issuer-renewal",
+        description: "cert-manager renews the issuer while it outlives a leaf",
+        judge: |case| {
+            let head = "leaves end with the issuer that signed them: before each renewal they are cut short, and all \
+                        proxies ask for new ones ever more often; give spec.renewBefore more than a leaf's life (the \
+                        guide: duration 48h, renewBefore 25h)";
+            let namespace = &case.mesh.control_plane.namespace;
+            let told = |found: &&CertManagerCertificate| {
+                found.renewal_time.is_some() || found.renew_before.is_some()
+            };
+            let makers =
+                case.mesh.certificates.iter().filter(|found| found.writes_issuer(namespace)).filter(told);
+            judge(case, makers.collect(), head, renews_late)
         },
     },
     Rule {
@@ -79,5 +95,17 @@ fn renews_soon(case: &Case<'_>, found: &CertManagerCertificate) -> Option<String
             in_words(age),
             in_words(age)
         )
+    })
+}
+
+/// What is left of the issuer at its renewal, where that is less than a leaf's life (linkerd/website#868).
+fn renews_late(case: &Case<'_>, found: &CertManagerCertificate) -> Option<String> {
+    let end = case.chain().ok().map(|chain| first_to_end(chain).facts().not_after);
+    let by_status = found.renewal_time.zip(end).map(|(due, end)| due.duration_until(end));
+    let left = by_status.or(found.renew_before.map(|before| before.0))?;
+    let life = case.leaf_lifetime();
+    (left < life).then(|| {
+        let object = &found.object;
+        format!("{object} is renewed {} before its end, and a leaf lives {}", in_words(left), in_words(life))
     })
 }

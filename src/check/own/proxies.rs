@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::check::Outcome;
 use crate::check::case::Case;
 use crate::check::data_plane::pods;
-use crate::check::rule::{Judged, Rule, error, listed, unless_any, warning};
-use crate::mesh::{BundleId, Held, ProxyGroup};
+use crate::check::rule::{Judged, Rule, Stop, error, listed, unless_any, warning};
+use crate::mesh::{BundleId, Held, ProxyGroup, Unmeshed};
 use crate::pki::{Bundle, BundleText, IssuerChain, Rules};
 
 pub(super) const RULES: &[Rule] = &[
@@ -25,6 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "running proxies are given trust anchors",
         judge: given,
     },
+    Rule { code: "pods-are-meshed", description: "pods that should have a proxy have one", judge: meshed },
 ];
 
 /// Proxies by the literal bundle they hold.
@@ -97,4 +98,20 @@ fn given(case: &Case<'_>) -> Judged {
     let head = "these proxies have no LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS, so no identity and no mTLS; \
                 remove the annotation that disables identity and restart them";
     Ok(warning(listed(head, pods(case, &without))))
+}
+
+/// With `failurePolicy: Ignore` a pod starts all the same where no injector answers (`linkerd-proxy-injector-webhook-config`).
+fn meshed(case: &Case<'_>) -> Judged {
+    if case.mesh.unmeshed.is_empty() {
+        return Err(Stop::NotApplicable);
+    }
+    let head = "no injector answered when these started, or injection was asked for later: they take no part in mTLS, and \
+                policies that ask for it refuse them; restart them while the injector runs";
+    let item = |pods: &Unmeshed| {
+        let (object, more) =
+            (&case.mesh.workload(pods.workload).object, pods.count > pods.sample.len() as u64);
+        let named = format!("{}{}", pods.sample.join(", "), if more { ", …" } else { "" });
+        format!("{object}: {} {} ({named})", pods.count, if pods.count == 1 { "pod" } else { "pods" })
+    };
+    Ok(warning(listed(head, case.mesh.unmeshed.iter().map(item))))
 }

@@ -8,16 +8,19 @@ use serde_json::Value;
 use super::injection::Namespaces;
 use super::key::Key;
 use super::missing::missing;
-use super::proxies::{Group, Held as HeldText, Proxies, Tally};
+use super::proxies::{Bare, Group, Held as HeldText, Proxies, Tally};
 use super::workload::{self, Seen};
 use crate::document::Origin;
-use crate::mesh::{BundleId, Held, Injection, Manifest, Obstacle, Plane, ProxyGroup, Workload, WorkloadId};
+use crate::mesh::{
+    BundleId, Held, Injection, Manifest, Obstacle, Plane, ProxyGroup, Unmeshed, Workload, WorkloadId,
+};
 use crate::pki::BundleText;
 
 /// What the mesh holds of workloads and proxies.
 pub(super) struct Assembly {
     pub(super) bundles: Vec<BundleText>,
     pub(super) proxies: Vec<ProxyGroup>,
+    pub(super) unmeshed: Vec<Unmeshed>,
     pub(super) workloads: Vec<Workload>,
     pub(super) manifests: Vec<Manifest>,
     /// Why the pods in the input cannot be all.
@@ -42,8 +45,10 @@ pub(super) fn assemble(
     namespace: &str,
 ) -> Assembly {
     let texts = proxies.texts();
-    let without_proxy: BTreeSet<Key> =
-        proxies.without.iter().map(|claim| claim.resolve(parents, &seen)).collect();
+    let mut without_proxy: BTreeMap<Key, Bare> = BTreeMap::new();
+    for (claim, bare) in &proxies.without {
+        without_proxy.entry(claim.resolve(parents, &seen)).or_default().merge(bare);
+    }
     let mut pods = by_workload(proxies, parents, &seen, namespace);
     seen.retain(|key, seen| pods.contains_key(key) || is_meshed(seen, namespaces, namespace));
     let keys: BTreeSet<Key> = seen.keys().chain(pods.keys()).cloned().collect();
@@ -52,6 +57,7 @@ pub(super) fn assemble(
     let mut assembly = Assembly {
         bundles,
         proxies: Vec::new(),
+        unmeshed: Vec::new(),
         workloads: Vec::new(),
         manifests: Vec::new(),
         missing: None,
@@ -59,6 +65,11 @@ pub(super) fn assemble(
     for (at, key) in keys.iter().enumerate() {
         let (seen, pods) = (seen.remove(key), pods.remove(key).unwrap_or_default());
         let workload = workload(key, seen.as_ref(), &pods, namespace);
+        let asks = seen.as_ref().is_some_and(|seen| is_meshed(seen, namespaces, namespace));
+        if let Some(Bare { count, sample }) = without_proxy.get(key).filter(|_| asks) {
+            let sample = sample.iter().cloned().collect();
+            assembly.unmeshed.push(Unmeshed { workload: WorkloadId(at), count: *count, sample });
+        }
         let kept = seen.and_then(|seen| seen.kept);
         assembly.manifests.extend(kept.map(|kept| kept.manifest(&workload.object.namespace)));
         for (held, tally) in pods.groups {

@@ -32,7 +32,7 @@ pub(super) fn finish(mut observer: Observer, asked: Option<&str>) -> Result<Mesh
         observer.identity_of(&namespace, secret, overrides.is_some(), &mut manifests)?;
 
     let certificates = observer.certificates.relevant(&namespace);
-    let Assembly { bundles, proxies, workloads, manifests: of_workloads, missing } =
+    let Assembly { bundles, proxies, unmeshed, workloads, manifests: of_workloads, missing } =
         assemble(observer.proxies, observer.workloads, &observer.parents, &observer.namespaces, &namespace);
     let pods = match observer.gaps.any("pods") {
         Some(why) => Known::Unknown(why.to_owned()),
@@ -49,6 +49,7 @@ pub(super) fn finish(mut observer: Observer, asked: Option<&str>) -> Result<Mesh
         issuer,
         bundles,
         proxies,
+        unmeshed,
         workloads,
         manifests,
         certificates,

@@ -1,8 +1,9 @@
 //! Pods that the mesh must have beside those in the input.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::key::Key;
+use super::proxies::Bare;
 use crate::mesh::{Plane, ProxyGroup, Workload, WorkloadId};
 
 /// Kinds that may well have no running pod.
@@ -17,7 +18,7 @@ const NAMED: usize = 3;
 pub(super) fn missing(
     workloads: &[Workload],
     proxies: &[ProxyGroup],
-    without_proxy: &BTreeSet<Key>,
+    without_proxy: &BTreeMap<Key, Bare>,
 ) -> Option<String> {
     let advice = "add the output of `kubectl get pods -A -o json`";
     if proxies.iter().all(|group| group.plane == Plane::Control) {
@@ -32,7 +33,7 @@ pub(super) fn missing(
                 && !seen.contains(&WorkloadId(*at))
                 && workload.replicas != Some(0)
                 && !PASSING.contains(&workload.object.kind.as_str())
-                && !without_proxy.contains(&Key::of(&workload.object))
+                && !without_proxy.contains_key(&Key::of(&workload.object))
         })
         .map(|(_, workload)| workload.object.to_string())
         .collect();

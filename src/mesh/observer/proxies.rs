@@ -33,8 +33,8 @@ pub(super) struct Proxies {
     pub(super) replicas: BTreeSet<(String, Replica)>,
     /// Do pods of a component carry `linkerd.io/trust-root-sha256`? By their namespaces.
     pub(super) hashed: BTreeSet<String>,
-    /// Whose pods without a proxy were seen.
-    pub(super) without: HashSet<Claim>,
+    /// The pods without a proxy that were seen.
+    pub(super) without: HashMap<Claim, Bare>,
     /// Pods by the hash of their name and of what is counted of them: one that is in the input twice counts once, and where the
     /// two differ both count, whichever comes first.
     seen: HashSet<u64>,
@@ -70,6 +70,13 @@ pub(super) struct Tally {
     pub(super) origin: Origin,
 }
 
+/// What is counted of pods without a proxy.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bare {
+    pub(super) count: u64,
+    pub(super) sample: BTreeSet<String>,
+}
+
 impl Tally {
     /// Takes in what another group counted.
     pub(super) fn merge(&mut self, other: Self) {
@@ -77,15 +84,26 @@ impl Tally {
             *self.starts.at.entry(at).or_default() += count;
         }
         self.starts.unknown += other.starts.unknown;
-        self.sample.extend(other.sample);
-        self.trim();
+        other.sample.iter().for_each(|name| add_name(&mut self.sample, name));
         self.origin = std::mem::take(&mut self.origin).min(other.origin);
     }
+}
 
-    fn trim(&mut self) {
-        while self.sample.len() > SAMPLE {
-            self.sample.pop_last();
-        }
+impl Bare {
+    /// Takes in what was counted under another claim.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        other.sample.iter().for_each(|name| add_name(&mut self.sample, name));
+    }
+}
+
+/// Keeps a name among the first few by order.
+fn add_name(sample: &mut BTreeSet<String>, name: &str) {
+    if sample.len() < SAMPLE || sample.last().is_some_and(|last| name < last.as_str()) {
+        sample.insert(name.to_owned());
+    }
+    if sample.len() > SAMPLE {
+        sample.pop_last();
     }
 }
 
@@ -93,11 +111,8 @@ impl Proxies {
     /// Counts a pod that is not done.
     pub(super) fn see(&mut self, origin: &Origin, pod: &Pod) {
         self.replicas(pod);
-        let Some((proxy, statuses)) = proxy(pod) else {
-            self.without.insert(Claim::of(&pod.metadata));
-            return;
-        };
         let metadata = &pod.metadata;
+        let Some((proxy, statuses)) = proxy(pod) else { return self.without(metadata) };
         let group = Group {
             claim: Claim::of(metadata),
             control_plane: metadata.labels.get("linkerd.io/control-plane-ns").cloned(),
@@ -118,9 +133,16 @@ impl Proxies {
         if *origin < tally.origin {
             tally.origin = origin.clone();
         }
-        if tally.sample.len() < SAMPLE || tally.sample.last().is_some_and(|last| metadata.name < *last) {
-            tally.sample.insert(metadata.name.clone());
-            tally.trim();
+        add_name(&mut tally.sample, &metadata.name);
+    }
+
+    fn without(&mut self, pod: &PodMetadata) {
+        let mut hasher = DefaultHasher::new();
+        (&pod.namespace, &pod.name).hash(&mut hasher);
+        if self.seen.insert(hasher.finish()) {
+            let bare = self.without.entry(Claim::of(pod)).or_default();
+            bare.count += 1;
+            add_name(&mut bare.sample, &pod.name);
         }
     }
 
@@ -158,8 +180,11 @@ impl Proxies {
             (&spec.containers, &status.container_statuses),
             (&spec.init_containers, &status.init_container_statuses),
         ] {
-            for container in containers.iter().filter(|container| READERS.contains(&container.name.as_str()))
-            {
+            let reads = |container: &&Container| READERS.contains(&container.name.as_str());
+            for container in containers.iter().filter(reads) {
+                if is_idle_injector(statuses, &container.name) {
+                    continue;
+                }
                 let replica = Replica {
                     pod: metadata.name.clone(),
                     component: component.clone(),
@@ -209,6 +234,12 @@ fn proxy(pod: &Pod) -> Option<(&Container, &[ContainerStatus])> {
             Some((&spec.init_containers[at], status.init_container_statuses.as_slice()))
         },
     )
+}
+
+/// Is it an injector that no Service hands requests to? It gives no pod a bundle, whenever it started.
+fn is_idle_injector(statuses: &[ContainerStatus], name: &str) -> bool {
+    name == "proxy-injector"
+        && statuses.iter().any(|status| status.name == name && status.ready == Some(false))
 }
 
 /// When a running container started; its pod may be older.

@@ -13,13 +13,14 @@ use crate::rotation::objects;
 use crate::rotation::record::secret_chain;
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 14] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 15] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
     drop_needs_issuer,
     drop_knows_anchors,
     restart_needs_issuer,
+    invariant::restart_activates_no_issuer,
     invariant::restart_needs_injector,
     invariant::change_outlives_upgrade,
     invariant::change_outlives_renewal,

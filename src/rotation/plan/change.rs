@@ -6,8 +6,8 @@ use super::view::View;
 use super::{ByHand, Change, Leg, Stage, Step, StepState};
 use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Workload, WorkloadId};
 use crate::pki::{Bundle, Fingerprint};
-use crate::rotation::{Restarted, Strategy};
 use crate::rotation::record::readings;
+use crate::rotation::{Restarted, Strategy};
 
 /// The annotation on control-plane templates that follows the bundle (`charts/partials/templates/_metadata.tpl`, since 2.12).
 const TRUST_ROOT_ANNOTATION: &str = "linkerd.io/trust-root-sha256";
@@ -131,8 +131,7 @@ fn restarts(view: &View<'_>, leg: &Leg, stage: Stage, all: bool) -> Planned {
     let blind = no_pods(view);
     let mut unseen = 0_usize;
     for (id, workload) in leg.restarts(stage).map(|who| view.workloads(who)).unwrap_or_default() {
-        let stale =
-            if all { view.groups_of(id).map(ProxyGroup::count).sum() } else { stale(view, leg, id) };
+        let stale = if all { view.groups_of(id).map(ProxyGroup::count).sum() } else { stale(view, leg, id) };
         let needed = all || blind.is_some() || stale > 0;
         let (bundle, annotation) = (bundle.clone(), annotation.clone());
         let carries = annotation.is_on(workload);

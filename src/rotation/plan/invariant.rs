@@ -8,7 +8,7 @@ use super::view::View;
 use super::{Blocker, Confirmation, Leg, Phase, Severity, Stage, Step};
 use crate::mesh::{CertManagerCertificate, ChangeTime};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::worlds::{Broken, Holding, Invariant};
+use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
 use crate::rotation::{Direction, objects};
 
 /// Why proxies with this bundle refuse leaves of a phase's issuer once it is swapped in (S2, S3).
@@ -24,6 +24,40 @@ pub(super) fn refusal_of_swap(view: &View<'_>, leg: &Leg, bundle: &Bundle) -> Op
         leaf.is_some_and(|leaf| Some(&leaf.what) == leg.swapped_in())
     };
     broken.iter().filter(of_bundle).find(of_swap).map(|one| one.refusal.clone())
+}
+
+/// S3: an identity controller that restarts signs with whatever issuer the Secret holds, be it one that it skipped until then.
+/// Where none can sign any more, nothing is lost by it.
+pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    let restarted = view.leg(step).restarts(step.stage).filter(|_| step.stage == Stage::ControlPlane);
+    let Some(restarted) = restarted.filter(|_| !view.recovers()) else { return Vec::new() };
+    let now = view.worlds();
+    let before = now.broken(view.at);
+    if before.iter().any(|one| one.certain && one.invariant == Invariant::ControllerSigns) {
+        return Vec::new();
+    }
+    let after = now.restarted(|id| restarted.has(view.mesh.workload(id)));
+    let renewals = |one: &&Broken| one.certain && one.invariant == Invariant::EveryRenewal;
+    let sides = |worlds: &'_ Worlds, one: &Broken| {
+        let held = worlds.bundles.get(one.bundle?)?.clone();
+        Some((held, worlds.controllers.get(one.chain?)?.what.1.clone()))
+    };
+    let known: Vec<_> = before.iter().filter(renewals).filter_map(|one| sides(now, one)).collect();
+    let told = |one: &Broken| {
+        let (held, chain) = sides(&after, one)?;
+        let is_new = !known.iter().any(|(old, signs)| old.what.same_set(&held.what) && *signs == chain);
+        is_new.then(|| {
+            unsafe_because(format!(
+                "an identity controller that restarts takes up the issuer `{}` in {}, and {} would refuse their next leaf: {}; \
+                 put back the issuer that signs now, until they hold its anchor",
+                chain.issuer.name(),
+                objects::issuer_secret(view.mesh),
+                holders(&held, "proxy", "proxies"),
+                one.refusal
+            ))
+        })
+    };
+    after.broken(view.at).iter().filter(renewals).filter_map(told).collect()
 }
 
 /// S2 and S3 where anchors go: no proxy may still present a leaf, and no identity controller sign with an issuer, that whoever

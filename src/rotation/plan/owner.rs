@@ -130,12 +130,24 @@ fn value_files(view: &View<'_>, subject: Subject<'_>) -> Vec<(&'static str, &'st
     }
 }
 
+/// The issuer's end as the value that charts up to 2.11 want beside it.
+fn expiry(view: &View<'_>, subject: Subject<'_>) -> Option<(&'static str, String)> {
+    let (value, _) = chart(view.mesh.control_plane.era);
+    let chain = match subject {
+        Subject::Issuer(chain) if view.mesh.control_plane.scheme == Scheme::Linkerd => chain,
+        _ => return None,
+    };
+    let end = DateTimePrinter::new().precision(Some(0));
+    value.map(|value| (value, end.timestamp_to_string(&chain.issuer.facts().not_after)))
+}
+
 fn helm(view: &View<'_>, release: &str, namespace: &str, subject: Subject<'_>) -> String {
-    let (expiry, chart) = chart(view.mesh.control_plane.era);
+    let (_, chart) = chart(view.mesh.control_plane.era);
     let files = value_files(view, subject);
+    let expiry = expiry(view, subject);
     if release.is_empty() {
-        let set: Vec<_> =
-            files.iter().map(|(value, file)| format!("`{value}` to the content of {file}")).collect();
+        let set = files.iter().map(|(value, file)| format!("`{value}` to the content of {file}"));
+        let set: Vec<_> = set.chain(expiry.map(|(value, end)| format!("`{value}` to {end}"))).collect();
         return format!(
             "if the chart is rendered on the way (Argo CD, `helm template`), set {} in its values; if the rendered manifests \
              are in Git, commit the patch beside them",
@@ -143,14 +155,7 @@ fn helm(view: &View<'_>, release: &str, namespace: &str, subject: Subject<'_>) -
         );
     }
     let set: String = files.iter().map(|(value, file)| format!(" --set-file {value}=DIR/{file}")).collect();
-    let chain = match subject {
-        Subject::Issuer(chain) => Some(chain),
-        Subject::Bundle(_) | Subject::Restart(_) => None,
-    };
-    let expiry = expiry.zip(chain).map_or_else(String::new, |(value, chain)| {
-        let end = DateTimePrinter::new().precision(Some(0));
-        format!(" --set {value}={}", end.timestamp_to_string(&chain.issuer.facts().not_after))
-    });
+    let expiry = expiry.map_or_else(String::new, |(value, end)| format!(" --set {value}={end}"));
     format!(
         "`helm upgrade {release} linkerd/{chart} -n {namespace} --version INSTALLED --reuse-values{set}{expiry}`, or the same \
          values in the file that the release is installed with"
@@ -158,10 +163,10 @@ fn helm(view: &View<'_>, release: &str, namespace: &str, subject: Subject<'_>) -
 }
 
 fn flux(view: &View<'_>, name: &str, namespace: &str, subject: Subject<'_>) -> String {
-    let set: Vec<_> = value_files(view, subject)
-        .iter()
-        .map(|(value, file)| format!("spec.values.{value} to the content of {file}"))
-        .collect();
+    let files = value_files(view, subject);
+    let set = files.iter().map(|(value, file)| format!("spec.values.{value} to the content of {file}"));
+    let expiry = expiry(view, subject).map(|(value, end)| format!("spec.values.{value} to {end}"));
+    let set: Vec<_> = set.chain(expiry).collect();
     format!(
         "set {} in HelmRelease {namespace}/{name}; where spec.valuesFrom takes it from a ConfigMap or Secret, change that, and \
          label it `reconcile.fluxcd.io/watch: Enabled` so that Flux upgrades at once",

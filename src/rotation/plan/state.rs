@@ -8,8 +8,8 @@ use super::view::View;
 use super::{Leg, Stage, Step, StepState};
 use crate::mesh::{ChangeTime, Era, Known, Plane, ProxyGroup, Replica, WorkloadId};
 use crate::pki::Rules;
-use crate::rotation::{Restarted, objects};
 use crate::rotation::worlds::{KUBELET_LAG_SECONDS, mounted};
+use crate::rotation::{Restarted, objects};
 
 pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
     let leg = view.leg(step);

@@ -90,7 +90,9 @@ impl<'a> View<'a> {
     pub(super) fn need_outside(&self, step: Step) -> Option<String> {
         let leg = self.leg(step);
         match step.stage {
-            Stage::Issuer if self.record.cross.is_some() && leg.swapped_in() == Some(&self.record.crossed()) => {
+            Stage::Issuer
+                if self.record.cross.is_some() && leg.swapped_in() == Some(&self.record.crossed()) =>
+            {
                 Some("hold the anchor that signed the cross certificate, or the new one".to_owned())
             }
             Stage::Issuer => Some(format!("hold {}", leg.anchors_name())),

@@ -87,11 +87,12 @@ impl Moment {
         let found = worlds.broken(at);
         let ended = |leaf: usize| worlds.leaves[leaf].until.is_some_and(|end| end < at);
         let refused = |bundle: usize, leaf: usize| {
-            ended(leaf) || found.iter().any(|broken| {
-                broken.invariant == Invariant::EveryPair
-                    && broken.bundle.is_none_or(|index| index == bundle)
-                    && broken.chain.is_none_or(|index| index == leaf)
-            })
+            ended(leaf)
+                || found.iter().any(|broken| {
+                    broken.invariant == Invariant::EveryPair
+                        && broken.bundle.is_none_or(|index| index == bundle)
+                        && broken.chain.is_none_or(|index| index == leaf)
+                })
         };
         let taken_up = |leaf: usize| {
             fresh != Some(&worlds.leaves[leaf].what)

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Record, worlds::Invariant};
 use crate::document::{ObjectRef, Origin};
-use crate::mesh::{Mesh, Plane};
+use crate::mesh::{ControlPlane, Mesh, Plane, Replica};
 use crate::pki::Certificate;
 
 pub use changes::{Changes, IssuerChange, Restart};
@@ -125,6 +125,8 @@ pub fn verify(
     let mut findings = texts::findings(current, proposed, &changes);
     findings.extend(beside);
     findings.extend(changes.findings(proposed));
+    findings.extend(no_injector(current, &changes, at));
+    findings.extend(texts::restart_into_crash(proposed, &changes));
     let moves = pairs::Moves::of(current, proposed, &changes, record);
     let (mut pairs, mut missing, mut after) = (Vec::new(), Vec::new(), None);
     if moves.are_any() {
@@ -159,6 +161,31 @@ fn not_seen(what: &str, after: Option<Timestamp>) -> Finding {
         ),
     };
     Finding { weight, code, place: None, text, help: help.to_owned() }
+}
+
+/// Pods that restart get their proxy from the injector; where none answers they come up without one, or not at all
+/// (`failurePolicy` of `linkerd-proxy-injector-webhook-config`).
+fn no_injector(current: &Mesh, changes: &Changes, at: Timestamp) -> Option<Finding> {
+    let needs = |restart: &&Restart| {
+        restart.for_trust && restart.place_in == Plane::Data && restart.literal.is_none()
+    };
+    let mut restarts = changes.restarts.iter().filter(needs);
+    let (first, more) = (restarts.next()?, restarts.count());
+    let ControlPlane { namespace, replicas, .. } = &current.control_plane;
+    let runs =
+        |one: &Replica| one.container == "proxy-injector" && one.started.is_some_and(|started| started <= at);
+    if current.pods.as_option().is_none() || replicas.iter().any(runs) {
+        return None;
+    }
+    let weight = if replicas.is_empty() { Weight::Unknown } else { Weight::Unsafe };
+    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let text = format!(
+        "no proxy injector is seen running in namespace {namespace}: pods of {}{others}, which would restart, come up without a \
+         proxy, or not at all",
+        first.place.object
+    );
+    let help = "bring the injector up first, and see that its pods are in the input".to_owned();
+    Some(Finding { weight, code: "no-injector", place: Some(first.place.clone()), text, help })
 }
 
 fn broken_already(ways: usize) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! Who would refuse whom after a change and does not before it, in every order of events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::changes::{Changes, text};
 use super::{Pair, Party, leaf_life, texts};
 use crate::document::ObjectRef;
 use crate::mesh::{Mesh, WorkloadId};
-use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Rules};
+use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
 use crate::rotation::Record;
 use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
 
@@ -71,16 +71,22 @@ impl<'a> Moves<'a> {
         !self.bundles.is_empty() || self.issuer.is_some() || !self.restarted.is_empty()
     }
 
-    /// What breaks at `at` that works before, and what is not known and would matter.
+    /// What breaks at `at` that works before, or may work before and surely does not afterwards, and what is not known and
+    /// would matter.
     pub(super) fn judged(&self, at: Timestamp) -> (Vec<Pair>, Vec<String>) {
         let now = Worlds::of(self.current, self.record, at);
-        let mut seen: BTreeSet<Key> = now.broken(at).iter().map(|broken| key(&now, broken)).collect();
-        let mut pairs = Vec::new();
+        let before: BTreeMap<Key, bool> =
+            self.broken(&now, at).iter().map(|broken| (key(&now, broken), broken.certain)).collect();
+        let (mut pairs, mut told) = (Vec::new(), BTreeSet::new());
         for (when, worlds) in self.orders(&now) {
             // A bundle in a template is its proxy's alone: no controller reads it.
             let counts = |broken: &Broken| when != BY_TEMPLATE || broken.rules == Rules::Proxy;
-            for broken in worlds.broken(at).into_iter().filter(counts) {
-                if seen.insert(key(&worlds, &broken)) {
+            for broken in self.broken(&worlds, at).into_iter().filter(counts) {
+                let key = key(&worlds, &broken);
+                // Leaves that are refused for sure have an issuer that signs for sure: the broken renewal tells it.
+                let surely = broken.certain && broken.invariant != Invariant::EveryPair;
+                let is_worse = before.get(&key).is_none_or(|certain| !certain && surely);
+                if is_worse && told.insert(key) {
                     pairs.push(self.pair(&now, &worlds, &broken, when));
                 }
             }
@@ -96,6 +102,13 @@ impl<'a> Moves<'a> {
         (pairs, self.missing(&now))
     }
 
+    /// What does not hold at `at`, and what has not begun yet by a clock that lags as far as a leaf allows for (20 s by default).
+    fn broken(&self, worlds: &Worlds, at: Timestamp) -> Vec<Broken> {
+        let behind = at.saturating_sub(self.current.control_plane.clock_skew.0).unwrap_or(at);
+        let lagging = worlds.broken(behind).into_iter().filter(|broken| has_not_begun(&broken.refusal));
+        worlds.broken(at).into_iter().chain(lagging).collect()
+    }
+
     /// In how many ways the mesh is broken already.
     pub(super) fn broken_already(&self, at: Timestamp) -> usize {
         Worlds::of(self.current, self.record, at).broken(at).iter().filter(|broken| broken.certain).count()
@@ -105,10 +118,10 @@ impl<'a> Moves<'a> {
     /// the mesh until then, and what works still does.
     pub(super) fn clean_after(&self, at: Timestamp) -> Option<Timestamp> {
         let now = Worlds::of(self.current, self.record, at);
-        let broken: BTreeSet<Key> = now.broken(at).iter().map(|broken| key(&now, broken)).collect();
+        let broken: BTreeSet<Key> = self.broken(&now, at).iter().map(|broken| key(&now, broken)).collect();
         let still_well = |then: Timestamp| {
             let worlds = Worlds::of(self.current, self.record, then);
-            worlds.broken(then).iter().all(|one| broken.contains(&key(&worlds, one)))
+            self.broken(&worlds, then).iter().all(|one| broken.contains(&key(&worlds, one)))
         };
         let clean = |then: &Timestamp| {
             let (pairs, missing) = self.judged(*then);
@@ -125,9 +138,11 @@ impl<'a> Moves<'a> {
         let ends = ends.chain(now.leaves.iter().filter_map(|leaf| leaf.until));
         let begins = self.issuer.into_iter().flat_map(certificates);
         let begins = begins.chain(self.bundles.iter().flat_map(|bundle| bundle.anchors()));
+        let skew = self.current.control_plane.clock_skew.0;
+        let by_all = |certificate: &Certificate| certificate.facts().not_before.checked_add(skew).ok();
         let second = jiff::SignedDuration::from_secs(1);
         let past = ends.filter_map(|end| end.checked_add(second).ok());
-        past.chain(begins.map(|certificate| certificate.facts().not_before)).collect()
+        past.chain(begins.filter_map(by_all)).collect()
     }
 
     /// The worlds on the way, however objects are applied and whoever follows first.
@@ -199,6 +214,15 @@ impl<'a> Moves<'a> {
             pods: holding.map(|holding| holding.sample.clone()).unwrap_or_default(),
             workloads: workloads.iter().map(|id| self.current.workload(*id).object.clone()).collect(),
         }
+    }
+}
+
+/// Does it come to an end by time alone, when a certificate begins?
+fn has_not_begun(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::NotYetValid { .. } => true,
+        Refusal::UnknownIssuer { candidate: Some(candidate), .. } => has_not_begun(&candidate.because),
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::changes::{chain, issuer_is_gone, place, reading, text};
 use super::{Changes, Finding, Place, Weight};
 use crate::document::ObjectRef;
-use crate::mesh::{CertManagerCertificate, Issuer, KeyState, Known, Mesh, TrustHome};
+use crate::mesh::{CertManagerCertificate, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
 use crate::pki::Rules;
 use crate::pki::pem::{Outcome, Violation};
 use crate::rotation::objects;
@@ -169,6 +169,25 @@ fn key(current: &Mesh, after: &Issuer) -> KeyState {
         }
         (state, ..) => state.clone(),
     }
+}
+
+/// A bundle that Go's reader refuses harms nobody who runs; what restarts in the control plane reads it anew, and does not
+/// start.
+pub(super) fn restart_into_crash(proposed: &Mesh, changes: &Changes) -> Option<Finding> {
+    let restart = changes.restarts.iter().find(|restart| restart.place_in == Plane::Control)?;
+    let reads = changes.bundle.is_none() && proposed.control_plane.era.control_plane_by_reference();
+    let violation = text(proposed)?.as_read_by(Rules::Controller).err().filter(|_| reads)?;
+    Some(Finding {
+        weight: Weight::Unsafe,
+        code: "bundle-unreadable",
+        place: Some(restart.place.clone()),
+        text: format!(
+            "the bundle in {}, {violation}; that is so already, and {} would restart into it",
+            objects::bundle_place(proposed),
+            restart.place.object
+        ),
+        help: "repair the published bundle in a commit of its own first".to_owned(),
+    })
 }
 
 /// `linkerd-config` has a copy of the bundle that must follow it.

@@ -111,7 +111,8 @@ impl Classes {
     pub(super) fn signed(&self) -> May<ChainAt> {
         let signed: BTreeSet<_> =
             self.signing.iter().flat_map(|class| &class.may).map(|((_, chain), _)| *chain).collect();
-        let sure = signed.len() == 1;
+        let is_sure = |class: &Class<_>| class.may.iter().any(|(_, sure)| *sure);
+        let sure = signed.len() == 1 && self.signing.iter().all(is_sure);
         signed.into_iter().map(|chain| (chain, sure)).collect()
     }
 

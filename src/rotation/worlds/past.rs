@@ -5,8 +5,8 @@ use jiff::{Timestamp, ToSpan};
 use super::class::{Classes, May};
 use crate::mesh::{ChangeTime, Mesh};
 use crate::pki::{Bundle, BundleText, Certificate, Rules};
-use crate::rotation::record::secret_chain;
 use crate::rotation::Record;
+use crate::rotation::record::secret_chain;
 
 /// How long a kubelet may take to bring a changed Secret or ConfigMap into a volume of a running pod (sync period and cache).
 pub(in crate::rotation) const KUBELET_LAG_SECONDS: i64 = 120;
@@ -106,9 +106,7 @@ impl Past {
         let place = before.iter().position(|one| Some(*one) == now);
         match place {
             // The record does not know what came before the issuer that it replaces.
-            Some(_) => {
-                keep_before(&mut before, place, now, record.is_some_and(|one| one.went_back(changed)))
-            }
+            Some(_) => keep_before(&mut before, place, now, record.is_some_and(|one| one.went_back(changed))),
             None => before.extend(copy),
         }
         before.sort_unstable();
