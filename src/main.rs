@@ -17,12 +17,15 @@ fn main() -> ExitCode {
     };
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let now = jiff::Timestamp::now();
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the time zone")]
+    let zone = jiff::tz::TimeZone::system();
     let world = World {
         now,
+        zone,
         terminal: std::io::stdout().is_terminal(),
         external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
     };
     let response = command::run(&cli, &world)
         .unwrap_or_else(|failure| report::failure(&failure.to_string(), failure.help(), failure.exit()));
-    report::print(&response, color)
+    report::print(&response, &world.zone, color)
 }

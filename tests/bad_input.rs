@@ -54,6 +54,7 @@ impl Desk {
             .args(["-c", &line.replace("l5d ", "\"$PLUGIN\" ")])
             .current_dir(self.dir.path())
             .env("PLUGIN", assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .env_remove("KUBECTL_EXTERNAL_DIFF")
             .output()
             .unwrap();

@@ -33,6 +33,7 @@ impl User {
     fn run(&self, arguments: &str) -> Output {
         fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
         Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(self.home.path())
             .env_remove("KUBECTL_EXTERNAL_DIFF")
             .args(arguments.split_whitespace())

@@ -42,6 +42,7 @@ impl Desk {
 
     fn diff(&self, program: &str, code: &str, step: &str) -> Output {
         Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(self.path())
             .env("KUBECTL_EXTERNAL_DIFF", program)
             .env("CODE", code)

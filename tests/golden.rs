@@ -68,6 +68,7 @@ fn play(directory: &Path, script: &str) -> String {
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("PLUGIN", assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
             .env("COLUMNS", "110")
+            .env("TZ", "UTC")
             .env("HOME", directory)
             .output()
             .unwrap();

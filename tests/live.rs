@@ -139,7 +139,7 @@ fn a_namespace_narrows_the_data_plane_but_not_the_control_plane() {
     let server = Server::start(|target| match target.split('?').next().unwrap_or_default() {
         "/api/v1/namespaces/linkerd/pods" => list("PodList", &["identity"], ""),
         "/api/v1/namespaces/shop/pods" => list("PodList", &["web"], ""),
-        _ => NOT_FOUND,
+        other => linkerd(|_| NOT_FOUND)(other),
     });
     let recorder =
         server.read_as(Cluster { namespace: Some("shop".to_owned()), ..server.cluster() }).unwrap();

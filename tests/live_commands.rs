@@ -75,15 +75,21 @@ struct User {
 
 impl User {
     fn new(cluster: &Cluster, reply: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        Self::of(objects(cluster), reply)
+    }
+
+    fn of(objects: Vec<Value>, reply: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let home = tempfile::tempdir().unwrap();
-        fs::write(home.path().join("dump.json"), cluster.dump()).unwrap();
-        let answers = answers(objects(cluster));
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        fs::write(home.path().join("dump.json"), list.to_string()).unwrap();
+        let answers = answers(objects);
         let server = Server::start(move |target| reply(target).unwrap_or_else(|| answers(target)));
         Self { home, server }
     }
 
     fn run(&self, arguments: &str) -> Output {
         let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(self.home.path())
             .env("KUBECONFIG", self.server.kubeconfig())
             .env("HOME", self.home.path())
@@ -235,6 +241,122 @@ fn a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement() {
         }
         assert!(!user.home.path().join("rotation").exists());
     }
+}
+
+/// The same objects with the control plane in another namespace.
+fn moved(objects: Vec<Value>, to: &str) -> Vec<Value> {
+    fn rename(value: &mut Value, to: &str) {
+        match value {
+            Value::Object(map) => {
+                let is_namespace = map.get("kind").is_some_and(|kind| kind == "Namespace");
+                for (key, value) in map.iter_mut() {
+                    let names = ["namespace", "linkerd.io/control-plane-ns"].contains(&key.as_str());
+                    if names && value == "linkerd" {
+                        *value = to.into();
+                    }
+                    if is_namespace && key == "metadata" && value["name"] == "linkerd" {
+                        value["name"] = to.into();
+                    }
+                    rename(value, to);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| rename(item, to)),
+            Value::String(text) => *text = text.replace("-namespace=linkerd", &format!("-namespace={to}")),
+            _ => {}
+        }
+    }
+    objects
+        .into_iter()
+        .map(|mut object| {
+            rename(&mut object, to);
+            object
+        })
+        .collect()
+}
+
+#[test]
+fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
+    const NAME: &str = "a_control_plane_in_another_namespace_is_found_by_one_more_get";
+    if no_kubectl(NAME) {
+        return;
+    }
+    for hidden in [false, true] {
+        // A role may well allow the ConfigMaps of the control plane's namespace alone.
+        let user = User::of(moved(objects(&Cluster::realistic()), "mesh"), move |target| {
+            (hidden && target.contains("/namespaces/linkerd/")).then(|| forbidden("is forbidden"))
+        });
+        for command in ["check -o json", "status -o json", "status -n shop"] {
+            user.server.seen.lock().unwrap().clear();
+            let live = user.run(command);
+            let looked = user.server.targets("labelSelector=linkerd.io%2Fcontrol-plane-component%3Didentity");
+            assert_eq!(looked.len(), 1, "{command}: {looked:?}");
+            let told = user.run(&format!("{command} --linkerd-namespace mesh"));
+            let unflagged = |out: &[u8]| text(out).replace(" --linkerd-namespace mesh", "");
+            assert_eq!(text(&live.stdout), unflagged(&told.stdout), "{command}: {}", text(&live.stderr));
+            assert_eq!(
+                text(&live.stdout),
+                unnamed(&user.run(&format!("{command} -f dump.json")).stdout, "dump.json")
+            );
+            assert_eq!(live.status.code(), told.status.code());
+            let looked = user.server.targets("labelSelector=linkerd.io%2Fcontrol-plane-component%3Didentity");
+            assert_eq!(looked.len(), 1, "a namespace that is given is not looked for: {command}");
+        }
+    }
+}
+
+#[test]
+fn a_control_plane_where_it_is_expected_is_not_looked_for() {
+    const NAME: &str = "a_control_plane_where_it_is_expected_is_not_looked_for";
+    if no_kubectl(NAME) {
+        return;
+    }
+    let user = User::new(&Cluster::new(), |_| None);
+    assert_eq!(user.run("status").status.code(), Some(0));
+    assert_eq!(user.server.targets("control-plane-component"), [""; 0]);
+    // Its ConfigMap may be hidden, and it is there all the same.
+    let user = User::new(&Cluster::new(), |target| {
+        target.contains("/configmaps/linkerd-config").then(|| forbidden("configmaps is forbidden"))
+    });
+    let status = text(&user.run("status").stdout);
+    assert!(status.contains("configmaps linkerd/linkerd-config: "), "{status}");
+    assert_eq!(user.server.targets("/secrets/linkerd-identity-issuer").len(), 1);
+}
+
+#[test]
+fn what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_that_names_another() {
+    const NAME: &str =
+        "what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_that_names_another";
+    if no_kubectl(NAME) {
+        return;
+    }
+    let two = [moved(objects(&Cluster::new()), "mesh"), moved(objects(&Cluster::new()), "mesh-two")].concat();
+    let several = User::of(two, |_| None).run("status");
+    let said = text(&several.stderr);
+    assert_eq!(several.status.code(), Some(2), "{said}");
+    assert!(said.contains("in the namespaces mesh, mesh-two"), "{said}");
+    assert!(said.contains("--linkerd-namespace mesh|mesh-two"), "{said}");
+
+    for (forbidden_path, finding) in [
+        (
+            "/nothing",
+            "no Linkerd control plane in namespace linkerd, and no identity controller in another one",
+        ),
+        ("/deployments", "nothing of Linkerd"),
+    ] {
+        let nothing = User::of(Vec::new(), move |target| {
+            target.contains(forbidden_path).then(|| forbidden("deployments is forbidden"))
+        });
+        let output = nothing.run("status");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(finding) && said.contains("--linkerd-namespace"), "{said}");
+    }
+    let named = User::of(Vec::new(), |_| None).run("status --linkerd-namespace mesh");
+    assert!(
+        text(&named.stderr).contains("no Linkerd control plane in namespace mesh"),
+        "{}",
+        text(&named.stderr)
+    );
 }
 
 #[test]

@@ -182,6 +182,87 @@ fn pods_are_all_only_where_every_workload_that_asks_for_some_has_one() {
     assert_eq!(missing(1, &[api, web]), None);
 }
 
+/// A Deployment, StatefulSet or DaemonSet in a meshed namespace whose status says so, beside these pods: why they are not all.
+fn fewer(kind: &str, status: Value, pods: &[Value]) -> Option<String> {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+        "name": "shop", "annotations": {"linkerd.io/inject": "enabled"}}});
+    let workload = json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"replicas": 9, "template": {"spec": {"containers": [{"name": "app"}]}}}, "status": status});
+    let other = pod("shop", "other", "a", EARLY, "x");
+    let all = list(&[namespace, workload, other].iter().chain(pods).cloned().collect::<Vec<_>>());
+    match mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods {
+        Known::Is(()) => None,
+        Known::Absent => panic!("pods are in the input"),
+        Known::Unknown(why) => Some(why),
+    }
+}
+
+#[test]
+fn pods_are_not_all_where_a_workload_has_more_by_its_own_status() {
+    let [one, two, three] = ["a", "b", "c"].map(|suffix| pod("shop", "web", suffix, EARLY, "x"));
+    let of = |status: Value, pods: &[&Value]| {
+        fewer("Deployment", status, &pods.iter().map(|pod| (*pod).clone()).collect::<Vec<_>>())
+    };
+    let three_ready = || json!({"replicas": 3, "readyReplicas": 3});
+    assert_eq!(
+        of(three_ready(), &[&one, &two]).unwrap(),
+        "only 2 of the 3 pods of Deployment shop/web are in the input; add the output of `kubectl get pods -A -o json`"
+    );
+    assert_eq!(of(three_ready(), &[&one, &two, &three]), None);
+    assert_eq!(of(json!({"replicas": 2}), &[&one, &two, &three]), None, "a rollout goes on");
+    assert_eq!(of(json!({"readyReplicas": 3}), &[&one]).unwrap()[..13], *"only 1 of the");
+    assert_eq!(
+        of(json!({"replicas": 3, "readyReplicas": 1}), &[&one, &two]).unwrap()[..13],
+        *"only 2 of the"
+    );
+    // What is asked for is no promise: a quota or a full cluster may keep the others from being made.
+    assert_eq!(of(json!({"replicas": 1, "readyReplicas": 1}), &[&one]), None);
+    assert_eq!(of(json!({}), &[&one]), None);
+}
+
+#[test]
+fn every_kind_of_pod_counts_as_one_of_those_that_the_status_tells_of_and_none_twice() {
+    let [one, two] = ["a", "b"].map(|suffix| pod("shop", "web", suffix, EARLY, "x"));
+    let ready = |number: u32| json!({"replicas": number, "readyReplicas": number});
+    let of = |pods: &[Value]| fewer("Deployment", ready(2), pods);
+    let mut bare = two.clone();
+    bare["spec"]["containers"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|container| container["name"] != "linkerd-proxy");
+    assert_eq!(of(&[one.clone(), bare.clone()]), None, "one that was made before the namespace was meshed");
+    assert!(of(&[bare.clone(), bare]).is_some());
+    let mut foreign = two.clone();
+    foreign["metadata"]["labels"]["linkerd.io/control-plane-ns"] = "linkerd-two".into();
+    assert_eq!(of(&[one.clone(), foreign]), None, "one of another control plane");
+    let restarted = pod("shop", "web", "a", LATE, "y");
+    assert!(of(&[one.clone(), restarted]).is_some(), "the same pod in two forms is one pod");
+    let mut done = two;
+    done["status"]["phase"] = "Failed".into();
+    assert!(of(&[one, done]).is_some(), "one that is done is replaced by another");
+}
+
+#[test]
+fn a_daemon_set_and_the_control_plane_are_counted_too() {
+    let mut daemon = pod("shop", "web", "a", EARLY, "x");
+    daemon["metadata"]["ownerReferences"][0] =
+        json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web", "controller": true});
+    let of = |status| fewer("DaemonSet", status, std::slice::from_ref(&daemon));
+    assert!(of(json!({"numberReady": 2})).unwrap().starts_with("only 1 of the 2 pods of DaemonSet shop/web"));
+    // A node counts as scheduled also while its pod is one that has failed.
+    assert_eq!(of(json!({"currentNumberScheduled": 2, "numberReady": 1})), None);
+    let identity = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "linkerd-proxy-injector", "namespace": "linkerd",
+            "labels": {"linkerd.io/control-plane-component": "proxy-injector"}},
+        "spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "proxy-injector"}, {"name": "linkerd-proxy"}]}}},
+        "status": {"replicas": 3, "readyReplicas": 3}});
+    let all = list(&[identity, pod("shop", "web", "a", EARLY, "x")]);
+    let Known::Unknown(why) = mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods else {
+        panic!()
+    };
+    assert!(why.starts_with("none of the 3 pods of Deployment linkerd/linkerd-proxy-injector"), "{why}");
+}
+
 #[test]
 fn a_pod_that_two_inputs_show_differently_counts_in_both_forms_whatever_their_order() {
     let old = pod("shop", "web", "a", EARLY, "old");

@@ -13,6 +13,7 @@ fn printed(line: &str) -> String {
     let output = Command::new("sh")
         .args(["-c", &format!("{{ {}; }} 2>&1", line.replace("kubectl l5d-rotate", &binary))])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("TZ", "UTC")
         .env_remove("KUBECTL_EXTERNAL_DIFF")
         .env("NO_COLOR", "1")
         .output()

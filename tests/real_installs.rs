@@ -41,6 +41,7 @@ impl Checkout {
 
     fn run(&self, arguments: &str) -> Output {
         Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(self.dir.path())
             .env_remove("KUBECTL_EXTERNAL_DIFF")
             .args(arguments.split_whitespace())

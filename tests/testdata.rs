@@ -51,6 +51,7 @@ fn testdata_is_written() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("sick.yaml"), dump).unwrap();
         let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(home.path())
             .args(["snapshot", "-f", "sick.yaml"])
             .output()

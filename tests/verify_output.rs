@@ -62,12 +62,33 @@ fn an_anchor_that_may_go_tomorrow_reads_so() {
 }
 
 #[test]
+fn the_time_to_wait_for_is_told_in_the_readers_zone_and_in_utc() {
+    let (mut reviewer, new) = swapped();
+    let change = [trust_roots(&bundle(&[&new]))];
+    reviewer.zone = "NZST-12NZDT,M9.5.0,M4.1.0/3";
+    assert!(
+        reviewer
+            .text(&change)
+            .starts_with("Safe after 2026-11-24 15:20:21 NZDT (02:20:21Z, in 23 hours), not before")
+    );
+    reviewer.zone = "EST5EDT,M3.2.0,M11.1.0";
+    let expected = "2026-11-23 21:20:21 EST (2026-11-24 02:20:21Z, in 23 hours)";
+    for form in ["text", "markdown", "github"] {
+        let output = reviewer.run(&["verify", "-f", "dump.json", "--proposed", "proposed.yaml", "-o", form]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(&format!("Safe after {expected}")), "{form}: {text}");
+    }
+    assert_eq!(reviewer.verdict(&change).0["after"], "2026-11-24T02:20:21Z");
+}
+
+#[test]
 fn a_snapshot_and_standard_input_are_two_sides_as_good_as_any() {
     let reviewer = Reviewer::new();
     let snapshot = reviewer.run(&["snapshot", "-f", "dump.json"]);
     fs::write(reviewer.home.path().join("mesh.yaml"), snapshot.stdout).unwrap();
     let verify = |object: &Value| {
         Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(reviewer.home.path())
             .args(["verify", "-f", "mesh.yaml", "--proposed", "-", "--at", cluster::NOW])
             .write_stdin(object.to_string())

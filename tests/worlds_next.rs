@@ -21,6 +21,7 @@ fn run(home: &Path, cluster: &Cluster, arguments: &str) -> Output {
 fn run_over(home: &Path, cluster: &Cluster, dump: &str, arguments: &str) -> Output {
     fs::write(home.join("dump.json"), dump).unwrap();
     Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        .env("TZ", "UTC")
         .current_dir(home)
         .args(arguments.split_whitespace())
         .args(["-f", "dump.json", "--at", &cluster.now.to_string()])

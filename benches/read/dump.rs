@@ -15,7 +15,10 @@ const BUNDLES: usize = 3;
 pub(crate) fn json(out: &mut impl Write, pods: usize) -> io::Result<()> {
     let bundles = bundles();
     out.write_all(b"{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n")?;
-    for object in control_plane(&bundles[1]).into_iter().chain((0..WORKLOADS.min(pods)).flat_map(workload)) {
+    for object in control_plane(&bundles[1])
+        .into_iter()
+        .chain((0..WORKLOADS.min(pods)).flat_map(|index| workload(index, pods)))
+    {
         out.write_all(pretty(&object).as_bytes())?;
         out.write_all(b",\n")?;
     }
@@ -34,7 +37,10 @@ pub(crate) fn json(out: &mut impl Write, pods: usize) -> io::Result<()> {
 pub(crate) fn yaml(out: &mut impl Write, pods: usize) -> io::Result<()> {
     let bundles = bundles();
     out.write_all(b"apiVersion: v1\nitems:\n")?;
-    for object in control_plane(&bundles[1]).into_iter().chain((0..WORKLOADS.min(pods)).flat_map(workload)) {
+    for object in control_plane(&bundles[1])
+        .into_iter()
+        .chain((0..WORKLOADS.min(pods)).flat_map(|index| workload(index, pods)))
+    {
         out.write_all(l5d_rotate::document::yaml::write(&json!([object])).as_bytes())?;
     }
     let item = |bundle: &String| l5d_rotate::document::yaml::write(&json!([pod(bundle)]));
@@ -108,20 +114,22 @@ fn control_plane(bundle: &str) -> Vec<Value> {
     ]
 }
 
-fn workload(index: usize) -> [Value; 2] {
+/// One of the Deployments, with as many pods as [`fill`] gives it.
+fn workload(index: usize, pods: usize) -> [Value; 2] {
+    let replicas = (pods + WORKLOADS - 1 - index) / WORKLOADS;
     let (name, replica_set) = (format!("web-{index}"), format!("web-{index}-6d4cf56db6"));
     let labels = json!({"app": name});
     let template = json!({"metadata": {"labels": labels, "annotations": {"linkerd.io/inject": "enabled"}},
         "spec": {"containers": [{"name": "web", "image": "registry.example.com/shop/web:1.42.0"}]}});
     let owner = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "controller": true,
         "blockOwnerDeletion": true}]);
-    let spec = json!({"replicas": 334, "selector": {"matchLabels": labels}, "template": template});
+    let spec = json!({"replicas": replicas, "selector": {"matchLabels": labels}, "template": template});
     [
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop",
-            "labels": labels}, "spec": spec, "status": {"replicas": 334}}),
+            "labels": labels}, "spec": spec, "status": {"replicas": replicas}}),
         json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": replica_set,
             "namespace": "shop", "labels": labels, "ownerReferences": owner}, "spec": spec,
-            "status": {"replicas": 334}}),
+            "status": {"replicas": replicas}}),
     ]
 }
 

@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
-//! How long it takes, and how much memory, to read the dump of a big mesh.
+//! How long it takes, and how much memory, to read the dump of a big mesh and to judge it.
 //!
 //! `cargo bench --bench read` times our reading of a dump of 100,000 pods, a bare skip-parse of the same, and `jq` pulling
-//! the same bundles out; then our reading of 50 MB of YAML.
-//! `cargo bench --bench read -- generate json|yaml PODS FILE` writes such a dump.
+//! the same bundles out; then the program's own `simulate` and `verify` over the same dump, and our reading of 50 MB of YAML.
+//! `cargo bench --bench read -- generate json|yaml PODS FILE` writes such a dump, and `-- judge FILE` judges one.
 
 mod dump;
+mod judge;
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
@@ -27,6 +28,7 @@ fn main() {
         ["generate", format, pods, file] => generate(format, pods.parse().unwrap(), Path::new(file)),
         ["read", file] => read(file),
         ["skip", file] => skip(file),
+        ["judge", file] => judge::compare(tempfile::tempdir().unwrap().path(), Path::new(file)),
         [] if std::env::args().any(|argument| argument == "--bench") => compare(),
         _ => println!("skipped: read: run it with `cargo bench --bench read`"),
     }
@@ -81,19 +83,45 @@ fn compare() {
             println!("l5d-rotate takes 1/{:.1} of jq", jq.as_secs_f64() / ours.as_secs_f64());
         }
     }
+    judge::compare(dir.path(), &json);
 }
 
 fn megabytes(file: &Path) -> u64 {
     fs::metadata(file).unwrap().len() / 1_000_000
 }
 
-/// Runs a program: its time, and the peak of its resident memory where the system tells it.
+/// Runs a program, and says how it was: its time where it did what it was for.
 fn measure(name: &str, command: &mut Command) -> Option<Duration> {
-    let start = Instant::now();
-    let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
+    let Some(run) = run(command) else {
         println!("skipped: {name}: not there");
         return None;
     };
+    println!("{name:18} {run}   {}", run.said.trim());
+    (run.code == Some(0)).then_some(run.took)
+}
+
+/// A program that has run.
+struct Run {
+    took: Duration,
+    /// The peak of its resident memory in KiB, where the system tells it.
+    peak: Option<u64>,
+    code: Option<i32>,
+    said: String,
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mebibytes = |kibibytes: u64| format!("{:.1}", kibibytes as f64 / 1024.0);
+        let peak = self.peak.map_or_else(|| "?".to_owned(), mebibytes);
+        write!(f, "{:7.2} s {peak:>9} MiB", self.took.as_secs_f64())
+    }
+}
+
+fn run(command: &mut Command) -> Option<Run> {
+    let start = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
+    let mut out = child.stdout.take().unwrap();
+    let said = std::thread::spawn(move || std::io::read_to_string(&mut out).unwrap());
     let (status, mut peak) = (format!("/proc/{}/status", child.id()), None);
     let ended = loop {
         let status = fs::read_to_string(&status).unwrap_or_default();
@@ -107,8 +135,5 @@ fn measure(name: &str, command: &mut Command) -> Option<Duration> {
         std::thread::sleep(Duration::from_millis(5));
     };
     let took = start.elapsed();
-    let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
-    let peak = peak.map_or_else(|| "?".to_owned(), |kilobytes| format!("{:.1}", kilobytes as f64 / 1024.0));
-    println!("{name:18} {:7.2} s {peak:>9} MiB   {}", took.as_secs_f64(), said.trim());
-    ended.success().then_some(took)
+    Some(Run { took, peak, code: ended.code(), said: said.join().unwrap() })
 }

@@ -1,17 +1,15 @@
 //! `check`: the guide's checks and ours.
 
-use jiff::Timestamp;
-
 use super::{Failure, reading};
 use crate::check::{self, Options, Outcome, Severity};
 use crate::cli::{self, CheckFormat, FailOn};
 use crate::report::checks::{self, Format};
-use crate::report::{Exit, Response};
+use crate::report::{Clock, Exit, Response};
 
 /// Judges the mesh that is read.
-pub(super) fn run(args: &cli::Check, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Check, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let mesh = reading::mesh(input, false)?;
-    let results = check::run(&mesh, Options { at, expiry_threshold: args.expiry_threshold });
+    let results = check::run(&mesh, Options { at: clock.at, expiry_threshold: args.expiry_threshold });
     let format = match args.output {
         CheckFormat::Table => Format::Table,
         CheckFormat::Json => Format::Json,
@@ -24,5 +22,5 @@ pub(super) fn run(args: &cli::Check, input: &cli::Input, at: Timestamp) -> Resul
         Outcome::Failed(Severity::Warning, _) | Outcome::Unknown(_) => args.fail_on == FailOn::Warning,
     };
     let exit = if results.iter().any(|result| counts(&result.outcome)) { Exit::Findings } else { Exit::Fine };
-    Ok(Response { out: checks::write(&results, format), exit, ..Response::default() })
+    Ok(Response { out: checks::write(&results, format, clock), exit, ..Response::default() })
 }

@@ -3,28 +3,26 @@
 use std::fs;
 use std::process::Command;
 
-use jiff::Timestamp;
-
 use super::rotation::UnderWay;
 use super::{Failure, World};
 use crate::cli;
 use crate::diff::{self, Sides};
-use crate::report::{Exit, Response, closed_notes, differences, step_notes};
+use crate::report::{Clock, Exit, Response, closed_notes, differences, step_notes};
 
 /// Shows the differences of the selected steps; like `kubectl diff` the exit code is 1 when there are any.
 pub(super) fn run(
     args: &cli::Diff,
     input: &cli::Input,
-    at: Timestamp,
+    clock: &Clock,
     world: &World,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
-    let under_way = UnderWay::read(&selection.rotation, input, at, true)?;
+    let under_way = UnderWay::read(&selection.rotation, input, clock.at, true)?;
     let mut rendered = Vec::new();
     let mut notes = Vec::new();
     for planned in under_way.selected(selection)? {
         notes.extend(closed_notes(planned));
-        notes.extend(step_notes(planned, &under_way.dir, at));
+        notes.extend(step_notes(planned, &under_way.dir, clock));
         rendered.extend(super::render::documents(planned, &under_way, "CLOSED")?);
     }
     if let Some(program) = &world.external_diff {

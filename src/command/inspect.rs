@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use super::Failure;
 use crate::cli;
 use crate::document::{self, ObjectRef};
 use crate::mesh::{BundleId, Held, Mesh, ProxyGroup};
-use crate::report::{Inspected, Response, count, inspected};
+use crate::report::{Clock, Inspected, Response, count, inspected};
 
 /// Reads the files named, or the mesh, and shows every certificate in them.
-pub(super) fn run(args: &cli::Inspect, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Inspect, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let found = if args.files.is_empty() {
         of_mesh(&super::reading::mesh(input, false)?)
     } else {
@@ -21,7 +19,7 @@ pub(super) fn run(args: &cli::Inspect, input: &cli::Input, at: Timestamp) -> Res
         }
         found
     };
-    Ok(Response::fine(inspected(found, args.output, at)))
+    Ok(Response::fine(inspected(found, args.output, clock)))
 }
 
 fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {

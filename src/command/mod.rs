@@ -22,9 +22,10 @@ mod status;
 mod verify;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::cli::{Cli, Command, DataFormat};
-use crate::report::Response;
+use crate::report::{Clock, Response};
 
 pub use failure::Failure;
 
@@ -33,6 +34,8 @@ pub use failure::Failure;
 pub struct World {
     /// The clock.
     pub now: Timestamp,
+    /// The time zone of who reads the answer (`TZ`, or the machine's).
+    pub zone: TimeZone,
     /// Is standard output a terminal?
     pub terminal: bool,
     /// `KUBECTL_EXTERNAL_DIFF`.
@@ -44,24 +47,24 @@ pub struct World {
 /// # Errors
 /// Whatever keeps the command from answering; what it finds is no error.
 pub fn run(cli: &Cli, world: &World) -> Result<Response, Failure> {
-    let at = cli.display.at.unwrap_or(world.now);
+    let clock = &Clock { at: cli.display.at.unwrap_or(world.now), zone: world.zone.clone() };
     let input = &cli.input;
     match &cli.command {
         None => {
             let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
-            status::run(&status::Asked { dir, confirm: &[], format }, input, at)
+            status::run(&status::Asked { dir, confirm: &[], format }, input, clock)
         }
-        Some(Command::Status(status)) => status::run(&status.into(), input, at),
-        Some(Command::Check(check)) => check::run(check, input, at),
-        Some(Command::Start(start)) => start::run(start, input, at),
-        Some(Command::Plan(plan)) => plan::run(plan, input, at),
-        Some(Command::Render(render)) => render::run(render, input, at, world),
-        Some(Command::Next(next)) => next::run(next, input, at, world),
-        Some(Command::Diff(diff)) => diff::run(diff, input, at, world),
-        Some(Command::Verify(verify)) => verify::run(verify, input, at),
-        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, at),
-        Some(Command::Recover(recover)) => recover::run(recover, input, at),
-        Some(Command::Inspect(inspect)) => inspect::run(inspect, input, at),
+        Some(Command::Status(status)) => status::run(&status.into(), input, clock),
+        Some(Command::Check(check)) => check::run(check, input, clock),
+        Some(Command::Start(start)) => start::run(start, input, clock),
+        Some(Command::Plan(plan)) => plan::run(plan, input, clock),
+        Some(Command::Render(render)) => render::run(render, input, clock, world),
+        Some(Command::Next(next)) => next::run(next, input, clock, world),
+        Some(Command::Diff(diff)) => diff::run(diff, input, clock, world),
+        Some(Command::Verify(verify)) => verify::run(verify, input, clock),
+        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, clock),
+        Some(Command::Recover(recover)) => recover::run(recover, input, clock),
+        Some(Command::Inspect(inspect)) => inspect::run(inspect, input, clock),
         Some(Command::Snapshot(snapshot)) => snapshot::run(snapshot, input),
         Some(Command::Rbac) => {
             Ok(Response::fine(rbac::manifest(input.linkerd_namespace.as_deref().unwrap_or("linkerd"))))

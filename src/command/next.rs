@@ -1,23 +1,21 @@
 //! `next`: finds where the rotation stands, and renders the step that is next.
 
-use jiff::Timestamp;
-
 use super::render::{form, show};
 use super::rotation::UnderWay;
 use super::{Failure, World, gate};
 use crate::cli;
 use crate::render::Form;
-use crate::report::{Exit, Response};
+use crate::report::{Clock, Exit, Response};
 use crate::rotation::{Direction, PlannedStep, Standing};
 
 /// Renders the first step that is not done, if its gate is open and there is something left to merge.
 pub(super) fn run(
     args: &cli::Next,
     input: &cli::Input,
-    at: Timestamp,
+    clock: &Clock,
     world: &World,
 ) -> Result<Response, Failure> {
-    let under_way = UnderWay::read(&args.rotation, input, at, form(&args.printing) == Form::Object)?;
+    let under_way = UnderWay::read(&args.rotation, input, clock.at, form(&args.printing) == Form::Object)?;
     let step = match under_way.plan.standing {
         Standing::Finished => None,
         Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
@@ -38,7 +36,7 @@ pub(super) fn run(
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned));
     }
-    show(passed, &under_way, &args.printing, at, world)
+    show(passed, &under_way, &args.printing, clock, world)
 }
 
 /// Nothing is left to merge, and the step is not done: pods, or people, are still to follow.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::cli;
 use crate::mesh::Mesh;
+use crate::report::shell_word;
 use crate::source::{self, Cluster, Input, Observed, Proposal, Request, Unrendered};
 
 /// More than any PEM file or manifest of secrets has.
@@ -60,17 +61,26 @@ fn places(paths: &[PathBuf]) -> Vec<Input> {
     paths.iter().map(place).collect()
 }
 
-/// The input arguments as they were typed, for a command that reads the same.
+/// The input arguments for a command that reads the same, as a shell takes them.
 pub(super) fn arguments(input: &cli::Input) -> String {
-    let files = input.filename.iter().map(|path| format!(" -f {}", path.display()));
-    let recursive = input.recursive.then(|| " -R".to_owned());
-    let flags = [
-        ("context", &input.context),
-        ("namespace", &input.namespace),
-        ("linkerd-namespace", &input.linkerd_namespace),
+    let path = |path: &PathBuf| path.display().to_string();
+    let files = input.filename.iter().map(|file| ("-f", path(file)));
+    let kubeconfig = input.kubeconfig.as_ref().map(|file| ("--kubeconfig", path(file)));
+    let named = [
+        ("--namespace", &input.namespace),
+        ("--linkerd-namespace", &input.linkerd_namespace),
+        ("--context", &input.context),
+        ("--cluster", &input.cluster),
+        ("--user", &input.user),
+        ("--as", &input.impersonate),
+        ("--request-timeout", &input.request_timeout),
     ];
-    let flags = flags.into_iter().filter_map(|(flag, value)| Some(format!(" --{flag} {}", value.as_ref()?)));
-    files.chain(recursive).chain(flags).collect()
+    let named = named.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
+    let groups = input.impersonate_groups.iter().map(|group| ("--as-group", group.clone()));
+    let valued = files.chain(named).chain(kubeconfig).chain(groups);
+    let valued: String = valued.map(|(flag, value)| format!(" {flag} {}", shell_word(&value))).collect();
+    let recursive = if input.recursive { " -R" } else { "" };
+    valued + recursive
 }
 
 /// A small text file, or standard input for `-`.
@@ -93,5 +103,34 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
             "name the one file with certificates in it",
         )),
         _ => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn every_input_argument_is_handed_on() {
+        let line = "-f a.yaml -f b --namespace shop --linkerd-namespace linkerd2 --context prod --cluster c --user u \
+                    --as ann --request-timeout 30s --kubeconfig k/config --as-group g --as-group h -R";
+        let parse = |line: &str| {
+            cli::Cli::parse_from(["l5d-rotate"].into_iter().chain(line.split_whitespace())).input
+        };
+        let input = parse(line);
+        assert_eq!(
+            arguments(&input).split_whitespace().collect::<Vec<_>>(),
+            line.split_whitespace().collect::<Vec<_>>()
+        );
+        let every = format!("{input:?}");
+        assert!(!every.contains("None") && !every.contains("[]"), "an argument is not in this test: {every}");
+    }
+
+    #[test]
+    fn a_path_is_quoted_where_it_has_to_be() {
+        let input = cli::Input { filename: vec!["my dump.yaml".into()], ..cli::Input::default() };
+        assert_eq!(arguments(&input), " -f 'my dump.yaml'");
     }
 }

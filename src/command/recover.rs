@@ -8,12 +8,12 @@ use super::start::{Begin, anchor_file};
 use super::{Failure, reading};
 use crate::cli;
 use crate::mesh::Mesh;
-use crate::report::{Exit, Recovery, Response};
+use crate::report::{Clock, Exit, Recovery, Response};
 use crate::rotation::Strategy;
 use crate::rotation::recover::{Diagnosis, Way};
 
 /// Shows the diagnosis of the mesh that is read, or begins the way back.
-pub(super) fn run(args: &cli::Recover, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Recover, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let Some(dir) = &args.dir else {
         if args.minting.anchor.is_some() {
             return Err(Failure::new(
@@ -21,27 +21,28 @@ pub(super) fn run(args: &cli::Recover, input: &cli::Input, at: Timestamp) -> Res
                 "add --dir DIR, or leave --anchor and --anchor-key out for the diagnosis",
             ));
         }
-        return Ok(diagnosis(args, input, &reading::mesh(input, false)?, at));
+        return Ok(diagnosis(args, input, &reading::mesh(input, false)?, clock));
     };
-    begin(args, dir, input, at)
+    begin(args, dir, input, clock)
 }
 
-fn diagnosis(args: &cli::Recover, input: &cli::Input, mesh: &Mesh, at: Timestamp) -> Response {
-    let recovery = Recovery { diagnosis: &Diagnosis::of(mesh, at), arguments: &reading::arguments(input) };
+fn diagnosis(args: &cli::Recover, input: &cli::Input, mesh: &Mesh, clock: &Clock) -> Response {
+    let diagnosis = Diagnosis::of(mesh, clock.at);
+    let recovery = Recovery { diagnosis: &diagnosis, arguments: &reading::arguments(input), clock };
     Response { out: recovery.print(args.output), exit: recovery.exit(), ..Response::default() }
 }
 
-fn begin(args: &cli::Recover, dir: &Path, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+fn begin(args: &cli::Recover, dir: &Path, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let minting = &args.minting;
     let issuer_only = minting.anchor.is_some();
     let begin = Begin { dir, minting, issuer_only, strategy: Strategy::Recover, old_anchor_key: None };
     begin.refuse_begun()?;
     let mesh = reading::mesh(input, false)?;
-    let found = Diagnosis::of(&mesh, at);
+    let found = Diagnosis::of(&mesh, clock.at);
     refuse_needless(&found, &reading::arguments(input))?;
-    refuse_expired(minting, at)?;
-    let mut response = begin.write(&mesh, at)?;
-    let recovery = Recovery { diagnosis: &found, arguments: "" };
+    refuse_expired(minting, clock.at)?;
+    let mut response = begin.write(&mesh, input, clock)?;
+    let recovery = Recovery { diagnosis: &found, arguments: "", clock };
     response.notes.push(recovery.downtime(issuer_only));
     Ok(response)
 }

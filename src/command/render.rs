@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::Failure;
@@ -14,20 +13,21 @@ use crate::document::yaml;
 use crate::output::{self, MARK, NewFile};
 use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
-use crate::report::{Response, step_notes};
+use crate::report::{Clock, Response, step_notes};
 use crate::rotation::{Change, Direction, PlannedStep};
 
 /// Renders the steps whose gate is open.
 pub(super) fn run(
     args: &cli::Render,
     input: &cli::Input,
-    at: Timestamp,
+    clock: &Clock,
     world: &World,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
-    let under_way = UnderWay::read(&selection.rotation, input, at, form(&args.printing) == Form::Object)?;
+    let under_way =
+        UnderWay::read(&selection.rotation, input, clock.at, form(&args.printing) == Form::Object)?;
     let passed = gate::pass(&under_way.selected(selection)?, selection.force)?;
-    show(passed, &under_way, &args.printing, at, world)
+    show(passed, &under_way, &args.printing, clock, world)
 }
 
 /// Prints or writes the steps that were let through.
@@ -35,7 +35,7 @@ pub(super) fn show(
     passed: Passed<'_>,
     under_way: &UnderWay,
     printing: &cli::Printing,
-    at: Timestamp,
+    clock: &Clock,
     world: &World,
 ) -> Result<Response, Failure> {
     let form = form(printing);
@@ -44,7 +44,7 @@ pub(super) fn show(
     let mut directories = Vec::new();
     for planned in open {
         let documents = documents(planned, under_way, "FORCED")?;
-        notes.extend(step_notes(planned, &under_way.dir, at));
+        notes.extend(step_notes(planned, &under_way.dir, clock));
         match &printing.out {
             Some(root) => directories.push(directory(&under_way.below(root), planned, &documents, form)?),
             None => {

@@ -1,30 +1,28 @@
 //! `simulate`: the mesh through a whole rotation.
 
-use jiff::Timestamp;
-
 use super::{Failure, reading, rotation};
 use crate::cli::{self, SimulationFormat};
-use crate::report::{Exit, Response, simulation_json, simulation_markdown, simulation_text};
+use crate::report::{Clock, Exit, Response, simulation_json, simulation_markdown, simulation_text};
 use crate::rotation::simulate::{Verdict, simulate};
 use crate::rotation::{Phase, RestartAnnotation, plan};
 
 /// Goes through the rotation over the mesh that is read.
-pub(super) fn run(args: &cli::Simulate, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Simulate, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let record = rotation::directed(rotation::record(&args.dir)?, args.rollback)?;
     let mesh = reading::mesh(input, false)?;
     let confirmed = rotation::confirmed(&args.confirm);
-    let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, at)?;
+    let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, clock.at)?;
     let order: Vec<_> = args.order.iter().copied().map(Phase::from).collect();
     let order = (!order.is_empty()).then_some(order.as_slice());
-    let mut simulation = simulate(&record, &mesh, &plan, order, &confirmed, at)?;
+    let mut simulation = simulate(&record, &mesh, &plan, order, &confirmed, clock.at)?;
     if let (true, Some(namespace)) = (input.filename.is_empty(), &input.namespace) {
         simulation.blind = true;
         simulation.unseen.push(format!("proxies outside namespace {namespace} (-n)"));
     }
     let out = match args.output {
-        SimulationFormat::Text => simulation_text(&simulation),
+        SimulationFormat::Text => simulation_text(&simulation, clock),
         SimulationFormat::Json => format!("{:#}\n", simulation_json(&simulation, &mesh)),
-        SimulationFormat::Markdown => simulation_markdown(&simulation),
+        SimulationFormat::Markdown => simulation_markdown(&simulation, clock),
     };
     let exit = match simulation.verdict() {
         Verdict::Safe => Exit::Fine,

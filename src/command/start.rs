@@ -15,7 +15,7 @@ use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
     mint_anchor, mint_issuer,
 };
-use crate::report::{Response, started, when};
+use crate::report::{Clock, Response, started};
 use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
@@ -29,7 +29,7 @@ const ALLOWED_ANCHOR: &str = "give an anchor with an ECDSA P-256 key and an ECDS
      2048 or 4096 bits and SHA-256), or let `start` mint one";
 
 /// Begins a rotation.
-pub(super) fn run(args: &cli::Start, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Start, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let begin = Begin {
         dir: &args.dir,
         minting: &args.minting,
@@ -38,7 +38,7 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, at: Timestamp) -> Resul
         old_anchor_key: args.old_anchor_key.as_deref(),
     };
     begin.refuse_begun()?;
-    begin.write(&reading::mesh(input, false)?, at)
+    begin.write(&reading::mesh(input, false)?, input, clock)
 }
 
 /// A rotation to be begun.
@@ -57,8 +57,8 @@ impl Begin<'_> {
     }
 
     /// Mints what is not given, and writes the rotation directory.
-    pub(super) fn write(&self, mesh: &Mesh, at: Timestamp) -> Result<Response, Failure> {
-        let Self { dir, minting, .. } = self;
+    pub(super) fn write(&self, mesh: &Mesh, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
+        let (Self { dir, minting, .. }, at) = (self, clock.at);
         let anchor = anchor(minting, mesh, at)?;
         let issuer = mint_issuer(&issuer_request(minting, mesh, &anchor.certificate, at)?, &anchor)?;
         let record = self.record(mesh, at, &anchor.certificate, &issuer.certificate)?;
@@ -71,13 +71,13 @@ impl Begin<'_> {
         // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
         files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
         write(dir, &files, minting.allow_plaintext_keys)?;
-        let out = started(&record, dir, minting.anchor.is_none(), at);
+        let out = started(&record, dir, minting.anchor.is_none(), &reading::arguments(input), clock);
         let not_after = record.issuer.issuer.facts().not_after;
         let capped = not_after < end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
         let notes = capped.then(|| {
             format!(
                 "the issuer ends with its anchor, {}: sooner than --issuer-lifetime asks",
-                when(not_after, at)
+                clock.when(not_after)
             )
         });
         Ok(Response { out, notes: notes.into_iter().collect(), ..Response::default() })

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Failure, reading, rotation};
 use crate::check::{self, Options};
 use crate::cli::{self, DataFormat};
-use crate::report::{Response, Status, UnderWay};
+use crate::report::{Clock, Response, Status, UnderWay};
 use crate::rotation::{RestartAnnotation, plan};
 
 /// Linkerd's own threshold, as `check` has it by default.
@@ -27,7 +27,8 @@ impl<'a> From<&'a cli::Status> for Asked<'a> {
 }
 
 /// Reads, judges and shows.
-pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
+    let at = clock.at;
     let record = asked.dir.map(rotation::record).transpose()?;
     let mesh = reading::mesh(input, false)?;
     let options = Options { at, expiry_threshold: EXPIRY_THRESHOLD };
@@ -42,5 +43,5 @@ pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, at: Timestamp) -> Resul
     let advice = check::advice(&mesh, options);
     let status =
         Status::new(&mesh, &checks, under_way.as_ref(), &advice, at).reading(&reading::arguments(input));
-    Ok(Response::fine(status.print(asked.format)))
+    Ok(Response::fine(status.print(asked.format, &clock.zone)))
 }

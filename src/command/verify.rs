@@ -2,19 +2,17 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use super::{Failure, reading, rotation};
 use crate::cli::{self, VerifyFormat};
 use crate::document::ObjectRef;
 use crate::mesh::{FieldFault, Mesh, MeshError};
 use crate::report::verify::{self as report, Format};
-use crate::report::{Exit, Response};
+use crate::report::{Clock, Exit, Response};
 use crate::rotation::verify::{Finding, Place, Verdict, Verification, Weight, verify};
 use crate::source::{Proposal, SourceError, Unjudged, git};
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
-pub(super) fn run(args: &cli::Verify, input: &cli::Input, at: Timestamp) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Verify, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let record = args.dir.as_deref().map(rotation::record).transpose()?;
     let (current, proposed, unjudged) = match &args.git_base {
         Some(revision) => checkout(revision, input)?,
@@ -23,7 +21,7 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, at: Timestamp) -> Resu
     let verification = match proposed {
         Ok(proposed) => {
             let beside = unjudged.into_iter().map(not_judged).collect();
-            verify(&current, &proposed, record.as_ref(), at, beside)
+            verify(&current, &proposed, record.as_ref(), clock.at, beside)
         }
         Err(error) => Verification::unreadable(unreadable(error)?),
     };
@@ -38,7 +36,7 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, at: Timestamp) -> Resu
         Verdict::SafeAfter(_) | Verdict::Unknown => Exit::Closed,
         Verdict::Unsafe => Exit::Refused,
     };
-    Ok(Response { out: report::write(&verification, format, at), exit, ..Response::default() })
+    Ok(Response { out: report::write(&verification, format, clock), exit, ..Response::default() })
 }
 
 /// What is there, what is proposed (or why it is no mesh), and what of it cannot be judged.

@@ -12,6 +12,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
 pub use pod::Pod;
 pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts, Unmeshed};
-pub use time::{ChangeTime, GoDuration};
+pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, mounted_by};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
 
 /// Something that was read, was looked for and is not there, or could not be read.
@@ -234,6 +235,20 @@ impl Mesh {
             let object = &manifest.object;
             object.kind == kind && object.namespace == namespace && object.name == name
         })
+    }
+
+    /// Has an object of the control plane, which changed at `changed` for the last time, been as it is since it was made, and made
+    /// no later than the identity controller's Deployment? Then no volume of the control plane can ever have shown anything else.
+    #[must_use]
+    pub fn is_as_installed(&self, kind: &str, name: &str, changed: Timestamp) -> bool {
+        let created = |kind: &str, name: &str| {
+            let manifest = self.manifest(kind, &self.control_plane.namespace, name)?;
+            manifest.tree.pointer("/metadata/creationTimestamp")?.as_str()?.parse::<Timestamp>().ok()
+        };
+        let installed = created("Deployment", "linkerd-identity");
+        // The API server notes creation and change of one request one after the other, in whole seconds.
+        let unchanged = |made: Timestamp| changed.as_second() - made.as_second() <= 1;
+        created(kind, name).zip(installed).is_some_and(|(made, by)| unchanged(made) && made <= by)
     }
 
     /// The bundle that a group of proxies holds, where it is known: the literal one. For proxies that hold it by reference

@@ -18,6 +18,16 @@ pub enum ChangeTime {
     Unknown,
 }
 
+/// How long a kubelet may take to bring a changed Secret or ConfigMap into a volume of a running pod: its sync period of a
+/// minute, and its cache of the object for another (Kubernetes, "Mounted ConfigMaps are updated automatically").
+pub const KUBELET_LAG_SECONDS: i64 = 120;
+
+/// When a volume surely shows what changed then: what starts until then may read what was there before.
+#[must_use]
+pub fn mounted_by(changed: Timestamp) -> Timestamp {
+    changed.checked_add(SignedDuration::from_secs(KUBELET_LAG_SECONDS)).unwrap_or(Timestamp::MAX)
+}
+
 /// A duration in Go's notation: `24h0m0s`, `86400s`, `1.5h` (Go's `time.ParseDuration`); never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoDuration(pub SignedDuration);

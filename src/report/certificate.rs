@@ -4,7 +4,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::words::{styled, when};
+use super::Clock;
+use super::words::styled;
 use crate::pki::{Certificate, Fingerprint};
 
 /// What is shown of a certificate.
@@ -55,29 +56,30 @@ impl From<&Certificate> for CertificateView {
 }
 
 impl CertificateView {
-    /// One line: name, short fingerprint, validity as seen at `at`.
+    /// One line: name, short fingerprint, validity as the clock shows it.
     #[must_use]
-    pub fn line(&self, at: Timestamp) -> String {
-        format!("{}  {}  {}", self.name, self.fingerprint.short(), self.validity(at))
+    pub fn line(&self, clock: &Clock) -> String {
+        format!("{}  {}  {}", self.name, self.fingerprint.short(), self.validity(clock))
     }
 
-    fn validity(&self, at: Timestamp) -> String {
+    fn validity(&self, clock: &Clock) -> String {
         const SOON: i64 = 60 * 86400;
         let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+        let at = clock.at;
         if at < self.not_before {
-            styled(color(AnsiColor::Red), format!("not valid before {}", when(self.not_before, at)))
+            styled(color(AnsiColor::Red), format!("not valid before {}", clock.when(self.not_before)))
         } else if at > self.not_after {
-            styled(color(AnsiColor::Red), format!("expired {}", when(self.not_after, at)))
+            styled(color(AnsiColor::Red), format!("expired {}", clock.when(self.not_after)))
         } else if self.not_after.as_second() - at.as_second() < SOON {
-            styled(color(AnsiColor::Yellow), format!("valid until {}", when(self.not_after, at)))
+            styled(color(AnsiColor::Yellow), format!("valid until {}", clock.when(self.not_after)))
         } else {
-            format!("valid until {}", when(self.not_after, at))
+            format!("valid until {}", clock.when(self.not_after))
         }
     }
 
     /// Several lines: everything that is shown of it.
     #[must_use]
-    pub fn block(&self, at: Timestamp) -> String {
+    pub fn block(&self, clock: &Clock) -> String {
         let ca = match (self.is_ca, self.path_len) {
             (false, _) => "no".to_owned(),
             (true, None) => "yes".to_owned(),
@@ -92,8 +94,8 @@ impl CertificateView {
         format!(
             "{}\n  issued by    {issuer}\n  validity     from {}, {}\n  key          {}\n  CA           {ca}\n{names}  serial       {}\n  fingerprint  {}\n",
             self.subject,
-            when(self.not_before, at),
-            self.validity(at),
+            clock.when(self.not_before),
+            self.validity(clock),
             self.key,
             self.serial,
             self.fingerprint

@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
 
+use super::Clock;
 use crate::check::{Category, Checked, Outcome, Severity};
 use crate::document::yaml;
 
@@ -21,11 +22,12 @@ pub enum Format {
 
 /// Check results as text. Colours stand in it as ANSI codes, to be stripped where they are not wanted.
 #[must_use]
-pub fn write(checks: &[Checked], format: Format) -> String {
+pub fn write(checks: &[Checked], format: Format, clock: &Clock) -> String {
     match format {
-        Format::Table => table(checks.iter(), success(checks)),
+        Format::Table => clock.localized(&table(checks.iter(), success(checks))),
         Format::Short => {
-            table(checks.iter().filter(|check| check.outcome != Outcome::Success), success(checks))
+            let failed = checks.iter().filter(|check| check.outcome != Outcome::Success);
+            clock.localized(&table(failed, success(checks)))
         }
         Format::Json => format!("{:#}\n", tree(checks)),
         Format::Yaml => yaml::write(&tree(checks)),

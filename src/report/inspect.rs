@@ -1,10 +1,9 @@
 //! Certificates found in files and in the mesh, place by place.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::CertificateView;
 use super::words::as_data;
+use super::{CertificateView, Clock};
 use crate::cli::DataFormat;
 use crate::pki::{BundleText, PrivateKey, Rules};
 
@@ -50,7 +49,7 @@ impl Inspected {
 
 /// All of it in one of the formats; what several places hold is shown once.
 #[must_use]
-pub fn inspected(found: Vec<Inspected>, format: DataFormat, at: Timestamp) -> String {
+pub fn inspected(found: Vec<Inspected>, format: DataFormat, clock: &Clock) -> String {
     let mut distinct: Vec<Inspected> = Vec::new();
     for one in found {
         match distinct.iter_mut().find(|other| other.holds_the_same(&one)) {
@@ -59,20 +58,20 @@ pub fn inspected(found: Vec<Inspected>, format: DataFormat, at: Timestamp) -> St
         }
     }
     as_data(format, &distinct)
-        .unwrap_or_else(|| distinct.iter().map(|one| text(one, at)).collect::<Vec<_>>().join("\n"))
+        .unwrap_or_else(|| distinct.iter().map(|one| text(one, clock)).collect::<Vec<_>>().join("\n"))
 }
 
 /// So many places are named, the others counted.
 const NAMED: usize = 5;
 
-fn text(inspected: &Inspected, at: Timestamp) -> String {
+fn text(inspected: &Inspected, clock: &Clock) -> String {
     let mut out: String = inspected.places.iter().take(NAMED).map(|place| format!("{place}\n")).collect();
     if inspected.places.len() > NAMED {
         out.push_str(&format!("and {} more places\n", inspected.places.len() - NAMED));
     }
     let mut indented = |text: &str| text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
     for certificate in &inspected.certificates {
-        indented(&certificate.block(at));
+        indented(&certificate.block(clock));
     }
     if let Some(key) = &inspected.private_key {
         indented(key);

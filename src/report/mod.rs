@@ -2,6 +2,7 @@
 
 mod certificate;
 pub mod checks;
+mod clock;
 mod difference;
 mod failure;
 mod inspect;
@@ -18,8 +19,10 @@ use std::process::ExitCode;
 
 use anstream::AutoStream;
 pub use anstream::ColorChoice;
+use jiff::tz::TimeZone;
 
 pub use certificate::CertificateView;
+pub use clock::Clock;
 pub use difference::differences;
 pub use failure::failure;
 pub use inspect::{Inspected, inspected};
@@ -28,7 +31,7 @@ pub use recover::Recovery;
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::started;
 pub use status::{Next, Status, UnderWay};
-pub use words::{as_data, count, styled, when};
+pub use words::{as_data, count, shell_word, styled};
 
 /// What a command answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,9 +68,10 @@ impl Response {
     }
 }
 
-/// Prints an answer; a reader that has gone away is no failure.
-pub fn print(response: &Response, color: ColorChoice) -> ExitCode {
-    let notes: String = response.notes.iter().map(|note| format!("{}\n", note.trim_end())).collect();
+/// Prints an answer, instants in its notes in `zone` as well; a reader that has gone away is no failure.
+pub fn print(response: &Response, zone: &TimeZone, color: ColorChoice) -> ExitCode {
+    let notes: String =
+        response.notes.iter().map(|note| format!("{}\n", clock::localized(note.trim_end(), zone))).collect();
     let printed = write(AutoStream::new(io::stdout(), color), &response.out);
     let lost = printed.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
     let notes = lost.as_ref().map_or(notes, |error| {

@@ -6,7 +6,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::words::{count, styled, when};
+use super::Clock;
+use super::words::{count, styled};
 use crate::mesh::{Mesh, Owner, Plane};
 use crate::rotation::{
     Blocker, Change, Direction, Leg, Note, Phase, Plan, PlannedStep, Record, Scope, Severity, Standing,
@@ -15,7 +16,7 @@ use crate::rotation::{
 
 /// The plan as text: a mark a step, what it changes, what is done by hand, what stands in the way.
 #[must_use]
-pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Timestamp) -> String {
+pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, clock: &Clock) -> String {
     let what = match &record.scope {
         Scope::Full { anchor } => format!("trust anchor {} and issuer", anchor.fingerprint().short()),
         Scope::IssuerOnly => "issuer only".to_owned(),
@@ -29,7 +30,7 @@ pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Time
         record.trust_domain,
         record.namespace,
         record.strategy,
-        when(record.started, at)
+        clock.when(record.started)
     );
     for leg in record.course() {
         let phase = leg.phase;
@@ -37,15 +38,15 @@ pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Time
         if steps.is_empty() {
             continue;
         }
-        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(&leg)));
+        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(&leg, record)));
         for planned in steps {
-            out.push_str(&step_text(planned, mesh, dir, at));
+            out.push_str(&step_text(planned, mesh, dir, clock));
         }
     }
-    out
+    clock.localized(&out)
 }
 
-const fn purpose(leg: &Leg) -> &'static str {
+const fn purpose(leg: &Leg, record: &Record) -> &'static str {
     match (leg.phase, leg.direction()) {
         (Phase::Bundle, Direction::Forward) if leg.drops => {
             "publish the new anchor in the place of those that are over"
@@ -54,6 +55,9 @@ const fn purpose(leg: &Leg) -> &'static str {
             "publish the new anchor beside the old one, and restart what reads it"
         }
         (Phase::Issuer, Direction::Forward) => "put the new issuer in place, and see every leaf renewed",
+        (Phase::Prune, Direction::Forward) if record.cross.is_some() => {
+            "publish the new anchor in the place of the old one; workloads take it up as they restart on their own"
+        }
         (Phase::Prune, Direction::Forward) => "remove the old anchor, and restart what reads it",
         (Phase::Uncross, Direction::Forward) => "remove the cross certificate from the issuer file",
         (Phase::Bundle, Direction::Back) => "remove the new anchor again, and restart what reads it",
@@ -63,7 +67,7 @@ const fn purpose(leg: &Leg) -> &'static str {
     }
 }
 
-fn step_text(planned: &PlannedStep, mesh: &Mesh, dir: &Path, at: Timestamp) -> String {
+fn step_text(planned: &PlannedStep, mesh: &Mesh, dir: &Path, clock: &Clock) -> String {
     let mut out = format!("  {}\n", step_line(planned, mesh));
     let mut detail = |label: &str, text: String| out.push_str(&format!("        {label}{text}\n"));
     for blocker in told(&planned.blocked) {
@@ -77,7 +81,7 @@ fn step_text(planned: &PlannedStep, mesh: &Mesh, dir: &Path, at: Timestamp) -> S
             let proxies = count(by_hand.proxies, "proxy", "proxies");
             detail("by hand: ", format!("{} ({proxies}): {}", by_hand.object, by_hand.act));
         }
-        notes_text(&planned.notes, dir, at).into_iter().for_each(|note| detail("", note));
+        notes_text(&planned.notes, dir, clock).into_iter().for_each(|note| detail("", note));
     }
     out
 }
@@ -160,7 +164,12 @@ pub fn blocker_word(severity: Severity) -> String {
 
 /// Notes as sentences: what is said of several objects alike is said once, and the rotation directory stands by name.
 #[must_use]
-pub fn notes_text(notes: &[Note], dir: &Path, at: Timestamp) -> Vec<String> {
+pub fn notes_text(notes: &[Note], dir: &Path, clock: &Clock) -> Vec<String> {
+    notes_with(notes, dir, |until| clock.exactly(until))
+}
+
+/// Notes whose instants are written by `instant`.
+fn notes_with(notes: &[Note], dir: &Path, instant: impl Fn(Timestamp) -> String) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     let mut owned: Vec<(&Owner, &str, Vec<String>)> = Vec::new();
     for note in notes {
@@ -172,7 +181,7 @@ pub fn notes_text(notes: &[Note], dir: &Path, at: Timestamp) -> Vec<String> {
                 }
             }
             Note::Wait { how_long, until: Some(until) } => {
-                sentences.push(format!("wait {how_long}: until {}", when(*until, at)));
+                sentences.push(format!("wait {how_long}: until {}", instant(*until)));
             }
             Note::Wait { how_long, until: None } => sentences.push(format!("wait {how_long}")),
             Note::Said(text) => sentences.push(text.clone()),
@@ -187,7 +196,7 @@ pub fn notes_text(notes: &[Note], dir: &Path, at: Timestamp) -> Vec<String> {
 
 /// The plan as data.
 #[must_use]
-pub fn plan_json(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Timestamp) -> Value {
+pub fn plan_json(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path) -> Value {
     let standing = match plan.standing {
         Standing::At(step) => json!(step.to_string()),
         Standing::Finished => Value::Null,
@@ -196,11 +205,11 @@ pub fn plan_json(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, at: Time
         "started": record.started,
         "strategy": record.strategy,
         "next": standing,
-        "steps": plan.steps.iter().map(|planned| step_json(planned, mesh, dir, at)).collect::<Vec<_>>(),
+        "steps": plan.steps.iter().map(|planned| step_json(planned, mesh, dir)).collect::<Vec<_>>(),
     })
 }
 
-fn step_json(planned: &PlannedStep, mesh: &Mesh, dir: &Path, at: Timestamp) -> Value {
+fn step_json(planned: &PlannedStep, mesh: &Mesh, dir: &Path) -> Value {
     let state = match &planned.state {
         StepState::Done => json!({"state": "done"}),
         StepState::Pending { done, of } => json!({"state": "pending", "done": done, "of": of}),
@@ -219,7 +228,7 @@ fn step_json(planned: &PlannedStep, mesh: &Mesh, dir: &Path, at: Timestamp) -> V
                 "object": by_hand.object, "obstacles": by_hand.obstacles, "act": by_hand.act, "proxies": by_hand.proxies,
             }))
             .collect::<Vec<_>>(),
-        "notes": notes_text(&planned.notes, dir, at),
+        "notes": notes_with(&planned.notes, dir, |until| until.to_string()),
     })
 }
 
@@ -239,7 +248,7 @@ fn change_json(change: &Change, mesh: &Mesh) -> Value {
 
 /// What a person should know beside the documents of a step: what is done by hand, who would revert it.
 #[must_use]
-pub fn step_notes(planned: &PlannedStep, dir: &Path, at: Timestamp) -> Vec<String> {
+pub fn step_notes(planned: &PlannedStep, dir: &Path, clock: &Clock) -> Vec<String> {
     let by_hand = planned.by_hand.iter().map(|by_hand| {
         format!(
             "{}: by hand: {} ({}): {}",
@@ -250,7 +259,7 @@ pub fn step_notes(planned: &PlannedStep, dir: &Path, at: Timestamp) -> Vec<Strin
         )
     });
     let notes =
-        notes_text(&planned.notes, dir, at).into_iter().map(|note| format!("{}: {note}", planned.step));
+        notes_text(&planned.notes, dir, clock).into_iter().map(|note| format!("{}: {note}", planned.step));
     by_hand.chain(notes).collect()
 }
 

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::simulate::wrapped;
 use super::words::{as_data, styled};
-use super::{CertificateView, Exit};
+use super::{CertificateView, Clock, Exit};
 use crate::cli::DataFormat;
 use crate::rotation::recover::{Diagnosis, Issuance, Part, Way};
 
@@ -18,6 +18,8 @@ pub struct Recovery<'a> {
     pub diagnosis: &'a Diagnosis,
     /// The input arguments as they were typed, for commands that read the same.
     pub arguments: &'a str,
+    /// The reader's clock.
+    pub clock: &'a Clock,
 }
 
 impl Recovery<'_> {
@@ -40,46 +42,50 @@ impl Recovery<'_> {
     /// What the way back costs: with a new issuer alone, or with a new anchor as well.
     #[must_use]
     pub fn downtime(&self, issuer_alone: bool) -> String {
-        words::downtime(self.diagnosis, issuer_alone)
+        self.clock.localized(&words::downtime(self.diagnosis, issuer_alone, self.clock))
     }
 
     fn text(&self) -> String {
-        let diagnosis = self.diagnosis;
+        let (diagnosis, clock) = (self.diagnosis, self.clock);
         let color = match &diagnosis.way {
             Way::Nothing if diagnosis.unknown.is_empty() && diagnosis.also.is_empty() => AnsiColor::Green,
             Way::Nothing | Way::Prune | Way::Unknown => AnsiColor::Yellow,
             Way::Replace(_) | Way::Repair => AnsiColor::Red,
         };
-        let headline = styled(Style::new().bold().fg_color(Some(color.into())), words::headline(diagnosis));
-        let mut screen = Screen(wrapped(&headline, "", ""));
-        screen.certificates("Expired", &diagnosis.expired, diagnosis);
-        screen.section("Broken", "× ", words::broken(diagnosis));
-        screen.section("Still holds", "", words::holds(diagnosis));
-        screen.certificates("Ends next", words::ending(diagnosis), diagnosis);
-        let way = words::way(diagnosis);
+        let headline =
+            styled(Style::new().bold().fg_color(Some(color.into())), words::headline(diagnosis, clock));
+        let mut screen = Screen { text: wrapped(&headline, "", ""), clock };
+        screen.certificates("Expired", &diagnosis.expired);
+        screen.section("Broken", "× ", words::broken(diagnosis, clock));
+        screen.section("Still holds", "", words::holds(diagnosis, clock));
+        screen.certificates("Ends next", words::ending(diagnosis));
+        let way = words::way(diagnosis, clock);
         screen.section(&format!("Way back: {}", way.title), "", way.lines);
         screen.section("Not known", "? ", words::not_known(diagnosis));
         screen.next(&next::commands(diagnosis, self.arguments));
-        screen.0
+        screen.text
     }
 }
 
-struct Screen(String);
+struct Screen<'a> {
+    text: String,
+    clock: &'a Clock,
+}
 
-impl Screen {
-    fn certificates(&mut self, title: &str, parts: &[Part], diagnosis: &Diagnosis) {
+impl Screen<'_> {
+    fn certificates(&mut self, title: &str, parts: &[Part]) {
         if parts.is_empty() {
             return;
         }
         self.heading(title);
         for part in parts {
-            let line = CertificateView::from(&part.certificate).line(diagnosis.at);
-            self.0.push_str(&format!("  {:<12}  {line}\n", words::role(part.role)));
+            let line = CertificateView::from(&part.certificate).line(self.clock);
+            self.text.push_str(&format!("  {:<12}  {line}\n", words::role(part.role)));
         }
     }
 
     fn heading(&mut self, title: &str) {
-        self.0.push_str(&format!("\n{}\n", styled(Style::new().bold(), title)));
+        self.text.push_str(&format!("\n{}\n", styled(Style::new().bold(), title)));
     }
 
     /// A heading and what stands below it; nothing where that is nothing.
@@ -89,15 +95,17 @@ impl Screen {
         }
         self.heading(title);
         let rest = " ".repeat(2 + mark.chars().count());
-        lines.iter().for_each(|line| self.0.push_str(&wrapped(line, &format!("  {mark}"), &rest)));
+        for line in lines {
+            self.text.push_str(&wrapped(&self.clock.localized(&line), &format!("  {mark}"), &rest));
+        }
     }
 
     fn next(&mut self, next: &[super::Next]) {
         self.heading("Next");
         for one in next {
-            self.0.push_str(&wrapped(&one.why, "  ", "  "));
+            self.text.push_str(&wrapped(&self.clock.localized(&one.why), "  ", "  "));
             if let Some(command) = &one.command {
-                self.0.push_str(&format!("  {}\n", styled(Style::new().bold(), command)));
+                self.text.push_str(&format!("  {}\n", styled(Style::new().bold(), command)));
             }
         }
     }

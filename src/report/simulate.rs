@@ -6,6 +6,7 @@ mod words;
 
 use anstyle::{AnsiColor, Style};
 
+use super::Clock;
 use super::words::styled;
 use crate::rotation::simulate::{Act, Break, Holder, Moment, Row, SimulatedStep, Simulation, When};
 pub(super) use words::wrapped;
@@ -27,11 +28,11 @@ enum Shown<'a> {
 
 /// The simulation as text: the verdict, then one small table wherever something changes.
 #[must_use]
-pub fn simulation_text(simulation: &Simulation) -> String {
+pub fn simulation_text(simulation: &Simulation, clock: &Clock) -> String {
     let mut told = Told::default();
-    let mut out = wrapped(&verdict_text(simulation), "", "") + "\n";
+    let mut out = wrapped(&clock.localized(&verdict_text(simulation)), "", "") + "\n";
     legend(simulation).iter().for_each(|line| out.push_str(&wrapped(line, "", "")));
-    out.push_str(&format!("\n{}", moment_text("now", &simulation.start, simulation, &mut told)));
+    out.push_str(&format!("\n{}", moment_text("now", &simulation.start, simulation, clock, &mut told)));
     for (step, shown) in simulation.steps.iter().zip(shown(simulation)) {
         let name = styled(Style::new().bold(), step.step);
         out.push_str(&format!("\n{name}: {}", does(&step.act, simulation)));
@@ -43,7 +44,7 @@ pub fn simulation_text(simulation: &Simulation) -> String {
                 for (label, moment) in moments {
                     out.push_str(&match moment {
                         None => format!("  {label}: as before\n"),
-                        Some(moment) => moment_text(&label, moment, simulation, &mut told),
+                        Some(moment) => moment_text(&label, moment, simulation, clock, &mut told),
                     });
                 }
             }
@@ -71,14 +72,24 @@ impl<'a> Told<'a> {
 }
 
 /// The table of one moment, its columns headed by the issuers of the leaves; under it, what breaks.
-fn moment_text<'a>(label: &str, moment: &'a Moment, simulation: &Simulation, told: &mut Told<'a>) -> String {
+fn moment_text<'a>(
+    label: &str,
+    moment: &'a Moment,
+    simulation: &Simulation,
+    clock: &Clock,
+    told: &mut Told<'a>,
+) -> String {
     let mut out = table(label, moment, simulation);
     let mut still = Vec::new();
     for broken in &moment.broken {
         match told.number(broken) {
             (number, true) => {
                 let first = format!("    {} {number}. ", mark(false));
-                out.push_str(&wrapped(&break_text(broken, simulation), &first, &" ".repeat(9)));
+                out.push_str(&wrapped(
+                    &clock.localized(&break_text(broken, simulation)),
+                    &first,
+                    &" ".repeat(9),
+                ));
             }
             (number, false) => still.push(number),
         }

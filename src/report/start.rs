@@ -2,36 +2,45 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use super::{CertificateView, Clock, shell_word};
+use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record};
 
-use super::CertificateView;
-use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record, Scope};
-
-/// What was written into `dir`, and the next command.
+/// What was written into `dir`, and the next commands; they end with `arguments`, to read what this one has read.
 #[must_use]
-pub fn started(record: &Record, dir: &Path, minted_anchor: bool, at: Timestamp) -> String {
-    let dir = dir.display();
-    let line = |certificate| CertificateView::from(certificate).line(at);
+pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str, clock: &Clock) -> String {
+    let dir = dir.display().to_string();
+    let line = |certificate| CertificateView::from(certificate).line(clock);
     let mut out = format!("Started a rotation in {dir}\n\n");
-    let first = match &record.scope {
-        Scope::Full { anchor } => {
-            out.push_str(&format!("  new anchor  {}\n", line(anchor)));
-            Phase::Bundle
-        }
-        Scope::IssuerOnly => Phase::Issuer,
-    };
-    out.push_str(&format!("  new issuer  {}\n\n", line(&record.issuer.issuer)));
+    let certificates = [
+        ("new anchor", record.anchor()),
+        ("new issuer", Some(&record.issuer.issuer)),
+        ("cross", record.cross.as_ref()),
+    ];
+    for (role, certificate) in certificates {
+        out.extend(certificate.map(|certificate| format!("  {role:<10}  {}\n", line(certificate))));
+    }
+    let course = record.course();
+    let last_swap =
+        course.iter().rev().find(|leg| leg.swapped_in().is_some()).map_or(Phase::Issuer, |leg| leg.phase);
+    out.push('\n');
     out.push_str(&format!("Commit {dir}: it holds no private key that Git would take.\n"));
     out.push_str(&format!(
-        "Keep {dir}/{ISSUER_KEY_FILE} until the issuer phase is merged; it goes into the Secret.\n"
+        "Keep {dir}/{ISSUER_KEY_FILE} until phase {last_swap} is merged; it goes into the Secret.\n"
     ));
+    if record.clone().back().is_ok() {
+        out.push_str(
+            "Keep the present issuer's private key, too: going back needs it, and the Secret holds it until phase issuer is merged.\n",
+        );
+    }
     if minted_anchor {
         out.push_str(&format!(
             "Move {dir}/{ANCHOR_KEY_FILE} to a safe place: it is in no manifest, and only the next issuer needs it.\n"
         ));
     }
+    let reading = format!("--dir {}{arguments}", shell_word(&dir));
+    let first = course[0].phase;
     out.push_str(&format!(
-        "\nNext\n  kubectl l5d-rotate plan --dir {dir}\n  kubectl l5d-rotate render {first} --dir {dir}\n"
+        "\nNext\n  kubectl l5d-rotate plan {reading}\n  kubectl l5d-rotate render {first} {reading}\n"
     ));
     out
 }

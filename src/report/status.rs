@@ -6,13 +6,15 @@ use std::path::Path;
 
 use anstyle::Style;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
 use observed::{CURRENT, Class, Shown, bundle, classes, issuer};
 
+use super::Clock;
 use super::plan::{blocker_word, plan_json, step_line};
-use super::words::{as_data, count, styled};
+use super::words::{as_data, count, shell_word, styled};
 use crate::check::{Advice, Checked, Outcome, Severity};
 use crate::cli::DataFormat;
 use crate::mesh::Mesh;
@@ -79,7 +81,7 @@ pub struct UnderWay<'a> {
 }
 
 impl Status {
-    /// Puts the screen together. `advice` is the next flow where no rotation is under way.
+    /// Puts the screen together as it is at `at`. `advice` is the next flow where no rotation is under way.
     #[must_use]
     pub fn new(
         mesh: &Mesh,
@@ -98,13 +100,13 @@ impl Status {
                 trust_domain: plane.trust_domain.clone(),
                 installed_by: plane.installer.as_ref().map(ToString::to_string),
             },
-            bundle: bundle(mesh, at),
+            bundle: bundle(mesh),
             issuer: issuer(mesh, at),
             proxies: classes(mesh, rotation.map(|under_way| under_way.record)),
             findings: Findings::of(checks),
             unread: mesh.unread().collect(),
             rotation: rotation.map_or(Value::Null, |under_way| {
-                plan_json(under_way.plan, under_way.record, mesh, under_way.dir, at)
+                plan_json(under_way.plan, under_way.record, mesh, under_way.dir)
             }),
             next: rotation.map_or_else(|| Next::from(advice), |under_way| next(under_way, mesh)),
             steps: rotation.map_or_else(Vec::new, |under_way| {
@@ -127,13 +129,13 @@ impl Status {
         self
     }
 
-    /// The screen in one of the formats.
+    /// The screen in one of the formats; people see instants in `zone` as well.
     #[must_use]
-    pub fn print(&self, format: DataFormat) -> String {
-        as_data(format, self).unwrap_or_else(|| self.text())
+    pub fn print(&self, format: DataFormat, zone: &TimeZone) -> String {
+        as_data(format, self).unwrap_or_else(|| self.text(&Clock { at: self.at, zone: zone.clone() }))
     }
 
-    fn text(&self) -> String {
+    fn text(&self, clock: &Clock) -> String {
         let linkerd = &self.linkerd;
         let mut out = format!(
             "Linkerd {} in namespace {}, trust domain {}{}\n",
@@ -142,8 +144,8 @@ impl Status {
             linkerd.trust_domain,
             linkerd.installed_by.as_ref().map_or_else(String::new, |by| format!(", installed by {by}")),
         );
-        self.bundle.print("Trust bundle", self.at, &mut out);
-        self.issuer.print("Issuer", self.at, &mut out);
+        self.bundle.print("Trust bundle", clock, &mut out);
+        self.issuer.print("Issuer", clock, &mut out);
         section("Proxies", "", &mut out);
         if self.proxies.is_empty() {
             line("none seen", &mut out);
@@ -165,6 +167,7 @@ impl Status {
         }
         section("Next", "", &mut out);
         line(&self.next.why, &mut out);
+        out = clock.localized(&out);
         if let Some(command) = &self.next.command {
             line(&styled(Style::new().bold(), command), &mut out);
         }
@@ -190,9 +193,12 @@ pub(super) fn first(names: &[String], shown: usize) -> String {
 }
 
 impl Shown {
-    fn print(&self, title: &str, at: Timestamp, out: &mut String) {
+    fn print(&self, title: &str, clock: &Clock, out: &mut String) {
         section(title, &self.place, out);
-        self.certificates.iter().for_each(|certificate| line(&certificate.line(at), out));
+        self.certificates.iter().for_each(|certificate| line(&certificate.line(clock), out));
+        if let Some(changed) = self.changed {
+            line(&format!("last changed {}", clock.when(changed)), out);
+        }
         self.remarks.iter().for_each(|remark| line(remark, out));
     }
 }
@@ -227,7 +233,9 @@ impl Findings {
 
 fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
     let dir = under_way.dir.display();
-    let plan = Some(format!("kubectl l5d-rotate plan --dir {dir}"));
+    let directory = dir.to_string();
+    let word = shell_word(&directory);
+    let plan = Some(format!("kubectl l5d-rotate plan --dir {word}"));
     let standing = match under_way.plan.standing {
         Standing::Finished => None,
         Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
@@ -257,6 +265,6 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
         };
         return Next { why, command: plan };
     }
-    let command = format!("kubectl l5d-rotate render {} --step {} --dir {dir}", step.phase, step.number());
+    let command = format!("kubectl l5d-rotate render {} --step {} --dir {word}", step.phase, step.number());
     Next { why: format!("{step} may be rendered and merged"), command: Some(command) }
 }

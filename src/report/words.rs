@@ -1,28 +1,12 @@
-//! Times, counts and colours as people read them.
+//! Counts and colours as people read them.
+
+use std::borrow::Cow;
 
 use anstyle::Style;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::cli::DataFormat;
 use crate::document::yaml;
-
-/// An instant with its distance from `at`: `2027-01-01 02:00 UTC (in 39 days)`.
-#[must_use]
-pub fn when(instant: Timestamp, at: Timestamp) -> String {
-    let date = instant.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string();
-    let seconds = instant.as_second() - at.as_second();
-    let distance = match seconds.abs() {
-        s if s < 60 => return format!("{date} (now)"),
-        s if s < 120 => format!("{s} seconds"),
-        s if s < 2 * 3600 => format!("{} minutes", s / 60),
-        s if s < 2 * 86400 => format!("{} hours", s / 3600),
-        s if s < 2 * 365 * 86400 => format!("{} days", s / 86400),
-        s => format!("{} years", s / (365 * 86400)),
-    };
-    if seconds < 0 { format!("{date} ({distance} ago)") } else { format!("{date} (in {distance})") }
-}
 
 /// A number of things: `1 proxy`, `1,204 proxies`.
 #[must_use]
@@ -36,6 +20,16 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
         grouped.push(digit);
     }
     format!("{grouped} {}", if number == 1 { one } else { many })
+}
+
+/// A word of a command line as a POSIX shell reads it: quoted where it has to be.
+#[must_use]
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
 }
 
 /// Text in a style; the escape codes are taken out again where nobody sees colour.
@@ -61,14 +55,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_tell_how_far_they_are() {
-        let at: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
-        let of = |text: &str| when(text.parse().unwrap(), at);
-        assert_eq!(of("2026-11-23T02:00:00Z"), "2026-11-23 02:00 UTC (now)");
-        assert_eq!(of("2026-11-23T02:01:30Z"), "2026-11-23 02:01 UTC (in 90 seconds)");
-        assert_eq!(of("2026-11-22T01:00:00Z"), "2026-11-22 01:00 UTC (25 hours ago)");
-        assert_eq!(of("2027-01-01T02:00:00Z"), "2027-01-01 02:00 UTC (in 39 days)");
-        assert_eq!(of("2036-11-23T02:00:00Z"), "2036-11-23 02:00 UTC (in 10 years)");
+    fn a_word_is_quoted_where_a_shell_would_read_it_otherwise() {
+        for (word, quoted) in [
+            ("rotation/a-1.yaml", "rotation/a-1.yaml"),
+            ("new rotation", "'new rotation'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), quoted);
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ mod past;
 
 use jiff::Timestamp;
 
+pub(in crate::rotation) use crate::mesh::KUBELET_LAG_SECONDS;
 use crate::mesh::WorkloadId;
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
 use class::Classes;
-pub(in crate::rotation) use past::{KUBELET_LAG_SECONDS, mounted};
+pub(in crate::rotation) use past::mounted;
 
 /// What may be in use. Where something cannot be told, every possibility is in it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! What is asked of a cluster, and how its answers make a whole.
 
+mod home;
+
 use std::collections::VecDeque;
 
 use super::intake::Intake;
@@ -41,7 +43,7 @@ const fn resource(
 
 /// Objects that are known by name, in the control plane's namespace (the rest of the observer's needs are lists).
 const NAMED: [(&str, &str, &str); 4] = [
-    ("configmaps", "ConfigMap", "linkerd-config"),
+    ("configmaps", "ConfigMap", CONFIG),
     ("configmaps", "ConfigMap", "linkerd-identity-trust-roots"),
     ("secrets", "Secret", "linkerd-identity-issuer"),
     ("secrets", "Secret", "linkerd-config-overrides"),
@@ -94,6 +96,11 @@ const WORKLOADS: &[Resource] = &[
 const PODS: Resource = resource("", &["v1"], "pods", "Pod", Scope::DataPlane);
 const INJECTED: &str = "linkerd.io/control-plane-ns";
 
+/// Where Linkerd is installed unless somebody chose another namespace.
+const USUAL_NAMESPACE: &str = "linkerd";
+/// What every control plane has.
+const CONFIG: &str = "linkerd-config";
+
 /// Every resource that is asked for, by group and name.
 #[cfg(test)]
 pub(crate) fn asked() -> std::collections::BTreeSet<(&'static str, &'static str)> {
@@ -114,36 +121,35 @@ struct Query {
     what: String,
     /// The same resource under each version of its API.
     paths: Vec<String>,
-    selector: Option<&'static str>,
+    selector: Option<String>,
     list: bool,
     /// Asked instead where this user may not see all namespaces.
     narrower: Option<Box<Self>>,
 }
 
-/// Reads all that the sink is interested in.
+/// Reads all that the sink is interested in. A control plane that is not where it is expected, and whose namespace nobody gave,
+/// is looked for: what was read until then is of another namespace, and is read again.
 pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Intake<S>, SourceError> {
-    let namespace = request.linkerd_namespace.as_deref().unwrap_or("linkerd");
-    let wanted = |api_version: &str, kind: &str| intake.interest(api_version, kind) != Interest::None;
-    let scopes = Scopes { control_plane: namespace, data_plane: request.cluster.namespace.as_deref() };
-    let lists = |resources: &[Resource], selector| -> Vec<Query> {
-        let wanted = resources.iter().filter(|resource| {
-            resource
-                .versions
-                .iter()
-                .any(|version| wanted(&group_version(resource.group, version), resource.kind))
-        });
-        wanted.flat_map(|resource| scopes.queries(resource, selector)).collect()
+    let cluster = &request.cluster;
+    let given = request.linkerd_namespace.as_deref();
+    let mut scopes = Scopes {
+        control_plane: given.unwrap_or(USUAL_NAMESPACE).to_owned(),
+        data_plane: cluster.namespace.as_deref(),
     };
-    let named = NAMED.iter().filter(|(_, kind, _)| wanted("v1", kind));
-    let mut short: Vec<Query> =
-        named.map(|(resource, _, name)| Query::named(resource, namespace, name)).collect();
-    short.extend(lists(SHORT, None));
-    let (workloads, pods) = (lists(WORKLOADS, None), lists(&[PODS], Some(INJECTED)));
-
-    let mut reading = Reading { cluster: &request.cluster, intake, answered: false, gaps: Vec::new() };
-    reading.ahead(&short)?;
-    workloads.iter().try_for_each(|query| reading.ask(query, None))?;
+    let mut reading = Reading::new(cluster, intake.clone());
+    reading.ahead(&scopes.short(&intake))?;
+    if given.is_none()
+        && !reading.has_config
+        && let Some(found) = home::find(cluster)?
+        && found != scopes.control_plane
+    {
+        scopes.control_plane = found;
+        reading = Reading::new(cluster, intake.clone());
+        reading.ahead(&scopes.short(&intake))?;
+    }
+    scopes.lists(WORKLOADS, None, &intake).iter().try_for_each(|query| reading.ask(query, None))?;
     let gaps = reading.gaps.len();
+    let pods = scopes.lists(&[PODS], Some(INJECTED), &intake);
     pods.iter().try_for_each(|query| reading.ask(query, None))?;
     if reading.gaps.len() == gaps && !pods.is_empty() {
         reading.intake.pods_were_read();
@@ -156,25 +162,49 @@ pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Inta
 
 /// Which namespaces are looked into.
 struct Scopes<'a> {
-    control_plane: &'a str,
+    control_plane: String,
     data_plane: Option<&'a str>,
 }
 
 impl Scopes<'_> {
+    /// The questions whose answers are short.
+    fn short<S: Sink>(&self, intake: &Intake<S>) -> Vec<Query> {
+        let named = NAMED.iter().filter(|(_, kind, _)| intake.interest("v1", kind) != Interest::None);
+        let named = named.map(|(resource, _, name)| Query::named(resource, &self.control_plane, name));
+        named.chain(self.lists(SHORT, None, intake)).collect()
+    }
+
+    /// The questions for all objects of those resources that the sink is interested in.
+    fn lists<S: Sink>(
+        &self,
+        resources: &[Resource],
+        selector: Option<&'static str>,
+        intake: &Intake<S>,
+    ) -> Vec<Query> {
+        let wanted = |resource: &&Resource| {
+            let is_wanted = |version: &&str| {
+                intake.interest(&group_version(resource.group, version), resource.kind) != Interest::None
+            };
+            resource.versions.iter().any(is_wanted)
+        };
+        resources.iter().filter(wanted).flat_map(|resource| self.queries(resource, selector)).collect()
+    }
+
     /// The questions that get at all objects of a resource.
     fn queries(&self, resource: &Resource, selector: Option<&'static str>) -> Vec<Query> {
-        let within = |namespace: Option<&str>| Query::list(resource, namespace, selector);
+        let within = |namespace: Option<&str>| Query::list(resource, namespace, selector.map(str::to_owned));
+        let control_plane = self.control_plane.as_str();
         match (resource.scope, self.data_plane) {
             (Scope::Cluster, _) => vec![within(None)],
-            (Scope::ControlPlane, _) => vec![within(Some(self.control_plane))],
-            (Scope::DataPlane, Some(namespace)) if namespace == self.control_plane => {
+            (Scope::ControlPlane, _) => vec![within(Some(control_plane))],
+            (Scope::DataPlane, Some(namespace)) if namespace == control_plane => {
                 vec![within(Some(namespace))]
             }
             (Scope::DataPlane, Some(namespace)) => {
-                vec![within(Some(self.control_plane)), within(Some(namespace))]
+                vec![within(Some(control_plane)), within(Some(namespace))]
             }
             (Scope::Everywhere | Scope::DataPlane, _) => {
-                let narrower = Some(Box::new(within(Some(self.control_plane))));
+                let narrower = Some(Box::new(within(Some(control_plane))));
                 vec![Query { narrower, ..within(None) }]
             }
         }
@@ -188,7 +218,7 @@ impl Query {
         Self { what, paths: vec![path], selector: None, list: false, narrower: None }
     }
 
-    fn list(resource: &Resource, namespace: Option<&str>, selector: Option<&'static str>) -> Self {
+    fn list(resource: &Resource, namespace: Option<&str>, selector: Option<String>) -> Self {
         let Resource { group, versions, name, .. } = *resource;
         let root = if group.is_empty() { "/api" } else { "/apis/" };
         let within =
@@ -207,7 +237,7 @@ impl Query {
     /// The path with its parameters.
     fn url(&self, path: &str, limit: bool, next: Option<&str>) -> String {
         let limit = (self.list && limit).then(|| format!("limit={PAGE}"));
-        let selector = self.selector.map(|selector| format!("labelSelector={}", encoded(selector)));
+        let selector = self.selector.as_ref().map(|selector| format!("labelSelector={}", encoded(selector)));
         let next = next.map(|token| format!("continue={}", encoded(token)));
         let parameters: Vec<String> = [limit, selector, next].into_iter().flatten().collect();
         if parameters.is_empty() { path.to_owned() } else { format!("{path}?{}", parameters.join("&")) }
@@ -223,10 +253,16 @@ struct Reading<'a, S> {
     intake: Intake<S>,
     /// Was anything answered at all?
     answered: bool,
+    /// Was `linkerd-config` there?
+    has_config: bool,
     gaps: Vec<Gap>,
 }
 
-impl<S: Sink> Reading<'_, S> {
+impl<'a, S: Sink> Reading<'a, S> {
+    const fn new(cluster: &'a Cluster, intake: Intake<S>) -> Self {
+        Self { cluster, intake, answered: false, has_config: false, gaps: Vec::new() }
+    }
+
     /// Asks short questions, a few at a time; the answers are taken in one after the other, in order.
     fn ahead(&mut self, queries: &[Query]) -> Result<(), SourceError> {
         let mut running = VecDeque::new();
@@ -249,6 +285,7 @@ impl<S: Sink> Reading<'_, S> {
                 Answer::Forbidden(why) => return self.refused(query, why),
                 Answer::Read(_) | Answer::Expired => {
                     self.answered = true;
+                    self.has_config |= !query.list && path.ends_with(CONFIG);
                     break;
                 }
             }

@@ -16,6 +16,15 @@ pub enum SourceError {
     /// What was read makes no mesh.
     #[error(transparent)]
     Mesh(#[from] MeshError),
+    /// The cluster has no control plane where it was looked for.
+    #[error(
+        "no Linkerd control plane in namespace {}",
+        namespace.as_deref().unwrap_or("linkerd, and no identity controller in another one")
+    )]
+    NoControlPlane {
+        /// The namespace that was given.
+        namespace: Option<String>,
+    },
     /// An object has a field that is not what it must be.
     #[error("{origin}: {error}")]
     Object {
@@ -219,6 +228,9 @@ impl SourceError {
         Some(match self {
             Self::Document(error) => error.help().to_owned(),
             Self::Mesh(error) | Self::Object { error, .. } => error.help(),
+            Self::NoControlPlane { .. } => {
+                "name its namespace with --linkerd-namespace, and the cluster with --context".to_owned()
+            }
             Self::Field { .. } => "compare it with `kubectl explain pod`".to_owned(),
             Self::Unreadable { error, .. } => match error.kind() {
                 io::ErrorKind::NotFound => "check the path; `-f -` reads standard input".to_owned(),
@@ -252,7 +264,11 @@ impl SourceError {
             Self::Configuration { .. } => "see `kubectl config get-contexts`, and check --context and --kubeconfig".to_owned(),
             Self::Unreachable { .. } => "see whether `kubectl version` answers; without a cluster, read files with -f".to_owned(),
             Self::Unauthorized { .. } => "log in again; `kubectl auth whoami` says as whom kubectl goes".to_owned(),
-            Self::NothingReadable { .. } => "`kubectl l5d-rotate rbac` prints the role that reading needs".to_owned(),
+            Self::NothingReadable { .. } => {
+                "`kubectl l5d-rotate rbac` prints the role that reading needs; a control plane outside of namespace linkerd \
+                 is named with --linkerd-namespace"
+                    .to_owned()
+            }
             Self::Server { .. } | Self::BrokenOff { .. } | Self::Expired { .. } => "run it again".to_owned(),
             Self::Garbage { .. } => "see what stands between kubectl and the API server: a proxy, a login page".to_owned(),
         })

@@ -41,7 +41,7 @@ pub struct Request {
     pub recursive: bool,
     /// How the cluster is reached.
     pub cluster: Cluster,
-    /// The control plane's namespace; unset, it is `linkerd` in a cluster, and in files the only one that is there.
+    /// The control plane's namespace; unset, it is the only one that has a control plane.
     pub linkerd_namespace: Option<String>,
     /// Is the whole manifest of each meshed workload kept (for whole objects and diffs)?
     pub keep_workloads: bool,
@@ -152,9 +152,19 @@ pub enum Observed<S> {
 pub fn read(request: &Request) -> Result<Mesh, SourceError> {
     let mesh = match observe(request, Observer::new(request.keep_workloads))? {
         Observed::Snapshot(mesh) => mesh,
-        Observed::Objects(observer) => observer.finish(request.linkerd_namespace.as_deref())?,
+        Observed::Objects(observer) => finished(observer, request)?,
     };
     Ok(limited(mesh, request))
+}
+
+fn finished(observer: Observer, request: &Request) -> Result<Mesh, SourceError> {
+    let given = request.linkerd_namespace.as_deref();
+    observer.finish(given).map_err(|error| match error {
+        MeshError::NoControlPlane if request.inputs.is_empty() => {
+            SourceError::NoControlPlane { namespace: given.map(str::to_owned) }
+        }
+        error => error.into(),
+    })
 }
 
 fn limited(mesh: Mesh, request: &Request) -> Mesh {
@@ -173,9 +183,7 @@ pub fn read_beside(request: &Request) -> Result<(Mesh, Unrendered), SourceError>
         Beside { observer: Observer::new(request.keep_workloads), unrendered: Unrendered::default() };
     let (mesh, unrendered) = match observe(request, beside)? {
         Observed::Snapshot(mesh) => (mesh, Unrendered::default()),
-        Observed::Objects(Beside { observer, unrendered }) => {
-            (observer.finish(request.linkerd_namespace.as_deref())?, unrendered)
-        }
+        Observed::Objects(Beside { observer, unrendered }) => (finished(observer, request)?, unrendered),
     };
     Ok((limited(mesh, request), unrendered))
 }

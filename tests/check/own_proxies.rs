@@ -1,8 +1,11 @@
 //! Ours about running proxies, restarts, and what lies outside the cluster.
 
+use jiff::ToSpan as _;
 use l5d_rotate::check::Outcome;
-use l5d_rotate::mesh::{BundleId, ChangeTime, Era, Held, Injection, Plane, Unmeshed};
+use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::mesh::{BundleId, ChangeTime, Era, Held, Injection, Manifest, Mesh, Plane, Unmeshed};
 use l5d_rotate::pki::BundleText;
+use serde_json::json;
 
 use crate::builder::*;
 
@@ -110,15 +113,105 @@ fn the_injector_counts_only_until_the_kubelet_has_renewed_its_mount() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     mesh.control_plane.replicas.retain(|replica| replica.container == "proxy-injector");
-    published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:58:00Z"));
+    published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:57:59Z"));
     assert_eq!(
         outcome(&mesh, "control-plane-restarted"),
         unknown("the input holds no running control-plane container in linkerd")
     );
-    published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:58:01Z"));
+    published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:58:00Z"));
     let Outcome::Failed(_, said) = outcome(&mesh, "control-plane-restarted") else { panic!() };
     assert!(
         said.ends_with("\n\t* linkerd/linkerd-proxy-injector-0 (proxy-injector) since 2026-02-01T00:10:00Z"),
+        "{said}"
+    );
+}
+
+/// What reads a mounted volume at its start may have found there what a lagging kubelet had not replaced yet; a proxy's
+/// environment is made of the ConfigMap itself.
+#[test]
+fn a_start_within_the_kubelets_lag_proves_nothing_of_what_is_mounted() {
+    let root = root("root");
+    let mut mesh = mesh(&[&root], &good_issuer(&root));
+    let changed = at("2026-02-01T00:10:00Z");
+    published(&mut mesh).changed = ChangeTime::At(changed);
+    secret(&mut mesh).changed = ChangeTime::At(changed);
+    let started = |mesh: &mut Mesh, container: &str, seconds: i64| {
+        let replicas = &mut mesh.control_plane.replicas;
+        let replica = replicas.iter_mut().find(|replica| replica.container == container).unwrap();
+        replica.started = Some(changed + seconds.seconds());
+    };
+    started(&mut mesh, "linkerd-proxy", 1);
+    started(&mut mesh, "identity", 120);
+    let said = |object: &str, since: &str| {
+        unknown(format!(
+            "these containers started within 120 s after {object} changed on 2026-02-01T00:10:00Z, while a kubelet \
+             may still have had it mounted as it was; restart them once more:\n\t* \
+             linkerd/linkerd-identity-0 (identity) since {since}"
+        ))
+    };
+    let (bundle, issuer) =
+        ("ConfigMap linkerd/linkerd-identity-trust-roots", "Secret linkerd/linkerd-identity-issuer");
+    assert_eq!(outcome(&mesh, "control-plane-restarted"), said(bundle, "2026-02-01T00:12:00Z"));
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), said(issuer, "2026-02-01T00:12:00Z"));
+    started(&mut mesh, "identity", 1);
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), said(issuer, "2026-02-01T00:10:01Z"));
+    started(&mut mesh, "identity", 121);
+    assert_eq!(outcome(&mesh, "control-plane-restarted"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), Outcome::Success);
+}
+
+/// `linkerd install` and Helm make ConfigMaps and Secrets just before the Deployments that mount them: no volume can show what was
+/// there before, as there was nothing.
+#[test]
+fn what_was_installed_with_the_control_plane_and_never_changed_is_what_it_read() {
+    let root = root("root");
+    let mut mesh = mesh(&[&root], &good_issuer(&root));
+    let installed = at("2026-02-01T00:09:50Z");
+    published(&mut mesh).changed = ChangeTime::At(installed);
+    secret(&mut mesh).changed = ChangeTime::At(installed);
+    let checks =
+        |mesh: &Mesh| ["control-plane-restarted", "identity-loaded-issuer"].map(|code| outcome(mesh, code));
+    let unproven = |mesh: &Mesh| checks(mesh).iter().all(|found| matches!(found, Outcome::Unknown(_)));
+    assert!(unproven(&mesh), "nothing tells how old the objects are");
+    created(&mut mesh, "ConfigMap", "linkerd-identity-trust-roots", "2026-02-01T00:09:50Z");
+    created(&mut mesh, "Secret", "linkerd-identity-issuer", "2026-02-01T00:09:50Z");
+    created(&mut mesh, "Deployment", "linkerd-identity", "2026-02-01T00:09:51Z");
+    assert_eq!(checks(&mesh), [Outcome::Success, Outcome::Success]);
+    created(&mut mesh, "Deployment", "linkerd-identity", "2026-02-01T00:09:49Z");
+    assert!(unproven(&mesh), "the objects have replaced older ones");
+    created(&mut mesh, "Deployment", "linkerd-identity", "2026-02-01T00:09:51Z");
+    secret(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:09:51Z"));
+    assert_eq!(
+        checks(&mesh),
+        [Outcome::Success, Outcome::Success],
+        "the next second may be of the same request"
+    );
+    published(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:09:52Z"));
+    secret(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:09:52Z"));
+    assert!(unproven(&mesh), "the objects have changed since");
+}
+
+/// Sets when the API server took in an object of the control plane.
+fn created(mesh: &mut Mesh, kind: &str, name: &str, at: &str) {
+    mesh.manifests.retain(|manifest| manifest.object.name != name);
+    mesh.manifests.push(Manifest {
+        object: ObjectRef::new("v1", kind, "linkerd", name),
+        origin: Origin::default(),
+        owners: vec![],
+        tree: json!({"metadata": {"creationTimestamp": at}}),
+    });
+}
+
+#[test]
+fn an_injector_that_started_within_the_lag_is_not_known_to_hand_out_the_new_bundle_yet() {
+    let root = root("root");
+    let mut mesh = mesh(&[&root], &good_issuer(&root));
+    mesh.control_plane.replicas.retain(|replica| replica.container == "proxy-injector");
+    published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:59:00Z"));
+    mesh.control_plane.replicas[0].started = Some(at("2026-05-31T23:59:30Z"));
+    let Outcome::Unknown(said) = outcome(&mesh, "control-plane-restarted") else { panic!() };
+    assert!(
+        said.ends_with("\n\t* linkerd/linkerd-proxy-injector-0 (proxy-injector) since 2026-05-31T23:59:30Z"),
         "{said}"
     );
 }

@@ -1,10 +1,15 @@
 //! The four forms of the results.
 
 use l5d_rotate::check::{Category, Checked, Outcome, run};
-use l5d_rotate::report::checks::{Format, success, write};
+use l5d_rotate::report::Clock;
+use l5d_rotate::report::checks::{self, Format, success};
 use serde_json::{Value, json};
 
 use crate::builder::*;
+
+fn write(checks: &[Checked], format: Format) -> String {
+    checks::write(checks, format, &Clock::utc(now()))
+}
 
 fn checked(category: Category, code: &'static str, description: &str, outcome: Outcome) -> Checked {
     Checked { category, code, description: description.into(), outcome }

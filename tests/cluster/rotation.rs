@@ -27,6 +27,7 @@ impl Rotation {
     pub(crate) fn run(&self, arguments: &str) -> String {
         self.print(self.home.path());
         let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(self.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "cluster.yaml", "--at", &self.cluster.now.to_string()])

@@ -4,7 +4,7 @@ use l5d_rotate::cli::DataFormat;
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::mesh::{ChangeTime, Held, Injection, Known, Manifest, Mesh, Owner, Plane};
 use l5d_rotate::pki::{IssuerChain, cross_sign};
-use l5d_rotate::report::{Exit, Recovery};
+use l5d_rotate::report::{Clock, Exit, Recovery};
 use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Standing, Stopped, Way, steps};
 
 use crate::builder::{
@@ -265,7 +265,8 @@ fn a_screen_of_what_is_not_known_says_so_first_and_exits_3() {
     let mut mesh = mesh(&[&good], &good_issuer(&good));
     mesh.issuer = Known::Unknown("secrets is forbidden".into());
     let diagnosis = Diagnosis::of(&mesh, now());
-    let recovery = Recovery { diagnosis: &diagnosis, arguments: " -f mesh.yaml" };
+    let recovery =
+        Recovery { diagnosis: &diagnosis, arguments: " -f mesh.yaml", clock: &Clock::utc(diagnosis.at) };
     let fingerprint = good.certificate.fingerprint().short().to_string();
     let screen = anstream::adapter::strip_str(&recovery.print(DataFormat::Text)).to_string();
     assert_eq!(
@@ -291,5 +292,8 @@ Next
     let over = anchor("old", "2025-01-01", "2026-05-31");
     published(&mut mesh).text = text(&[&over]);
     let diagnosis = Diagnosis::of(&mesh, now());
-    assert_eq!(Recovery { diagnosis: &diagnosis, arguments: "" }.exit(), Exit::Findings);
+    assert_eq!(
+        Recovery { diagnosis: &diagnosis, arguments: "", clock: &Clock::utc(diagnosis.at) }.exit(),
+        Exit::Findings
+    );
 }

@@ -49,6 +49,7 @@ impl User {
     fn output(&self, arguments: &str, dump: &str) -> Output {
         fs::write(self.home.path().join("dump.json"), dump).unwrap();
         Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
             .current_dir(self.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])

@@ -19,6 +19,8 @@ use crate::cluster::{Cluster, at, pem};
 pub struct Reviewer {
     pub home: TempDir,
     pub cluster: Cluster,
+    /// `TZ`.
+    pub zone: &'static str,
 }
 
 pub fn anchor(name: &str, from: &str, to: &str) -> Authority {
@@ -66,12 +68,13 @@ pub fn restart(kind: &str, namespace: &str, name: &str, key: &str, value: &str) 
 
 impl Reviewer {
     pub fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), cluster: Cluster::new() }
+        Self { home: tempfile::tempdir().unwrap(), cluster: Cluster::new(), zone: "UTC" }
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
         fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
         Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", self.zone)
             .current_dir(self.home.path())
             .args(arguments)
             .args(["--at", &self.cluster.now.to_string()])

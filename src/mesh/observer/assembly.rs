@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::injection::Namespaces;
 use super::key::Key;
-use super::missing::missing;
+use super::missing::{Count, missing};
 use super::proxies::{Bare, Group, Held as HeldText, Proxies, Tally};
 use super::workload::{self, Seen};
 use crate::document::Origin;
@@ -49,6 +49,7 @@ pub(super) fn assemble(
     for (claim, bare) in &proxies.without {
         without_proxy.entry(claim.resolve(parents, &seen)).or_default().merge(bare);
     }
+    let counted = counted(&proxies, parents, &seen);
     let mut pods = by_workload(proxies, parents, &seen, namespace);
     seen.retain(|key, seen| pods.contains_key(key) || is_meshed(seen, namespaces, namespace));
     let keys: BTreeSet<Key> = seen.keys().chain(pods.keys()).cloned().collect();
@@ -62,6 +63,7 @@ pub(super) fn assemble(
         manifests: Vec::new(),
         missing: None,
     };
+    let mut counts = Vec::new();
     for (at, key) in keys.iter().enumerate() {
         let (seen, pods) = (seen.remove(key), pods.remove(key).unwrap_or_default());
         let workload = workload(key, seen.as_ref(), &pods, namespace);
@@ -70,6 +72,11 @@ pub(super) fn assemble(
             let sample = sample.iter().cloned().collect();
             assembly.unmeshed.push(Unmeshed { workload: WorkloadId(at), count: *count, sample });
         }
+        counts.push(Count {
+            seen: counted.get(key).copied().unwrap_or_default(),
+            promised: seen.as_ref().and_then(|seen| seen.promised).unwrap_or_default(),
+            without_proxy: without_proxy.contains_key(key),
+        });
         let kept = seen.and_then(|seen| seen.kept);
         assembly.manifests.extend(kept.map(|kept| kept.manifest(&workload.object.namespace)));
         for (held, tally) in pods.groups {
@@ -89,8 +96,23 @@ pub(super) fn assemble(
         assembly.workloads.push(workload);
     }
     assembly.proxies.sort_by_key(|group| (group.workload, group.held));
-    assembly.missing = missing(&assembly.workloads, &assembly.proxies, &without_proxy);
+    assembly.missing = missing(&assembly.workloads, &assembly.proxies, &counts);
     assembly
+}
+
+/// Pods by their workload, with a proxy of whatever control plane or none.
+fn counted(
+    proxies: &Proxies,
+    parents: &BTreeMap<Key, Key>,
+    seen: &BTreeMap<Key, Seen>,
+) -> BTreeMap<Key, u64> {
+    let groups = proxies.groups.iter().map(|(group, tally)| (&group.claim, tally.pods));
+    let without = proxies.without.iter().map(|(claim, bare)| (claim, bare.count));
+    let mut counted = BTreeMap::new();
+    for (claim, count) in groups.chain(without) {
+        *counted.entry(claim.resolve(parents, seen)).or_default() += count;
+    }
+    counted
 }
 
 /// This control plane's proxies by the workload at the end of each chain of owners.

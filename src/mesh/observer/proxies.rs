@@ -33,8 +33,10 @@ pub(super) struct Proxies {
     pub(super) replicas: BTreeSet<(String, Replica)>,
     /// Do pods of a component carry `linkerd.io/trust-root-sha256`? By their namespaces.
     pub(super) hashed: BTreeSet<String>,
-    /// The pods without a proxy that were seen.
+    /// The pods without a proxy that were seen, by whose they are.
     pub(super) without: HashMap<Claim, Bare>,
+    /// Pods by the hash of their name.
+    names: HashSet<u64>,
     /// Pods by the hash of their name and of what is counted of them: one that is in the input twice counts once, and where the
     /// two differ both count, whichever comes first.
     seen: HashSet<u64>,
@@ -65,6 +67,8 @@ pub(super) enum Held {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub(super) starts: Starts,
+    /// Pods, each once, in whatever forms it is in the input.
+    pub(super) pods: u64,
     pub(super) sample: BTreeSet<String>,
     /// The first origin by order, so that the order of reading does not matter.
     pub(super) origin: Origin,
@@ -85,6 +89,7 @@ impl Tally {
         }
         self.starts.unknown += other.starts.unknown;
         other.sample.iter().for_each(|name| add_name(&mut self.sample, name));
+        self.pods += other.pods;
         self.origin = std::mem::take(&mut self.origin).min(other.origin);
     }
 }
@@ -112,7 +117,8 @@ impl Proxies {
     pub(super) fn see(&mut self, origin: &Origin, pod: &Pod) {
         self.replicas(pod);
         let metadata = &pod.metadata;
-        let Some((proxy, statuses)) = proxy(pod) else { return self.without(metadata) };
+        let first = self.names.insert(hash(&(&metadata.namespace, &metadata.name)));
+        let Some((proxy, statuses)) = proxy(pod) else { return self.without(metadata, first) };
         let group = Group {
             claim: Claim::of(metadata),
             control_plane: metadata.labels.get("linkerd.io/control-plane-ns").cloned(),
@@ -130,16 +136,15 @@ impl Proxies {
         let tally =
             self.groups.entry(group).or_insert_with(|| Tally { origin: origin.clone(), ..Tally::default() });
         tally.starts.add(started);
+        tally.pods += u64::from(first);
         if *origin < tally.origin {
             tally.origin = origin.clone();
         }
         add_name(&mut tally.sample, &metadata.name);
     }
 
-    fn without(&mut self, pod: &PodMetadata) {
-        let mut hasher = DefaultHasher::new();
-        (&pod.namespace, &pod.name).hash(&mut hasher);
-        if self.seen.insert(hasher.finish()) {
+    fn without(&mut self, pod: &PodMetadata, first: bool) {
+        if first {
             let bare = self.without.entry(Claim::of(pod)).or_default();
             bare.count += 1;
             add_name(&mut bare.sample, &pod.name);
@@ -147,9 +152,7 @@ impl Proxies {
     }
 
     fn is_new(&mut self, pod: &PodMetadata, group: &Group, started: Option<Timestamp>) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (&pod.namespace, &pod.name, group, started).hash(&mut hasher);
-        self.seen.insert(hasher.finish())
+        self.seen.insert(hash(&(&pod.namespace, &pod.name, group, started)))
     }
 
     fn held(&mut self, pod: &PodMetadata, proxy: &Container) -> Held {
@@ -202,6 +205,12 @@ impl Proxies {
         texts.sort_by_key(|(_, id)| *id);
         texts.into_iter().map(|(text, _)| text).collect()
     }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Is it the published bundle? A ConfigMap is referred to in the pod's own namespace, so only the control plane's pods can.

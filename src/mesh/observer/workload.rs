@@ -19,6 +19,8 @@ pub(super) struct Seen {
     /// `linkerd.io/control-plane-component`.
     pub(super) component: Option<String>,
     pub(super) replicas: Option<u32>,
+    /// How many pods it has, where its status says.
+    pub(super) promised: Option<u32>,
     pub(super) obstacles: Vec<Obstacle>,
     /// What its template wants; a Rollout may take another object's.
     pub(super) intent: Option<Intent>,
@@ -80,6 +82,7 @@ impl Seen {
         Some(Self {
             owners: Owner::all_of(tree),
             replicas: number(spec, "/replicas"),
+            promised: promised(tree),
             obstacles: obstacles(&Key::of(&object), spec),
             intent,
             origin: document.origin.clone(),
@@ -93,6 +96,13 @@ impl Seen {
     pub(super) fn template(&self) -> Option<Template> {
         self.intent.as_ref().map(|intent| Template { annotations: intent.annotations.clone() })
     }
+}
+
+/// The pods that a workload has by its status, done ones left aside. Of a DaemonSet only those that are ready: a node counts as
+/// scheduled while its pod is one that has failed (`updateDaemonSetStatus` in Kubernetes).
+fn promised(tree: &Value) -> Option<u32> {
+    let fields = ["/status/replicas", "/status/readyReplicas", "/status/numberReady"];
+    fields.into_iter().filter_map(|field| number(tree, field)).max()
 }
 
 /// What controls an object that may be a part of a workload: a ReplicaSet's Deployment, a Job's CronJob.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::CertificateView;
+use super::super::{CertificateView, Clock};
 use super::{next, words};
 use crate::rotation::recover::{Candidate, Diagnosis, Issuance, Left, Part, Standing, Way, steps};
 
@@ -10,7 +10,7 @@ pub(super) fn json(diagnosis: &Diagnosis, arguments: &str) -> Value {
     let parts = |parts: &[Part]| parts.iter().map(part).collect::<Vec<_>>();
     json!({
         "at": diagnosis.at,
-        "says": words::headline(diagnosis),
+        "says": words::headline(diagnosis, &Clock::utc(diagnosis.at)),
         "expired": parts(&diagnosis.expired),
         "valid": parts(&diagnosis.valid),
         "leafLife": diagnosis.leaf_life,
@@ -68,7 +68,7 @@ fn way(diagnosis: &Diagnosis) -> Value {
                 "withoutFromIssuerFile": diagnosis.trim.iter().map(|one| json!(one.fingerprint())).collect::<Vec<_>>(),
                 "renewableAnchors": diagnosis.renewable.iter().map(|one| json!(one.fingerprint())).collect::<Vec<_>>(),
                 "steps": steps(alone).iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "says": words::downtime(diagnosis, alone),
+                "says": words::downtime(diagnosis, alone, &Clock::utc(diagnosis.at)),
                 "automated": diagnosis.automated.iter()
                     .map(|(object, owner)| json!({"object": object.to_string(), "owner": owner.to_string()}))
                     .collect::<Vec<_>>(),

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::Clock;
 use super::super::status::first;
-use super::super::words::{count, when};
+use super::super::words::count;
 use super::is_broken;
 use crate::document::ObjectRef;
 use crate::mesh::Owner;
@@ -25,7 +26,7 @@ pub(super) const fn role(role: Role) -> &'static str {
 }
 
 /// The whole in one sentence.
-pub(super) fn headline(diagnosis: &Diagnosis) -> String {
+pub(super) fn headline(diagnosis: &Diagnosis, clock: &Clock) -> String {
     let at = diagnosis.at;
     match &diagnosis.issuance {
         Issuance::Works { .. } if diagnosis.is_idle() => {
@@ -36,7 +37,7 @@ pub(super) fn headline(diagnosis: &Diagnosis) -> String {
             "Nothing has expired, and yet something is broken".to_owned()
         }
         Issuance::Works { until } if diagnosis.unknown.is_empty() => {
-            format!("Nothing has expired; proxies get leaves until {}", when(*until, at))
+            format!("Nothing has expired; proxies get leaves until {}", clock.when(*until))
         }
         Issuance::Works { .. } | Issuance::Unknown => {
             let found = if diagnosis.expired.is_empty() { "Nothing that was read has" } else { "Something has" };
@@ -48,28 +49,29 @@ pub(super) fn headline(diagnosis: &Diagnosis) -> String {
         }
         Issuance::Stopped(stopped) => match stopped.leaves.left(at) {
             Left::None => "Expired: every leaf has ended, and no new connection between proxies works".to_owned(),
-            Left::Some => format!("Expired: leaves are running out, the last by {}", when(stopped.leaves.last, at)),
+            Left::Some => format!("Expired: leaves are running out, the last by {}", clock.when(stopped.leaves.last)),
             Left::All => {
                 let first = stopped.leaves.first.unwrap_or(stopped.leaves.last);
-                format!("Expired: no leaf is issued any more; those in use begin to run out {}", when(first, at))
+                format!("Expired: no leaf is issued any more; those in use begin to run out {}", clock.when(first))
             }
         },
     }
 }
 
 /// What does not work at this moment.
-pub(super) fn broken(diagnosis: &Diagnosis) -> Vec<String> {
+pub(super) fn broken(diagnosis: &Diagnosis, clock: &Clock) -> Vec<String> {
     match &diagnosis.issuance {
         Issuance::Works { .. } => diagnosis.also.clone(),
         Issuance::Refused(refusal) => vec![format!(
             "an identity controller that restarts does not come up: {refusal}; those that run may sign with the issuer before it"
         )],
         Issuance::Unknown => Vec::new(),
-        Issuance::Stopped(stopped) => stopped_lines(stopped, diagnosis.at),
+        Issuance::Stopped(stopped) => stopped_lines(stopped, clock),
     }
 }
 
-fn stopped_lines(stopped: &Stopped, at: Timestamp) -> Vec<String> {
+fn stopped_lines(stopped: &Stopped, clock: &Clock) -> Vec<String> {
+    let at = clock.at;
     let ended: Vec<_> = stopped
         .because
         .iter()
@@ -78,7 +80,7 @@ fn stopped_lines(stopped: &Stopped, at: Timestamp) -> Vec<String> {
     let latest = if stopped.exact { "" } else { ", at the latest" };
     let issuing = format!(
         "no leaf is issued since {}{latest}, the end of {}",
-        when(stopped.since, at),
+        clock.when(stopped.since),
         ended.join(" and of ")
     );
     let restart = stopped
@@ -89,13 +91,13 @@ fn stopped_lines(stopped: &Stopped, at: Timestamp) -> Vec<String> {
     let ending = ending.map(|first| {
         format!(
             "leaves run out since {}; a proxy whose leaf has ended is refused by all others",
-            when(first, at)
+            clock.when(first)
         )
     });
     let over = (stopped.leaves.left(at) == Left::None).then(|| {
         format!(
             "every leaf has ended by {}: every new connection between proxies fails, open ones go on until they close",
-            when(stopped.leaves.last, at)
+            clock.when(stopped.leaves.last)
         )
     });
     let all_over = over.is_some();
@@ -122,7 +124,7 @@ fn leafless(leafless: &Leafless) -> Option<String> {
 }
 
 /// What works still, and until when.
-pub(super) fn holds(diagnosis: &Diagnosis) -> Vec<String> {
+pub(super) fn holds(diagnosis: &Diagnosis, clock: &Clock) -> Vec<String> {
     let Issuance::Stopped(stopped) = &diagnosis.issuance else { return Vec::new() };
     let (leaves, at) = (stopped.leaves, diagnosis.at);
     let left = leaves.left(at);
@@ -132,10 +134,10 @@ pub(super) fn holds(diagnosis: &Diagnosis) -> Vec<String> {
     let all = leaves.first.filter(|_| left == Left::All).map(|first| {
         format!(
             "until {}: every leaf that a proxy renewed whenever it should (at 70% of its life)",
-            when(first, at)
+            clock.when(first)
         )
     });
-    let last = format!("until {}: the last leaf that there can be", when(leaves.last, at));
+    let last = format!("until {}: the last leaf that there can be", clock.when(leaves.last));
     let open = "connections that are open go on until they close, whatever ends meanwhile".to_owned();
     let keep = "restart nothing and drain no node before the new issuer is merged: what starts gets no leaf"
         .to_owned();
@@ -158,7 +160,7 @@ pub(super) struct Told {
     pub(super) lines: Vec<String>,
 }
 
-pub(super) fn way(diagnosis: &Diagnosis) -> Told {
+pub(super) fn way(diagnosis: &Diagnosis, clock: &Clock) -> Told {
     let told = |title, lines| Told { title, lines };
     let candidates = match &diagnosis.way {
         Way::Nothing => return told("none is needed", Vec::new()),
@@ -172,7 +174,7 @@ pub(super) fn way(diagnosis: &Diagnosis) -> Told {
     let alone = diagnosis.fit().next().is_some();
     let mut lines = automated(diagnosis);
     lines.extend(trim(diagnosis));
-    lines.extend(candidates.iter().map(|one| candidate(one, diagnosis.at)));
+    lines.extend(candidates.iter().map(|one| candidate(one, clock)));
     if candidates.is_empty() {
         lines.push("the issuer alone is not enough: no published trust anchor is valid any more".to_owned());
     }
@@ -183,7 +185,7 @@ pub(super) fn way(diagnosis: &Diagnosis) -> Told {
         "2 right after 1, 3 when both are in the cluster, 4 when 3 is done"
     };
     lines.push(pace.to_owned());
-    lines.push(downtime(diagnosis, alone));
+    lines.push(downtime(diagnosis, alone, clock));
     lines.extend(renewable(diagnosis));
     told(
         if alone {
@@ -256,7 +258,7 @@ fn renewable(diagnosis: &Diagnosis) -> Option<String> {
     })
 }
 
-fn candidate(candidate: &Candidate, at: Timestamp) -> String {
+fn candidate(candidate: &Candidate, clock: &Clock) -> String {
     let Candidate { anchor, signed_present, standing } = candidate;
     let named = format!("trust anchor {} {}", anchor.name(), anchor.fingerprint().short());
     match standing {
@@ -266,15 +268,17 @@ fn candidate(candidate: &Candidate, at: Timestamp) -> String {
                 _ => "and whether every proxy holds it cannot be told without pods",
             };
             let known = if *signed_present { "; it signed the present issuer" } else { "" };
-            let end = when(anchor.facts().not_after, at);
-            let soon = if is_soon(anchor, at) {
+            let end = clock.when(anchor.facts().not_after);
+            let soon = if is_soon(anchor, clock.at) {
                 ", soon: a new issuer ends with it, so rotate both right after"
             } else {
                 ""
             };
             format!("{named} is published, {held}{known}; it ends {end}{soon}")
         }
-        Standing::NotBefore(begin) => format!("not by {named}: it is not valid before {}", when(*begin, at)),
+        Standing::NotBefore(begin) => {
+            format!("not by {named}: it is not valid before {}", clock.when(*begin))
+        }
         Standing::NotACa => format!("not by {named}: it is no CA certificate"),
         Standing::Lacking { proxies, sample } => format!(
             "not by {named}: {} may not hold it ({}, …)",
@@ -295,7 +299,7 @@ fn step_line(number: usize, step: Step) -> String {
 }
 
 /// What the way back costs.
-pub(super) fn downtime(diagnosis: &Diagnosis, alone: bool) -> String {
+pub(super) fn downtime(diagnosis: &Diagnosis, alone: bool, clock: &Clock) -> String {
     let (over, first) = match &diagnosis.issuance {
         Issuance::Stopped(Stopped { leaves, .. }) => {
             (leaves.left(diagnosis.at) == Left::None, leaves.first.filter(|first| diagnosis.at <= *first))
@@ -303,7 +307,7 @@ pub(super) fn downtime(diagnosis: &Diagnosis, alone: bool) -> String {
         _ => (false, None),
     };
     let choice = first.filter(|_| !over && !alone).map_or_else(String::new, |first| {
-        format!("; until {} you may choose when it begins", when(first, diagnosis.at))
+        format!("; until {} you may choose when it begins", clock.when(first))
     });
     let cost = match (over, alone) {
         (true, true) => {

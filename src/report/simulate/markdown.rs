@@ -4,11 +4,12 @@ use std::iter::once;
 
 use super::words::{break_text, does, legend, verdict_text};
 use super::{Shown, Told, counted, shown};
+use crate::report::Clock;
 use crate::rotation::simulate::{Break, Moment, Row, Simulation};
 
 /// The simulation as GitHub-flavoured Markdown: the verdict, one table, what breaks.
 #[must_use]
-pub fn simulation_markdown(simulation: &Simulation) -> String {
+pub fn simulation_markdown(simulation: &Simulation, clock: &Clock) -> String {
     let classes = &simulation.classes;
     let issuers: Vec<_> = classes.issuers().iter().map(|chain| classes.issuer_name(chain)).collect();
     let [order, names] = legend(simulation);
@@ -40,7 +41,7 @@ pub fn simulation_markdown(simulation: &Simulation) -> String {
             }
         }
     }
-    if broken.is_empty() { out } else { format!("{out}\nWhat breaks:\n\n{broken}") }
+    clock.localized(&if broken.is_empty() { out } else { format!("{out}\nWhat breaks:\n\n{broken}") })
 }
 
 /// The numbers of what breaks at a moment; what is told for the first time is added to `broken`.

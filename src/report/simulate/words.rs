@@ -64,6 +64,9 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
     let classes = &simulation.classes;
     match act {
         Act::Publish(bundle) => format!("publish {}", classes.bundle_name(bundle)),
+        Act::Swap(chain) if classes.is_crossed(chain) => {
+            "put the new issuer and its cross certificate into the Secret".to_owned()
+        }
         Act::Swap(chain) => format!("put the {} into the Secret", classes.issuer_name(chain)),
         Act::Restart(Restarted::ControlPlane) => "restart the control plane".to_owned(),
         Act::Restart(Restarted::DataPlane) => "restart the data plane".to_owned(),

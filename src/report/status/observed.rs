@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::mesh::{ChangeTime, Held, Known, Mesh, ProxyGroup, Published};
 use crate::pki::{Bundle, Rules, accepts};
 use crate::report::CertificateView;
-use crate::report::words::when;
 use crate::rotation::{Record, Scope};
 
 /// The bundle or the issuer: where it stands, its certificates, what is to be said of it.
@@ -15,6 +14,8 @@ use crate::rotation::{Record, Scope};
 pub(super) struct Shown {
     pub(super) place: String,
     pub(super) certificates: Vec<CertificateView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changed: Option<Timestamp>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -32,11 +33,11 @@ pub(super) const CURRENT: &str = "the published bundle";
 
 impl Shown {
     fn nothing(place: &str, remark: String) -> Self {
-        Self { place: place.to_owned(), certificates: Vec::new(), remarks: vec![remark] }
+        Self { place: place.to_owned(), certificates: Vec::new(), changed: None, remarks: vec![remark] }
     }
 }
 
-pub(super) fn bundle(mesh: &Mesh, at: Timestamp) -> Shown {
+pub(super) fn bundle(mesh: &Mesh) -> Shown {
     let published = match &mesh.trust.published {
         Known::Is(published) => published,
         Known::Absent => return Shown::nothing("", "there is none".to_owned()),
@@ -48,20 +49,18 @@ pub(super) fn bundle(mesh: &Mesh, at: Timestamp) -> Shown {
         Ok(bundle) => Shown {
             place,
             certificates: bundle.anchors().iter().map(CertificateView::from).collect(),
-            remarks: remarks(published, at),
+            changed: match published.changed {
+                ChangeTime::At(changed) => Some(changed),
+                ChangeTime::Since(_) | ChangeTime::Unknown => None,
+            },
+            remarks: fault(published).into_iter().collect(),
         },
     }
 }
 
-fn remarks(published: &Published, at: Timestamp) -> Vec<String> {
-    let fault = published.text.as_read_by(Rules::Controller).err();
-    let fault =
-        fault.map(|violation| format!("the control plane would not start with this text: {violation}"));
-    let changed = match published.changed {
-        ChangeTime::At(changed) => Some(format!("last changed {}", when(changed, at))),
-        ChangeTime::Since(_) | ChangeTime::Unknown => None,
-    };
-    changed.into_iter().chain(fault).collect()
+fn fault(published: &Published) -> Option<String> {
+    let fault = published.text.as_read_by(Rules::Controller).err()?;
+    Some(format!("the control plane would not start with this text: {fault}"))
 }
 
 pub(super) fn issuer(mesh: &Mesh, at: Timestamp) -> Shown {
@@ -100,7 +99,7 @@ pub(super) fn issuer(mesh: &Mesh, at: Timestamp) -> Shown {
             }
         }
     }
-    Shown { place, certificates, remarks }
+    Shown { place, certificates, changed: None, remarks }
 }
 
 pub(super) fn classes(mesh: &Mesh, record: Option<&Record>) -> Vec<Class> {

@@ -1,11 +1,10 @@
 //! The verdict as workflow commands of GitHub Actions, which show as annotations at the proposed documents.
 
-use jiff::Timestamp;
-
 use super::wording;
+use crate::report::Clock;
 use crate::rotation::verify::{Place, Verdict, Verification, Weight};
 
-pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
+pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
     let grave = if verification.verdict == Verdict::Unsafe { "error" } else { "warning" };
     let mut out: String = verification
         .findings
@@ -19,7 +18,7 @@ pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
     let place = wording::place(&verification.changes);
     for pair in &verification.pairs {
         let level = if pair.certain { grave } else { "warning" };
-        let (said, details) = wording::pair(pair, at);
+        let (said, details) = wording::pair(pair, clock);
         out.push_str(&command(level, place, "who refuses whom", &format!("{said}\n{}", details.join("\n"))));
     }
     let level = match verification.verdict {
@@ -27,7 +26,7 @@ pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
         _ => grave,
     };
     let advice = verification.advice().map(|advice| format!("\nnext: {advice}"));
-    let summary = format!("{}{}", wording::headline(verification, at), advice.unwrap_or_default());
+    let summary = format!("{}{}", wording::headline(verification, clock), advice.unwrap_or_default());
     out + &command(level, place, "l5d-rotate verify", &summary)
 }
 

@@ -1,20 +1,19 @@
 //! The verdict as Markdown, for a pull request's comment or a job's summary.
 
-use jiff::Timestamp;
-
 use super::wording;
+use crate::report::Clock;
 use crate::rotation::verify::{Verdict, Verification};
 
-pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
+pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
     let mark = match verification.verdict {
         Verdict::Safe | Verdict::NotAboutTrust => "✅",
         Verdict::SafeAfter(_) => "⏳",
         Verdict::Unknown => "❓",
         Verdict::Unsafe => "❌",
     };
-    let (headline, rest) = split(wording::headline(verification, at));
+    let (headline, rest) = split(wording::headline(verification, clock));
     let mut out = format!("### {mark} {}\n\n{}\n", escaped(&headline), escaped(&rest));
-    let changes = wording::changes(&verification.changes, at);
+    let changes = wording::changes(&verification.changes, clock);
     list(
         &mut out,
         "Proposed",
@@ -27,7 +26,7 @@ pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
         &mut out,
         "What breaks",
         verification.pairs.iter().map(|pair| {
-            let (said, details) = wording::pair(pair, at);
+            let (said, details) = wording::pair(pair, clock);
             let details: String = details.iter().map(|detail| format!("\n  - {}", escaped(detail))).collect();
             format!("- {}{}{details}", if pair.certain { "" } else { "(possibly) " }, escaped(&said))
         }),

@@ -6,8 +6,7 @@ mod markdown;
 mod text;
 mod wording;
 
-use jiff::Timestamp;
-
+use super::Clock;
 use crate::rotation::verify::Verification;
 
 /// How the verdict is written.
@@ -23,13 +22,14 @@ pub enum Format {
     Github,
 }
 
-/// The verdict as seen at `at`.
+/// The verdict as the clock shows it.
 #[must_use]
-pub fn write(verification: &Verification, format: Format, at: Timestamp) -> String {
-    match format {
-        Format::Text => text::write(verification, at),
-        Format::Json => data::write(verification),
-        Format::Markdown => markdown::write(verification, at),
-        Format::Github => github::write(verification, at),
-    }
+pub fn write(verification: &Verification, format: Format, clock: &Clock) -> String {
+    let text = match format {
+        Format::Text => text::write(verification, clock),
+        Format::Json => return data::write(verification),
+        Format::Markdown => markdown::write(verification, clock),
+        Format::Github => github::write(verification, clock),
+    };
+    clock.localized(&text)
 }

@@ -1,19 +1,18 @@
 //! The verdict on one screen.
 
-use anstyle::{AnsiColor, Style};
-use jiff::Timestamp;
-
 use super::wording;
+use crate::report::Clock;
 use crate::report::words::{count, styled};
 use crate::rotation::verify::{Finding, Verdict, Verification, Weight};
+use anstyle::{AnsiColor, Style};
 
 /// How many pairs a person is shown.
 const SHOWN: usize = 8;
 
-pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
+pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
     let mut out =
-        format!("{}\n", styled(bold(colour(verification.verdict)), wording::headline(verification, at)));
-    let changes = wording::changes(&verification.changes, at);
+        format!("{}\n", styled(bold(colour(verification.verdict)), wording::headline(verification, clock)));
+    let changes = wording::changes(&verification.changes, clock);
     section(&mut out, "Proposed", changes);
     let (grave, light): (Vec<_>, Vec<_>) =
         verification.findings.iter().partition(|finding| finding.weight == Weight::Unsafe);
@@ -21,7 +20,7 @@ pub(super) fn write(verification: &Verification, at: Timestamp) -> String {
     let pairs = verification.pairs.iter().take(SHOWN);
     wrong.extend(pairs.flat_map(|pair| {
         let colour = if pair.certain { AnsiColor::Red } else { AnsiColor::Yellow };
-        let (said, details) = wording::pair(pair, at);
+        let (said, details) = wording::pair(pair, clock);
         let title = format!("{} {said}", styled(bold(colour), if pair.certain { '×' } else { '?' }));
         std::iter::once(title).chain(details.into_iter().map(|detail| format!("    {detail}")))
     }));

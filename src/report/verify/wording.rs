@@ -1,24 +1,20 @@
 //! The sentences that every form of the verdict shares.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use crate::pki::Certificate;
-use crate::report::words::{count, when};
+use crate::report::Clock;
+use crate::report::words::count;
 use crate::rotation::verify::{Changes, Pair, Party, Place, Restart, Verdict, Verification, Weight};
 use crate::rotation::worlds::Invariant;
 
 /// The verdict in a sentence.
-pub(super) fn headline(verification: &Verification, at: Timestamp) -> String {
+pub(super) fn headline(verification: &Verification, clock: &Clock) -> String {
     let broken = verification.pairs.len() as u64;
     let grave =
         verification.findings.iter().filter(|finding| finding.weight == Weight::Unsafe).count() as u64;
     match verification.verdict {
         Verdict::Safe => "Safe: nothing that works stops working, in whatever order it is applied".to_owned(),
         Verdict::SafeAfter(after) => {
-            let exact = after.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-            let distance = when(after, at);
-            format!("Safe after {exact}{}, not before", distance.find(" (").map_or("", |at| &distance[at..]))
+            format!("Safe after {}, not before", clock.exactly(after))
         }
         Verdict::NotAboutTrust => {
             "Not about trust: no anchor, issuer or restart for their sake in it".to_owned()
@@ -43,7 +39,7 @@ pub(super) const fn word(verdict: Verdict) -> &'static str {
 }
 
 /// What is proposed, a line each.
-pub(super) fn changes(changes: &Changes, at: Timestamp) -> Vec<String> {
+pub(super) fn changes(changes: &Changes, clock: &Clock) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(place) = &changes.bundle {
         let format = changes.added.is_empty() && changes.removed.is_empty();
@@ -52,16 +48,20 @@ pub(super) fn changes(changes: &Changes, at: Timestamp) -> Vec<String> {
             located(place),
             if format { ": its text only, not its anchors" } else { "" }
         ));
-        lines.extend(changes.added.iter().map(|anchor| format!("  + anchor {}", certificate(anchor, at))));
-        lines.extend(changes.removed.iter().map(|anchor| format!("  - anchor {}", certificate(anchor, at))));
+        lines.extend(changes.added.iter().map(|anchor| format!("  + anchor {}", certificate(anchor, clock))));
+        lines.extend(
+            changes.removed.iter().map(|anchor| format!("  - anchor {}", certificate(anchor, clock))),
+        );
     }
     if let Some(change) = &changes.issuer {
         lines.push(format!("the issuer in {}", located(&change.place)));
         if change.from == change.to {
             lines.push("  the same certificate; its key or its intermediates change".to_owned());
         } else {
-            lines.extend(change.from.iter().map(|issuer| format!("  - issuer {}", certificate(issuer, at))));
-            lines.extend(change.to.iter().map(|issuer| format!("  + issuer {}", certificate(issuer, at))));
+            lines.extend(
+                change.from.iter().map(|issuer| format!("  - issuer {}", certificate(issuer, clock))),
+            );
+            lines.extend(change.to.iter().map(|issuer| format!("  + issuer {}", certificate(issuer, clock))));
         }
     }
     if changes.copy {
@@ -92,8 +92,8 @@ fn located(place: &Place) -> String {
     }
 }
 
-fn certificate(certificate: &Certificate, at: Timestamp) -> String {
-    format!("{}, ends {}", named(certificate), when(certificate.facts().not_after, at))
+fn certificate(certificate: &Certificate, clock: &Clock) -> String {
+    format!("{}, ends {}", named(certificate), clock.when(certificate.facts().not_after))
 }
 
 /// Name and fingerprint: names alone may be the same.
@@ -102,7 +102,7 @@ fn named(certificate: &Certificate) -> String {
 }
 
 /// Who refuses whom, and when; then what is to know of it, a line each.
-pub(super) fn pair(pair: &Pair, at: Timestamp) -> (String, Vec<String>) {
+pub(super) fn pair(pair: &Pair, clock: &Clock) -> (String, Vec<String>) {
     let issuer = pair.presenter.certificates.first().map_or_else(|| "the issuer".to_owned(), named);
     let refuse = if pair.certain { "refuse" } else { "may refuse" };
     let said = match pair.invariant {
@@ -132,7 +132,7 @@ pub(super) fn pair(pair: &Pair, at: Timestamp) -> (String, Vec<String>) {
         Some(side("holds: ", anchors(&pair.verifier), &pair.verifier)),
         Some(side("meets: ", format!("issuer {issuer}"), &pair.presenter)),
         Some(format!("reason: {}", pair.reason)),
-        pair.until.map(|until| format!("until:  {} at the latest", when(until, at))),
+        pair.until.map(|until| format!("until:  {} at the latest", clock.exactly(until))),
     ];
     (format!("{}: {said}", pair.when), details.into_iter().flatten().collect())
 }

@@ -71,7 +71,7 @@ impl Classes {
     /// The place of an issuer among others: the new one last.
     pub(super) fn issuer_rank(&self, class: usize) -> (bool, bool, usize) {
         let chain = &self.issuers[class];
-        (*chain == self.new_issuer, self.crossed.as_ref() == Some(chain), class)
+        (*chain == self.new_issuer, self.is_crossed(chain), class)
     }
 
     /// `{old}`, `{old,new}`, `{new}`; `old` stands for all anchors that the rotation found, any other anchor for itself.
@@ -95,16 +95,21 @@ impl Classes {
         format!("{{{}}}", names.join(","))
     }
 
+    /// Is it the new issuer with its cross certificate?
+    #[must_use]
+    pub fn is_crossed(&self, chain: &IssuerChain) -> bool {
+        self.crossed.as_ref() == Some(chain)
+    }
+
     /// `new issuer`, `new+cross` (with its cross certificate), `old issuer` (the one that the rotation found, or where it found none the only other), else the
     /// issuer's fingerprint.
     #[must_use]
     pub fn issuer_name(&self, chain: &IssuerChain) -> String {
-        let is_ours =
-            |known: &&IssuerChain| **known == self.new_issuer || self.crossed.as_ref() == Some(*known);
+        let is_ours = |known: &&IssuerChain| **known == self.new_issuer || self.is_crossed(known);
         let is_only_other = || self.issuers.iter().filter(|known| !is_ours(known)).count() == 1;
         match &self.old_issuer {
             _ if *chain == self.new_issuer => "new issuer".to_owned(),
-            _ if self.crossed.as_ref() == Some(chain) => "new+cross".to_owned(),
+            _ if self.is_crossed(chain) => "new+cross".to_owned(),
             Some(old) if chain == old => "old issuer".to_owned(),
             None if is_only_other() => "old issuer".to_owned(),
             _ => format!("issuer {}", chain.issuer.fingerprint().short()),

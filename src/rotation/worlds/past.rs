@@ -1,20 +1,17 @@
 //! What was published or issued before, and what follows from it for whoever started at a known time.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 
 use super::class::{Classes, May};
-use crate::mesh::{ChangeTime, Mesh};
+use crate::mesh::{ChangeTime, Mesh, mounted_by};
 use crate::pki::{Bundle, BundleText, Certificate, Rules};
 use crate::rotation::Record;
 use crate::rotation::record::secret_chain;
 
-/// How long a kubelet may take to bring a changed Secret or ConfigMap into a volume of a running pod (sync period and cache).
-pub(in crate::rotation) const KUBELET_LAG_SECONDS: i64 = 120;
-
 /// Since when a mounted volume surely shows a change: a container that restarts in place before that may find what was there.
 pub(in crate::rotation) fn mounted(changed: ChangeTime) -> ChangeTime {
     match changed {
-        ChangeTime::At(at) => ChangeTime::At(at.checked_add(KUBELET_LAG_SECONDS.seconds()).unwrap_or(at)),
+        ChangeTime::At(at) => ChangeTime::At(mounted_by(at)),
         other => other,
     }
 }
