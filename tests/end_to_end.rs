@@ -233,6 +233,22 @@ fn a_rotation_is_rolled_back_with_the_old_issuers_key() {
 }
 
 #[test]
+fn an_install_that_was_never_changed_needs_no_restart_before_its_issuer_is_replaced() {
+    let mut cluster = Cluster::new();
+    let installed = cluster.bundle_changed;
+    for load in cluster.workloads.iter_mut().filter(|load| load.namespace == "linkerd") {
+        load.started = installed + SignedDuration::from_secs(30);
+    }
+    cluster.installed = cluster.issuer_changed;
+    let user = User::over(cluster);
+    fs::write(user.home.path().join("ca.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+    fs::write(user.home.path().join("ca.crt"), user.cluster.anchor.certificate.to_pem()).unwrap();
+    user.out("start --dir rotation --issuer-only --anchor ca.crt --anchor-key ca.key");
+    assert!(!user.out("check -o short").contains("started within 120 s"));
+    user.out("render issuer --step 1 --dir rotation");
+}
+
+#[test]
 fn an_anchor_that_linkerd_check_refuses_starts_no_rotation() {
     let user = User::new();
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();

@@ -13,9 +13,11 @@ use std::time::Instant;
 use fleet::{Failure, Fleet, Pki};
 use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::rotation::{Direction, Phase, Plan, Record, Stage, Standing, Step, Strategy};
-use rotation_support::planned;
+use rotation_support::{STARTED, planned, time};
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
+/// The old anchor, and so its issuer, ends two hours after a rehearsal begins.
+static ENDING: LazyLock<Pki> = LazyLock::new(|| Pki::ending(time(STARTED) + SignedDuration::from_hours(2)));
 
 const SEEDS: u64 = 40;
 /// How many seeds each way back is gone with, from each step.
@@ -39,9 +41,12 @@ struct Rehearsal<'a> {
 
 impl Rehearsal<'_> {
     fn new(strategy: Strategy, seed: u64) -> Self {
-        let fleet = Fleet::new(&PKI, seed);
+        Self::over(Fleet::new(&PKI, seed), strategy)
+    }
+
+    fn over(fleet: Fleet<'_>, strategy: Strategy) -> Rehearsal<'_> {
         let (record, busy) = (fleet.record(strategy), fleet.now());
-        Self { fleet, record, busy, taken: BTreeSet::new() }
+        Rehearsal { fleet, record, busy, taken: BTreeSet::new() }
     }
 
     fn plan(&mut self) -> Plan {
@@ -116,6 +121,35 @@ fn with_gates_obeyed_every_way_back_ends_and_nothing_fails() {
     for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
         nothing_fails_on_the_way_back(strategy);
     }
+}
+
+#[test]
+fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
+    let mut handshakes = 0;
+    for seed in 0..SEEDS {
+        let mut fleet = Fleet::new(&ENDING, seed);
+        // From an hour after its end on, with leaves left or without.
+        (0..3 + seed).for_each(|_| fleet.tick(SignedDuration::from_hours(1)));
+        assert_ne!(fleet.failures, [], "seed {seed}: nothing has expired");
+        let mut rehearsal = Rehearsal::over(fleet, Strategy::Recover);
+        loop {
+            rehearsal.tick();
+            let plan = rehearsal.plan();
+            match plan.standing {
+                Standing::At(next) => rehearsal.obey(&plan, next),
+                Standing::Finished => break,
+            }
+            assert!(rehearsal.fleet.handshakes < 10_000, "seed {seed} does not end: {:?}", plan.standing);
+        }
+        let fleet = &mut rehearsal.fleet;
+        fleet.failures.clear();
+        let before = fleet.handshakes;
+        (0..60).for_each(|_| fleet.tick(SignedDuration::from_mins(30)));
+        assert_eq!(fleet.failures, [], "seed {seed}");
+        handshakes += fleet.handshakes - before;
+    }
+    println!("recover: {SEEDS} seeds, {handshakes} handshakes after the last step");
+    assert!(handshakes > 100 * SEEDS);
 }
 
 #[test]

@@ -208,3 +208,38 @@ fn the_old_anchor_is_found_by_its_key() {
     let error = anchor_of_key(&cluster.mesh, &pki.new.key).unwrap_err();
     assert!(error.to_string().contains("the key is of none of the anchors in ConfigMap linkerd/"), "{error}");
 }
+
+#[test]
+fn when_the_old_anchor_is_over_before_the_first_step_the_way_out_is_another() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.now = time("2036-01-02T00:00:00Z");
+    let restart = planned(&cluster.plan(&record), step(Phase::Issuer, 2));
+    let found = reasons(&restart, Severity::Unsafe);
+    assert!(found.contains("start a new rotation in another directory"), "{found}");
+    assert!(!found.contains("bundle/1-trust"), "this rotation has no such step: {found}");
+}
+
+#[test]
+fn it_is_refused_when_the_old_anchor_ends_before_it_could_be_through() {
+    let pki = Pki::mint();
+    let cluster = Cluster::new(&pki, Era::V2_12);
+    let begun = |at: &str| {
+        let (anchor, issuer) = (pki.new.certificate.clone(), pki.new_issuer.clone());
+        let cross = cross_sign(&anchor, &pki.old, time("2026-05-31T00:00:00Z")).unwrap();
+        Record::cross_signed(&cluster.mesh, time(at), anchor, issuer, cross)
+    };
+    // Three days and a minute before the old anchor ends, and a minute later.
+    let late = begun("2035-12-28T23:59:30Z").unwrap_err();
+    assert!(late.to_string().contains("takes 72h1m0s at the least"), "{late}");
+    assert!(late.help().contains("--strategy staged"));
+    assert!(!matches!(begun("2035-12-28T23:58:59Z"), Err(CrossError::TooLate { .. })));
+}
+
+#[test]
+fn near_its_end_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    cluster.now = time("2035-12-31T12:00:00Z");
+    let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 3)).notes);
+    assert!(notes.contains("restart them now with --restart-data-plane"), "{notes}");
+}

@@ -41,6 +41,11 @@ pub(super) fn run(
 
 /// Nothing is left to merge, and the step is not done: pods, or people, are still to follow.
 fn merged(planned: &PlannedStep) -> Failure {
+    if planned.changes.is_empty() && planned.by_hand.is_empty() {
+        let message = format!("{} has nothing to merge: it comes to its end by itself", planned.step);
+        return Failure::new(message, "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is")
+            .exiting(Exit::Closed);
+    }
     let mut by_hand: Vec<_> =
         planned.by_hand.iter().map(|act| format!("{}: {}", act.object, act.act)).collect();
     let help = if by_hand.is_empty() {

@@ -18,7 +18,7 @@ use super::words::{as_data, count, shell_word, styled};
 use crate::check::{Advice, Checked, Outcome, Severity};
 use crate::cli::DataFormat;
 use crate::mesh::Mesh;
-use crate::rotation::{Plan, Record, Standing, StepState};
+use crate::rotation::{Note, Plan, Record, Standing, StepState};
 
 /// Everything that the screen shows, ready to be printed in any format.
 #[derive(Debug, Serialize)]
@@ -259,7 +259,12 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
                     StepState::Pending { done, of } => format!(", {done} of {of} are through"),
                     StepState::Done | StepState::Unknown(_) => String::new(),
                 };
-                format!("{step} has nothing to merge: it comes to its end by itself{followed}")
+                let said = planned.notes.iter().find_map(|note| match note {
+                    Note::Said(text) => Some(text.as_str()),
+                    Note::Owned { .. } | Note::Wait { .. } => None,
+                });
+                let said = said.unwrap_or("it comes to its end by itself");
+                format!("{step} has nothing to merge{followed}: {said}")
             }
             None => format!("{step} is merged; its pods are still to start again"),
         };

@@ -139,15 +139,10 @@ impl Record {
         self.direction == Direction::Back && !matches!(changed, ChangeTime::At(at) if at < self.started)
     }
 
-    /// The bundles that are published in its course, from the old anchors on, whichever way it is gone.
-    pub(super) fn bundles(&self) -> impl Iterator<Item = Bundle> {
-        std::iter::once(self.old.clone()).chain(self.forward().into_iter().map(|(_, point)| point.bundle))
-    }
-
-    /// The chains that are in the Secret in its course, from the old issuer on, whichever way it is gone.
-    pub(super) fn chains(&self) -> impl Iterator<Item = IssuerChain> {
-        let forward = self.forward().into_iter().map(|(_, point)| point.issuer);
-        std::iter::once(self.old_issuer.clone()).chain(forward).flatten()
+    /// What is published and what is in the Secret in its course, from the old anchors and issuer on, whichever way it is gone.
+    pub(super) fn points(&self) -> impl Iterator<Item = (Bundle, Option<IssuerChain>)> {
+        let forward = self.forward().into_iter().map(|(_, point)| (point.bundle, point.issuer));
+        std::iter::once((self.old.clone(), self.old_issuer.clone())).chain(forward)
     }
 
     /// The new issuer followed by the cross certificate, which whoever holds only the old anchor needs.

@@ -1,6 +1,7 @@
 //! The rotation record: what one rotation sets out to do, without any private key.
 
 mod cross;
+mod error;
 mod files;
 mod start;
 
@@ -15,9 +16,10 @@ use crate::mesh::{Issuer, Mesh, Published};
 use crate::pki::{Bundle, Certificate, IssuerChain, Rules};
 
 pub use cross::{CrossError, anchor_of_key};
+pub use error::RecordError;
 pub use files::{
     ANCHOR_FILE, ANCHOR_KEY_FILE, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, OLD_ANCHORS_FILE,
-    OLD_ISSUER_FILE, RECORD_FILE, RecordError, TRUST_BUNDLE_FILE,
+    OLD_ISSUER_FILE, RECORD_FILE, TRUST_BUNDLE_FILE,
 };
 pub use start::StartError;
 pub(super) use start::published_bundle;

@@ -7,7 +7,7 @@ mod way;
 use jiff::Timestamp;
 
 use super::objects;
-use super::worlds::{Worlds, mounted};
+use super::worlds::{Mount, Worlds};
 use crate::document::ObjectRef;
 use crate::mesh::{ChangeTime, GoDuration, Known, Mesh, Owner, Replica};
 use crate::pki::{Certificate, Refusal};
@@ -176,11 +176,11 @@ fn not_taken_up(mesh: &Mesh) -> Vec<String> {
         mesh.trust.published.as_option().filter(|_| mesh.control_plane.era.control_plane_by_reference());
     let issuer = mesh.issuer.as_option().filter(|issuer| issuer.from_secret);
     let sources = [
-        published.map(|published| (objects::bundle_home(mesh), published.changed)),
-        issuer.map(|issuer| (objects::issuer_secret(mesh), issuer.changed)),
+        published.map(|_| (objects::bundle_home(mesh), Mount::of_bundle(mesh))),
+        issuer.map(|_| (objects::issuer_secret(mesh), Mount::of_issuer(mesh))),
     ];
-    let told = |(object, changed): (ObjectRef, ChangeTime)| {
-        let ChangeTime::At(mounted) = mounted(changed) else {
+    let told = |(object, mount): (ObjectRef, Mount)| {
+        let ChangeTime::At(mounted) = mount.shown else {
             return Some(format!(
                 "whether identity controllers have taken up {object}: when it changed is not told"
             ));

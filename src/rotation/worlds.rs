@@ -2,6 +2,7 @@
 
 mod broken;
 mod class;
+mod mount;
 mod moved;
 mod observed;
 mod past;
@@ -12,7 +13,7 @@ pub(in crate::rotation) use crate::mesh::KUBELET_LAG_SECONDS;
 use crate::mesh::WorkloadId;
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
 use class::Classes;
-pub(in crate::rotation) use past::mounted;
+pub(in crate::rotation) use mount::Mount;
 
 /// What may be in use. Where something cannot be told, every possibility is in it.
 #[derive(Debug, Clone, PartialEq)]

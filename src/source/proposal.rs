@@ -129,10 +129,12 @@ fn injected(current: &Mesh) -> impl Iterator<Item = Document> {
 fn lay(documents: &mut Vec<Document>, document: Document, control_plane: &str) {
     let Some(object) = ObjectRef::of(&document.tree) else { return };
     let same_name = |known: &Document| {
-        ObjectRef::of(&known.tree).is_some_and(|of| {
-            (of.kind.as_str(), of.group(), of.name.as_str())
-                == (object.kind.as_str(), object.group(), object.name.as_str())
-        })
+        // Most have another name, which is told without taking a reference apart.
+        known.tree["metadata"]["name"] == *object.name
+            && ObjectRef::of(&known.tree).is_some_and(|of| {
+                (of.kind.as_str(), of.group(), of.name.as_str())
+                    == (object.kind.as_str(), object.group(), object.name.as_str())
+            })
     };
     let namespace = |known: &Document| {
         known.tree.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default().to_owned()

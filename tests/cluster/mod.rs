@@ -37,6 +37,8 @@ pub(crate) struct Cluster {
     pub(crate) issuer: String,
     pub(crate) issuer_key: String,
     pub(crate) issuer_changed: Timestamp,
+    /// When the control plane was made.
+    pub(crate) installed: Timestamp,
     pub(crate) workloads: Vec<Load>,
     /// Keys of the material that the cluster was made with, for `start --issuer-only`.
     pub(crate) anchor: Authority,
@@ -107,6 +109,7 @@ impl Cluster {
             issuer: issuer.certificate.to_pem().trim_end().to_owned(),
             issuer_key: pem(&issuer.key),
             issuer_changed: at("2025-12-28T09:14:03Z"),
+            installed: at("2026-01-12T10:20:30Z"),
             workloads: fleet(&bundle),
             bundle,
             anchor,

@@ -24,8 +24,12 @@ impl Cluster {
         for load in &self.workloads {
             match load.kind {
                 "Pod" => {}
-                "CronJob" => objects.extend([load.object(), load.job(load.started), load.job(finished())]),
-                _ => objects.push(load.object()),
+                "CronJob" => objects.extend([
+                    load.object(self.installed),
+                    load.job(load.started),
+                    load.job(finished()),
+                ]),
+                _ => objects.push(load.object(self.installed)),
             }
             objects.extend((0..load.replicas).map(|ordinal| load.pod(ordinal)));
             if load.kind == "CronJob" {
@@ -155,7 +159,7 @@ impl Load {
     }
 
     /// The workload's own object.
-    pub(super) fn object(&self) -> Value {
+    pub(super) fn object(&self, created: Timestamp) -> Value {
         let mut labels = self.labels();
         let kustomization = match self.namespace {
             "linkerd" => "linkerd",
@@ -173,7 +177,7 @@ impl Load {
             "apiVersion": api_version,
             "kind": self.kind,
             "metadata": {
-                "creationTimestamp": "2026-01-12T10:20:30Z",
+                "creationTimestamp": created,
                 "generation": 7,
                 "labels": labels,
                 "name": self.name,

@@ -18,9 +18,14 @@ pub(crate) struct Rotation {
 impl Rotation {
     /// Starts a rotation.
     pub(crate) fn start(cluster: Cluster) -> Self {
-        let rotation = Self { home: tempfile::tempdir().unwrap(), cluster };
+        let rotation = Self::over(cluster);
         rotation.run("start --dir rotation");
         rotation
+    }
+
+    /// A cluster with no rotation begun.
+    pub(crate) fn over(cluster: Cluster) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), cluster }
     }
 
     /// Prints the cluster into `cluster.yaml` and runs the program over that; what it prints.

@@ -255,6 +255,28 @@ pub(crate) const FRESH: &[(&str, &str)] = &[
     ),
 ];
 
+/// A cluster whose anchor's key is at hand, before anything was done.
+pub(crate) const CROSS_SIGNED: &str = "
+    kubectl l5d-rotate start --dir rotation --old-anchor-key other.key @here
+    kubectl l5d-rotate start --dir rotation --strategy cross-signed @here
+    kubectl l5d-rotate start --dir rotation --old-anchor-key old.key @here
+    ls -A rotation
+    kubectl l5d-rotate plan --dir rotation @here
+    kubectl l5d-rotate simulate --dir rotation @here
+    kubectl l5d-rotate simulate --dir rotation --order issuer,uncross,prune @here
+    kubectl l5d-rotate render bundle --dir rotation @here
+    kubectl l5d-rotate render uncross --dir rotation @here
+";
+
+/// The same cluster when old leaves have run out and the new anchor is published: workloads are to follow on their own.
+pub(crate) const FOLLOWING: &str = "
+    kubectl l5d-rotate status --dir rotation @here
+    kubectl l5d-rotate next --dir rotation @here
+    kubectl l5d-rotate plan --rollback --dir rotation @here
+    kubectl l5d-rotate render prune --step 1 --rollback --dir rotation @here
+    kubectl l5d-rotate render issuer --step 1 --rollback --dir rotation @here
+";
+
 /// A rotation whose key is at hand, at the time of its issuer phase.
 pub(crate) const ISSUER: &str = "
     kubectl l5d-rotate status --dir rotation @here

@@ -46,11 +46,17 @@ pub struct Pki {
 
 impl Pki {
     pub fn mint() -> Self {
+        Self::ending(time("2036-01-01T00:00:00Z"))
+    }
+
+    /// The same with an old anchor, and so an old issuer, that ends then.
+    pub fn ending(old_ends: Timestamp) -> Self {
         let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
-        let common_name = "root.linkerd.cluster.local".to_owned();
-        let anchors = [0, 1].map(|_| {
-            mint_anchor(&AnchorRequest { common_name: common_name.clone(), not_before, not_after }).unwrap()
-        });
+        let anchor = |not_after| {
+            let common_name = "root.linkerd.cluster.local".to_owned();
+            mint_anchor(&AnchorRequest { common_name, not_before, not_after }).unwrap()
+        };
+        let anchors = [anchor(old_ends), anchor(not_after)];
         let request = IssuerRequest {
             common_name: "identity.linkerd.cluster.local".into(),
             dns_names: vec![],
@@ -217,7 +223,8 @@ impl<'a> Fleet<'a> {
                 (self.pki.anchors[1].certificate.clone(), self.pki.chains[2].intermediates[0].clone());
             return Record::cross_signed(&self.objects.mesh, time(STARTED), anchor, chain, cross).unwrap();
         }
-        Record::new(&self.objects.mesh, time(STARTED), strategy, scope, chain, false).unwrap()
+        let started = if strategy == Strategy::Recover { self.now() } else { time(STARTED) };
+        Record::new(&self.objects.mesh, started, strategy, scope, chain, false).unwrap()
     }
 
     pub fn now(&self) -> Timestamp {

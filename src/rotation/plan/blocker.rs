@@ -65,13 +65,8 @@ fn previous(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Blocker> {
     let wait = end.map_or_else(String::new, |end| {
         format!("; leafs of {} run out at {end}", view.leg(*step).issuer_before())
     });
-    Some(Blocker {
-        severity,
-        reason: format!("{step} comes first: {found}{wait}"),
-        confirm: None,
-        after: Some(*step),
-        over: false,
-    })
+    let reason = format!("{step} comes first: {found}{wait}");
+    Some(Blocker { after: Some(*step), ..Blocker::of(severity, reason) })
 }
 
 /// Every running proxy must accept leafs of the new issuer before there are any (facts of linkerd2#8018, #4287).
@@ -81,7 +76,7 @@ fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Blocker> {
     }
     let leg = view.leg(step);
     let untold = |why: String| {
-        unknown(format!("whether every proxy accepts {} cannot be told: {why}", leg.issuer_name()))
+        Blocker::unknown(format!("whether every proxy accepts {} cannot be told: {why}", leg.issuer_name()))
     };
     if let Some(why) = no_pods(view) {
         return vec![untold(why)];
@@ -121,7 +116,7 @@ fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
     chain
         .and_then(|chain| published_refuses(view, chain))
         .map(|reason| {
-            unsafe_because(format!(
+            Blocker::unsafe_because(format!(
                 "the identity controller would refuse {} with the bundle in {}: {reason}; publish {} first",
                 leg.issuer_name(),
                 objects::bundle_place(view.mesh),
@@ -149,7 +144,7 @@ fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
     };
     let reason =
         format!("the control plane's containers must have read the bundle that is published: {found}");
-    vec![Blocker { severity, reason, confirm: None, after: None, over: false }]
+    vec![Blocker::of(severity, reason)]
 }
 
 /// The issuer in the Secret must stand on the anchors that stay before the others go.
@@ -161,7 +156,7 @@ fn drop_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
         .into_iter()
         .find_map(|rules| refusal(view, anchors, chain, rules))
         .map(|reason| {
-            unsafe_because(format!(
+            Blocker::unsafe_because(format!(
                 "{} the issuer `{}` in {}: {reason}; take phase issuer first",
                 leg.anchors_refuse(),
                 chain.issuer.name(),
@@ -180,7 +175,7 @@ fn drop_knows_anchors(view: &View<'_>, step: Step) -> Vec<Blocker> {
     unknown_anchors(view)
         .into_iter()
         .map(|fingerprint| {
-            unsafe_because(format!(
+            Blocker::unsafe_because(format!(
                 "{} also holds the anchor {fingerprint}, which this rotation does not know and would drop: if nothing relies \
                  on it, remove it from the bundle in a commit of its own; else finish that rotation first",
                 objects::bundle_place(view.mesh)
@@ -212,21 +207,36 @@ fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
 /// A refusal with what to do: where the present issuer is over, no restart mends it, and only the new issuer leads on.
 fn or_way_out(view: &View<'_>, found: &str, act: Option<&str>) -> Blocker {
     if !present_is_over(view) {
-        return unsafe_because([Some(found), act].into_iter().flatten().collect::<Vec<_>>().join("; "));
+        return Blocker::unsafe_because(
+            [Some(found), act].into_iter().flatten().collect::<Vec<_>>().join("; "),
+        );
     }
-    let first =
-        if published_refuses(view, &view.record.issuer).is_some() { "bundle/1-trust, then " } else { "" };
+    let chain = view.issuer_leg().swapped_in();
+    let refused = chain.is_some_and(|chain| published_refuses(view, chain).is_some());
+    let steps = match (refused, view.course.iter().any(|leg| leg.phase == Phase::Bundle)) {
+        (false, _) => "take issuer/1-issuer",
+        (true, true) => "take bundle/1-trust, then issuer/1-issuer",
+        (true, false) => {
+            return Blocker {
+                over: true,
+                ..Blocker::unsafe_because(format!(
+                    "{found}; the present issuer or its anchor is over: `kubectl l5d-rotate recover` shows the way back"
+                ))
+            };
+        }
+    };
     let reason = format!(
-        "{found}; the present issuer or its anchor is over, and nothing is issued until the new issuer is in place: take \
-         {first}issuer/1-issuer with --force, then restart the control plane and everything else; this takes downtime \
-         (Linkerd's \"Replacing expired certificates\")"
+        "{found}; the present issuer or its anchor is over, and nothing is issued until the new issuer is in place: {steps} \
+         with --force, then restart the control plane and everything else; this takes downtime (Linkerd's \"Replacing expired \
+         certificates\")"
     );
-    Blocker { over: true, ..unsafe_because(reason) }
+    Blocker { over: true, ..Blocker::unsafe_because(reason) }
 }
 
 /// Has the issuer in the Secret, or the anchor it needs, expired, while the record's own issuer is still good?
 fn present_is_over(view: &View<'_>) -> bool {
-    let Some(chain) = secret_chain(view.mesh).filter(|chain| **chain != view.record.issuer) else {
+    let Some(chain) = secret_chain(view.mesh).filter(|chain| chain.issuer != view.record.issuer.issuer)
+    else {
         return false;
     };
     let expired = |chain: &IssuerChain| {
@@ -258,15 +268,7 @@ fn refusal(view: &View<'_>, anchors: &Bundle, chain: &IssuerChain, rules: Rules)
 
 fn issuer_unknown(view: &View<'_>) -> Blocker {
     let secret = objects::issuer_secret(view.mesh);
-    unknown(format!(
+    Blocker::unknown(format!(
         "the issuer in {secret} is not known; give the Secret in the input, or the right to read it"
     ))
-}
-
-pub(super) const fn unsafe_because(reason: String) -> Blocker {
-    Blocker { severity: Severity::Unsafe, reason, confirm: None, after: None, over: false }
-}
-
-pub(super) const fn unknown(reason: String) -> Blocker {
-    Blocker { severity: Severity::Unknown, reason, confirm: None, after: None, over: false }
 }

@@ -71,9 +71,16 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
 fn until_cross_ends(view: &View<'_>) -> String {
     let end = view.record.cross.as_ref().map(|cross| cross.facts().not_after);
     let latest = end.and_then(|end| end.checked_sub(view.leaf_life()).ok());
-    latest.map_or_else(String::new, |latest| {
-        format!("; all must have restarted by {latest}: the cross certificate ends a leaf's life later")
-    })
+    match latest {
+        None => String::new(),
+        Some(latest) if latest < view.at => format!(
+            "; restart them now with {RESTART_FLAG}: no leaf outlives the cross certificate, which ends within a leaf's life after \
+             {latest}"
+        ),
+        Some(latest) => {
+            format!("; all must have restarted by {latest}: the cross certificate ends a leaf's life later")
+        }
+    }
 }
 
 /// Published anchors that `prune` would drop without the record knowing them.

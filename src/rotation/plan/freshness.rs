@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::StepState;
 use crate::mesh::ChangeTime;
-use crate::rotation::worlds::mounted;
+use crate::rotation::worlds::Mount;
 
 /// Has something taken up a change?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub(super) fn started_after(started: Option<Timestamp>, changed: ChangeTime) -> 
 }
 
 /// The same of a container that reads it from a mounted volume when it starts: within the kubelet's lag that proves nothing.
-pub(super) fn mounted_before(started: Option<Timestamp>, changed: ChangeTime) -> Fresh {
-    match (started_after(started, changed), started_after(started, mounted(changed))) {
+pub(super) fn mounted_before(started: Option<Timestamp>, mount: Mount) -> Fresh {
+    match (started_after(started, mount.changed), started_after(started, mount.shown)) {
         (Fresh::Yes, Fresh::No) => Fresh::Unknown,
         (fresh, _) => fresh,
     }

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::blocker::{unknown, unsafe_because};
 use super::state::no_pods;
 use super::view::View;
 use super::{Blocker, Confirmation, Leg, Phase, Severity, Stage, Step};
@@ -47,7 +46,7 @@ pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Bl
         let (held, chain) = sides(&after, one)?;
         let is_new = !known.iter().any(|(old, signs)| old.what.same_set(&held.what) && *signs == chain);
         is_new.then(|| {
-            unsafe_because(format!(
+            Blocker::unsafe_because(format!(
                 "an identity controller that restarts takes up the issuer `{}` in {}, and {} would refuse their next leaf: {}; \
                  put back the issuer that signs now, until they hold its anchor",
                 chain.issuer.name(),
@@ -111,7 +110,7 @@ fn refused<T>(
     let anchors = leg.anchors_name();
     let reason =
         format!("{subject}, which whoever starts with {anchors} alone refuses: {}; {act}", one.refusal);
-    Blocker { severity, reason, confirm: None, after: None, over: false }
+    Blocker::of(severity, reason)
 }
 
 /// `3 proxies (ns/pod, …) may still`.
@@ -139,7 +138,7 @@ pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Blocker> {
         certificates.into_iter().max_by_key(begin).filter(|certificate| begin(certificate) > view.at);
     latest
         .map(|certificate| {
-            wait(format!(
+            Blocker::wait(format!(
                 "`{}` is valid from {} only: wait until {}, when every clock within the allowed skew agrees",
                 certificate.name(),
                 certificate.facts().not_before,
@@ -166,7 +165,11 @@ pub(super) fn material_is_not_over(view: &View<'_>, step: Step) -> Vec<Blocker> 
         }
     };
     let told = |over: &Certificate| {
-        unsafe_because(format!("{whose} `{}` expired on {}: {act}", over.name(), over.facts().not_after))
+        Blocker::unsafe_because(format!(
+            "{whose} `{}` expired on {}: {act}",
+            over.name(),
+            over.facts().not_after
+        ))
     };
     let certificates = anchors.into_iter().chain(chain.into_iter().flat_map(certificates));
     certificates.filter(|certificate| certificate.is_expired_at(view.at)).map(told).collect()
@@ -189,7 +192,7 @@ pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Blocke
         .and_then(|(copy, chain)| accepts(copy, chain, &mesh.identity_name(), view.at, Rules::Controller).err())
         .map(|reason| {
             let issuer = leg.issuer_name();
-            wait(format!(
+            Blocker::wait(format!(
                 "{} still holds other anchors, which the next Helm or CLI upgrade publishes again, and which do not accept \
                  {issuer}: {reason}; put the published anchors into the value identityTrustAnchorsPEM first",
                 objects::config_map(mesh)
@@ -220,13 +223,7 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Blocke
              until the rotation is finished and confirm it with --confirm {confirm}",
             found.object
         );
-        Some(Blocker {
-            severity: Severity::Unknown,
-            reason,
-            confirm: Some(confirm),
-            after: None,
-            over: false,
-        })
+        Some(Blocker::to_confirm(reason, confirm))
     };
     view.mesh.certificates.iter().filter(matters).filter_map(told).collect()
 }
@@ -237,14 +234,14 @@ pub(super) fn restart_needs_injector(view: &View<'_>, step: Step) -> Vec<Blocker
         return Vec::new();
     }
     if let Some(why) = no_pods(view) {
-        return vec![unknown(format!("whether the proxy injector runs cannot be told: {why}"))];
+        return vec![Blocker::unknown(format!("whether the proxy injector runs cannot be told: {why}"))];
     }
     let running =
         view.replicas(&["proxy-injector"]).any(|replica| replica.started.is_some_and(|at| at <= view.at));
     if running {
         return Vec::new();
     }
-    vec![wait(format!(
+    vec![Blocker::wait(format!(
         "no proxy injector is running in namespace {}: pods that restart now come up without a proxy, or not at all; bring \
          it up first",
         view.mesh.control_plane.namespace
@@ -273,11 +270,5 @@ fn outside(view: &View<'_>, step: Step, confirm: Confirmation, who: &str, names:
         "{who} {need} ({}): nothing here shows it; confirm it with --confirm {confirm}",
         names.join(", ")
     );
-    let blocker =
-        Blocker { severity: Severity::Unknown, reason, confirm: Some(confirm), after: None, over: false };
-    if names.is_empty() { Vec::new() } else { vec![blocker] }
-}
-
-const fn wait(reason: String) -> Blocker {
-    Blocker { severity: Severity::Wait, reason, confirm: None, after: None, over: false }
+    if names.is_empty() { Vec::new() } else { vec![Blocker::to_confirm(reason, confirm)] }
 }

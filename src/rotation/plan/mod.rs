@@ -100,6 +100,29 @@ pub struct Blocker {
     pub over: bool,
 }
 
+impl Blocker {
+    const fn of(severity: Severity, reason: String) -> Self {
+        Self { severity, reason, confirm: None, after: None, over: false }
+    }
+
+    const fn unsafe_because(reason: String) -> Self {
+        Self::of(Severity::Unsafe, reason)
+    }
+
+    const fn wait(reason: String) -> Self {
+        Self::of(Severity::Wait, reason)
+    }
+
+    const fn unknown(reason: String) -> Self {
+        Self::of(Severity::Unknown, reason)
+    }
+
+    /// Not known, and a human can know it.
+    fn to_confirm(reason: String, confirm: Confirmation) -> Self {
+        Self { confirm: Some(confirm), ..Self::unknown(reason) }
+    }
+}
+
 /// What taking a blocked step would mean; the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,7 +8,7 @@ use super::view::View;
 use super::{Leg, Stage, Step, StepState};
 use crate::mesh::{ChangeTime, Era, Known, Plane, ProxyGroup, Replica, WorkloadId};
 use crate::pki::Rules;
-use crate::rotation::worlds::{KUBELET_LAG_SECONDS, mounted};
+use crate::rotation::worlds::{KUBELET_LAG_SECONDS, Mount};
 use crate::rotation::{Restarted, objects};
 
 pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
@@ -78,7 +78,7 @@ pub(super) fn control_plane_holds(view: &View<'_>, leg: &Leg) -> StepState {
     let is_published = view.is_published(leg);
     let (containers, literal_proves) = bundle_readers(view.mesh.control_plane.era);
     for replica in view.replicas(containers) {
-        let fresh = match has_read(view, replica, view.bundle_changed()) {
+        let fresh = match has_read(view, replica, Mount::of_bundle(view.mesh)) {
             _ if view.suits_since_before(leg, replica.started) => Fresh::Yes,
             _ if !is_published => Fresh::No,
             // The template's literal copy is of this step, which comes after the ConfigMap's.
@@ -90,21 +90,21 @@ pub(super) fn control_plane_holds(view: &View<'_>, leg: &Leg) -> StepState {
     match tally.is_empty() {
         true => StepState::Unknown("no running container of the control plane is in the input".to_owned()),
         false => tally.state(|| {
-            let (changed, place) = (view.bundle_changed(), objects::bundle_home(view.mesh).to_string());
-            too_early(view, containers, changed, &place).unwrap_or_else(|| no_time(changed, &place))
+            let (mount, place) = (Mount::of_bundle(view.mesh), objects::bundle_home(view.mesh).to_string());
+            too_early(view, containers, mount, &place).unwrap_or_else(|| no_time(mount.changed, &place))
         }),
     }
 }
 
 /// Has a container of the control plane read a change? The identity controller reads mounted files when it starts; the injector
 /// reads its own for each pod (since 2.11), so that for it the kubelet's lag passes; a proxy's environment is made at its start.
-fn has_read(view: &View<'_>, replica: &Replica, changed: ChangeTime) -> Fresh {
+fn has_read(view: &View<'_>, replica: &Replica, mount: Mount) -> Fresh {
     match replica.container.as_str() {
-        "identity" => mounted_before(replica.started, changed),
-        "proxy-injector" if started_after(Some(view.at), mounted(changed)) == Fresh::No => {
-            mounted_before(replica.started, changed)
+        "identity" => mounted_before(replica.started, mount),
+        "proxy-injector" if started_after(Some(view.at), mount.shown) == Fresh::No => {
+            mounted_before(replica.started, mount)
         }
-        _ => started_after(replica.started, changed),
+        _ => started_after(replica.started, mount.changed),
     }
 }
 
@@ -112,12 +112,12 @@ fn has_read(view: &View<'_>, replica: &Replica, changed: ChangeTime) -> Fresh {
 fn too_early(
     view: &View<'_>,
     containers: &'static [&'static str],
-    changed: ChangeTime,
+    mount: Mount,
     place: &str,
 ) -> Option<String> {
     let early = |replica: &&Replica| {
-        let is_after = started_after(replica.started, changed) == Fresh::Yes;
-        is_after && has_read(view, replica, changed) == Fresh::Unknown
+        let is_after = started_after(replica.started, mount.changed) == Fresh::Yes;
+        is_after && has_read(view, replica, mount) == Fresh::Unknown
     };
     let name = |replica: &Replica| format!("{} ({})", replica.pod, replica.container);
     let early: Vec<_> = view.replicas(containers).filter(early).map(name).collect();
@@ -198,7 +198,7 @@ fn identity_serves_issuer(view: &View<'_>, leg: &Leg) -> StepState {
     if let Some(state) = before_swap(view, leg, replicas().count() as u64) {
         return state;
     }
-    let (secret, bundle) = (view.secret_changed(), view.bundle_changed());
+    let (secret, bundle) = (Mount::of_issuer(view.mesh), Mount::of_bundle(view.mesh));
     let mut tally = Tally::default();
     for replica in replicas() {
         let fresh = mounted_before(replica.started, secret);
@@ -209,7 +209,7 @@ fn identity_serves_issuer(view: &View<'_>, leg: &Leg) -> StepState {
         true => StepState::Unknown("no running identity controller is in the input".to_owned()),
         false => tally.state(|| {
             let place = objects::issuer_secret(view.mesh).to_string();
-            too_early(view, &["identity"], secret, &place).unwrap_or_else(|| no_time(secret, &place))
+            too_early(view, &["identity"], secret, &place).unwrap_or_else(|| no_time(secret.changed, &place))
         }),
     }
 }

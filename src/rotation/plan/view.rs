@@ -11,7 +11,7 @@ use crate::mesh::{ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Replica, Wor
 use crate::pki::Rules;
 use crate::rotation::course::overtaken;
 use crate::rotation::record::{both_readings, secret_chain};
-use crate::rotation::worlds::{Broken, Worlds};
+use crate::rotation::worlds::{Broken, Mount, Worlds};
 use crate::rotation::{Direction, Restarted, Strategy};
 
 /// The record, the mesh, the instant, and what follows from them.
@@ -230,8 +230,8 @@ impl<'a> View<'a> {
     /// and sometimes never (linkerd2#15109). A replica that is moved later takes the place of one that nobody can ask any more:
     /// then proxies that started before it need that leafs of the old issuer run out, or one more restart.
     pub(super) fn signs_since(&self) -> Option<Timestamp> {
-        let changed = self.secret_changed();
-        let fresh = |replica: &Replica| mounted_before(replica.started, changed) == Fresh::Yes;
+        let mount = Mount::of_issuer(self.mesh);
+        let fresh = |replica: &Replica| mounted_before(replica.started, mount) == Fresh::Yes;
         let identity = || self.replicas(&["identity"]);
         (self.holds_issuer() && identity().all(fresh))
             .then(|| identity().filter_map(|replica| replica.started).max())

@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 
 use super::{Record, Scope, StartError, Strategy, published_bundle};
-use crate::mesh::{Era, Mesh, Owner};
+use crate::mesh::{ControlPlane, Era, GoDuration, Mesh, Owner};
 use crate::pki::{Bundle, Certificate, IssuerChain, PrivateKey, Refusal, Rules, accepts};
 use crate::rotation::objects;
 use crate::rotation::plan::deciding;
+
+/// How many leaf lives a cross-signed rotation takes at the least: one until old leafs have run out, one for workloads to restart
+/// in, and one before the cross certificate ends.
+const LEAF_LIVES: i32 = 3;
 
 /// Why a rotation cannot be cross-signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +44,17 @@ pub enum CrossError {
         /// Who makes it.
         owner: Owner,
     },
+    /// Leafs are capped by the cross certificate, and so by the old anchor: what is left of it must do for the whole rotation.
+    #[error(
+        "the old anchor ends on {ends}, and a cross-signed rotation takes {needed} at the least: old leafs run out, every workload \
+         restarts, and no leaf outlives the cross certificate"
+    )]
+    TooLate {
+        /// When the cross certificate ends.
+        ends: Timestamp,
+        /// Three times a leaf's life.
+        needed: GoDuration,
+    },
     /// Whoever holds only the old anchors does not accept the new issuer even with the cross certificate.
     #[error("the anchors in {place} do not accept the cross-signed issuer, {rules}: {reason}")]
     Refused {
@@ -62,7 +77,7 @@ impl CrossError {
             Self::KeyOfNone { .. } => {
                 format!("give the private key of the anchor that signed the present issuer, {staged}")
             }
-            Self::CliDropsChain { .. } | Self::Era(_) => {
+            Self::CliDropsChain { .. } | Self::Era(_) | Self::TooLate { .. } => {
                 "start it with --strategy staged, without --old-anchor-key".to_owned()
             }
             Self::Automated { .. } => {
@@ -101,6 +116,12 @@ impl Record {
         cross: Certificate,
     ) -> Result<Self, CrossError> {
         keeps_chain(mesh)?;
+        let ControlPlane { issuance_lifetime, clock_skew, .. } = &mesh.control_plane;
+        let needed = issuance_lifetime.0.saturating_add(clock_skew.0).saturating_mul(LEAF_LIVES);
+        let ends = cross.facts().not_after;
+        if started.duration_until(ends) < needed {
+            return Err(CrossError::TooLate { ends, needed: GoDuration(needed) });
+        }
         let record = Self::new(mesh, started, Strategy::CrossSigned, Scope::Full { anchor }, issuer, false)?;
         let record = Self { cross: Some(cross), ..record };
         let chain = record.crossed();

@@ -61,7 +61,8 @@ impl Seen<'_> {
                 Held::Nothing => {}
                 Held::Literal(_) => self.literal(group),
                 Held::ByReference => {
-                    for (when, count) in split(&group.starts, |started| When::of(started, past.changed)) {
+                    for (when, count) in split(&group.starts, |started| When::of(started, past.mount.changed))
+                    {
                         older |= past.open && when != When::After;
                         let class = class(self.mesh, group, count, past.read(when));
                         self.classes.held.push(class);
@@ -102,10 +103,10 @@ impl Seen<'_> {
         let workload = self.identity();
         let mesh = self.mesh;
         for replica in identity_replicas(mesh) {
-            let read_at = When::of_mount(replica.started, past.changed);
+            let read_at = When::of_mount(replica.started, past.mount);
             let bundles = read(read_at);
             let open = past.open && read_at != When::After && literal.is_empty();
-            let when = When::of_mount(replica.started, self.issuer.changed);
+            let when = When::of_mount(replica.started, self.issuer.mount);
             let may = self.pairs(&bundles, open, when);
             let sample = vec![format!("{}/{}", mesh.control_plane.namespace, replica.pod)];
             self.classes.signing.push(Class { workload, count: 1, sample, may });
@@ -205,7 +206,7 @@ impl Seen<'_> {
     /// Since when every identity replica surely signs with the Secret's issuer.
     fn surely_since(&self) -> Option<Timestamp> {
         let starts = || identity_replicas(self.mesh).map(|replica| replica.started);
-        let all = starts().all(|started| When::of_mount(started, self.issuer.changed) == When::After);
+        let all = starts().all(|started| When::of_mount(started, self.issuer.mount) == When::After);
         let seen = matches!(self.mesh.pods, Known::Is(()));
         (all && seen && self.issuer.now.is_some()).then(|| starts().flatten().max()).flatten()
     }

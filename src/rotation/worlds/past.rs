@@ -2,19 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::Mount;
 use super::class::{Classes, May};
-use crate::mesh::{ChangeTime, Mesh, mounted_by};
+use crate::mesh::{ChangeTime, Mesh};
 use crate::pki::{Bundle, BundleText, Certificate, Rules};
 use crate::rotation::Record;
-use crate::rotation::record::secret_chain;
-
-/// Since when a mounted volume surely shows a change: a container that restarts in place before that may find what was there.
-pub(in crate::rotation) fn mounted(changed: ChangeTime) -> ChangeTime {
-    match changed {
-        ChangeTime::At(at) => ChangeTime::At(mounted_by(at)),
-        other => other,
-    }
-}
+use crate::rotation::record::{both_readings, secret_chain};
 
 /// One place that changes over time: what it holds, what it may have held before.
 #[derive(Debug, Clone)]
@@ -25,7 +18,8 @@ pub(super) struct Past {
     pub(super) before: Vec<usize>,
     /// May it have held something else before, which nothing tells of?
     pub(super) open: bool,
-    pub(super) changed: ChangeTime,
+    /// When that was.
+    pub(super) mount: Mount,
 }
 
 /// A start against a change.
@@ -47,8 +41,8 @@ impl When {
     }
 
     /// The same of a container that reads it from a mounted volume when it starts.
-    pub(super) fn of_mount(started: Option<Timestamp>, changed: ChangeTime) -> Self {
-        match (Self::of(started, changed), Self::of(started, mounted(changed))) {
+    pub(super) fn of_mount(started: Option<Timestamp>, mount: Mount) -> Self {
+        match (Self::of(started, mount.changed), Self::of(started, mount.shown)) {
             (Self::After, Self::Before | Self::Unknown) => Self::Unknown,
             (when, _) => when,
         }
@@ -79,38 +73,58 @@ impl Past {
     ) -> Self {
         let published = mesh.trust.published.as_option();
         let bundle = published.and_then(|published| read_by(&published.text, rules));
-        let changed = published.map_or(ChangeTime::Unknown, |published| published.changed);
+        let mount = Mount::of_bundle(mesh);
         let now = bundle.map(|bundle| classes.bundle_at(bundle));
-        let Some(record) = record else { return Self { now, before: Vec::new(), open: true, changed } };
-        let mut before: Vec<_> = record.bundles().map(|one| classes.bundle_at(&one)).collect();
+        let Some(record) = record else { return Self { now, before: Vec::new(), open: true, mount } };
+        let mut before: Vec<_> = record.points().map(|(bundle, _)| classes.bundle_at(&bundle)).collect();
         let place = before.iter().position(|one| Some(*one) == now);
         // A bundle that the record does not know: what it adds to the old anchors may have been there before.
         let lessened = place.is_none().then(|| lessened(bundle?, record.anchor()?)).flatten();
-        keep_before(&mut before, place, now, record.went_back(changed));
+        keep_before(&mut before, place, now, record.went_back(mount.changed));
         before.extend(lessened.map(|bundle| classes.bundle_at(&bundle)));
         let open = before.is_empty() || place.is_none();
-        Self { now, before, open, changed }
+        Self { now, before, open, mount }
     }
 
     /// The issuer in the Secret; before it, by the record, the issuer that the rotation began with.
     pub(super) fn of_issuer(classes: &mut Classes, mesh: &Mesh, record: Option<&Record>) -> Self {
-        let changed = mesh.issuer.as_option().map_or(ChangeTime::Unknown, |issuer| issuer.changed);
+        let mount = Mount::of_issuer(mesh);
         let now = secret_chain(mesh).map(|chain| classes.chain_at(chain));
         let copy = mesh.issuer.as_option().and_then(|issuer| issuer.chain.as_ref().ok());
         let copy = copy.filter(|_| now.is_none()).map(|chain| classes.chain_at(chain));
-        let course = record.into_iter().flat_map(Record::chains);
-        let mut before: Vec<_> = course.map(|chain| classes.chain_at(&chain)).collect();
+        let points = record.into_iter().flat_map(Record::points);
+        let points: Vec<_> =
+            points.filter_map(|(bundle, chain)| Some((bundle, classes.chain_at(&chain?)))).collect();
+        let mut before: Vec<_> = points.iter().map(|(_, chain)| *chain).collect();
         let place = before.iter().position(|one| Some(*one) == now);
         match place {
             // The record does not know what came before the issuer that it replaces.
-            Some(_) => keep_before(&mut before, place, now, record.is_some_and(|one| one.went_back(changed))),
+            Some(at) => {
+                let is_beyond = |chain: usize| {
+                    let mut later = points[at..].iter().filter(|(_, one)| *one == chain);
+                    later.any(|(bundle, _)| came_last(bundle, mesh))
+                };
+                keep_before(&mut before, place, now, record.is_some_and(|one| one.went_back(mount.changed)));
+                before.retain(|chain| !is_beyond(*chain));
+            }
             None => before.extend(copy),
         }
         before.sort_unstable();
         before.dedup();
         let open = place.is_none() || before.is_empty();
-        Self { now, before, open, changed }
+        Self { now, before, open, mount }
     }
+}
+
+/// Is this bundle published, and since after the issuer Secret last changed? Then the mesh came to this point of the course from
+/// the one before it, and a chain that is put in place only from here on has not been there, or has long been left again.
+fn came_last(bundle: &Bundle, mesh: &Mesh) -> bool {
+    let published = mesh.trust.published.as_option();
+    let last = match (Mount::of_bundle(mesh).changed, Mount::of_issuer(mesh).changed) {
+        (ChangeTime::At(bundle), ChangeTime::At(issuer)) => bundle > issuer,
+        _ => false,
+    };
+    last && published.is_some_and(|published| both_readings(published, |one| one.same_set(bundle)))
 }
 
 /// Leaves of a course what was there before `now`, which stands at `place`: what comes before it, or after a turn back whatever
