@@ -119,6 +119,10 @@ pub struct Status {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 
+    /// The way back: where it stands, and what is next on it
+    #[arg(long, requires = "dir")]
+    pub rollback: bool,
+
     /// Confirm what no input shows (repeatable)
     #[arg(long, value_name = "NAME", requires = "dir")]
     pub confirm: Vec<Confirmation>,

@@ -43,7 +43,8 @@ fn counted(state: &State, pool: &mut Pool, name: &str) -> (BTreeSet<Finding>, BT
     let mut held: Vec<_> = state.literal.iter().map(|(bundle, _)| vec![Some(*bundle)]).collect();
     held.extend(state.by_reference.iter().map(|start| state.read(*start)));
     let starts = state.literal.iter().map(|(_, start)| start).chain(&state.by_reference);
-    let leaves: Vec<_> = starts.map(|start| state.leaf(pool, *start, &signed)).collect();
+    let holders = held.iter().map(Vec::as_slice).zip(starts.copied());
+    let leaves: Vec<_> = holders.map(|holder| state.leaf(pool, holder, &signed, name)).collect();
     let (mut some, mut all): (BTreeSet<Finding>, Option<BTreeSet<Finding>>) = (BTreeSet::new(), None);
     for held in choices(&held) {
         for presented in choices(&leaves) {
@@ -78,10 +79,14 @@ fn world(
     (held, presented, loaded): (&[BundleAt], &[ChainAt], &[(BundleAt, ChainAt)]),
 ) -> BTreeSet<Finding> {
     let mut found = BTreeSet::new();
-    let is_there = |chain: &ChainAt| *chain == state.secret || state.end(pool, *chain) >= state.judged;
+    let is_there = |chain: &ChainAt| *chain == state.secret || state.end(pool, *chain, name) >= state.judged;
     let presented: Vec<_> = presented.iter().copied().filter(is_there).collect();
     let mut ask = |bundle, chain, rules, finding| {
-        if pool.refusal(bundle, chain, state.judged, rules, name).is_some() {
+        let refused = match rules {
+            Rules::Controller => pool.refusal(bundle, chain, state.judged, rules, name).is_some(),
+            Rules::Proxy => pool.leaf_refusal(bundle, chain, state.judged, name),
+        };
+        if refused {
             found.insert(finding);
         }
     };
@@ -127,7 +132,9 @@ fn said(worlds: &Worlds, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTre
 /// calling. Does it say what the worlds say? Gives the number of handshakes, and of those that failed.
 fn meet(worlds: &Worlds, state: &State, pool: &Pool, some: &BTreeSet<Finding>) -> [u64; 2] {
     let present = worlds.leaves.iter().filter(|leaf| leaf.until.is_none_or(|until| until >= state.judged));
-    let chains = present.map(|leaf| pool.chain_at(&leaf.what));
+    // No leaf can be minted that is longer valid than its issuer's file.
+    let chains =
+        present.map(|leaf| pool.chain_at(&leaf.what)).filter(|chain| !pool.is_over(*chain, state.judged));
     // The controller signs with ECDSA on P-256 only, so no handshake can be had of another issuer's leaf.
     let signed = chains.filter(|chain| pool.signers[*chain].algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256);
     let leaves: Vec<_> =

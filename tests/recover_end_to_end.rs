@@ -47,6 +47,11 @@ fn goes_back(user: &mut Rotation, issuer_alone: bool) {
     let told = steps(issuer_alone);
     assert_eq!(record(user).steps(), told, "the steps that are told are those of the rotation");
     for step in told {
+        let rendered =
+            user.run(&format!("render {} --step {} --dir rotation -o object", step.phase, step.number()));
+        fs::write(user.home.path().join("step.yaml"), rendered).unwrap();
+        let (verdict, notes, exit) = ran(user, "verify --proposed step.yaml --dir rotation");
+        assert_eq!(exit, 0, "{step}, where nothing works any more: {verdict}{notes}");
         user.merge(&step.phase.to_string(), step.number());
         user.cluster.all_by_hand();
     }
@@ -88,11 +93,8 @@ fn an_issuer_that_is_over_is_replaced_alone_with_the_key_of_its_anchor() {
     assert_eq!(user.cluster.bundle, published);
 }
 
-/// What the screen says of an anchor whose key is there, followed by hand: `verify` calls it safe.
-#[test]
-fn an_anchor_that_is_over_may_be_signed_anew_with_its_own_key() {
-    let mut user = user(Cluster::ending(LATER, LATER));
-    let renewed = user.cluster.bundle.clone();
+/// The same anchor, which has ended, below it an issuer that has not.
+fn anchor_is_over(user: &mut Rotation) {
     let key = rcgen::KeyPair::from_pem(&user.cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
     let mut anchor = rcgen::CertificateParams::default();
     let name = "root.linkerd.cluster.local".try_into().unwrap();
@@ -103,6 +105,48 @@ fn an_anchor_that_is_over_may_be_signed_anew_with_its_own_key() {
     anchor.self_signed(&key).unwrap().pem().trim_end().clone_into(&mut user.cluster.bundle);
     let over = user.cluster.bundle.clone();
     user.cluster.workloads.iter_mut().for_each(|load| load.held.clone_from(&over));
+}
+
+/// Leaves hold for hours yet: what a recovery breaks then is told.
+#[test]
+fn a_recovery_is_called_unsafe_where_something_works_still() {
+    let mut user = user(Cluster::ending(LATER, LATER));
+    anchor_is_over(&mut user);
+    assert_eq!(ran(&user, "recover --dir rotation").2, 0);
+    fs::write(
+        user.home.path().join("step.yaml"),
+        user.run("render bundle --step 1 --dir rotation -o object"),
+    )
+    .unwrap();
+    let (verdict, _, exit) = ran(&user, "verify --proposed step.yaml --dir rotation");
+    assert!(verdict.contains("proxies that start from then on refuse 25 proxies"), "{verdict}");
+    assert_eq!(exit, 4);
+}
+
+/// No recovery excuses an issuer that is none of its own.
+#[test]
+fn a_change_that_is_no_part_of_the_recovery_is_called_unsafe_though_nothing_works() {
+    let user = user(Cluster::ending(OVER, OVER));
+    assert_eq!(ran(&user, "recover --dir rotation").2, 0);
+    fs::write(
+        user.home.path().join("step.yaml"),
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca-bundle.crt": Cluster::new().bundle},
+            "metadata": {"name": "linkerd-identity-trust-roots", "namespace": "linkerd"},
+        })
+        .to_string(),
+    )
+    .unwrap();
+    let (verdict, _, exit) = ran(&user, "verify --proposed step.yaml --dir rotation");
+    assert_eq!(exit, 4, "{verdict}");
+}
+
+/// What the screen says of an anchor whose key is there, followed by hand: `verify` calls it safe.
+#[test]
+fn an_anchor_that_is_over_may_be_signed_anew_with_its_own_key() {
+    let mut user = user(Cluster::ending(LATER, LATER));
+    let renewed = user.cluster.bundle.clone();
+    anchor_is_over(&mut user);
     let (screen, _, exit) = ran(&user, "recover");
     assert!(screen.contains("without downtime, if you have the key of"), "{screen}");
     assert_eq!(exit, 1);
@@ -201,4 +245,22 @@ fn it_is_refused_where_it_cannot_be_told_whether_it_is_needed() {
     let notes = String::from_utf8(refused.stderr).unwrap();
     assert!(notes.contains("whether a recovery is needed cannot be told: the issuer"), "{notes}");
     assert_eq!(refused.status.code(), Some(3));
+}
+
+/// Begun before the end of the old anchor, left lying, and overtaken: it must not bring back an anchor on which `linkerd check`
+/// fails.
+#[test]
+fn a_rotation_that_a_recovery_has_overtaken_does_not_publish_the_expired_anchor_again() {
+    let mut user = user(Cluster::ending("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"));
+    assert_eq!(ran(&user, "start --dir first").2, 0);
+    user.cluster.wait(jiff::SignedDuration::from_hours(3));
+    assert_eq!(ran(&user, "recover --dir rotation").2, 0);
+    for step in steps(false) {
+        user.merge(&step.phase.to_string(), step.number());
+        user.cluster.all_by_hand();
+    }
+    assert!(user.run("status --dir rotation").contains("the rotation is finished"));
+    let (out, notes, exit) = ran(&user, "render bundle --step 1 --dir first");
+    assert_eq!((out.as_str(), exit), ("", 4), "{notes}");
+    assert!(notes.contains("another rotation has overtaken this one"), "{notes}");
 }

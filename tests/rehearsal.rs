@@ -13,6 +13,7 @@ use std::time::Instant;
 use fleet::{Failure, Fleet, Pki};
 use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::rotation::{Direction, Phase, Plan, Record, Stage, Standing, Step, Strategy};
+use pki_support::random::Dice;
 use rotation_support::{STARTED, planned, time};
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
@@ -24,6 +25,8 @@ const SEEDS: u64 = 40;
 const TURNED_SEEDS: u64 = 4;
 /// How many seeds a sabotage has to show its failure in.
 const SABOTAGED_SEEDS: u64 = 8;
+/// How many seeds each strategy is gone back and forth with.
+const UNDECIDED_SEEDS: u64 = 5;
 const TICKS: usize = 400;
 
 const fn step(phase: Phase, stage: Stage) -> Step {
@@ -99,6 +102,49 @@ fn obeyed(strategy: Strategy, seed: u64, turning: Option<Step>) -> Fleet<'static
         }
     }
     panic!("{strategy} with seed {seed}, {turning:?}, does not end: {:?}", rehearsal.plan().standing);
+}
+
+/// A rotation with every gate obeyed, by somebody who turns back and forth a few times, at any moment.
+fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
+    let mut rehearsal = Rehearsal::new(strategy, seed);
+    let (forth, mut dice) = (rehearsal.record.clone(), Dice(seed + 77));
+    let mut turns = 2 + dice.roll(5);
+    for _ in 0..4 * TICKS {
+        rehearsal.tick();
+        if turns > 0 && dice.roll(12) == 0 {
+            turns -= 1;
+            rehearsal.record = match rehearsal.record.direction {
+                Direction::Forward => forth.clone().back().unwrap(),
+                Direction::Back => forth.clone(),
+            };
+            rehearsal.taken.clear();
+        }
+        let plan = rehearsal.plan();
+        match plan.standing {
+            Standing::At(next) => {
+                if dice.roll(6) == 0 {
+                    rehearsal.fleet.deploy();
+                }
+                rehearsal.obey(&plan, next);
+            }
+            Standing::Finished if turns > 0 => {}
+            Standing::Finished => {
+                (0..40).for_each(|_| rehearsal.tick());
+                return rehearsal.fleet;
+            }
+        }
+    }
+    panic!("{strategy} with seed {seed} does not end: {:?}", rehearsal.plan().standing);
+}
+
+#[test]
+fn with_gates_obeyed_nothing_fails_for_who_turns_back_and_forth_either() {
+    for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
+        for seed in 0..UNDECIDED_SEEDS {
+            let fleet = undecided(strategy, seed);
+            assert_eq!(fleet.failures, [], "{strategy} with seed {seed}");
+        }
+    }
 }
 
 /// From every step on the way back nothing fails either.

@@ -5,9 +5,10 @@ mod rotation_support;
 
 use jiff::ToSpan;
 use l5d_rotate::document::{ObjectRef, Origin};
-use l5d_rotate::mesh::{Era, Manifest, Owner};
+use l5d_rotate::mesh::{Era, Manifest, Obstacle, Owner};
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, IssuerRequest, Rules, accepts, cross_sign, mint_anchor, mint_issuer,
+    AnchorRequest, Authority, Bundle, IssuerChain, IssuerRequest, Rules, accepts, cross_sign, mint_anchor,
+    mint_issuer,
 };
 use l5d_rotate::rotation::{
     Change, CrossError, Phase, Record, RestartAnnotation, Restarts, Severity, Standing, StepState, Strategy,
@@ -242,4 +243,64 @@ fn near_its_end_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
     cluster.now = time("2035-12-31T12:00:00Z");
     let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 3)).notes);
     assert!(notes.contains("restart them now with --restart-data-plane"), "{notes}");
+}
+
+/// An old anchor, and its issuer, that end then.
+fn ending(end: &str) -> Pki {
+    let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time(end));
+    let request = AnchorRequest { common_name: "root.linkerd.cluster.local".into(), not_before, not_after };
+    let old = mint_anchor(&request).unwrap();
+    let request = IssuerRequest { common_name: "old".into(), dns_names: vec![], not_before, not_after };
+    let old_issuer =
+        IssuerChain { issuer: mint_issuer(&request, &old).unwrap().certificate, intermediates: vec![] };
+    Pki { old, old_issuer, ..Pki::mint() }
+}
+
+#[test]
+fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_end() {
+    let pki = ending("2026-06-10T00:00:00Z");
+    let mut cluster = Cluster::new(&pki, Era::V2_12);
+    let record = begin(&pki, &pki.old, &cluster).unwrap();
+    cluster.now = time("2026-06-07T23:00:00Z");
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
+    cluster.now = time("2026-06-08T00:00:00Z");
+    let found = reasons(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)), Severity::Unsafe);
+    assert!(found.contains("ends on 2026-06-10T00:00:00Z, less than two leafs' lives from now"), "{found}");
+}
+
+#[test]
+fn what_was_injected_by_hand_is_named_as_no_restart_of_its_own_brings_it_the_new_anchor() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let manual = cluster.add("Deployment", "legacy", "manual", 2, &[Obstacle::ManualInjection]);
+    cluster.add("StatefulSet", "apps", "db", 2, &[Obstacle::OnDelete]);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    let named = |cluster: &Cluster| -> Vec<String> {
+        let by_hand = planned(&cluster.plan(&record), step(Phase::Prune, 3)).by_hand;
+        by_hand.into_iter().map(|act| act.object.name).collect()
+    };
+    assert_eq!(named(&cluster), ["manual"]);
+    cluster.restart(manual);
+    assert_eq!(named(&cluster), [""; 0]);
+}
+
+#[test]
+fn where_the_cross_certificate_is_over_no_way_out_is_named_that_the_rotation_does_not_have() {
+    let pki = ending("2026-06-10T00:00:00Z");
+    for taken in [0, 2] {
+        let mut cluster = Cluster::new(&pki, Era::V2_12);
+        let record = begin(&pki, &pki.old, &cluster).unwrap();
+        record
+            .steps()
+            .into_iter()
+            .take(taken)
+            .for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
+        cluster.now = time("2026-06-10T01:00:00Z");
+        let plan = cluster.plan(&record);
+        let found: Vec<_> = plan.steps.iter().map(|step| reasons(step, Severity::Unsafe)).collect();
+        assert!(
+            found.iter().any(|reason| reason.contains("start a new rotation in another directory")),
+            "{found:?}"
+        );
+        assert!(!found.iter().any(|reason| reason.contains("with --force")), "{found:?}");
+    }
 }

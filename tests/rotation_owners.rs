@@ -141,3 +141,17 @@ fn a_workload_of_a_helm_release_under_flux_is_restarted_through_the_release() {
         "{instead}"
     );
 }
+
+#[test]
+fn a_file_that_would_drop_a_published_anchor_is_not_named_without_saying_so() {
+    let said = |extra: bool| {
+        let (pki, mut cluster, record) = fixture(Era::V2_12);
+        cluster.own("ConfigMap", "linkerd-identity-trust-roots", helm());
+        let other = mint_root("root.of.another.rotation");
+        let anchors = [&pki.old.certificate, &other.certificate];
+        cluster.bundle().text = text(&anchors[..=usize::from(extra)]);
+        format!("{:?}", planned(&cluster.plan(&record), step(Phase::Bundle, 1)).notes)
+    };
+    assert!(said(true).contains("that file lacks anchors that are published"), "{}", said(true));
+    assert!(!said(false).contains("lacks anchors"), "{}", said(false));
+}

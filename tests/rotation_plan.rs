@@ -6,7 +6,7 @@ mod rotation_support;
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
-use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Owner};
+use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Owner, Scheme};
 use l5d_rotate::pki::Fingerprint;
 use l5d_rotate::rotation::{
     Change, Note, Phase, Record, RestartAnnotation, Scope, Severity, Standing, StepState, Strategy, plan,
@@ -329,4 +329,21 @@ fn a_control_plane_restarted_by_its_value_is_not_restarted_again_once_done() {
     }
     let control_plane = planned(&cluster.plan(&record), step(Phase::Bundle, 2));
     assert_eq!((control_plane.state, control_plane.changes), (StepState::Done, vec![]));
+}
+
+#[test]
+fn ca_crt_is_mended_after_prune_without_another_restart() {
+    for era in [Era::V2_7, Era::V2_11, Era::V2_12] {
+        let pki = Pki::mint();
+        let mut cluster = Cluster::new(&pki, era);
+        cluster.mesh.control_plane.scheme = Scheme::Kubernetes;
+        cluster.issuer().ca = Some(text(&[&pki.old.certificate]));
+        let record = pki.record(&cluster.mesh, Strategy::Staged);
+        record.steps().into_iter().for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
+        let plan = cluster.plan(&record);
+        let notes = format!("{:?}", planned(&plan, step(Phase::Prune, 1)).notes);
+        assert!(notes.contains("render issuer/1-issuer again"), "{notes}");
+        cluster.merge(&planned(&plan, step(Phase::Issuer, 1)));
+        assert_eq!(cluster.plan(&record).standing, Standing::Finished, "{era:?}");
+    }
 }

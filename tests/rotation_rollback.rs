@@ -144,3 +144,42 @@ fn what_is_rolled_back_can_be_gone_through_again() {
     }
     assert_eq!(cluster.plan(&record).standing, Standing::Finished);
 }
+
+#[test]
+fn each_swap_of_the_way_back_names_the_file_and_the_key_of_its_own_issuer() {
+    let (mut cluster, record) = at(Strategy::CrossSigned, Era::V2_12, 0);
+    cluster.own("Secret", "linkerd-identity-issuer", helm());
+    let plan = cluster.plan(&record.back().unwrap());
+    let notes = |phase, number| format!("{:?}", planned(&plan, step(phase, number)).notes);
+    let uncross = notes(Phase::Uncross, 1);
+    assert!(
+        uncross.contains("crtPEM=DIR/issuer-chain.pem") && uncross.contains("keyPEM=DIR/issuer.key"),
+        "{uncross}"
+    );
+    let issuer = notes(Phase::Issuer, 1);
+    assert!(
+        issuer.contains("crtPEM=DIR/old-issuer.pem") && issuer.contains("keyPEM=DIR/OLD-ISSUER-KEY"),
+        "{issuer}"
+    );
+    let wait = notes(Phase::Issuer, 3);
+    assert!(wait.contains("was restarted with the old issuer"), "{wait}");
+}
+
+#[test]
+fn what_the_rotation_put_there_is_taken_back_though_the_clock_of_start_was_ahead() {
+    for taken in [1, 4] {
+        let pki = Pki::mint();
+        let mut cluster = Cluster::new(&pki, Era::V2_12);
+        let record = pki.record(&cluster.mesh, Strategy::Staged);
+        cluster.now -= jiff::SignedDuration::from_hours(2);
+        record
+            .steps()
+            .into_iter()
+            .take(taken)
+            .for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
+        assert!(cluster.now < record.started);
+        let back = record.back().unwrap();
+        let expected = if taken == 1 { step(Phase::Bundle, 1) } else { step(Phase::Issuer, 1) };
+        assert_eq!(cluster.plan(&back).standing, Standing::At(expected), "{taken}");
+    }
+}

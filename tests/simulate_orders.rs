@@ -104,6 +104,54 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
 }
 
 #[test]
+fn the_last_steps_of_a_cross_signed_rotation_break_nothing_once_all_hold_the_new_anchor() {
+    let mut user = User::started(Cluster::new(), "--old-anchor-key anchor.key");
+    ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| user.merge(step));
+    user.cluster.wait(SignedDuration::from_hours(25));
+    ["prune --step 1", "prune --step 2"].into_iter().for_each(|step| user.merge(step));
+    user.cluster.deploy();
+    user.cluster.wait(SignedDuration::from_mins(5));
+    for step in ["uncross --step 1", "uncross --step 2"] {
+        user.merge(step);
+        let ran = user.simulate("");
+        assert_eq!(ran.code, 0, "after {step}: {}", ran.out);
+        assert!(
+            !ran.out.contains("old issuer  "),
+            "no proxy with the new anchor takes up an old leaf: {}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn a_cross_certificate_that_is_over_has_ended_every_leaf_though_the_new_anchor_accepts_its_issuer() {
+    let mut user = User::started(Cluster::new(), "--old-anchor-key anchor.key");
+    ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| user.merge(step));
+    user.cluster.wait(SignedDuration::from_hours(25));
+    ["prune --step 1", "prune --step 2"].into_iter().for_each(|step| user.merge(step));
+    user.cluster.deploy();
+    user.cluster.now = cluster::at("2026-12-28T15:00:00Z");
+    let ran = user.simulate("");
+    assert_eq!(ran.code, 4, "{}", ran.out);
+    assert!(ran.out.contains("`root.linkerd.cluster.local` expired on 2026-12-28T09:00:00Z"), "{}", ran.out);
+}
+
+#[test]
+fn a_finished_rotation_is_safe_at_once_though_old_leaves_could_last_a_day() {
+    let mut user = User::started(Cluster::realistic(), "");
+    for phase in ["bundle", "issuer", "prune"] {
+        for step in 1..=3 {
+            user.merge(&format!("{phase} --step {step}"));
+        }
+        user.cluster.all_by_hand();
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    assert!(user.run("status --dir rotation").out.contains("the rotation is finished"));
+    let ran = user.simulate("");
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
 fn data_has_every_moment_of_every_step_and_the_late_one_where_renewals_break() {
     let user = User::started(Cluster::new(), "");
     let moments = |step: &Value| -> Vec<String> {

@@ -105,7 +105,7 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
     {
         return Advice::Untrusted(refusal);
     }
-    let (anchor_ends, issuer_ends) = (case.ends_soon(anchor), over || case.ends_soon(issuer));
+    let (anchor_ends, issuer_ends) = (case.ends_soon(anchor), over || case.chain_ends_soon(chain));
     let certificates = cert_manager(case.mesh);
     // An issuer that is over is replaced first: nothing is issued meanwhile, and with a new one the anchor's rotation can wait.
     let anchor_first = anchor_ends && !over;

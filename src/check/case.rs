@@ -118,6 +118,14 @@ impl<'a> Case<'a> {
         expiry::is_near(certificate, self.at(), self.options.expiry_threshold)
     }
 
+    /// Does the issuer's file end soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is
+    /// made once and renewed by nobody: its share of lifetime says nothing.
+    pub(super) fn chain_ends_soon(&self, chain: &IssuerChain) -> bool {
+        let (first, threshold) = (first_to_end(chain), self.options.expiry_threshold);
+        let made_once = *first != chain.issuer && expiry::lifetime(&chain.issuer) >= threshold;
+        self.ends_soon(first) || made_once && expiry::remaining(first, self.at()) < threshold
+    }
+
     /// How long a fresh leaf is valid from now on: its lifetime and the clock skew.
     pub(super) fn leaf_lifetime(&self) -> SignedDuration {
         let plane = &self.mesh.control_plane;

@@ -12,11 +12,15 @@ pub(super) fn remaining(certificate: &Certificate, at: Timestamp) -> SignedDurat
     at.duration_until(certificate.facts().not_after)
 }
 
+/// How long the certificate is valid in all.
+pub(super) fn lifetime(certificate: &Certificate) -> SignedDuration {
+    certificate.facts().not_before.duration_until(certificate.facts().not_after)
+}
+
 /// Does the certificate end within `threshold`? One whose whole lifetime is shorter than that is judged by its share:
 /// it is near its end in the last third, when whatever renews it should have done so.
 pub(super) fn is_near(certificate: &Certificate, at: Timestamp, threshold: SignedDuration) -> bool {
-    let facts = certificate.facts();
-    let lifetime = facts.not_before.duration_until(facts.not_after);
+    let lifetime = lifetime(certificate);
     let left = remaining(certificate, at);
     if lifetime < threshold { left < lifetime / 3 } else { left < threshold }
 }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::report::{Exit, blocker_word};
-use crate::rotation::{Blocker, PlannedStep, Severity};
+use crate::rotation::{Blocker, Direction, PlannedStep, Severity};
 
 /// The steps that may be shown, what is said of the others, and how the program ends.
 pub(super) struct Passed<'a> {
@@ -15,7 +15,11 @@ pub(super) struct Passed<'a> {
 ///
 /// # Errors
 /// None of the steps is open: nothing is shown, the exit code tells waiting (3) from refusing (4).
-pub(super) fn pass<'a>(steps: &[&'a PlannedStep], force: bool) -> Result<Passed<'a>, Failure> {
+pub(super) fn pass<'a>(
+    steps: &[&'a PlannedStep],
+    force: bool,
+    direction: Direction,
+) -> Result<Passed<'a>, Failure> {
     let (open, closed): (Vec<&PlannedStep>, Vec<&PlannedStep>) =
         steps.iter().partition(|step| force || step.blocked.is_empty());
     let notes = reasons(&closed);
@@ -26,11 +30,15 @@ pub(super) fn pass<'a>(steps: &[&'a PlannedStep], force: bool) -> Result<Passed<
             true => (Exit::Refused, REFUSED),
             false => (Exit::Closed, CLOSED),
         };
+        let way = if direction == Direction::Back { " --rollback" } else { "" };
+        let help = help.replace(STATUS, &format!("{STATUS}{way}"));
         return Err(Failure::new(notes.join("\n"), help).exiting(exit));
     }
     Ok(Passed { open, notes, exit: Exit::Fine })
 }
 
+/// The command that the reader is sent to; it looks the same way as the one that was refused.
+const STATUS: &str = "kubectl l5d-rotate status";
 const REFUSED: &str =
     "nothing was rendered, as it would break the mesh; `kubectl l5d-rotate status` shows what is next";
 const OVER: &str = "nothing was rendered; the present issuer is over: `kubectl l5d-rotate render issuer --step 1 --force` is the \

@@ -52,7 +52,7 @@ pub fn run(cli: &Cli, world: &World) -> Result<Response, Failure> {
     match &cli.command {
         None => {
             let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
-            status::run(&status::Asked { dir, confirm: &[], format }, input, clock)
+            status::run(&status::Asked { dir, back: false, confirm: &[], format }, input, clock)
         }
         Some(Command::Status(status)) => status::run(&status.into(), input, clock),
         Some(Command::Check(check)) => check::run(check, input, clock),

@@ -5,7 +5,7 @@ use super::rotation::UnderWay;
 use super::{Failure, World, gate};
 use crate::cli;
 use crate::render::Form;
-use crate::report::{Clock, Exit, Response};
+use crate::report::{Clock, Exit, Response, restart_again};
 use crate::rotation::{Direction, PlannedStep, Standing};
 
 /// Renders the first step that is not done, if its gate is open and there is something left to merge.
@@ -32,7 +32,7 @@ pub(super) fn run(
         };
         return Ok(Response { notes: vec![note], ..Response::default() });
     };
-    let passed = gate::pass(&[planned], false)?;
+    let passed = gate::pass(&[planned], false, under_way.record.direction)?;
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned));
     }
@@ -49,7 +49,10 @@ fn merged(planned: &PlannedStep) -> Failure {
     let mut by_hand: Vec<_> =
         planned.by_hand.iter().map(|act| format!("{}: {}", act.object, act.act)).collect();
     let help = if by_hand.is_empty() {
-        "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are".to_owned()
+        format!(
+            "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are{}",
+            restart_again(planned)
+        )
     } else {
         by_hand.insert(0, "do by hand:".to_owned());
         by_hand.join("\n  ")

@@ -64,7 +64,7 @@ fn refuse_needless(found: &Diagnosis, arguments: &str) -> Result<(), Failure> {
             ),
         ),
         Way::Repair => (
-            "nothing has expired, and the published bundle does not accept the issuer whatever the time",
+            "nothing has expired, and the published bundle does not accept the issuer",
             format!("see `kubectl l5d-rotate check -o short{arguments}`"),
         ),
         Way::Unknown => {

@@ -26,7 +26,7 @@ pub(super) fn run(
     let selection = &args.selection;
     let under_way =
         UnderWay::read(&selection.rotation, input, clock.at, form(&args.printing) == Form::Object)?;
-    let passed = gate::pass(&under_way.selected(selection)?, selection.force)?;
+    let passed = gate::pass(&under_way.selected(selection)?, selection.force, under_way.record.direction)?;
     show(passed, &under_way, &args.printing, clock, world)
 }
 
@@ -78,9 +78,15 @@ pub(super) fn documents(
 }
 
 fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, Failure> {
-    let path = &under_way.issuer_key;
+    let is_new = *issuer == under_way.record.issuer.issuer;
+    let back = under_way.record.direction == Direction::Back;
+    // With --rollback the key that is given is the old issuer's; the way back of `uncross` needs the new one's beside it.
+    let path = match back && is_new && under_way.own_key.exists() {
+        true => &under_way.own_key,
+        false => &under_way.issuer_key,
+    };
     let (whose, help) = match under_way.record.direction {
-        Direction::Back if *issuer != under_way.record.issuer.issuer => (
+        Direction::Back if !is_new => (
             "old",
             "give the private key of the issuer that was replaced with --issuer-key: it was in the issuer Secret before",
         ),

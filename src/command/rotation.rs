@@ -23,6 +23,8 @@ pub(super) struct UnderWay {
     pub(super) mesh: Mesh,
     pub(super) plan: Plan,
     pub(super) issuer_key: PathBuf,
+    /// Where `start` wrote the new issuer's key.
+    pub(super) own_key: PathBuf,
 }
 
 impl UnderWay {
@@ -41,8 +43,9 @@ impl UnderWay {
         let record = directed(record(&args.dir)?, args.rollback)?;
         let mesh = reading::mesh(input, keep_workloads)?;
         let plan = rotation::plan(&record, &mesh, restarts, &confirmed(&args.confirm), at)?;
-        let issuer_key = args.issuer_key.clone().unwrap_or_else(|| args.dir.join(ISSUER_KEY_FILE));
-        Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key })
+        let own_key = args.dir.join(ISSUER_KEY_FILE);
+        let issuer_key = args.issuer_key.clone().unwrap_or_else(|| own_key.clone());
+        Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key, own_key })
     }
 
     /// Where the directories of its steps are written: the way back has a place of its own.

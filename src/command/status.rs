@@ -16,20 +16,29 @@ const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// What was asked for, by the verb or by the bare command.
 pub(super) struct Asked<'a> {
     pub(super) dir: Option<&'a Path>,
+    pub(super) back: bool,
     pub(super) confirm: &'a [cli::Confirmation],
     pub(super) format: DataFormat,
 }
 
 impl<'a> From<&'a cli::Status> for Asked<'a> {
     fn from(status: &'a cli::Status) -> Self {
-        Self { dir: status.dir.as_deref(), confirm: &status.confirm, format: status.output }
+        Self {
+            dir: status.dir.as_deref(),
+            back: status.rollback,
+            confirm: &status.confirm,
+            format: status.output,
+        }
     }
 }
 
 /// Reads, judges and shows.
 pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let at = clock.at;
-    let record = asked.dir.map(rotation::record).transpose()?;
+    let record = asked
+        .dir
+        .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, asked.back)))
+        .transpose()?;
     let mesh = reading::mesh(input, false)?;
     let options = Options { at, expiry_threshold: EXPIRY_THRESHOLD };
     let checks = check::run(&mesh, options);

@@ -30,7 +30,7 @@ pub use plan::{blocker_word, closed_notes, notes_text, plan_json, plan_text, ste
 pub use recover::Recovery;
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::started;
-pub use status::{Next, Status, UnderWay};
+pub use status::{Next, Status, UnderWay, restart_again};
 pub use words::{as_data, count, shell_word, styled};
 
 /// What a command answers.

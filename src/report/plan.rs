@@ -62,6 +62,9 @@ const fn purpose(leg: &Leg, record: &Record) -> &'static str {
         (Phase::Uncross, Direction::Forward) => "remove the cross certificate from the issuer file",
         (Phase::Bundle, Direction::Back) => "remove the new anchor again, and restart what reads it",
         (Phase::Issuer, Direction::Back) => "put the old issuer back, and see every leaf renewed",
+        (Phase::Prune, Direction::Back) if record.cross.is_some() => {
+            "publish the old anchor in the place of the new one; workloads take it up as they restart on their own"
+        }
         (Phase::Prune, Direction::Back) => "publish the old anchor again, and restart what reads it",
         (Phase::Uncross, Direction::Back) => "put the cross certificate back into the issuer file",
     }

@@ -17,8 +17,9 @@ use super::plan::{blocker_word, plan_json, step_line};
 use super::words::{as_data, count, shell_word, styled};
 use crate::check::{Advice, Checked, Outcome, Severity};
 use crate::cli::DataFormat;
+use crate::document::ObjectRef;
 use crate::mesh::Mesh;
-use crate::rotation::{Note, Plan, Record, Standing, StepState};
+use crate::rotation::{Direction, Note, Plan, PlannedStep, Record, Standing, StepState};
 
 /// Everything that the screen shows, ready to be printed in any format.
 #[derive(Debug, Serialize)]
@@ -231,20 +232,46 @@ impl Findings {
     }
 }
 
+/// What is left to be done when the rollouts of a merged step are through and its pods are still not as they shall be; empty
+/// where nothing is.
+#[must_use]
+pub fn restart_again(planned: &PlannedStep) -> String {
+    let command = |object: &ObjectRef| {
+        format!(
+            "`kubectl rollout restart {}/{} -n {}`",
+            object.kind.to_lowercase(),
+            object.name,
+            object.namespace
+        )
+    };
+    let commands: Vec<_> = planned.again.iter().map(command).collect();
+    if commands.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; what is left when they are through started too early, and restarts by hand only: {}",
+        first(&commands, 5)
+    )
+}
+
 fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
     let dir = under_way.dir.display();
     let directory = dir.to_string();
     let word = shell_word(&directory);
-    let plan = Some(format!("kubectl l5d-rotate plan --dir {word}"));
+    let way = if under_way.record.direction == Direction::Back { " --rollback" } else { "" };
+    let plan = Some(format!("kubectl l5d-rotate plan --dir {word}{way}"));
     let standing = match under_way.plan.standing {
         Standing::Finished => None,
         Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
     };
     let Some(planned) = standing else {
-        return Next {
-            why: format!("the rotation is finished: archive {dir}, and destroy the old keys"),
-            command: None,
+        let why = match under_way.record.direction {
+            Direction::Forward => {
+                format!("the rotation is finished: archive {dir}, and destroy the old keys")
+            }
+            Direction::Back => format!("the rotation is rolled back: delete {dir}, and destroy the new keys"),
         };
+        return Next { why, command: None };
     };
     let step = planned.step;
     if let Some(blocker) = planned.blocked.first() {
@@ -266,10 +293,11 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
                 let said = said.unwrap_or("it comes to its end by itself");
                 format!("{step} has nothing to merge{followed}: {said}")
             }
-            None => format!("{step} is merged; its pods are still to start again"),
+            None => format!("{step} is merged; its pods are still to start again{}", restart_again(planned)),
         };
         return Next { why, command: plan };
     }
-    let command = format!("kubectl l5d-rotate render {} --step {} --dir {word}", step.phase, step.number());
+    let command =
+        format!("kubectl l5d-rotate render {} --step {} --dir {word}{way}", step.phase, step.number());
     Next { why: format!("{step} may be rendered and merged"), command: Some(command) }
 }

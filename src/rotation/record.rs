@@ -15,6 +15,7 @@ use super::Direction;
 use crate::mesh::{Issuer, Mesh, Published};
 use crate::pki::{Bundle, Certificate, IssuerChain, Rules};
 
+pub(super) use cross::cross_ends_too_soon;
 pub use cross::{CrossError, anchor_of_key};
 pub use error::RecordError;
 pub use files::{

@@ -205,7 +205,28 @@ fn an_intermediate_that_ends_first_counts_for_the_issuer() {
     let Outcome::Failed(Severity::Warning, said) = outcome(&mesh, "issuer-not-expiring-soon") else {
         panic!()
     };
-    assert!(said.starts_with("`new` ends on 2026-06-20T00:00:00Z, in 19 days; "), "{said}");
+    assert!(
+        said.starts_with(
+            "`new` ends on 2026-06-20T00:00:00Z, in 19 days; it stands behind the issuer in its file"
+        ),
+        "{said}"
+    );
+}
+
+/// A cross certificate ends with the old anchor, mostly weeks after it is made: that is its end, however short its life.
+#[test]
+fn a_cross_certificate_that_was_made_weeks_before_its_end_is_warned_of_all_along() {
+    let new = root("new");
+    let mut mesh = mesh(&[&new], &good_issuer(&new));
+    let old = anchor("old", "2020-01-01", "2026-07-05");
+    let soon_over = cross_sign(&new.certificate, &old, at("2026-05-30")).unwrap();
+    secret(&mut mesh).chain =
+        Ok(IssuerChain { issuer: good_issuer(&new).certificate, intermediates: vec![soon_over] });
+    let Outcome::Failed(Severity::Warning, said) = outcome(&mesh, "issuer-not-expiring-soon") else {
+        panic!()
+    };
+    assert!(said.starts_with("`new` ends on 2026-07-05T00:00:00Z, in 34 days; "), "{said}");
+    assert!(said.contains("no leaf outlives it") && said.contains("phase uncross"), "{said}");
 }
 
 #[test]

@@ -103,6 +103,17 @@ impl Pool {
         self.verdicts.entry((bundle, chain, at, rules)).or_insert_with(judge).clone()
     }
 
+    /// Why a proxy refuses a leaf: its issuer, or a certificate of the issuer's file that ended the leaf.
+    pub fn leaf_refusal(&mut self, bundle: BundleAt, chain: ChainAt, at: Timestamp, name: &str) -> bool {
+        self.refusal(bundle, chain, at, Rules::Proxy, name).is_some() || self.is_over(chain, at)
+    }
+
+    /// Has every leaf of an issuer ended?
+    pub fn is_over(&self, chain: ChainAt, at: Timestamp) -> bool {
+        let chain = &self.chains[chain];
+        std::iter::once(&chain.issuer).chain(&chain.intermediates).any(|one| one.facts().not_after < at)
+    }
+
     pub fn bundle_at(&self, bundle: &Bundle) -> BundleAt {
         self.bundles.iter().position(|known| known.same_set(bundle)).unwrap()
     }
@@ -307,14 +318,12 @@ impl State {
             found.push(Some((bundle, self.secret)));
             found.extend(before.map(|chain| chain.map(|chain| (bundle, chain))));
         }
-        // Whoever refuses the Secret's issuer has not loaded it, unless nothing else is possible: then something is amiss.
+        // Whoever refuses an issuer has not loaded it, unless nothing else is possible: then something is amiss.
         let timed = start.mounted(self.secret_changed) || start.before(self.secret_changed);
         let refuses = |pair: &Option<(BundleAt, ChainAt)>, pool: &mut Pool| {
             pair.is_some_and(|(bundle, chain)| {
-                timed && chain == self.secret && {
-                    let refusal = pool.refusal(bundle, chain, self.at, Rules::Controller, name);
-                    refusal.is_some_and(|refusal| !is_of_time(&refusal))
-                }
+                let refusal = pool.refusal(bundle, chain, self.at, Rules::Controller, name);
+                timed && refusal.is_some_and(|refusal| !is_of_time(&refusal))
             })
         };
         let kept: Vec<_> = found.iter().copied().filter(|pair| !refuses(pair, pool)).collect();
@@ -332,19 +341,60 @@ impl State {
         all_fresh.then(|| self.replicas.iter().filter_map(|replica| replica.known()).max()).flatten()
     }
 
+    /// Since when no identity controller signs with the issuer before the Secret's: those that run cannot have loaded it.
+    pub fn quit(&self, pool: &mut Pool, before: ChainAt, name: &str) -> Option<Timestamp> {
+        let never = self.replicas.iter().all(|start| {
+            let has = |pair: &Option<(BundleAt, ChainAt)>| pair.is_none_or(|(_, chain)| chain == before);
+            start.mounted(self.secret_changed) || !self.loaded(pool, *start, name).iter().any(has)
+        });
+        let starts: Option<Vec<_>> = self.replicas.iter().map(|replica| replica.known()).collect();
+        starts.filter(|_| never)?.into_iter().max()
+    }
+
     /// When the last leaf of an issuer before the Secret's ends: with a certificate of the chain, or a leaf's life after it was
     /// signed.
-    pub fn end(&self, pool: &Pool, before: ChainAt) -> Timestamp {
+    pub fn end(&self, pool: &mut Pool, before: ChainAt, name: &str) -> Timestamp {
+        let run_out = self.quit(pool, before, name).map(|quit| quit + LEAF_LIFE_SECONDS.seconds());
         let chain = &pool.chains[before];
         let certificates = std::iter::once(&chain.issuer).chain(&chain.intermediates);
-        let run_out = self.surely().map(|surely| surely + LEAF_LIFE_SECONDS.seconds());
         certificates.map(|one| one.facts().not_after).chain(run_out).min().unwrap()
     }
 
-    /// What leaf a proxy that started then may present.
-    pub fn leaf(&self, pool: &Pool, start: Start, signed: &BTreeSet<ChainAt>) -> Vec<Option<ChainAt>> {
+    /// What leaf a proxy with one of these bundles that started then may present: none that its own bundle refuses.
+    pub fn leaf(
+        &self,
+        pool: &mut Pool,
+        (held, start): (&[Option<BundleAt>], Start),
+        signed: &BTreeSet<ChainAt>,
+        name: &str,
+    ) -> Vec<Option<ChainAt>> {
+        let found = self.signed_for(pool, start, signed, name);
+        let unknown = |refusal| matches!(refusal, Some(Refusal::UnknownIssuer { .. }));
+        let mut takes = |held, chain| !unknown(pool.refusal(held, chain, self.at, Rules::Proxy, name));
+        let mut kept = vec![];
+        for leaf in found {
+            let accepts =
+                |held: &Option<BundleAt>| held.zip(leaf).is_none_or(|(held, chain)| takes(held, chain));
+            let accepted = held.iter().map(accepts).filter(|accepts| *accepts).count();
+            kept.extend((accepted > 0).then_some(leaf));
+            kept.extend((accepted < held.len()).then_some(None));
+        }
+        kept
+    }
+
+    /// What leaf a proxy that started then may have been signed.
+    fn signed_for(
+        &self,
+        pool: &mut Pool,
+        start: Start,
+        signed: &BTreeSet<ChainAt>,
+        name: &str,
+    ) -> Vec<Option<ChainAt>> {
         let surely = self.surely();
-        if surely.is_some_and(|surely| start.known().is_some_and(|start| start > surely)) {
+        let since = |instant: Option<Timestamp>| {
+            instant.is_some_and(|instant| start.known().is_some_and(|start| start > instant))
+        };
+        if since(surely) {
             return vec![Some(self.secret)];
         }
         match self.issuer_before() {
@@ -352,8 +402,9 @@ impl State {
                 vec![Some(self.secret)]
             }
             None => vec![Some(self.secret), None],
+            Some(before) if since(self.quit(pool, before, name)) => vec![Some(self.secret)],
             Some(before) => {
-                let left = (self.end(pool, before) >= self.at).then_some(Some(before));
+                let left = (self.end(pool, before, name) >= self.at).then_some(Some(before));
                 let now = (left.is_none() || signed.contains(&self.secret)).then_some(Some(self.secret));
                 now.into_iter().chain(left).collect()
             }

@@ -297,3 +297,16 @@ Next
         Exit::Findings
     );
 }
+
+#[test]
+fn an_issuer_that_has_not_begun_is_not_called_refused_whatever_the_time() {
+    let good = root("root");
+    let mesh = mesh(&[&good], &issuer(&good, "2026-06-02", "2026-12-31"));
+    let diagnosis = Diagnosis::of(&mesh, now());
+    let recovery = Recovery { diagnosis: &diagnosis, arguments: "", clock: &Clock::utc(diagnosis.at) };
+    let screen = recovery.print(DataFormat::Text).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        screen.contains("does not accept the issuer before 2026-06-02 00:00 UTC (in 24 hours)"),
+        "{screen}"
+    );
+}

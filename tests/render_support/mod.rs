@@ -141,7 +141,16 @@ impl Rotation {
 
 pub fn planned(step: Step, changes: Vec<Change>) -> PlannedStep {
     let state = StepState::Pending { done: 0, of: 1 };
-    PlannedStep { step, state, blocked: vec![], confirmed: vec![], changes, by_hand: vec![], notes: vec![] }
+    PlannedStep {
+        step,
+        state,
+        blocked: vec![],
+        confirmed: vec![],
+        changes,
+        by_hand: vec![],
+        again: vec![],
+        notes: vec![],
+    }
 }
 
 pub fn restart(workload: usize) -> Change {

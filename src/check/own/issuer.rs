@@ -130,10 +130,18 @@ fn ends_soon(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
             case.next()
         ));
     }
-    if !case.ends_soon(first) {
+    if !case.chain_ends_soon(chain) {
         return Outcome::Success;
     }
-    warning(format!("`{name}` ends on {end}, in {}; {}", in_words(remaining(first, case.at())), case.next()))
+    let behind = match *first == chain.issuer {
+        true => "",
+        false => {
+            " it stands behind the issuer in its file and no leaf outlives it: take it out once every proxy accepts the issuer \
+             without it (a cross certificate goes with phase uncross), or"
+        }
+    };
+    let left = in_words(remaining(first, case.at()));
+    warning(format!("`{name}` ends on {end}, in {left};{behind} {}", case.next()))
 }
 
 /// A leaf ends with the first certificate of the issuer's file (since 2.7), however long its lifetime is set.

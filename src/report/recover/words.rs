@@ -8,7 +8,7 @@ use super::super::words::count;
 use super::is_broken;
 use crate::document::ObjectRef;
 use crate::mesh::Owner;
-use crate::pki::Certificate;
+use crate::pki::{Certificate, Refusal};
 use crate::rotation::recover::{
     Candidate, Diagnosis, Issuance, Leafless, Left, Part, Role, Standing, Stopped, Way, steps,
 };
@@ -43,9 +43,13 @@ pub(super) fn headline(diagnosis: &Diagnosis, clock: &Clock) -> String {
             let found = if diagnosis.expired.is_empty() { "Nothing that was read has" } else { "Something has" };
             format!("{found} expired, and whether proxies get leaves cannot be told")
         }
-        Issuance::Refused(_) => {
+        Issuance::Refused(refusal) => {
+            let when = match begins(refusal) {
+                Some(begin) => format!(" before {}", clock.when(begin)),
+                None => ", whatever the time".to_owned(),
+            };
             let expired = if diagnosis.expired.is_empty() { "Nothing has expired, and yet" } else { "Expired, and" };
-            format!("{expired} the published bundle does not accept the issuer, whatever the time")
+            format!("{expired} the published bundle does not accept the issuer{when}")
         }
         Issuance::Stopped(stopped) => match stopped.leaves.left(at) {
             Left::None => "Expired: every leaf has ended, and no new connection between proxies works".to_owned(),
@@ -55,6 +59,15 @@ pub(super) fn headline(diagnosis: &Diagnosis, clock: &Clock) -> String {
                 format!("Expired: no leaf is issued any more; those in use begin to run out {}", clock.when(first))
             }
         },
+    }
+}
+
+/// When what is refused because it has not begun begins.
+fn begins(refusal: &Refusal) -> Option<Timestamp> {
+    match refusal {
+        Refusal::NotYetValid { not_before, .. } => Some(*not_before),
+        Refusal::UnknownIssuer { candidate: Some(candidate), .. } => begins(&candidate.because),
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::rotation::objects;
 use crate::rotation::record::secret_chain;
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 15] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 18] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
@@ -21,11 +21,14 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 15] = [
     drop_knows_anchors,
     restart_needs_issuer,
     invariant::restart_activates_no_issuer,
+    invariant::restart_finds_what_changed,
     invariant::restart_needs_injector,
     invariant::change_outlives_upgrade,
     invariant::change_outlives_renewal,
     invariant::material_has_begun,
     invariant::material_is_not_over,
+    invariant::crossing_lasts,
+    invariant::no_expired_anchor_comes_back,
     invariant::external_workloads_follow,
     invariant::linked_clusters_follow,
     invariant::drop_breaks_no_pair,
@@ -233,10 +236,11 @@ fn or_way_out(view: &View<'_>, found: &str, act: Option<&str>) -> Blocker {
     Blocker { over: true, ..Blocker::unsafe_because(reason) }
 }
 
-/// Has the issuer in the Secret, or the anchor it needs, expired, while the record's own issuer is still good?
+/// Has the issuer in the Secret, or the anchor it needs, expired, while the record's own issuer, with the cross certificate if it has
+/// one, is still good?
 fn present_is_over(view: &View<'_>) -> bool {
-    let Some(chain) = secret_chain(view.mesh).filter(|chain| chain.issuer != view.record.issuer.issuer)
-    else {
+    let other = |chain: &&IssuerChain| chain.issuer != view.record.issuer.issuer;
+    let Some(chain) = secret_chain(view.mesh).filter(other) else {
         return false;
     };
     let expired = |chain: &IssuerChain| {
@@ -250,7 +254,7 @@ fn present_is_over(view: &View<'_>) -> bool {
         })
     };
     let begun = chain.issuer.facts().not_before;
-    !expired(&view.record.issuer) && (expired(chain) || accepted(begun) && !accepted(view.at))
+    !expired(&view.record.crossed()) && (expired(chain) || accepted(begun) && !accepted(view.at))
 }
 
 /// Why the published bundle does not accept a chain under the controller's rules.

@@ -4,6 +4,7 @@ use super::obstacle::{Remedy, remedy};
 use super::state::{lacking_bundle, no_pods, old_leafs};
 use super::view::View;
 use super::{ByHand, Change, Leg, Stage, Step, StepState};
+use crate::document::ObjectRef;
 use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Workload, WorkloadId};
 use crate::pki::{Bundle, Fingerprint};
 use crate::rotation::record::readings;
@@ -33,6 +34,7 @@ struct Restart<'a> {
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) by_hand: Vec<ByHand>,
+    pub(super) again: Vec<ObjectRef>,
     pub(super) said: Vec<String>,
 }
 
@@ -56,14 +58,23 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
             "strategy {strategy}: leafs of {} run out, no workload is restarted ({RESTART_FLAG} renders a restart)",
             leg.issuer_before()
         )),
-        (Stage::DataPlane, None) if strategy == Strategy::CrossSigned => Planned::said(format!(
-            "strategy {strategy}: workloads take up the bundle as they restart on their own, none is restarted \
-             ({RESTART_FLAG} renders a restart){}",
-            until_cross_ends(view)
-        )),
+        (Stage::DataPlane, None) if strategy == Strategy::CrossSigned => {
+            let said = format!(
+                "strategy {strategy}: workloads take up the bundle as they restart on their own, none is restarted \
+                 ({RESTART_FLAG} renders a restart){}",
+                until_cross_ends(view)
+            );
+            let by_hand = restarts(view, leg, step.stage, false).by_hand.into_iter().filter(never_by_itself);
+            Planned { by_hand: by_hand.collect(), ..Planned::said(said) }
+        }
         (Stage::DataPlane, _) => restarts(view, leg, step.stage, false),
         (Stage::Issuer, None) => Planned::default(),
     }
+}
+
+/// Does no restart of its own bring the bundle to a workload, as its template holds another?
+fn never_by_itself(by_hand: &ByHand) -> bool {
+    by_hand.obstacles.contains(&Obstacle::ManualInjection)
 }
 
 /// By when everyone must hold the new anchor: leafs are capped by the cross certificate (`findFirstExpiration` in Linkerd's
@@ -110,6 +121,9 @@ impl Planned {
         let patched = remedies.iter().all(|(_, remedy)| matches!(remedy, Remedy::PatchThen(_)));
         if (needed && patched) || carries {
             self.changes.push(change);
+        }
+        if needed && carries && remedies.is_empty() {
+            self.again.push(workload.object.clone());
         }
         let idle = |(obstacle, remedy): &(Obstacle, Remedy)| {
             matches!(remedy, Remedy::Nothing) || (*obstacle == Obstacle::NextRun && stale == 0)

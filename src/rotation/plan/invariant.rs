@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::state::no_pods;
+use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
 use super::{Blocker, Confirmation, Leg, Phase, Severity, Stage, Step};
 use crate::mesh::{CertManagerCertificate, ChangeTime};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
+use crate::rotation::record::{cross_ends_too_soon, readings};
+use crate::rotation::worlds::{Broken, Holding, Invariant, Mount, Worlds};
 use crate::rotation::{Direction, objects};
 
 /// Why proxies with this bundle refuse leaves of a phase's issuer once it is swapped in (S2, S3).
@@ -175,6 +176,49 @@ pub(super) fn material_is_not_over(view: &View<'_>, step: Step) -> Vec<Blocker> 
     certificates.filter(|certificate| certificate.is_expired_at(view.at)).map(told).collect()
 }
 
+/// A cross certificate that is put in place must last until it is done with, as `start` asks of it: it caps every leaf.
+pub(super) fn crossing_lasts(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    let record = view.record;
+    let crosses = |cross: &&Certificate| {
+        step.stage == Stage::Issuer
+            && view.leg(step).swapped_in() == Some(&record.crossed())
+            && !cross.is_expired_at(view.at)
+    };
+    let ends_too_soon = |cross: &&Certificate| cross_ends_too_soon(view.mesh, view.at, cross);
+    let act = match record.direction {
+        Direction::Forward => "start a new rotation with --strategy staged in another directory",
+        Direction::Back => "go on with the rotation instead",
+    };
+    let told = |cross: &Certificate| {
+        Blocker::unsafe_because(format!(
+            "the cross certificate caps every leaf and ends on {}, less than two leafs' lives from now: {act}",
+            cross.facts().not_after
+        ))
+    };
+    record.cross.iter().filter(crosses).filter(ends_too_soon).map(told).collect()
+}
+
+/// An anchor that has ended and left the bundle does not come back: `linkerd check` fails on it, and nothing needs it. So it is
+/// with a rotation that another, such as a recovery, has overtaken.
+pub(super) fn no_expired_anchor_comes_back(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    let published = view.mesh.trust.published.as_option().filter(|_| step.stage == Stage::Trust);
+    let Some(published) = published.filter(|_| view.record.direction == Direction::Forward) else {
+        return Vec::new();
+    };
+    let is_there = |anchor: &Certificate| readings(published).any(|bundle| bundle.contains(anchor));
+    let bundle = view.record.bundle_for(step.phase, view.mesh);
+    let back = bundle.anchors().iter().filter(|one| one.is_expired_at(view.at) && !is_there(one));
+    let told = |one: &Certificate| {
+        Blocker::unsafe_because(format!(
+            "it would publish the anchor `{}` again, which expired on {} and is not published any more: another rotation has \
+             overtaken this one; archive it",
+            one.name(),
+            one.facts().not_after
+        ))
+    };
+    back.map(told).collect()
+}
+
 fn certificates(chain: &IssuerChain) -> impl Iterator<Item = &Certificate> {
     std::iter::once(&chain.issuer).chain(&chain.intermediates)
 }
@@ -226,6 +270,26 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Blocke
         Some(Blocker::to_confirm(reason, confirm))
     };
     view.mesh.certificates.iter().filter(matters).filter_map(told).collect()
+}
+
+/// What reads mounted files when it starts must not start before every kubelet shows them: it would have to start once more, and
+/// the annotation that its template then carries restarts nothing again.
+pub(super) fn restart_finds_what_changed(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if step.stage != Stage::ControlPlane {
+        return Vec::new();
+    }
+    let leg = view.leg(step);
+    let secret = leg.swapped_in().map(|_| (Mount::of_issuer(view.mesh), objects::issuer_secret(view.mesh)));
+    let reads = leg.swapped_in().is_none() && reads_mounted_bundle(view) || leg.restarts_for_bundle;
+    let bundle = reads.then(|| (Mount::of_bundle(view.mesh), objects::bundle_home(view.mesh)));
+    let told = |(mount, object): (Mount, _)| match mount.shown {
+        ChangeTime::At(shown) if view.at <= shown => Some(Blocker::wait(format!(
+            "{object} has only just changed: until {shown} a kubelet may still have it mounted as it was, and what restarts now \
+             may have to restart again"
+        ))),
+        _ => None,
+    };
+    secret.into_iter().chain(bundle).filter_map(told).collect()
 }
 
 /// S7: without a proxy injector pods that restart come up without a proxy, or not at all.

@@ -65,6 +65,9 @@ pub struct PlannedStep {
     pub changes: Vec<Change>,
     /// What a template change does not restart: to be done by hand.
     pub by_hand: Vec<ByHand>,
+    /// Workloads whose template carries this step's restart already, while their pods are not as they shall be: where no rollout is
+    /// under way any more, the same annotation restarts nothing, and only a restart by hand does.
+    pub again: Vec<ObjectRef>,
     /// What the reader must know: owners that would revert a change, waiting times, why a step is empty.
     pub notes: Vec<Note>,
 }
@@ -269,14 +272,24 @@ pub fn plan(
         .iter()
         .enumerate()
         .map(|(place, (step, state))| {
-            let change::Planned { changes, by_hand, said } = change::of(&view, *step, state);
+            let change::Planned { changes, by_hand, again, said } = change::of(&view, *step, state);
+            let again = if state::no_pods(&view).is_some() { Vec::new() } else { again };
             let notes = note::of(&view, *step, &changes, said);
             let blocked = blocker::of(&view, *step, state, &states[..place]);
             let opened = |blocker: &Blocker| blocker.confirm.is_some_and(|one| confirmed.contains(&one));
             let (open, blocked): (Vec<_>, _) = blocked.into_iter().partition(opened);
             let confirmed =
                 trusted.iter().cloned().chain(open.into_iter().map(|blocker| blocker.reason)).collect();
-            PlannedStep { step: *step, state: state.clone(), blocked, confirmed, changes, by_hand, notes }
+            PlannedStep {
+                step: *step,
+                state: state.clone(),
+                blocked,
+                confirmed,
+                changes,
+                by_hand,
+                again,
+                notes,
+            }
         })
         .collect();
     Ok(Plan { steps, standing })

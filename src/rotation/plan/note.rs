@@ -80,9 +80,10 @@ fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
     let control_plane = &view.mesh.control_plane;
     told.then(|| Note::Wait {
         how_long: format!(
-            "{} after the last identity controller was restarted with the new issuer (issuance lifetime {} and clock skew {}); \
+            "{} after the last identity controller was restarted with {} (issuance lifetime {} and clock skew {}); \
              a healthy proxy renews its leaf after {}{}",
             GoDuration(life),
+            view.issuer_leg().issuer_name(),
             control_plane.issuance_lifetime,
             control_plane.clock_skew,
             GoDuration(refresh(life)),

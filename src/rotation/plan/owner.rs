@@ -6,7 +6,7 @@ use super::Annotation;
 use super::view::View;
 use crate::mesh::{Era, Owner, Scheme};
 use crate::pki::{Bundle, IssuerChain};
-use crate::rotation::{Direction, ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
+use crate::rotation::{ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
 
 /// What is changed in an object.
 #[derive(Clone, Copy)]
@@ -36,6 +36,21 @@ pub(in crate::rotation) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
 
 /// Where the change belongs; `None` where a patch stays, as with those that apply what is in Git.
 pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<String> {
+    place(view, owner, subject).map(|place| place + beside_files(view, subject))
+}
+
+/// What is said where anchors are published that no file of the rotation holds: what is made of its files alone would drop them.
+fn beside_files(view: &View<'_>, subject: Subject<'_>) -> &'static str {
+    match subject {
+        Subject::Bundle(bundle) if !view.record.points().any(|(known, _)| known.same_set(bundle)) => {
+            " (that file lacks anchors that are published beside those of this rotation, and must not drop them: take the \
+             rendered text instead of it)"
+        }
+        _ => "",
+    }
+}
+
+fn place(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<String> {
     match (owner, subject) {
         (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) => None,
         (Owner::Helm { release, namespace }, Subject::Bundle(_) | Subject::Issuer(_)) => {
@@ -100,10 +115,10 @@ const fn chart(era: Era) -> (Option<&'static str>, &'static str) {
 }
 
 /// The file with the private key of the issuer that a step puts in place; of the old one only its keeper knows where it is.
-const fn key_file(view: &View<'_>) -> &'static str {
-    match view.record.direction {
-        Direction::Forward => ISSUER_KEY_FILE,
-        Direction::Back => "OLD-ISSUER-KEY",
+fn key_file(view: &View<'_>, chain: &IssuerChain) -> &'static str {
+    match chain.issuer == view.record.issuer.issuer {
+        true => ISSUER_KEY_FILE,
+        false => "OLD-ISSUER-KEY",
     }
 }
 
@@ -112,7 +127,11 @@ fn files(view: &View<'_>, subject: Subject<'_>) -> String {
     match subject {
         Subject::Bundle(anchors) => view.record.bundle_file(anchors).to_owned(),
         Subject::Issuer(chain) => {
-            format!("{} ({certificate}) and {} ({key})", view.record.issuer_file(chain), key_file(view))
+            format!(
+                "{} ({certificate}) and {} ({key})",
+                view.record.issuer_file(chain),
+                key_file(view, chain)
+            )
         }
         Subject::Restart(annotation) => format!("`{}: {}`", annotation.key, annotation.value),
     }
@@ -124,7 +143,7 @@ fn value_files(view: &View<'_>, subject: Subject<'_>) -> Vec<(&'static str, &'st
     match subject {
         Subject::Bundle(bundle) => vec![(anchors, view.record.bundle_file(bundle))],
         Subject::Issuer(chain) if view.mesh.control_plane.scheme == Scheme::Linkerd => {
-            vec![(certificate, view.record.issuer_file(chain)), (key, key_file(view))]
+            vec![(certificate, view.record.issuer_file(chain)), (key, key_file(view, chain))]
         }
         Subject::Issuer(_) | Subject::Restart(_) => Vec::new(),
     }
@@ -182,7 +201,7 @@ fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> String {
         Subject::Issuer(chain) => format!(
             "--identity-issuer-certificate-file=DIR/{} --identity-issuer-key-file=DIR/{}",
             view.record.issuer_file(chain),
-            key_file(view)
+            key_file(view, chain)
         ),
         Subject::Restart(_) => String::new(),
     };

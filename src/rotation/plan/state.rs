@@ -130,6 +130,11 @@ fn too_early(
     })
 }
 
+/// Does any container of the control plane read the bundle from its ConfigMap when it starts?
+pub(super) fn reads_mounted_bundle(view: &View<'_>) -> bool {
+    !bundle_readers(view.mesh.control_plane.era).0.is_empty()
+}
+
 /// Which containers read the bundle from its ConfigMap when they start, and whether a literal copy beside them tells as much.
 const fn bundle_readers(era: Era) -> (&'static [&'static str], bool) {
     match era {
@@ -192,16 +197,21 @@ fn add_bundle(view: &View<'_>, leg: &Leg, group: &ProxyGroup, tally: &mut Tally)
 }
 
 /// Every identity controller must have started since the swap, so that each is known to sign with the new issuer
-/// (linkerd2#15109); and since the bundle changed, where no phase before has restarted it for that.
+/// (linkerd2#15109); and since the bundle changed, where no phase before has restarted it for that. One that came up with a bundle
+/// that refuses the issuer before signs with no such issuer, however often the Secret was written since.
 fn identity_serves_issuer(view: &View<'_>, leg: &Leg) -> StepState {
     let replicas = || view.replicas(&["identity"]);
     if let Some(state) = before_swap(view, leg, replicas().count() as u64) {
         return state;
     }
     let (secret, bundle) = (Mount::of_issuer(view.mesh), Mount::of_bundle(view.mesh));
+    let lacks_anchors = view.is_overtaken(leg) && reads_mounted_bundle(view);
     let mut tally = Tally::default();
     for replica in replicas() {
-        let fresh = mounted_before(replica.started, secret);
+        let fresh = match mounted_before(replica.started, bundle) {
+            Fresh::Yes if lacks_anchors => Fresh::Yes,
+            _ => mounted_before(replica.started, secret),
+        };
         let also = leg.restarts_for_bundle.then(|| mounted_before(replica.started, bundle));
         tally.add(also.filter(|also| *also != Fresh::Yes && fresh != Fresh::No).unwrap_or(fresh), 1);
     }

@@ -10,7 +10,7 @@ use super::{Annotation, Leg, Phase, Record, Restarts, Stage, Step};
 use crate::mesh::{ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Replica, Workload, WorkloadId};
 use crate::pki::Rules;
 use crate::rotation::course::overtaken;
-use crate::rotation::record::{both_readings, secret_chain};
+use crate::rotation::record::{both_readings, readings, secret_chain};
 use crate::rotation::worlds::{Broken, Mount, Worlds};
 use crate::rotation::{Direction, Restarted, Strategy};
 
@@ -130,12 +130,25 @@ impl<'a> View<'a> {
         };
         let later = &self.course[self.place(leg) + 1..];
         match swaps {
-            Some(_) => later.iter().any(rechained) || self.is_untouched(self.secret_changed()),
-            None => self.is_overtaken(leg) || self.is_untouched(self.bundle_changed()),
+            Some(_) => later.iter().any(rechained) || self.secret_is_untouched(),
+            None => self.is_overtaken(leg) || self.bundle_is_untouched(),
         }
     }
 
-    /// On the way back: did the rotation never change it?
+    /// On the way back: did the rotation never change the published bundle? The time alone would not do: who started it may have a
+    /// clock that is ahead of the API server's.
+    fn bundle_is_untouched(&self) -> bool {
+        let published = self.mesh.trust.published.as_option();
+        let is_old = published.is_none_or(|text| readings(text).all(|held| held.is_within(&self.record.old)));
+        is_old && self.is_untouched(self.bundle_changed())
+    }
+
+    /// The same of the issuer Secret.
+    fn secret_is_untouched(&self) -> bool {
+        let is_new = secret_chain(self.mesh).is_some_and(|chain| chain.issuer == self.record.issuer.issuer);
+        !is_new && self.is_untouched(self.secret_changed())
+    }
+
     fn is_untouched(&self, changed: ChangeTime) -> bool {
         self.record.direction == Direction::Back && !self.record.went_back(changed)
     }

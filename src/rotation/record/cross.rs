@@ -1,9 +1,9 @@
 //! Beginning a cross-signed rotation: what must hold beside what every rotation needs.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Record, Scope, StartError, Strategy, published_bundle};
-use crate::mesh::{ControlPlane, Era, GoDuration, Mesh, Owner};
+use crate::mesh::{Era, GoDuration, Mesh, Owner};
 use crate::pki::{Bundle, Certificate, IssuerChain, PrivateKey, Refusal, Rules, accepts};
 use crate::rotation::objects;
 use crate::rotation::plan::deciding;
@@ -116,8 +116,7 @@ impl Record {
         cross: Certificate,
     ) -> Result<Self, CrossError> {
         keeps_chain(mesh)?;
-        let ControlPlane { issuance_lifetime, clock_skew, .. } = &mesh.control_plane;
-        let needed = issuance_lifetime.0.saturating_add(clock_skew.0).saturating_mul(LEAF_LIVES);
+        let needed = leaf_life(mesh).saturating_mul(LEAF_LIVES);
         let ends = cross.facts().not_after;
         if started.duration_until(ends) < needed {
             return Err(CrossError::TooLate { ends, needed: GoDuration(needed) });
@@ -138,6 +137,19 @@ impl Record {
         refused(place, &record.old, Rules::Proxy, "as a proxy judges")?;
         Ok(record)
     }
+}
+
+/// Does a cross certificate that is put in place at `at` end within two leafs' lives: one until leafs of the old issuer have run
+/// out, one for which the certificate must be gone before its end?
+pub(in crate::rotation) fn cross_ends_too_soon(mesh: &Mesh, at: Timestamp, cross: &Certificate) -> bool {
+    let life = leaf_life(mesh);
+    let needed = at.checked_add(life.saturating_add(life)).unwrap_or(Timestamp::MAX);
+    cross.facts().not_after <= needed
+}
+
+fn leaf_life(mesh: &Mesh) -> SignedDuration {
+    let control_plane = &mesh.control_plane;
+    control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0)
 }
 
 /// Does whoever writes the issuer Secret leave certificates after the first in it?

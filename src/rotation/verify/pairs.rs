@@ -9,8 +9,9 @@ use super::{Pair, Party, leaf_life, texts};
 use crate::document::ObjectRef;
 use crate::mesh::{Mesh, WorkloadId};
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
-use crate::rotation::Record;
+use crate::rotation::record::secret_chain;
 use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
+use crate::rotation::{Record, Strategy};
 
 /// When pods start with the bundle that their template holds.
 const BY_TEMPLATE: &str = "when pods start with the bundle in their own template";
@@ -92,6 +93,9 @@ impl<'a> Moves<'a> {
             }
         }
         pairs.sort_by_key(|pair| (!pair.certain, pair.invariant));
+        if self.recovers() && is_dead(&now, at) {
+            pairs.clear();
+        }
         // A controller that does not come up with a bundle and an issuer signs nothing with them either.
         let dead: Vec<_> = pairs
             .iter()
@@ -107,6 +111,21 @@ impl<'a> Moves<'a> {
         let behind = at.saturating_sub(self.current.control_plane.clock_skew.0).unwrap_or(at);
         let lagging = worlds.broken(behind).into_iter().filter(|broken| has_not_begun(&broken.refusal));
         worlds.broken(at).into_iter().chain(lagging).collect()
+    }
+
+    /// Is it nothing but a part of a recovery: its bundle, its issuer, or restarts once an identity controller comes up?
+    fn recovers(&self) -> bool {
+        let Some(record) = self.record.filter(|record| record.strategy == Strategy::Recover) else {
+            return false;
+        };
+        let course = record.course();
+        let publishes = |bundle: &&Bundle| course.iter().any(|leg| leg.bundle.same_set(bundle));
+        let is_own =
+            self.bundles.iter().all(publishes) && self.issuer.is_none_or(|chain| *chain == record.issuer);
+        let is_published = text(self.current)
+            .is_some_and(|text| text.as_read_by(Rules::Controller).is_ok_and(|now| publishes(&now)));
+        let is_in_place = is_published && secret_chain(self.current) == Some(&record.issuer);
+        is_own && (self.restarted.is_empty() || is_in_place)
     }
 
     /// In how many ways the mesh is broken already.
@@ -215,6 +234,28 @@ impl<'a> Moves<'a> {
             workloads: workloads.iter().map(|id| self.current.workload(*id).object.clone()).collect(),
         }
     }
+}
+
+/// Is there nothing left that a change could break: no proxy that was seen accepts another's leaf, nor gets one?
+fn is_dead(worlds: &Worlds, at: Timestamp) -> bool {
+    let broken = worlds.broken(at);
+    let refused = |invariant, bundle, chain| {
+        broken.iter().any(|one| (one.invariant, one.bundle, one.chain) == (invariant, bundle, Some(chain)))
+    };
+    let by_all =
+        |invariant, chain| (0..worlds.bundles.len()).all(|bundle| refused(invariant, Some(bundle), chain));
+    // Nobody has a leaf of the Secret's issuer before a controller signs with it.
+    let signed = |chain: &IssuerChain| worlds.controllers.iter().any(|one| one.what.1 == *chain);
+    let ended = |chain: usize| {
+        let leaf = &worlds.leaves[chain];
+        leaf.until.is_some_and(|end| end < at)
+            || worlds.issuer.as_ref() == Some(&leaf.what) && !signed(&leaf.what)
+    };
+    let renews =
+        |chain| !refused(Invariant::ControllerSigns, None, chain) && !by_all(Invariant::EveryRenewal, chain);
+    worlds.unseen.is_empty()
+        && (0..worlds.leaves.len()).all(|chain| ended(chain) || by_all(Invariant::EveryPair, chain))
+        && !(0..worlds.controllers.len()).any(renews)
 }
 
 /// Does it come to an end by time alone, when a certificate begins?

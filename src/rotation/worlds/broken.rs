@@ -12,6 +12,8 @@ use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules, 
 struct Judge<'a> {
     identity: &'a str,
     at: Timestamp,
+    /// Does a leaf end with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's `pkg/tls`, since 2.7)?
+    capped: bool,
     made: BTreeMap<(Fingerprint, Vec<Fingerprint>, bool), Option<Refusal>>,
 }
 
@@ -23,8 +25,12 @@ impl Judge<'_> {
             certificates.map(Certificate::fingerprint).collect(),
             rules == Rules::Controller,
         );
-        let (identity, at) = (self.identity, self.at);
-        self.made.entry(key).or_insert_with(|| accepts(bundle, chain, identity, at, rules).err()).clone()
+        let (identity, at, capped) = (self.identity, self.at, self.capped && rules == Rules::Proxy);
+        let judge = || {
+            let over = || capped.then(|| leaves_ended(chain, at)).flatten();
+            accepts(bundle, chain, identity, at, rules).err().or_else(over)
+        };
+        self.made.entry(key).or_insert_with(judge).clone()
     }
 }
 
@@ -32,7 +38,8 @@ impl Worlds {
     /// Everything that does not hold at `at`, the certain first.
     #[must_use]
     pub fn broken(&self, at: Timestamp) -> Vec<Broken> {
-        let mut judge = Judge { identity: &self.identity, at, made: BTreeMap::new() };
+        let mut judge =
+            Judge { identity: &self.identity, at, capped: self.classes.reloads, made: BTreeMap::new() };
         let mut broken: Vec<_> = self.start(&mut judge).into_iter().collect();
         for (place, held) in self.bundles.iter().enumerate() {
             let mut ask = |invariant, chain_at, chain: &IssuerChain, certain| {
@@ -77,14 +84,29 @@ impl Worlds {
     }
 }
 
-/// Would an identity controller with this bundle skip the chain when the Secret brings it (`IssuerUpdateSkipped`), whatever
-/// the time? What only the time speaks against may have been taken at another.
+/// The end of a certificate in the issuer's file that ended every leaf, though the certificate is not on the way to the anchor.
+fn leaves_ended(chain: &IssuerChain, at: Timestamp) -> Option<Refusal> {
+    let first = chain.first_to_end();
+    let (certificate, not_after) = (first.name().to_owned(), first.facts().not_after);
+    first.is_expired_at(at).then_some(Refusal::Expired { certificate, not_after, at })
+}
+
+/// Would an identity controller with this bundle not start with the chain, and skip it when the Secret brings it
+/// (`IssuerUpdateSkipped`), whatever the time? What only the time speaks against may have been taken at another.
 pub(super) fn rejects(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
     let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
     match accepts(bundle, chain, identity, classes.at, Rules::Controller) {
         Ok(()) => false,
         Err(refusal) => !hangs_on_time(&refusal),
     }
+}
+
+/// Does a proxy with this bundle never present a leaf of the chain? No anchor of it has signed the chain, whatever the time and
+/// the use: it rejects such a leaf of its own and keeps the one it has (`Store::validate` in the proxy).
+pub(super) fn is_strange(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
+    let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
+    let found = accepts(bundle, chain, identity, classes.at, Rules::Proxy);
+    matches!(found, Err(Refusal::UnknownIssuer { .. }))
 }
 
 fn hangs_on_time(refusal: &Refusal) -> bool {

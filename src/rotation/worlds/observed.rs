@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Worlds;
-use super::broken::rejects;
+use super::broken::{is_strange, rejects};
 use super::class::{Class, Classes, May};
 use super::past::{Past, When};
 use crate::mesh::{Era, Held, Known, Mesh, ProxyGroup, Replica, Starts, Workload, WorkloadId};
@@ -19,6 +19,8 @@ struct Seen<'a> {
     record: Option<&'a Record>,
     classes: Classes,
     issuer: Past,
+    /// Is what every identity replica may sign with among its possibilities?
+    closed: bool,
     unseen: Vec<String>,
 }
 
@@ -30,7 +32,7 @@ impl Worlds {
         let leaf_life = control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0);
         let mut classes = Classes::new(at, leaf_life, control_plane.era != Era::V2_6);
         let issuer = Past::of_issuer(&mut classes, mesh, record);
-        let mut seen = Seen { mesh, record, classes, issuer, unseen: Vec::new() };
+        let mut seen = Seen { mesh, record, classes, issuer, closed: true, unseen: Vec::new() };
         seen.pods();
         seen.held();
         seen.signing();
@@ -108,11 +110,13 @@ impl Seen<'_> {
             let open = past.open && read_at != When::After && literal.is_empty();
             let when = When::of_mount(replica.started, self.issuer.mount);
             let may = self.pairs(&bundles, open, when);
+            self.closed &= !may.is_empty() && (!open || when == When::After);
             let sample = vec![format!("{}/{}", mesh.control_plane.namespace, replica.pod)];
             self.classes.signing.push(Class { workload, count: 1, sample, may });
         }
         if self.classes.signing.is_empty() || !matches!(mesh.pods, Known::Is(())) {
             self.unseen.push("identity controllers: which bundle and issuer they have loaded".to_owned());
+            self.closed = false;
             let may = unsure(self.pairs(&unsure(read(When::Unknown)), true, When::Unknown));
             self.classes.signing.push(Class::unseen(may));
         }
@@ -143,7 +147,7 @@ impl Seen<'_> {
 
     /// The bundles of a replica with the issuers that it may sign with. One that started since the Secret changed has loaded
     /// it, with a bundle that accepts it; one that runs since before may have reloaded it, or missed it (linkerd2#15109), or
-    /// skipped it because its bundle refuses it.
+    /// skipped it because its bundle refuses it. No replica has loaded what its bundle refuses.
     fn pairs(&self, bundles: &May<usize>, open: bool, when: When) -> May<(usize, usize)> {
         let chains = match when {
             When::Before if self.classes.reloads => self.issuer.read(When::Unknown),
@@ -154,9 +158,7 @@ impl Seen<'_> {
         });
         let all: May<_> = pairs.collect();
         let refused = |(bundle, chain): (usize, usize)| {
-            when != When::Unknown
-                && Some(chain) == self.issuer.now
-                && rejects(&self.classes, self.mesh.identity_name().as_str(), bundle, chain)
+            when != When::Unknown && rejects(&self.classes, self.mesh.identity_name().as_str(), bundle, chain)
         };
         let open = open || (self.issuer.open && when != When::After);
         let kept: May<_> = all.iter().copied().filter(|(pair, _)| !refused(*pair)).collect();
@@ -169,8 +171,9 @@ impl Seen<'_> {
 
     /// What leaves proxies present: of the issuers that may have signed them.
     fn presented(&mut self) {
-        let surely = self.surely_since();
-        self.run_out(surely);
+        let surely = self.surely_since().is_some();
+        let since = self.last_start().filter(|_| self.closed);
+        self.run_out(since);
         let before = self.past_issuers();
         let now: Vec<_> = match (self.issuer.now, self.classes.signed()) {
             (Some(now), signed) if before.0.is_empty() || signed.iter().any(|(one, _)| *one == now) => {
@@ -183,14 +186,31 @@ impl Seen<'_> {
         let mixed: Vec<_> = mixed.collect();
         let certain = mixed.len() == 1 && !before.1;
         let mixed: May<_> = mixed.into_iter().map(|one| (one, certain)).collect();
+        let renewed = match surely {
+            true => self.issuer.read(When::After),
+            false => sure_if_one(
+                mixed.iter().copied().filter(|(one, _)| !self.classes.signed_until.contains_key(one)),
+                before.1,
+            ),
+        };
+        let published = Past::of_bundle(&mut self.classes, self.mesh, self.record, Rules::Proxy);
+        let mut judged = BTreeMap::new();
         let mesh = self.mesh;
         for group in mesh.proxies.iter().filter(|group| group.held != Held::Nothing && group.count() > 0) {
+            let literal =
+                mesh.literal_bundle(&group.held).and_then(|text| text.as_read_by(Rules::Proxy).ok());
+            let literal = literal.map(|bundle| self.classes.bundle_at(bundle));
             let fresh = |started: Option<Timestamp>| {
-                let by_own = |started| self.signed_by_own(group, started);
-                surely.zip(started).is_some_and(|(since, started)| started > since || by_own(started))
+                let by_own = |started| surely && self.signed_by_own(group, started);
+                since.zip(started).is_some_and(|(since, started)| started > since || by_own(started))
             };
-            for (fresh, count) in split(&group.starts, fresh) {
-                let may = if fresh { self.issuer.read(When::After) } else { mixed.clone() };
+            let holds = |started: Option<Timestamp>| match (&group.held, literal) {
+                (Held::ByReference, _) => published.listed(When::of(started, published.mount.changed)),
+                (Held::Literal(_), Some(bundle)) => (vec![bundle], false),
+                (Held::Literal(_), None) | (Held::Nothing, _) => (Vec::new(), true),
+            };
+            for ((fresh, holds), count) in split(&group.starts, |started| (fresh(started), holds(started))) {
+                let may = self.accepted(if fresh { &renewed } else { &mixed }, &holds, &mut judged);
                 self.classes.presented.push(class(mesh, group, count, may));
             }
         }
@@ -201,6 +221,33 @@ impl Seen<'_> {
             self.unseen
                 .push(format!("the issuer that signed before the one in {}", objects::issuer_secret(mesh)));
         }
+    }
+
+    /// Of the issuers that may have signed a leaf those that some bundle which its proxy may hold accepts. Where one of them
+    /// does not, it is not sure that the proxy has a leaf at all; where none does, it has none.
+    fn accepted(
+        &self,
+        may: &May<usize>,
+        holds: &(Vec<usize>, bool),
+        judged: &mut BTreeMap<(usize, usize), bool>,
+    ) -> May<usize> {
+        let (holds, other) = holds;
+        let mut strange = |chain: usize| {
+            let identity = self.mesh.identity_name();
+            let is_strange = |held| is_strange(&self.classes, identity.as_str(), held, chain);
+            let mut asked =
+                |held: &&usize| *judged.entry((**held, chain)).or_insert_with(|| is_strange(**held));
+            holds.iter().filter(|held| asked(held)).count()
+        };
+        let found = may.iter().map(|(chain, sure)| (*chain, *sure, strange(*chain)));
+        let kept = found.filter(|(.., strange)| *other || *strange < holds.len());
+        kept.map(|(chain, sure, strange)| (chain, sure && strange == 0)).collect()
+    }
+
+    /// Since when only those identity replicas sign that run.
+    fn last_start(&self) -> Option<Timestamp> {
+        let starts: Option<Vec<_>> = identity_replicas(self.mesh).map(|replica| replica.started).collect();
+        starts?.into_iter().max()
     }
 
     /// Since when every identity replica surely signs with the Secret's issuer.
@@ -226,11 +273,14 @@ impl Seen<'_> {
             && proxies.all(|own| own.started.is_some_and(|own| own <= started))
     }
 
-    /// Notes since when no replica signs with the issuers before.
-    fn run_out(&mut self, surely: Option<Timestamp>) {
-        let Some(since) = surely else { return };
-        for chain in self.issuer.before.iter().filter(|chain| Some(**chain) != self.issuer.now) {
-            self.classes.signed_until.insert(*chain, since);
+    /// Notes since when no replica signs with an issuer before: whoever may have was there before those that run.
+    fn run_out(&mut self, since: Option<Timestamp>) {
+        let Some(since) = since else { return };
+        let signed = self.classes.signed();
+        for chain in &self.issuer.before {
+            if Some(*chain) != self.issuer.now && signed.iter().all(|(one, _)| one != chain) {
+                self.classes.signed_until.insert(*chain, since);
+            }
         }
     }
 
@@ -293,6 +343,13 @@ fn class(mesh: &Mesh, group: &ProxyGroup, count: u64, may: May<usize>) -> Class<
     let namespace = &mesh.workload(group.workload).object.namespace;
     let sample = group.sample.iter().map(|pod| format!("{namespace}/{pod}")).collect();
     Class { workload: Some(group.workload), count, sample, may }
+}
+
+/// Possibilities of which one is sure if it is the only one and there is no other that nothing tells of.
+fn sure_if_one(may: impl IntoIterator<Item = (usize, bool)>, open: bool) -> May<usize> {
+    let may: May<_> = may.into_iter().collect();
+    let certain = may.len() == 1 && !open;
+    may.into_iter().map(|(one, _)| (one, certain)).collect()
 }
 
 /// The same possibilities, none of them sure.

@@ -52,15 +52,20 @@ impl When {
 impl Past {
     /// What was read by whoever started then. Empty where nothing is known of it.
     pub(super) fn read(&self, when: When) -> May<usize> {
+        let (found, open) = self.listed(when);
+        let certain = found.len() == 1 && !open;
+        found.into_iter().map(|one| (one, certain)).collect()
+    }
+
+    /// The same, and whether there may be something else that nothing tells of.
+    pub(super) fn listed(&self, when: When) -> (Vec<usize>, bool) {
         let before = self.before.iter().copied();
-        let (found, open): (Vec<_>, bool) = match when {
-            When::After => (self.now.into_iter().collect(), false),
+        match when {
+            When::After => (self.now.into_iter().collect(), self.now.is_none()),
             When::Before if self.before.is_empty() => (self.now.into_iter().collect(), true),
             When::Before => (before.collect(), self.open),
             When::Unknown => (self.now.into_iter().chain(before).collect(), self.open),
-        };
-        let certain = found.len() == 1 && !open;
-        found.into_iter().map(|one| (one, certain)).collect()
+        }
     }
 
     /// The published bundle as read under `rules`. A record knows what was published in its course: the old anchors, then
@@ -104,7 +109,8 @@ impl Past {
                     let mut later = points[at..].iter().filter(|(_, one)| *one == chain);
                     later.any(|(bundle, _)| came_last(bundle, mesh))
                 };
-                keep_before(&mut before, place, now, record.is_some_and(|one| one.went_back(mount.changed)));
+                let turned = record.is_some_and(|record| record.went_back(mount.changed));
+                keep_before(&mut before, place, now, turned);
                 before.retain(|chain| !is_beyond(*chain));
             }
             None => before.extend(copy),
