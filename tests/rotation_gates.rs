@@ -337,7 +337,7 @@ fn pain_10_after_an_identity_controller_moved_old_leafs_run_out_or_proxies_resta
     );
     cluster.now = moved + 86_421.seconds();
     assert_eq!(cluster.plan(&record).standing, Standing::At(step(Phase::Prune, 1)), "after T+s");
-    cluster.now = moved + 1.minute();
+    cluster.now = moved + 3.minutes();
     for (namespace, name) in
         [("linkerd", "linkerd-destination"), ("linkerd", "linkerd-proxy-injector"), ("emojivoto", "web")]
     {

@@ -127,8 +127,9 @@ fn after_the_swap_only_proxies_that_started_with_it_or_before_are_restarted() {
         *starts = l5d_rotate::mesh::Starts::default();
         starts.add(started);
     };
-    start(late, Some(signing + 1.second()));
-    start(same, Some(signing));
+    // Until two minutes after the last identity controller has started, the one that it replaces may still sign.
+    start(late, Some(signing + 121.seconds()));
+    start(same, Some(signing + 120.seconds()));
     start(pending, None);
     let data_plane = planned(&cluster.plan(&record), step(Phase::Issuer, 3));
     assert_eq!(restarted_data(&cluster.mesh, &data_plane), ["pending", "same", "web"]);

@@ -5,7 +5,7 @@ mod rotation_support;
 
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
-use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Gap, Held, Known};
+use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Gap, Held, Known, Starts};
 use l5d_rotate::pki::{
     AnchorRequest, Authority, BundleText, IssuerChain, IssuerRequest, Rules, mint_anchor, mint_issuer,
 };
@@ -446,4 +446,22 @@ fn a_restart_gives_no_sure_leaf_of_an_issuer_that_no_controller_surely_signs_wit
     let signs = after.controllers.iter().any(|one| one.certain && one.what.1 == record.issuer);
     let leaf = after.leaves.iter().find(|leaf| leaf.what == record.issuer).unwrap();
     assert_eq!(leaf.certain, signs, "{:?}\n{:?}", after.leaves, after.controllers);
+}
+
+#[test]
+fn a_proxy_that_starts_seconds_after_the_last_identity_controller_is_not_surely_of_the_new_issuer() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 3));
+    let identity =
+        cluster.mesh.control_plane.replicas.iter().find(|one| one.container == "identity").unwrap();
+    let since = identity.started.unwrap();
+    // A rolling update: the new replica's container starts, turns ready (readiness probe: 10 s), then the old one ends (grace: 30 s).
+    let web = cluster.id("emojivoto", "web");
+    cluster.group(web).starts = Starts { at: [(since + 5.seconds(), 3)].into(), unknown: 0 };
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 3)));
+    let web = cluster.id("emojivoto", "web");
+    cluster.group(web).starts = Starts { at: [(since + 5.seconds(), 3)].into(), unknown: 0 };
+    let plan = cluster.plan(&record);
+    assert_ne!(state(&plan, step(Phase::Issuer, 3)), StepState::Done);
+    assert_ne!(reasons(&planned(&plan, step(Phase::Prune, 1)), Severity::Wait), "");
 }

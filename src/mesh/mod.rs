@@ -24,7 +24,7 @@ pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
 pub use pod::Pod;
 pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts, Unmeshed};
-pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, mounted_by};
+pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, handed_over, mounted_by};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
 
 /// Something that was read, was looked for and is not there, or could not be read.

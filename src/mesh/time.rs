@@ -28,6 +28,16 @@ pub fn mounted_by(changed: Timestamp) -> Timestamp {
     changed.checked_add(SignedDuration::from_secs(KUBELET_LAG_SECONDS)).unwrap_or(Timestamp::MAX)
 }
 
+/// How long a replaced pod may go on answering after the container of its successor has started: until that is ready, and then
+/// its grace period (30 s by Kubernetes' default).
+const HANDOVER_SECONDS: i64 = 120;
+
+/// When the pods surely have gone that those which started then replace.
+#[must_use]
+pub fn handed_over(started: Timestamp) -> Timestamp {
+    started.checked_add(SignedDuration::from_secs(HANDOVER_SECONDS)).unwrap_or(Timestamp::MAX)
+}
+
 /// A duration in Go's notation: `24h0m0s`, `86400s`, `1.5h` (Go's `time.ParseDuration`); never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoDuration(pub SignedDuration);

@@ -392,7 +392,8 @@ impl State {
     ) -> Vec<Option<ChainAt>> {
         let surely = self.surely();
         let since = |instant: Option<Timestamp>| {
-            instant.is_some_and(|instant| start.known().is_some_and(|start| start > instant))
+            // Two minutes after the last controller has started, the one that it replaces has gone.
+            instant.is_some_and(|instant| start.known().is_some_and(|start| start > instant + 2.minutes()))
         };
         if since(surely) {
             return vec![Some(self.secret)];

@@ -46,7 +46,7 @@ fn pitfall_02_removing_the_old_anchor_before_every_leaf_is_of_the_new_issuer_is_
     let mut scene = Scene::before("issuer", 3);
     let loaded = scene.load("linkerd", "linkerd-identity").started;
     let run_out = (loaded + SignedDuration::from_secs(24 * 3600 + 20)).to_string();
-    scene.render("prune", 1).refuses(3, &["22 proxies", "may still present a leaf", &run_out]);
+    scene.render("prune", 1).refuses(3, &["24 proxies", "may still present a leaf", &run_out]);
     scene.cluster.now = at(&run_out) + SignedDuration::from_secs(1);
     assert_eq!(scene.render("prune", 1).exit, 0);
 }

@@ -25,7 +25,7 @@ fn pain_02_the_old_anchor_may_go_once_everything_restarted_after_the_swap_or_a_d
     judged(&scene.verify(&by_hand), "safe-after", 3);
     scene.render("prune", 1).refuses(
         3,
-        &["issuer/3-data-plane comes first: 2 of 24", "(emojivoto/emoji-", "restart them, or wait until"],
+        &["issuer/3-data-plane comes first: 0 of 24", "(emojivoto/emoji-", "restart them, or wait until"],
     );
     scene.merge("issuer", 3);
     judged(&scene.verify_with("--dir rotation", &by_hand), "safe", 0);

@@ -30,6 +30,8 @@ const DATA: [(&str, &str, usize, &[Obstacle]); 6] = [
     ("DaemonSet", "agent", 4, &[]),
     ("Deployment", "vote-bot", 1, &[Obstacle::Paused]),
 ];
+/// How long a replaced identity controller answers on: until its successor is ready, and its grace period.
+const ANSWERS_ON: SignedDuration = SignedDuration::from_secs(75);
 /// Random pairs that shake hands in each tick.
 const PAIRS: usize = 2;
 
@@ -129,6 +131,8 @@ pub struct Fleet<'a> {
     pods: Vec<Pod>,
     bundles: Vec<Put<(Bundle, BundleId)>>,
     issuers: Vec<Put<usize>>,
+    /// Identity controllers that were replaced, and until when each still answers.
+    leaving: Vec<(Timestamp, Controller)>,
     pub failures: Vec<(Timestamp, Failure, String)>,
     pub handshakes: u64,
     pub restarts: u64,
@@ -154,6 +158,7 @@ impl<'a> Fleet<'a> {
             pods: Vec::new(),
             bundles: Vec::new(),
             issuers: Vec::new(),
+            leaving: Vec::new(),
             failures: Vec::new(),
             handshakes: 0,
             restarts: 0,
@@ -282,7 +287,8 @@ impl<'a> Fleet<'a> {
         (pod.started, pod.bundle, pod.node, pod.key, pod.restart, pod.leaf) =
             (now, bundle, node, key, None, None);
         if let Some(controller) = &mut pod.controller {
-            *controller = Controller { bundle: current, issuer, told, runs };
+            let replaced = std::mem::replace(controller, Controller { bundle: current, issuer, told, runs });
+            self.leaving.push((now + ANSWERS_ON, replaced));
             if !runs {
                 let told = format!("{} does not start", pod.name);
                 self.fail(Failure::Start, told);
@@ -330,7 +336,10 @@ impl<'a> Fleet<'a> {
         // The identity controller's own proxy asks the container beside it (`LINKERD2_PROXY_IDENTITY_SVC_ADDR` is localhost there).
         let asked: Vec<_> = match &self.pods[at].controller {
             Some(own) => vec![own],
-            None => self.pods.iter().filter_map(|pod| pod.controller.as_ref()).collect(),
+            None => {
+                let leaving = self.leaving.iter().filter(|(until, _)| now <= *until).map(|(_, left)| left);
+                self.pods.iter().filter_map(|pod| pod.controller.as_ref()).chain(leaving).collect()
+            }
         };
         let controllers: Vec<_> = asked.into_iter().filter(|found| found.runs).collect();
         let issuer = match controllers[..] {

@@ -13,7 +13,7 @@ use crate::rotation::objects;
 use crate::rotation::record::secret_chain;
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 18] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 19] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
@@ -22,6 +22,7 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 18] = [
     restart_needs_issuer,
     invariant::restart_activates_no_issuer,
     invariant::restart_finds_what_changed,
+    invariant::restart_asks_the_new_controllers,
     invariant::restart_needs_injector,
     invariant::change_outlives_upgrade,
     invariant::change_outlives_renewal,

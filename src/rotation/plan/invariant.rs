@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
 use super::{Blocker, Confirmation, Leg, Phase, Severity, Stage, Step};
-use crate::mesh::{CertManagerCertificate, ChangeTime};
+use crate::mesh::{CertManagerCertificate, ChangeTime, handed_over};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::rotation::record::{cross_ends_too_soon, readings};
 use crate::rotation::worlds::{Broken, Holding, Invariant, Mount, Worlds};
@@ -290,6 +290,20 @@ pub(super) fn restart_finds_what_changed(view: &View<'_>, step: Step) -> Vec<Blo
         _ => None,
     };
     secret.into_iter().chain(bundle).filter_map(told).collect()
+}
+
+/// Who restarts for a new leaf must not ask an identity controller that is on its way out: it would have to restart once more.
+pub(super) fn restart_asks_the_new_controllers(view: &View<'_>, step: Step) -> Vec<Blocker> {
+    if step.stage != Stage::DataPlane || view.leg(step).swapped_in().is_none() {
+        return Vec::new();
+    }
+    let gone = view.signs_since().map(handed_over).filter(|gone| view.at <= *gone);
+    let told = |gone| {
+        format!(
+            "the identity controller has only just restarted: until {gone} one that was replaced may still sign"
+        )
+    };
+    gone.map(|gone| Blocker::wait(told(gone))).into_iter().collect()
 }
 
 /// S7: without a proxy injector pods that restart come up without a proxy, or not at all.

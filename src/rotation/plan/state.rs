@@ -6,7 +6,7 @@ use super::confirmation::{Confirmation, pods_are_missing};
 use super::freshness::{Fresh, Tally, mounted_before, started_after};
 use super::view::View;
 use super::{Leg, Stage, Step, StepState};
-use crate::mesh::{ChangeTime, Era, Known, Plane, ProxyGroup, Replica, WorkloadId};
+use crate::mesh::{ChangeTime, Era, Known, Plane, ProxyGroup, Replica, WorkloadId, handed_over};
 use crate::pki::Rules;
 use crate::rotation::worlds::{KUBELET_LAG_SECONDS, Mount};
 use crate::rotation::{Restarted, objects};
@@ -253,14 +253,15 @@ pub(super) fn old_leafs(view: &View<'_>, workload: WorkloadId) -> u64 {
 }
 
 /// Counts proxies by whether their leaf is of the new issuer. Once `prune` is published in its place the question is over: its own restarts
-/// give new leafs to whoever lacks one. Until then only a start after [`View::signs_since`] proves it, whatever the workload's
+/// give new leafs to whoever lacks one. Until then only a start after [`View::signs_since`], when those that were replaced have gone, proves it, whatever the workload's
 /// template carries: its pods may have been moved before the identity controller restarted.
 fn add_leafs(view: &View<'_>, group: &ProxyGroup, tally: &mut Tally) {
     if view.is_overtaken(view.issuer_leg()) || old_leafs_ended(view) {
         return tally.add(Fresh::Yes, group.count());
     }
     let Some(since) = view.signs_since() else { return tally.add(Fresh::No, group.count()) };
-    each_start(group, |started, count| tally.add(started_after(started, ChangeTime::At(since)), count));
+    let since = ChangeTime::At(handed_over(since));
+    each_start(group, |started, count| tally.add(started_after(started, since), count));
 }
 
 /// Has every leaf that the old issuer signed run out?

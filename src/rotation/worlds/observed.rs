@@ -8,7 +8,7 @@ use super::Worlds;
 use super::broken::{is_strange, rejects};
 use super::class::{Class, Classes, May};
 use super::past::{Past, When};
-use crate::mesh::{Era, Held, Known, Mesh, ProxyGroup, Replica, Starts, Workload, WorkloadId};
+use crate::mesh::{Era, Held, Known, Mesh, ProxyGroup, Replica, Starts, Workload, WorkloadId, handed_over};
 use crate::pki::Rules;
 use crate::rotation::record::secret_chain;
 use crate::rotation::{Record, objects};
@@ -202,7 +202,9 @@ impl Seen<'_> {
             let literal = literal.map(|bundle| self.classes.bundle_at(bundle));
             let fresh = |started: Option<Timestamp>| {
                 let by_own = |started| surely && self.signed_by_own(group, started);
-                since.zip(started).is_some_and(|(since, started)| started > since || by_own(started))
+                since
+                    .zip(started)
+                    .is_some_and(|(since, started)| started > handed_over(since) || by_own(started))
             };
             let holds = |started: Option<Timestamp>| match (&group.held, literal) {
                 (Held::ByReference, _) => published.listed(When::of(started, published.mount.changed)),
