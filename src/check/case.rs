@@ -128,8 +128,7 @@ impl<'a> Case<'a> {
 
     /// How long a fresh leaf is valid from now on: its lifetime and the clock skew.
     pub(super) fn leaf_lifetime(&self) -> SignedDuration {
-        let plane = &self.mesh.control_plane;
-        plane.issuance_lifetime.0.saturating_add(plane.clock_skew.0)
+        self.mesh.control_plane.leaf_life()
     }
 
     /// When the published bundle last changed, or how to learn it.

@@ -12,7 +12,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,7 +24,8 @@ pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
 pub use pod::Pod;
 pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts, Unmeshed};
-pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, handed_over, mounted_by};
+use time::mounted_by;
+pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, handed_over};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
 
 /// Something that was read, was looked for and is not there, or could not be read.
@@ -227,6 +228,15 @@ pub struct Gap {
     pub why: String,
 }
 
+impl ControlPlane {
+    /// How long a leaf is valid after it is issued, and so may be presented: issuance lifetime and clock skew (T+s;
+    /// `Validity.Window` in Linkerd's `pkg/tls`).
+    #[must_use]
+    pub const fn leaf_life(&self) -> SignedDuration {
+        self.issuance_lifetime.0.saturating_add(self.clock_skew.0)
+    }
+}
+
 impl Mesh {
     /// The manifest of an object, where it was observed.
     #[must_use]
@@ -237,10 +247,16 @@ impl Mesh {
         })
     }
 
+    /// Since when volumes of the control plane surely show a change of one of its objects: after the kubelet's lag, unless the
+    /// object is as it was installed.
+    #[must_use]
+    pub fn mounted_since(&self, kind: &str, name: &str, changed: Timestamp) -> Timestamp {
+        if self.is_as_installed(kind, name, changed) { changed } else { mounted_by(changed) }
+    }
+
     /// Has an object of the control plane, which changed at `changed` for the last time, been as it is since it was made, and made
     /// no later than the identity controller's Deployment? Then no volume of the control plane can ever have shown anything else.
-    #[must_use]
-    pub fn is_as_installed(&self, kind: &str, name: &str, changed: Timestamp) -> bool {
+    fn is_as_installed(&self, kind: &str, name: &str, changed: Timestamp) -> bool {
         let created = |kind: &str, name: &str| {
             let manifest = self.manifest(kind, &self.control_plane.namespace, name)?;
             manifest.tree.pointer("/metadata/creationTimestamp")?.as_str()?.parse::<Timestamp>().ok()

@@ -23,8 +23,7 @@ pub enum ChangeTime {
 pub const KUBELET_LAG_SECONDS: i64 = 120;
 
 /// When a volume surely shows what changed then: what starts until then may read what was there before.
-#[must_use]
-pub fn mounted_by(changed: Timestamp) -> Timestamp {
+pub(super) fn mounted_by(changed: Timestamp) -> Timestamp {
     changed.checked_add(SignedDuration::from_secs(KUBELET_LAG_SECONDS)).unwrap_or(Timestamp::MAX)
 }
 

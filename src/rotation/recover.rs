@@ -99,7 +99,7 @@ impl Diagnosis {
         };
         Self {
             at,
-            leaf_life: GoDuration(leaves::life(mesh)),
+            leaf_life: GoDuration(mesh.control_plane.leaf_life()),
             trim: parts.trim(&worlds, at),
             unseen: unseen(mesh, &issuance),
             renewable: parts.renewable(&issuance, at),

@@ -149,7 +149,7 @@ pub fn simulate(
         classes: Classes::new(record),
         worlds: Worlds::of(mesh, Some(record), at),
         at,
-        leaf_life: mesh.control_plane.issuance_lifetime.0.saturating_add(mesh.control_plane.clock_skew.0),
+        leaf_life: mesh.control_plane.leaf_life(),
         workload: |id| mesh.workload(id),
         pods_seen: mesh.pods == Known::Is(()),
         proxies: mesh.proxies.iter().filter(|group| group.held != Held::Nothing).map(ProxyGroup::count).sum(),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::check::Outcome;
 use crate::check::case::{Case, changed};
 use crate::check::rule::{Judged, Rule, Stop, listed, warning};
-use crate::mesh::{KUBELET_LAG_SECONDS, Replica, mounted_by};
+use crate::mesh::{KUBELET_LAG_SECONDS, Replica};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -76,8 +76,7 @@ struct Change {
 
 impl Change {
     fn of(case: &Case<'_>, (kind, name): (&str, &str), object: String, at: Timestamp) -> Self {
-        let as_installed = case.mesh.is_as_installed(kind, name, at);
-        Self { object, at, mounted: if as_installed { at } else { mounted_by(at) } }
+        Self { object, at, mounted: case.mesh.mounted_since(kind, name, at) }
     }
 }
 

@@ -131,7 +131,8 @@ fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
         .collect()
 }
 
-/// Without a phase before it that restarts the control plane for its bundle, the control plane must have been restarted since the bundle last changed all the same:
+/// Without a phase before it that restarts the control plane for its bundle, that must have been restarted since the bundle last
+/// changed all the same:
 /// an identity controller with older anchors skips the new issuer.
 fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
     let leg = view.leg(step);

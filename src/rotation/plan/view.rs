@@ -258,8 +258,7 @@ impl<'a> View<'a> {
     }
 
     /// How long a leaf is valid after it is issued.
-    pub(super) fn leaf_life(&self) -> SignedDuration {
-        let control_plane = &self.mesh.control_plane;
-        control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0)
+    pub(super) const fn leaf_life(&self) -> SignedDuration {
+        self.mesh.control_plane.leaf_life()
     }
 }

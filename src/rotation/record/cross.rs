@@ -1,6 +1,6 @@
 //! Beginning a cross-signed rotation: what must hold beside what every rotation needs.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Record, Scope, StartError, Strategy, published_bundle};
 use crate::mesh::{Era, GoDuration, Mesh, Owner};
@@ -25,7 +25,7 @@ pub enum CrossError {
         /// Object and field.
         place: String,
     },
-    /// `linkerd upgrade` keeps only the first certificate of the issuer file (`loadCrtPEM` in Linkerd's `cli/cmd/options.go`).
+    /// `linkerd upgrade` keeps only the first certificate of the issuer file (its `loadCrtPEM`).
     #[error(
         "{secret} is written by the Linkerd CLI, which keeps only the issuer of an issuer file and drops the cross certificate"
     )]
@@ -106,8 +106,8 @@ impl Record {
     /// Begins a cross-signed rotation of `mesh` at `started`: `cross` is `anchor` signed by the key of a published anchor.
     ///
     /// # Errors
-    /// What [`Record::new`] refuses; an owner of the issuer Secret that drops the cross certificate; published anchors, of the
-    /// mesh or of a running proxy, that do not accept the issuer with it.
+    /// What [`Record::new`] refuses; an owner of the issuer Secret that drops the cross certificate; published anchors
+    /// that do not accept the issuer with it. Running proxies are asked when it is put in place.
     pub fn cross_signed(
         mesh: &Mesh,
         started: Timestamp,
@@ -116,7 +116,7 @@ impl Record {
         cross: Certificate,
     ) -> Result<Self, CrossError> {
         keeps_chain(mesh)?;
-        let needed = leaf_life(mesh).saturating_mul(LEAF_LIVES);
+        let needed = mesh.control_plane.leaf_life().saturating_mul(LEAF_LIVES);
         let ends = cross.facts().not_after;
         if started.duration_until(ends) < needed {
             return Err(CrossError::TooLate { ends, needed: GoDuration(needed) });
@@ -142,14 +142,9 @@ impl Record {
 /// Does a cross certificate that is put in place at `at` end within two leafs' lives: one until leafs of the old issuer have run
 /// out, one for which the certificate must be gone before its end?
 pub(in crate::rotation) fn cross_ends_too_soon(mesh: &Mesh, at: Timestamp, cross: &Certificate) -> bool {
-    let life = leaf_life(mesh);
+    let life = mesh.control_plane.leaf_life();
     let needed = at.checked_add(life.saturating_add(life)).unwrap_or(Timestamp::MAX);
     cross.facts().not_after <= needed
-}
-
-fn leaf_life(mesh: &Mesh) -> SignedDuration {
-    let control_plane = &mesh.control_plane;
-    control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0)
 }
 
 /// Does whoever writes the issuer Secret leave certificates after the first in it?

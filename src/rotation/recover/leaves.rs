@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::mesh::{Held, Known, Mesh};
 use crate::rotation::plan::refresh;
@@ -42,7 +42,7 @@ impl Leaves {
     /// Of leaves issued until `since`; the identity controller caps each at the first end in the issuer file
     /// (`findFirstExpiration` in Linkerd's `pkg/tls`), the anchor's not among them.
     pub(super) fn of(mesh: &Mesh, since: Timestamp, cap: Option<Timestamp>) -> Self {
-        let life = life(mesh);
+        let life = mesh.control_plane.leaf_life();
         let after =
             |left| since.checked_add(left).unwrap_or(Timestamp::MAX).min(cap.unwrap_or(Timestamp::MAX));
         Self { first: Some(after(life.saturating_sub(refresh(life)))), last: after(life) }
@@ -76,10 +76,4 @@ impl Leafless {
         }
         Self { workloads: workloads.into_iter().collect(), ..leafless }
     }
-}
-
-/// How long a leaf is valid after it is issued: issuance lifetime and clock skew.
-pub(super) fn life(mesh: &Mesh) -> SignedDuration {
-    let control_plane = &mesh.control_plane;
-    control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0)
 }

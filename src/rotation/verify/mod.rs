@@ -4,7 +4,7 @@ mod changes;
 mod pairs;
 mod texts;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Record, worlds::Invariant};
 use crate::document::{ObjectRef, Origin};
@@ -212,12 +212,6 @@ fn verdict(changes: &Changes, findings: &[Finding], pairs: &[Pair], after: Optio
         _ if changes.are_about_trust() => Verdict::Safe,
         _ => Verdict::NotAboutTrust,
     }
-}
-
-/// How long a leaf is valid after it is issued, and so may be presented.
-fn leaf_life(mesh: &Mesh) -> SignedDuration {
-    let plane = &mesh.control_plane;
-    plane.issuance_lifetime.0.saturating_add(plane.clock_skew.0)
 }
 
 impl Verification {

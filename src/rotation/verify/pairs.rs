@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::changes::{Changes, text};
-use super::{Pair, Party, leaf_life, texts};
+use super::{Pair, Party, texts};
 use crate::document::ObjectRef;
 use crate::mesh::{Mesh, WorkloadId};
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
@@ -151,7 +151,7 @@ impl<'a> Moves<'a> {
 
     /// When something changes by time alone: leaves run out, a certificate begins.
     fn instants(&self, now: &Worlds) -> BTreeSet<Timestamp> {
-        let life = leaf_life(self.current);
+        let life = self.current.control_plane.leaf_life();
         let started = self.current.control_plane.replicas.iter().filter_map(|replica| replica.started);
         let ends = started.filter_map(|started| started.checked_add(life).ok());
         let ends = ends.chain(now.leaves.iter().filter_map(|leaf| leaf.until));

@@ -1,7 +1,7 @@
 //! A change of a ConfigMap or Secret, and since when a mounted volume surely shows it.
 
 use crate::document::ObjectRef;
-use crate::mesh::{ChangeTime, Mesh, mounted_by};
+use crate::mesh::{ChangeTime, Mesh};
 use crate::rotation::objects;
 
 /// The last change of an object that containers read from a volume.
@@ -30,10 +30,8 @@ impl Mount {
 
     fn of(mesh: &Mesh, object: &ObjectRef, changed: ChangeTime) -> Self {
         let shown = match changed {
-            ChangeTime::At(at) if !mesh.is_as_installed(&object.kind, &object.name, at) => {
-                ChangeTime::At(mounted_by(at))
-            }
-            changed => changed,
+            ChangeTime::At(at) => ChangeTime::At(mesh.mounted_since(&object.kind, &object.name, at)),
+            unknown => unknown,
         };
         Self { changed, shown }
     }

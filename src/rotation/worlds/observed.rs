@@ -29,8 +29,7 @@ impl Worlds {
     #[must_use]
     pub fn of(mesh: &Mesh, record: Option<&Record>, at: Timestamp) -> Self {
         let control_plane = &mesh.control_plane;
-        let leaf_life = control_plane.issuance_lifetime.0.saturating_add(control_plane.clock_skew.0);
-        let mut classes = Classes::new(at, leaf_life, control_plane.era != Era::V2_6);
+        let mut classes = Classes::new(at, control_plane.leaf_life(), control_plane.era != Era::V2_6);
         let issuer = Past::of_issuer(&mut classes, mesh, record);
         let mut seen = Seen { mesh, record, classes, issuer, closed: true, unseen: Vec::new() };
         seen.pods();
