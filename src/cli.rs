@@ -1,6 +1,5 @@
 //! The command line: clap types and value parsers, nothing else.
 
-mod confirmation;
 mod examples;
 mod input;
 mod minting;
@@ -15,10 +14,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
-pub use confirmation::Confirmation;
+use crate::rotation::{RestartAnnotation, Strategy};
+use crate::step::{Confirmation, Phase};
+
 pub use input::{Color, Display, Input};
 pub use minting::Minting;
-pub use printing::{Form, Printing};
+pub use printing::Printing;
 pub use recover::Recover;
 pub use simulate::{Simulate, SimulationFormat};
 pub use value::Lifetime;
@@ -205,17 +206,6 @@ pub struct Start {
     pub strategy: Option<Strategy>,
 }
 
-/// The order of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Strategy {
-    /// Linkerd's guide: the data plane restarts in each phase
-    Staged,
-    /// Leaf lifetimes are waited out after the issuer phase instead of a restart
-    Patient,
-    /// The new issuer first, cross-signed with --old-anchor-key; workloads take up the new anchor as they restart on their own
-    CrossSigned,
-}
-
 /// Which rotation, and how its restarts are written.
 #[derive(Debug, Args)]
 pub struct Rotation {
@@ -242,17 +232,6 @@ pub struct Rotation {
     /// Confirm what no input shows (repeatable); it is written into the head of each document
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<Confirmation>,
-}
-
-/// The annotation that restarts workloads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RestartAnnotation {
-    /// l5d-rotate/trust-bundle and l5d-rotate/issuer with the fingerprint that the restart is for
-    #[value(name = "l5d-rotate")]
-    Content,
-    /// kubectl's own, with the time at which the rotation was started
-    #[value(name = "kubectl.kubernetes.io/restartedAt")]
-    RestartedAt,
 }
 
 /// Arguments of `plan`.
@@ -293,19 +272,6 @@ pub struct Selection {
     /// Go on although a gate is closed; the finding is written into the head of each document
     #[arg(long)]
     pub force: bool,
-}
-
-/// The guide's three headings, and the end of a cross-signed rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Phase {
-    /// Publish the new anchor beside the old one, and restart what reads it
-    Bundle,
-    /// Put the new issuer in place
-    Issuer,
-    /// Remove the old anchor, and restart what reads it
-    Prune,
-    /// Remove the cross certificate from the issuer file (cross-signed rotations only)
-    Uncross,
 }
 
 /// Arguments of `next`.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use l5d_rotate::cli::{Cli, Color};
-use l5d_rotate::command::{self, World};
+use l5d_rotate::command::{self, Environment};
 use l5d_rotate::report::{self, ColorChoice};
 
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let now = jiff::Timestamp::now();
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the time zone")]
     let zone = jiff::tz::TimeZone::system();
-    let world = World {
+    let world = Environment {
         now,
         zone,
         terminal: std::io::stdout().is_terminal(),

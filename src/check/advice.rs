@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::case::{Case, first_to_end};
+use super::case::{Case, first_to_expire};
 use super::rule::Stop;
 use super::{Options, expiry};
 use crate::mesh::{Mesh, Owner};
@@ -29,7 +29,7 @@ pub enum Advice {
         /// The anchor.
         anchor: Ending,
         /// The instant at which the last leaf ends.
-        last_leaf: Timestamp,
+        last_workload_certificate: Timestamp,
     },
     /// cert-manager makes what ends soon, or is over: change its resources, not the Secret.
     CertManager {
@@ -93,10 +93,13 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
     let Ok(anchor) = case.carrier() else {
         return Advice::Repair("no single anchor of the published trust bundle accepts the issuer");
     };
-    let issuer = first_to_end(chain);
+    let issuer = first_to_expire(chain);
     let ending = |certificate| Ending::of(certificate, case.at());
     if anchor.is_expired_at(case.at()) {
-        return Advice::ReplaceExpired { anchor: ending(anchor), last_leaf: last_leaf(case, anchor, issuer) };
+        return Advice::ReplaceExpired {
+            anchor: ending(anchor),
+            last_workload_certificate: last_workload_certificate(case, anchor, issuer),
+        };
     }
     let over = issuer.is_expired_at(case.at());
     if !over
@@ -124,9 +127,12 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
 }
 
 /// A leaf made just before the anchor ended lives on for its lifetime and skew, or until the issuer's end.
-fn last_leaf(case: &Case<'_>, anchor: &Certificate, issuer: &Certificate) -> Timestamp {
+fn last_workload_certificate(case: &Case<'_>, anchor: &Certificate, issuer: &Certificate) -> Timestamp {
     let anchor = anchor.facts().not_after;
-    anchor.checked_add(case.leaf_lifetime()).unwrap_or(Timestamp::MAX).min(issuer.facts().not_after)
+    anchor
+        .checked_add(case.workload_certificate_lifetime())
+        .unwrap_or(Timestamp::MAX)
+        .min(issuer.facts().not_after)
 }
 
 /// The cert-manager Certificates that make anchor or issuer, told by themselves or by what they left on the Secret.
@@ -234,10 +240,10 @@ impl fmt::Display for Advice {
                     "without any restart; without that key rotate both (start without --issuer-only)"
                 }
             ),
-            Self::ReplaceExpired { anchor, last_leaf } => write!(
+            Self::ReplaceExpired { anchor, last_workload_certificate } => write!(
                 f,
                 "the trust anchor {anchor}: the identity controller issues nothing since, and the last \
-                 proxy's leaf ends by {last_leaf}; replace trust anchor and issuer at once and restart \
+                 proxy's leaf ends by {last_workload_certificate}; replace trust anchor and issuer at once and restart \
                  everything: this takes downtime, because old and new proxies do not trust each other"
             ),
             Self::CertManager { ending, anchor, certificates } => write!(

@@ -83,9 +83,8 @@ impl<'a> Case<'a> {
 
     /// Do these anchors accept the issuer's leaves, validity left aside? Asked for an instant at which the chain is valid.
     pub(super) fn trusts(&self, anchors: &Bundle, chain: &IssuerChain) -> Result<(), Refusal> {
-        let valid = std::iter::once(&chain.issuer).chain(&chain.intermediates).map(Certificate::facts);
-        let start = valid.clone().map(|facts| facts.not_before).max();
-        let at = self.at().max(start.unwrap_or(Timestamp::MIN)).min(first_to_end(chain).facts().not_after);
+        let start = chain.certificates().map(|one| one.facts().not_before).max();
+        let at = self.at().max(start.unwrap_or(Timestamp::MIN)).min(first_to_expire(chain).facts().not_after);
         accepts(anchors, chain, &self.mesh.identity_name(), at, Rules::Proxy)
     }
 
@@ -121,14 +120,14 @@ impl<'a> Case<'a> {
     /// Does the issuer's file end soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is
     /// made once and renewed by nobody: its share of lifetime says nothing.
     pub(super) fn chain_ends_soon(&self, chain: &IssuerChain) -> bool {
-        let (first, threshold) = (first_to_end(chain), self.options.expiry_threshold);
+        let (first, threshold) = (first_to_expire(chain), self.options.expiry_threshold);
         let made_once = *first != chain.issuer && expiry::lifetime(&chain.issuer) >= threshold;
         self.ends_soon(first) || made_once && expiry::remaining(first, self.at()) < threshold
     }
 
     /// How long a fresh leaf is valid from now on: its lifetime and the clock skew.
-    pub(super) fn leaf_lifetime(&self) -> SignedDuration {
-        self.mesh.control_plane.leaf_life()
+    pub(super) fn workload_certificate_lifetime(&self) -> SignedDuration {
+        self.mesh.control_plane.workload_certificate_lifetime()
     }
 
     /// When the published bundle last changed, or how to learn it.
@@ -174,7 +173,7 @@ pub(super) fn changed(changed: ChangeTime, name: &str) -> Result<Timestamp, Stop
 }
 
 /// The certificate of a chain that ends first: leaves are capped by it (`findFirstExpiration` in `pkg/tls`).
-pub(super) fn first_to_end(chain: &IssuerChain) -> &Certificate {
+pub(super) fn first_to_expire(chain: &IssuerChain) -> &Certificate {
     let more = chain.intermediates.iter();
     more.fold(
         &chain.issuer,

@@ -109,10 +109,10 @@ fn config_is_valid(case: &Case<'_>) -> Judged {
         Err(Stop::NotApplicable) => return Ok(error("configmaps \"linkerd-config\" not found")),
         text => text?,
     };
-    if let Err(violation) = text.as_read_by(Rules::Controller)
+    if let Err(defect) = text.as_read_by(Rules::Controller)
         && !text.text().is_empty()
     {
-        return Ok(error(format!("not a PEM certificate: {violation}")));
+        return Ok(error(format!("not a PEM certificate: {defect}")));
     }
     case.saw_key().map(|()| Outcome::Success)
 }

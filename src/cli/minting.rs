@@ -35,7 +35,7 @@ pub struct Minting {
 
     /// Go on where cert-manager or trust-manager owns the material: they will revert what is committed beside them
     #[arg(long)]
-    pub despite_owner: bool,
+    pub allow_managed: bool,
 
     /// Write private keys into a Git work tree even where Git does not ignore them
     #[arg(long)]

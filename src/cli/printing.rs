@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
+
+use crate::render::Form;
 
 /// How documents are printed or written.
 #[derive(Debug, Args)]
@@ -22,15 +24,4 @@ pub struct Printing {
     /// Write private keys into a Git work tree even where Git does not ignore them
     #[arg(long)]
     pub allow_plaintext_keys: bool,
-}
-
-/// How a change is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// Strategic merge patch: only what changes
-    Patch,
-    /// RFC 6902 operations, guarded by tests
-    JsonPatch,
-    /// The whole resulting object
-    Object,
 }

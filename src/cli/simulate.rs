@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{Confirmation, Phase};
+use crate::step::{Confirmation, Phase};
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]

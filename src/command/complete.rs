@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn phases_are_offered_where_a_phase_stands() {
         let phases = (
-            vec!["bundle".to_owned(), "issuer".to_owned(), "prune".to_owned(), "uncross".to_owned()],
+            vec!["bundle".to_owned(), "issuer".to_owned(), "prune".to_owned(), "remove-cross".to_owned()],
             ":4".to_owned(),
         );
         assert_eq!(offered("render "), phases);

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::rotation::UnderWay;
-use super::{Failure, World};
+use super::{Environment, Failure};
 use crate::cli;
 use crate::diff::{self, Sides};
 use crate::report::{Clock, Exit, Response, closed_notes, differences, step_notes};
@@ -14,7 +14,7 @@ pub(super) fn run(
     args: &cli::Diff,
     input: &cli::Input,
     clock: &Clock,
-    world: &World,
+    world: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
     let under_way = UnderWay::read(&selection.rotation, input, clock.at, true)?;

@@ -30,7 +30,7 @@ pub(super) fn pass<'a>(
             true => (Exit::Refused, REFUSED),
             false => (Exit::Closed, CLOSED),
         };
-        let way = if direction == Direction::Back { " --rollback" } else { "" };
+        let way = if direction == Direction::Rollback { " --rollback" } else { "" };
         let help = help.replace(STATUS, &format!("{STATUS}{way}"));
         return Err(Failure::new(notes.join("\n"), help).exiting(exit));
     }

@@ -31,7 +31,7 @@ pub use failure::Failure;
 
 /// What the rooms may not ask for themselves.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct Environment {
     /// The clock.
     pub now: Timestamp,
     /// The time zone of who reads the answer (`TZ`, or the machine's).
@@ -46,7 +46,7 @@ pub struct World {
 ///
 /// # Errors
 /// Whatever keeps the command from answering; what it finds is no error.
-pub fn run(cli: &Cli, world: &World) -> Result<Response, Failure> {
+pub fn run(cli: &Cli, world: &Environment) -> Result<Response, Failure> {
     let clock = &Clock { at: cli.display.at.unwrap_or(world.now), zone: world.zone.clone() };
     let input = &cli.input;
     match &cli.command {

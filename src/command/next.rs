@@ -1,8 +1,8 @@
 //! `next`: finds where the rotation stands, and renders the step that is next.
 
-use super::render::{form, show};
+use super::render::show;
 use super::rotation::UnderWay;
-use super::{Failure, World, gate};
+use super::{Environment, Failure, gate};
 use crate::cli;
 use crate::render::Form;
 use crate::report::{Clock, Exit, Response, restart_again};
@@ -13,9 +13,9 @@ pub(super) fn run(
     args: &cli::Next,
     input: &cli::Input,
     clock: &Clock,
-    world: &World,
+    world: &Environment,
 ) -> Result<Response, Failure> {
-    let under_way = UnderWay::read(&args.rotation, input, clock.at, form(&args.printing) == Form::Object)?;
+    let under_way = UnderWay::read(&args.rotation, input, clock.at, args.printing.output == Form::Object)?;
     let step = match under_way.plan.standing {
         Standing::Finished => None,
         Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
@@ -26,7 +26,7 @@ pub(super) fn run(
             Direction::Forward => format!(
                 "nothing is left to do: the rotation is finished; archive {dir}, and destroy the old keys"
             ),
-            Direction::Back => format!(
+            Direction::Rollback => format!(
                 "nothing is left to do: the rotation is rolled back; delete {dir}, and destroy the new keys"
             ),
         };
@@ -41,21 +41,21 @@ pub(super) fn run(
 
 /// Nothing is left to merge, and the step is not done: pods, or people, are still to follow.
 fn merged(planned: &PlannedStep) -> Failure {
-    if planned.changes.is_empty() && planned.by_hand.is_empty() {
+    if planned.changes.is_empty() && planned.manual.is_empty() {
         let message = format!("{} has nothing to merge: it comes to its end by itself", planned.step);
         return Failure::new(message, "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is")
             .exiting(Exit::Closed);
     }
-    let mut by_hand: Vec<_> =
-        planned.by_hand.iter().map(|act| format!("{}: {}", act.object, act.act)).collect();
-    let help = if by_hand.is_empty() {
+    let mut manual: Vec<_> =
+        planned.manual.iter().map(|act| format!("{}: {}", act.object, act.act)).collect();
+    let help = if manual.is_empty() {
         format!(
             "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are{}",
             restart_again(planned)
         )
     } else {
-        by_hand.insert(0, "do by hand:".to_owned());
-        by_hand.join("\n  ")
+        manual.insert(0, "do by hand:".to_owned());
+        manual.join("\n  ")
     };
     Failure::new(format!("{} is merged, and not everything has followed yet", planned.step), help)
         .exiting(Exit::Closed)

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::Failure;
 use super::gate::{self, Passed};
 use super::rotation::UnderWay;
-use super::{World, reading};
+use super::{Environment, reading};
 use crate::cli;
 use crate::document::yaml;
 use crate::output::{self, MARK, NewFile};
@@ -21,11 +21,11 @@ pub(super) fn run(
     args: &cli::Render,
     input: &cli::Input,
     clock: &Clock,
-    world: &World,
+    world: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
     let under_way =
-        UnderWay::read(&selection.rotation, input, clock.at, form(&args.printing) == Form::Object)?;
+        UnderWay::read(&selection.rotation, input, clock.at, args.printing.output == Form::Object)?;
     let passed = gate::pass(&under_way.selected(selection)?, selection.force, under_way.record.direction)?;
     show(passed, &under_way, &args.printing, clock, world)
 }
@@ -36,9 +36,9 @@ pub(super) fn show(
     under_way: &UnderWay,
     printing: &cli::Printing,
     clock: &Clock,
-    world: &World,
+    world: &Environment,
 ) -> Result<Response, Failure> {
-    let form = form(printing);
+    let form = printing.output;
     let Passed { open, mut notes, exit } = passed;
     let mut out = String::new();
     let mut directories = Vec::new();
@@ -79,14 +79,14 @@ pub(super) fn documents(
 
 fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, Failure> {
     let is_new = *issuer == under_way.record.issuer.issuer;
-    let back = under_way.record.direction == Direction::Back;
-    // With --rollback the key that is given is the old issuer's; the way back of `uncross` needs the new one's beside it.
+    let back = under_way.record.direction == Direction::Rollback;
+    // With --rollback the key that is given is the old issuer's; the way back of `remove-cross` needs the new one's beside it.
     let path = match back && is_new && under_way.own_key.exists() {
         true => &under_way.own_key,
         false => &under_way.issuer_key,
     };
     let (whose, help) = match under_way.record.direction {
-        Direction::Back if !is_new => (
+        Direction::Rollback if !is_new => (
             "old",
             "give the private key of the issuer that was replaced with --issuer-key: it was in the issuer Secret before",
         ),
@@ -112,15 +112,6 @@ fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, 
         format!("{}: is not the key of the rotation's {whose} issuer {}", path.display(), issuer.name()),
         help,
     ))
-}
-
-/// The form of the documents.
-pub(super) const fn form(printing: &cli::Printing) -> Form {
-    match printing.output {
-        cli::Form::Patch => Form::Patch,
-        cli::Form::JsonPatch => Form::JsonPatch,
-        cli::Form::Object => Form::Object,
-    }
 }
 
 fn stream(

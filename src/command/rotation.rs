@@ -1,7 +1,6 @@
 //! The rotation that `--dir` names, read and planned over the mesh.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,10 +10,7 @@ use jiff::Timestamp;
 use super::{Failure, reading};
 use crate::cli;
 use crate::mesh::Mesh;
-use crate::rotation::{
-    self, Confirmation, Direction, ISSUER_KEY_FILE, Phase, Plan, PlannedStep, Record, RestartAnnotation,
-    Restarts, Scope,
-};
+use crate::rotation::{self, Direction, ISSUER_KEY_FILE, Plan, PlannedStep, Record, Restarts, Scope};
 
 /// A rotation, the mesh it is for, and what is left to do.
 pub(super) struct UnderWay {
@@ -35,14 +31,10 @@ impl UnderWay {
         at: Timestamp,
         keep_workloads: bool,
     ) -> Result<Self, Failure> {
-        let annotation = match args.restart_annotation {
-            cli::RestartAnnotation::Content => RestartAnnotation::Content,
-            cli::RestartAnnotation::RestartedAt => RestartAnnotation::RestartedAt,
-        };
-        let restarts = Restarts { annotation, on_request: args.restart_data_plane };
+        let restarts = Restarts { annotation: args.restart_annotation, on_request: args.restart_data_plane };
         let record = directed(record(&args.dir)?, args.rollback)?;
         let mesh = reading::mesh(input, keep_workloads)?;
-        let plan = rotation::plan(&record, &mesh, restarts, &confirmed(&args.confirm), at)?;
+        let plan = rotation::plan(&record, &mesh, restarts, &args.confirm.iter().copied().collect(), at)?;
         let own_key = args.dir.join(ISSUER_KEY_FILE);
         let issuer_key = args.issuer_key.clone().unwrap_or_else(|| own_key.clone());
         Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key, own_key })
@@ -52,13 +44,13 @@ impl UnderWay {
     pub(super) fn below(&self, root: &Path) -> PathBuf {
         match self.record.direction {
             Direction::Forward => root.to_owned(),
-            Direction::Back => root.join("rollback"),
+            Direction::Rollback => root.join("rollback"),
         }
     }
 
     /// The steps that a selection names, in order.
     pub(super) fn selected(&self, selection: &cli::Selection) -> Result<Vec<&PlannedStep>, Failure> {
-        let phase = Phase::from(selection.phase);
+        let phase = selection.phase;
         let wanted =
             |planned: &&PlannedStep| selection.step.is_none_or(|number| planned.step.number() == number);
         let steps: Vec<_> = self.plan.phase(phase).filter(wanted).collect();
@@ -81,22 +73,10 @@ impl UnderWay {
     }
 }
 
-/// What was confirmed by hand.
-pub(super) fn confirmed(names: &[cli::Confirmation]) -> BTreeSet<Confirmation> {
-    let confirmation = |name: &cli::Confirmation| match name {
-        cli::Confirmation::ExternalWorkloads => Confirmation::ExternalWorkloads,
-        cli::Confirmation::LinkedClusters => Confirmation::LinkedClusters,
-        cli::Confirmation::ControlPlaneRestarted => Confirmation::ControlPlaneRestarted,
-        cli::Confirmation::AllPodsSeen => Confirmation::AllPodsSeen,
-        cli::Confirmation::RenewalSuspended => Confirmation::RenewalSuspended,
-    };
-    names.iter().map(confirmation).collect()
-}
-
 /// The record as it is gone through.
 pub(super) fn directed(record: Record, back: bool) -> Result<Record, Failure> {
     if back {
-        record.back().map_err(|error| Failure::new(error.to_string(), error.help()))
+        record.rolled_back().map_err(|error| Failure::new(error.to_string(), error.help()))
     } else {
         Ok(record)
     }
@@ -126,16 +106,5 @@ pub(super) fn record(dir: &Path) -> Result<Record, Failure> {
             "see that it is a text file that this user may read, or restore it from Git",
         )),
         _ => record.map_err(place),
-    }
-}
-
-impl From<cli::Phase> for Phase {
-    fn from(phase: cli::Phase) -> Self {
-        match phase {
-            cli::Phase::Bundle => Self::Bundle,
-            cli::Phase::Issuer => Self::Issuer,
-            cli::Phase::Prune => Self::Prune,
-            cli::Phase::Uncross => Self::Uncross,
-        }
     }
 }

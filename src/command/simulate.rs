@@ -4,16 +4,15 @@ use super::{Failure, reading, rotation};
 use crate::cli::{self, SimulationFormat};
 use crate::report::{Clock, Exit, Response, simulation_json, simulation_markdown, simulation_text};
 use crate::rotation::simulate::{Verdict, simulate};
-use crate::rotation::{Phase, RestartAnnotation, plan};
+use crate::rotation::{RestartAnnotation, plan};
 
 /// Goes through the rotation over the mesh that is read.
 pub(super) fn run(args: &cli::Simulate, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
     let record = rotation::directed(rotation::record(&args.dir)?, args.rollback)?;
     let mesh = reading::mesh(input, false)?;
-    let confirmed = rotation::confirmed(&args.confirm);
+    let confirmed = args.confirm.iter().copied().collect();
     let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, clock.at)?;
-    let order: Vec<_> = args.order.iter().copied().map(Phase::from).collect();
-    let order = (!order.is_empty()).then_some(order.as_slice());
+    let order = (!args.order.is_empty()).then_some(args.order.as_slice());
     let mut simulation = simulate(&record, &mesh, &plan, order, &confirmed, clock.at)?;
     if let (true, Some(namespace)) = (input.filename.is_empty(), &input.namespace) {
         simulation.blind = true;

@@ -100,7 +100,7 @@ impl Begin<'_> {
             (strategy, _) => {
                 let anchor = anchor.clone();
                 let scope = if self.issuer_only { Scope::IssuerOnly } else { Scope::Full { anchor } };
-                Ok(Record::new(mesh, at, strategy, scope, chain, self.minting.despite_owner)?)
+                Ok(Record::new(mesh, at, strategy, scope, chain, self.minting.allow_managed)?)
             }
         }
     }
@@ -214,9 +214,8 @@ const fn strategy(args: &cli::Start) -> Strategy {
     match args.strategy {
         None if args.issuer_only => Strategy::Patient,
         None if args.old_anchor_key.is_some() => Strategy::CrossSigned,
-        None | Some(cli::Strategy::Staged) => Strategy::Staged,
-        Some(cli::Strategy::Patient) => Strategy::Patient,
-        Some(cli::Strategy::CrossSigned) => Strategy::CrossSigned,
+        None => Strategy::Staged,
+        Some(strategy) => strategy,
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Failure, reading, rotation};
 use crate::check::{self, Options};
 use crate::cli::{self, DataFormat};
 use crate::report::{Clock, Response, Status, UnderWay};
-use crate::rotation::{RestartAnnotation, plan};
+use crate::rotation::{Confirmation, RestartAnnotation, plan};
 
 /// Linkerd's own threshold, as `check` has it by default.
 const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
@@ -17,7 +17,7 @@ const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
 pub(super) struct Asked<'a> {
     pub(super) dir: Option<&'a Path>,
     pub(super) back: bool,
-    pub(super) confirm: &'a [cli::Confirmation],
+    pub(super) confirm: &'a [Confirmation],
     pub(super) format: DataFormat,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, clock: &Clock) -> Resul
     let mesh = reading::mesh(input, false)?;
     let options = Options { at, expiry_threshold: EXPIRY_THRESHOLD };
     let checks = check::run(&mesh, options);
-    let confirmed = rotation::confirmed(asked.confirm);
+    let confirmed = asked.confirm.iter().copied().collect();
     let planned = |record| plan(record, &mesh, RestartAnnotation::Content, &confirmed, at);
     let plan = record.as_ref().map(planned).transpose()?;
     let under_way = match (asked.dir, &record, &plan) {

@@ -8,8 +8,8 @@ use crate::document::ObjectRef;
 use crate::mesh::{FieldFault, Mesh, MeshError};
 use crate::report::verify::{self as report, Format};
 use crate::report::{Clock, Exit, Response};
-use crate::rotation::verify::{Finding, Place, Verdict, Verification, Weight, verify};
 use crate::source::{Proposal, SourceError, Unjudged, git};
+use crate::verify::{Finding, Place, Verdict, Verification, Weight, verify};
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
 pub(super) fn run(args: &cli::Verify, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::linkerd;
+
 /// An era: versions that keep anchors and issuer in the same places (facts: Linkerd's charts at each tag).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Era {
@@ -96,8 +98,19 @@ impl TrustHome {
     #[must_use]
     pub const fn config_map(self) -> &'static str {
         match self {
-            Self::TrustRoots => "linkerd-identity-trust-roots",
-            Self::ConfigGlobal | Self::ConfigValuesGlobal | Self::ConfigValues => "linkerd-config",
+            Self::TrustRoots => linkerd::TRUST_ROOTS,
+            Self::ConfigGlobal | Self::ConfigValuesGlobal | Self::ConfigValues => linkerd::CONFIG,
+        }
+    }
+
+    /// The field of the ConfigMap, and within it.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::TrustRoots => "data.\"ca-bundle.crt\"",
+            Self::ConfigGlobal => "data.global, identityContext.trustAnchorsPem",
+            Self::ConfigValuesGlobal => "data.values, global.identityTrustAnchorsPEM",
+            Self::ConfigValues => "data.values, identityTrustAnchorsPEM",
         }
     }
 }

@@ -3,10 +3,12 @@
 //! What is here was seen in files or in a cluster's answers; nothing is judged, nothing is read, no clock is asked.
 
 mod era;
+mod objects;
 mod observer;
 mod owner;
 mod pod;
 mod proxy;
+mod read;
 mod time;
 mod workload;
 
@@ -17,13 +19,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::document::{ObjectRef, Origin};
+use crate::linkerd;
 use crate::pki::{BundleText, IssuerChain};
 
 pub use era::{Era, Scheme, TrustHome};
+pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
 pub use pod::Pod;
 pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts, Unmeshed};
+pub use read::{Change, Doubt, Read};
 use time::mounted_by;
 pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, handed_over};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
@@ -214,7 +219,7 @@ impl CertManagerCertificate {
     /// Does it write the issuer's Secret of the control plane in this namespace?
     #[must_use]
     pub fn writes_issuer(&self, namespace: &str) -> bool {
-        self.secret == "linkerd-identity-issuer" && self.object.namespace == namespace
+        self.secret == linkerd::ISSUER_SECRET && self.object.namespace == namespace
     }
 }
 
@@ -232,7 +237,7 @@ impl ControlPlane {
     /// How long a leaf is valid after it is issued, and so may be presented: issuance lifetime and clock skew (T+s;
     /// `Validity.Window` in Linkerd's `pkg/tls`).
     #[must_use]
-    pub const fn leaf_life(&self) -> SignedDuration {
+    pub const fn workload_certificate_lifetime(&self) -> SignedDuration {
         self.issuance_lifetime.0.saturating_add(self.clock_skew.0)
     }
 }
@@ -261,7 +266,7 @@ impl Mesh {
             let manifest = self.manifest(kind, &self.control_plane.namespace, name)?;
             manifest.tree.pointer("/metadata/creationTimestamp")?.as_str()?.parse::<Timestamp>().ok()
         };
-        let installed = created("Deployment", "linkerd-identity");
+        let installed = created("Deployment", linkerd::IDENTITY);
         // The API server notes creation and change of one request one after the other, in whole seconds.
         let unchanged = |made: Timestamp| changed.as_second() - made.as_second() <= 1;
         created(kind, name).zip(installed).is_some_and(|(made, by)| unchanged(made) && made <= by)

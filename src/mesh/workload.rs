@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Owner, Plane};
 use crate::document::{ObjectRef, Origin};
+use crate::linkerd;
 
 /// Index into [`super::Mesh::workloads`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ impl Workload {
     /// Is it the identity controller?
     #[must_use]
     pub fn is_identity_controller(&self) -> bool {
-        self.plane == Plane::Control && self.object.name == "linkerd-identity"
+        self.plane == Plane::Control && self.object.name == linkerd::IDENTITY
     }
 }
 

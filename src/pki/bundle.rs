@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::pem::{self, Violation, ViolationKind};
+use super::pem::{self, Defect, DefectKind};
 use super::{Certificate, Fingerprint, Rules};
 
 /// At least one trust anchor, none of them twice, in the order of publication.
@@ -102,9 +102,9 @@ impl From<Bundle> for Vec<Certificate> {
 #[serde(from = "String", into = "String")]
 pub struct BundleText {
     text: String,
-    proxy: Result<Bundle, Violation>,
-    controller: Result<Bundle, Violation>,
-    violations: Vec<Violation>,
+    proxy: Result<Bundle, Defect>,
+    controller: Result<Bundle, Defect>,
+    defects: Vec<Defect>,
 }
 
 impl BundleText {
@@ -113,12 +113,12 @@ impl BundleText {
     pub fn read(text: impl Into<String>) -> Self {
         let text = text.into();
         let bundle = |certificates: Vec<Certificate>| {
-            Bundle::new(certificates).ok_or(Violation { line: 1, kind: ViolationKind::Empty })
+            Bundle::new(certificates).ok_or(Defect { line: 1, kind: DefectKind::Empty })
         };
         Self {
             proxy: pem::read_as_proxy(&text).and_then(bundle),
             controller: pem::read_as_controller(&text).and_then(bundle),
-            violations: pem::violations(&text),
+            defects: pem::defects(&text),
             text,
         }
     }
@@ -132,8 +132,8 @@ impl BundleText {
     /// The anchors that a reader under these rules gets, or why it refuses.
     ///
     /// # Errors
-    /// The first violation for which that reader refuses the whole text.
-    pub fn as_read_by(&self, rules: Rules) -> Result<&Bundle, &Violation> {
+    /// The first defect for which that reader refuses the whole text.
+    pub fn as_read_by(&self, rules: Rules) -> Result<&Bundle, &Defect> {
         match rules {
             Rules::Proxy => self.proxy.as_ref(),
             Rules::Controller => self.controller.as_ref(),
@@ -142,8 +142,8 @@ impl BundleText {
 
     /// Everything that the strictest reader minds.
     #[must_use]
-    pub fn violations(&self) -> &[Violation] {
-        &self.violations
+    pub fn defects(&self) -> &[Defect] {
+        &self.defects
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Certificate;
-use super::pem::{self, Violation};
+use super::pem::{self, Defect};
 
 /// An issuer file's certificates: the issuer first, then what the identity controller hands to proxies as intermediates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct IssuerChain {
 /// An issuer file that the identity controller would not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the issuer's certificate cannot be read by the identity controller: {0}")]
-pub struct IssuerChainError(#[from] pub Violation);
+pub struct IssuerChainError(#[from] pub Defect);
 
 impl IssuerChain {
     /// Reads `crt.pem` or `tls.crt` as the identity controller does (`DecodePEMCrt` in Linkerd's `pkg/tls`).
@@ -27,22 +27,27 @@ impl IssuerChain {
     pub fn from_pem(text: &str) -> Result<Self, IssuerChainError> {
         let mut certificates = pem::read_as_controller(text)?.into_iter();
         // The reader has no empty answer.
-        let empty = || Violation { line: 1, kind: pem::ViolationKind::NoCertificate };
+        let empty = || Defect { line: 1, kind: pem::DefectKind::NoCertificate };
         let issuer = certificates.next().ok_or_else(empty)?;
         Ok(Self { issuer, intermediates: certificates.collect() })
     }
 
     /// The certificate that ends first: leaves are capped by it (`findFirstExpiration` in Linkerd's `pkg/tls`).
     #[must_use]
-    pub fn first_to_end(&self) -> &Certificate {
+    pub fn first_to_expire(&self) -> &Certificate {
         let end = |certificate: &Certificate| certificate.facts().not_after;
         let sooner = |first, next| if end(next) < end(first) { next } else { first };
         self.intermediates.iter().fold(&self.issuer, sooner)
     }
 
+    /// All certificates of the file, the issuer first.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.issuer).chain(&self.intermediates)
+    }
+
     /// The chain as strict PEM, issuer first.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        std::iter::once(&self.issuer).chain(&self.intermediates).map(Certificate::to_pem).collect()
+        self.certificates().map(Certificate::to_pem).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! PEM as Linkerd's two readers take it: the proxy's and the identity controller's.
 
+mod defect;
 pub(in crate::pki) mod go;
 mod scan;
-mod violation;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +11,8 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::Certificate;
 use super::trust::{parses_for_controller, parses_for_proxy};
-pub use scan::violations;
-pub use violation::{Effect, Outcome, Violation, ViolationKind};
+pub use defect::{Defect, DefectKind, Effect, Outcome};
+pub use scan::defects;
 
 /// The most that a bundle may measure, in bytes: Linux takes no environment string above 128 KiB, and a proxy's pod
 /// carries more than the bundle.
@@ -38,7 +38,7 @@ pub fn block(label: &str, der: &[u8]) -> String {
 ///
 /// # Errors
 /// The reason for which the proxy would refuse the whole text, or find no certificate in it.
-pub fn read_as_proxy(text: &str) -> Result<Vec<Certificate>, Violation> {
+pub fn read_as_proxy(text: &str) -> Result<Vec<Certificate>, Defect> {
     let refused = |reason: String| blame(text, 1, |effect| effect.proxy, reason);
     let blocks: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<Result<_, _>>()
@@ -62,7 +62,7 @@ pub fn read_as_proxy(text: &str) -> Result<Vec<Certificate>, Violation> {
 ///
 /// # Errors
 /// The reason for which the controller would refuse to start with the text.
-pub fn read_as_controller(text: &str) -> Result<Vec<Certificate>, Violation> {
+pub fn read_as_controller(text: &str) -> Result<Vec<Certificate>, Defect> {
     let data = text.as_bytes();
     let refused = |at: usize, reason: &str| {
         let line = 1 + data[..at].iter().filter(|byte| **byte == b'\n').count();
@@ -87,12 +87,12 @@ pub fn read_as_controller(text: &str) -> Result<Vec<Certificate>, Violation> {
 }
 
 /// Why a reader refuses: the first thing at or after `line` that it refuses, or loses certificates by; else its own words.
-fn blame(text: &str, line: usize, on: fn(Effect) -> Outcome, reason: String) -> Violation {
-    let violations = violations(text);
+fn blame(text: &str, line: usize, on: fn(Effect) -> Outcome, reason: String) -> Defect {
+    let defects = defects(text);
     let first = |outcome: Outcome| {
-        violations.iter().find(|found| found.line >= line && on(found.kind.effect()) == outcome).cloned()
+        defects.iter().find(|found| found.line >= line && on(found.kind.effect()) == outcome).cloned()
     };
     first(Outcome::Refuses)
         .or_else(|| first(Outcome::DropsCertificates))
-        .unwrap_or(Violation { line, kind: ViolationKind::Unreadable { reason } })
+        .unwrap_or(Defect { line, kind: DefectKind::Unreadable { reason } })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::head::one_line;
 use super::{Form, RenderError, Rendered};
 use crate::document::{ObjectRef, yaml};
-use crate::rotation::{ByHand, Note, PlannedStep};
+use crate::rotation::{Manual, Note, PlannedStep};
 
 /// One file of a step.
 #[derive(Clone, PartialEq, Eq)]
@@ -130,8 +130,8 @@ fn about(step: &PlannedStep, rendered: &[Rendered], form: Form) -> Vec<String> {
         lines.push("nothing is to be changed in this step".to_owned());
     }
     lines.extend(step.notes.iter().map(note));
-    let by_hand = |ByHand { object, act, .. }: &ByHand| format!("by hand: {object}: {act}");
-    lines.extend(step.by_hand.iter().map(by_hand));
+    let manual = |Manual { object, act, .. }: &Manual| format!("by hand: {object}: {act}");
+    lines.extend(step.manual.iter().map(manual));
     lines
 }
 

@@ -5,14 +5,14 @@ use std::fmt;
 use super::path::Segment;
 
 /// How a change is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
 pub enum Form {
-    /// A strategic merge patch: what changes, and what names the object.
+    /// Strategic merge patch: only what changes
     #[default]
     Patch,
-    /// An RFC 6902 patch, guarded by `test` operations.
+    /// RFC 6902 operations, guarded by tests
     JsonPatch,
-    /// The whole resulting object.
+    /// The whole resulting object
     Object,
 }
 

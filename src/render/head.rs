@@ -6,7 +6,7 @@ use super::{Current, Edit, Rendered};
 use crate::document::ObjectRef;
 use crate::mesh::{Mesh, Owner};
 use crate::pki::Certificate;
-use crate::rotation::{Direction, Leg, Note, Phase, PlannedStep, Record};
+use crate::rotation::{Direction, Note, Phase, PhaseSpec, PlannedStep, Record};
 
 /// What the heads of a step's documents have in common.
 pub(super) struct Heads<'a> {
@@ -29,7 +29,7 @@ impl<'a> Heads<'a> {
                 Direction::Forward => {
                     format!("step {} of the rotation started {}", planned.step, record.started)
                 }
-                Direction::Back => {
+                Direction::Rollback => {
                     format!(
                         "the way back of step {} of the rotation started {}",
                         planned.step, record.started
@@ -70,8 +70,8 @@ impl<'a> Heads<'a> {
 fn aim(phase: Phase, mesh: &Mesh, record: &Record) -> String {
     let name =
         |certificate: &Certificate| format!("{} {}", certificate.name(), certificate.fingerprint().short());
-    let course = record.course();
-    let chain = course.iter().find(|leg| leg.phase == phase).and_then(Leg::swapped_in);
+    let phases = record.phases();
+    let chain = phases.iter().find(|spec| spec.phase == phase).and_then(PhaseSpec::swapped_in);
     if let Some(chain) = chain {
         return format!("for the issuer {}", name(&chain.issuer));
     }

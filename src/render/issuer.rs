@@ -40,7 +40,7 @@ pub(super) fn swap(
     item.key_in_place = seen(mesh).is_some_and(|issuer| {
         issuer.key == KeyState::Matches && issuer.chain.as_ref().is_ok_and(|old| old.issuer == chain.issuer)
     });
-    item.certificates.add(&before(mesh), certificates(chain));
+    item.certificates.add(&before(mesh), chain.certificates());
     if mesh.control_plane.scheme == Scheme::Kubernetes {
         let old = seen(mesh).and_then(|issuer| issuer.ca.as_ref()).map(|ca| ca.text());
         item.certificates.add(&super::trust::anchors(old), anchors.anchors());
@@ -116,7 +116,7 @@ fn in_config(draft: &mut Draft<'_>, chain: &IssuerChain) -> Result<(), RenderErr
     let value = ISSUER.write(&object, &text, &like(Some(&old), &chain.to_pem()))?;
     let item =
         draft.item(object, current, "the copy of the issuer's certificate that linkerd upgrade starts from");
-    item.certificates.add(&super::trust::anchors(Some(&old)), certificates(chain));
+    item.certificates.add(&super::trust::anchors(Some(&old)), chain.certificates());
     item.set_data(ISSUER.key, value);
     Ok(())
 }
@@ -131,11 +131,7 @@ fn seen(mesh: &Mesh) -> Option<&Issuer> {
 
 fn before(mesh: &Mesh) -> Vec<Certificate> {
     let chain = seen(mesh).and_then(|issuer| issuer.chain.as_ref().ok());
-    chain.map(|chain| certificates(chain).cloned().collect()).unwrap_or_default()
-}
-
-fn certificates(chain: &IssuerChain) -> impl Iterator<Item = &Certificate> {
-    std::iter::once(&chain.issuer).chain(&chain.intermediates)
+    chain.map(|chain| chain.certificates().cloned().collect()).unwrap_or_default()
 }
 
 fn new_secret(mesh: &Mesh) -> Value {

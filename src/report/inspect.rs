@@ -18,7 +18,7 @@ pub struct Inspected {
     /// What is said of a private key in it; never the key.
     pub private_key: Option<String>,
     /// What the strictest reader minds.
-    pub violations: Vec<String>,
+    pub defects: Vec<String>,
 }
 
 impl Inspected {
@@ -35,15 +35,14 @@ impl Inspected {
             Err(error) => error.to_string(),
         });
         let only_a_key = private_key.is_some() && certificates.is_empty();
-        let violations =
-            bundle.violations().iter().filter(|_| !only_a_key).map(ToString::to_string).collect();
-        Self { places: vec![place.to_owned()], certificates, private_key, violations }
+        let defects = bundle.defects().iter().filter(|_| !only_a_key).map(ToString::to_string).collect();
+        Self { places: vec![place.to_owned()], certificates, private_key, defects }
     }
 
     /// Certificates only: two keys that are not shown may be two.
     fn holds_the_same(&self, other: &Self) -> bool {
         let keyless = self.private_key.is_none() && other.private_key.is_none();
-        keyless && self.certificates == other.certificates && self.violations == other.violations
+        keyless && self.certificates == other.certificates && self.defects == other.defects
     }
 }
 
@@ -76,8 +75,8 @@ fn text(inspected: &Inspected, clock: &Clock) -> String {
     if let Some(key) = &inspected.private_key {
         indented(key);
     }
-    for violation in &inspected.violations {
-        indented(&format!("! {violation}"));
+    for defect in &inspected.defects {
+        indented(&format!("! {defect}"));
     }
     out
 }

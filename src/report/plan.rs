@@ -10,7 +10,7 @@ use super::Clock;
 use super::words::{count, styled};
 use crate::mesh::{Mesh, Owner, Plane};
 use crate::rotation::{
-    Blocker, Change, Direction, Leg, Note, Phase, Plan, PlannedStep, Record, Scope, Severity, Standing,
+    Blocker, Change, Direction, Note, Phase, PhaseSpec, Plan, PlannedStep, Record, Scope, Severity, Standing,
     StepState,
 };
 
@@ -25,20 +25,20 @@ pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, clock: &
         "{} of {} in namespace {}: {what}, {} strategy, started {}\n",
         match record.direction {
             Direction::Forward => "Rotation",
-            Direction::Back => "The way back from the rotation",
+            Direction::Rollback => "The way back from the rotation",
         },
         record.trust_domain,
         record.namespace,
         record.strategy,
         clock.when(record.started)
     );
-    for leg in record.course() {
-        let phase = leg.phase;
+    for spec in record.phases() {
+        let phase = spec.phase;
         let steps: Vec<_> = plan.phase(phase).collect();
         if steps.is_empty() {
             continue;
         }
-        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(&leg, record)));
+        out.push_str(&format!("\n{}: {}\n", styled(Style::new().bold(), phase), purpose(&spec, record)));
         for planned in steps {
             out.push_str(&step_text(planned, mesh, dir, clock));
         }
@@ -46,9 +46,9 @@ pub fn plan_text(plan: &Plan, record: &Record, mesh: &Mesh, dir: &Path, clock: &
     clock.localized(&out)
 }
 
-const fn purpose(leg: &Leg, record: &Record) -> &'static str {
-    match (leg.phase, leg.direction()) {
-        (Phase::Bundle, Direction::Forward) if leg.drops => {
+const fn purpose(spec: &PhaseSpec, record: &Record) -> &'static str {
+    match (spec.phase, spec.direction()) {
+        (Phase::Bundle, Direction::Forward) if spec.drops => {
             "publish the new anchor in the place of those that are over"
         }
         (Phase::Bundle, Direction::Forward) => {
@@ -59,14 +59,14 @@ const fn purpose(leg: &Leg, record: &Record) -> &'static str {
             "publish the new anchor in the place of the old one; workloads take it up as they restart on their own"
         }
         (Phase::Prune, Direction::Forward) => "remove the old anchor, and restart what reads it",
-        (Phase::Uncross, Direction::Forward) => "remove the cross certificate from the issuer file",
-        (Phase::Bundle, Direction::Back) => "remove the new anchor again, and restart what reads it",
-        (Phase::Issuer, Direction::Back) => "put the old issuer back, and see every leaf renewed",
-        (Phase::Prune, Direction::Back) if record.cross.is_some() => {
+        (Phase::RemoveCross, Direction::Forward) => "remove the cross certificate from the issuer file",
+        (Phase::Bundle, Direction::Rollback) => "remove the new anchor again, and restart what reads it",
+        (Phase::Issuer, Direction::Rollback) => "put the old issuer back, and see every leaf renewed",
+        (Phase::Prune, Direction::Rollback) if record.cross.is_some() => {
             "publish the old anchor in the place of the new one; workloads take it up as they restart on their own"
         }
-        (Phase::Prune, Direction::Back) => "publish the old anchor again, and restart what reads it",
-        (Phase::Uncross, Direction::Back) => "put the cross certificate back into the issuer file",
+        (Phase::Prune, Direction::Rollback) => "publish the old anchor again, and restart what reads it",
+        (Phase::RemoveCross, Direction::Rollback) => "put the cross certificate back into the issuer file",
     }
 }
 
@@ -80,9 +80,9 @@ fn step_text(planned: &PlannedStep, mesh: &Mesh, dir: &Path, clock: &Clock) -> S
         detail("confirmed by hand: ", what.clone());
     }
     if planned.state != StepState::Done {
-        for by_hand in &planned.by_hand {
-            let proxies = count(by_hand.proxies, "proxy", "proxies");
-            detail("by hand: ", format!("{} ({proxies}): {}", by_hand.object, by_hand.act));
+        for manual in &planned.manual {
+            let proxies = count(manual.proxies, "proxy", "proxies");
+            detail("by hand: ", format!("{} ({proxies}): {}", manual.object, manual.act));
         }
         notes_text(&planned.notes, dir, clock).into_iter().for_each(|note| detail("", note));
     }
@@ -226,9 +226,9 @@ fn step_json(planned: &PlannedStep, mesh: &Mesh, dir: &Path) -> Value {
             .map(|blocker| json!({"severity": blocker.severity, "reason": blocker.reason}))
             .collect::<Vec<_>>(),
         "confirmed": planned.confirmed,
-        "byHand": planned.by_hand.iter()
-            .map(|by_hand| json!({
-                "object": by_hand.object, "obstacles": by_hand.obstacles, "act": by_hand.act, "proxies": by_hand.proxies,
+        "byHand": planned.manual.iter()
+            .map(|manual| json!({
+                "object": manual.object, "obstacles": manual.obstacles, "act": manual.act, "proxies": manual.proxies,
             }))
             .collect::<Vec<_>>(),
         "notes": notes_with(&planned.notes, dir, |until| until.to_string()),
@@ -252,18 +252,18 @@ fn change_json(change: &Change, mesh: &Mesh) -> Value {
 /// What a person should know beside the documents of a step: what is done by hand, who would revert it.
 #[must_use]
 pub fn step_notes(planned: &PlannedStep, dir: &Path, clock: &Clock) -> Vec<String> {
-    let by_hand = planned.by_hand.iter().map(|by_hand| {
+    let manual = planned.manual.iter().map(|manual| {
         format!(
             "{}: by hand: {} ({}): {}",
             planned.step,
-            by_hand.object,
-            count(by_hand.proxies, "proxy", "proxies"),
-            by_hand.act
+            manual.object,
+            count(manual.proxies, "proxy", "proxies"),
+            manual.act
         )
     });
     let notes =
         notes_text(&planned.notes, dir, clock).into_iter().map(|note| format!("{}: {note}", planned.step));
-    by_hand.chain(notes).collect()
+    manual.chain(notes).collect()
 }
 
 /// What stands before a step.

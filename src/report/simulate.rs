@@ -162,7 +162,7 @@ fn shown_of<'a>(step: &'a SimulatedStep, simulation: &Simulation, last: &mut &'a
         }
         moments.push((label, Some(moment)));
         // What comes of waiting is no step of the way.
-        if moment.when != When::LeavesRunOut {
+        if moment.when != When::Expired {
             *last = moment;
         }
     }

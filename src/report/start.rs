@@ -19,15 +19,15 @@ pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str
     for (role, certificate) in certificates {
         out.extend(certificate.map(|certificate| format!("  {role:<10}  {}\n", line(certificate))));
     }
-    let course = record.course();
+    let phases = record.phases();
     let last_swap =
-        course.iter().rev().find(|leg| leg.swapped_in().is_some()).map_or(Phase::Issuer, |leg| leg.phase);
+        phases.iter().rev().find(|spec| spec.swapped_in().is_some()).map_or(Phase::Issuer, |spec| spec.phase);
     out.push('\n');
     out.push_str(&format!("Commit {dir}: it holds no private key that Git would take.\n"));
     out.push_str(&format!(
         "Keep {dir}/{ISSUER_KEY_FILE} until phase {last_swap} is merged; it goes into the Secret.\n"
     ));
-    if record.clone().back().is_ok() {
+    if record.clone().rolled_back().is_ok() {
         out.push_str(
             "Keep the present issuer's private key, too: going back needs it, and the Secret holds it until phase issuer is merged.\n",
         );
@@ -38,7 +38,7 @@ pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str
         ));
     }
     let reading = format!("--dir {}{arguments}", shell_word(&dir));
-    let first = course[0].phase;
+    let first = phases[0].phase;
     out.push_str(&format!(
         "\nNext\n  kubectl l5d-rotate plan {reading}\n  kubectl l5d-rotate render {first} {reading}\n"
     ));

@@ -258,7 +258,7 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
     let dir = under_way.dir.display();
     let directory = dir.to_string();
     let word = shell_word(&directory);
-    let way = if under_way.record.direction == Direction::Back { " --rollback" } else { "" };
+    let way = if under_way.record.direction == Direction::Rollback { " --rollback" } else { "" };
     let plan = Some(format!("kubectl l5d-rotate plan --dir {word}{way}"));
     let standing = match under_way.plan.standing {
         Standing::Finished => None,
@@ -269,7 +269,9 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
             Direction::Forward => {
                 format!("the rotation is finished: archive {dir}, and destroy the old keys")
             }
-            Direction::Back => format!("the rotation is rolled back: delete {dir}, and destroy the new keys"),
+            Direction::Rollback => {
+                format!("the rotation is rolled back: delete {dir}, and destroy the new keys")
+            }
         };
         return Next { why, command: None };
     };
@@ -279,8 +281,8 @@ fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
         return Next { why, command: plan };
     }
     if planned.is_merged(mesh) {
-        let why = match planned.by_hand.first() {
-            Some(by_hand) => format!("{step} is merged; by hand: {}: {}", by_hand.object, by_hand.act),
+        let why = match planned.manual.first() {
+            Some(manual) => format!("{step} is merged; by hand: {}: {}", manual.object, manual.act),
             None if planned.changes.is_empty() => {
                 let followed = match planned.state {
                     StepState::Pending { done, of } => format!(", {done} of {of} are through"),

@@ -1,23 +1,19 @@
 //! What a rotation is: its record, its phases and steps, and what each step changes in an observed mesh.
 
-mod course;
-mod objects;
+mod phases;
 mod plan;
 mod record;
 pub mod recover;
 pub mod simulate;
-mod step;
-pub mod verify;
-pub mod worlds;
 
-pub use course::{Direction, Leg, Restarted};
+pub use crate::step::{Confirmation, Direction, Phase, Stage, Step};
+pub use phases::{PhaseSpec, Restarted};
 pub use plan::{
-    Annotation, Blocker, ByHand, Change, Confirmation, Note, Plan, PlanError, PlannedStep, RestartAnnotation,
-    Restarts, Severity, Standing, StepState, plan,
+    Annotation, Blocker, Change, Manual, Note, Plan, PlanError, PlannedStep, RestartAnnotation, Restarts,
+    Severity, Standing, StepState, plan,
 };
 pub use record::{
-    ANCHOR_FILE, ANCHOR_KEY_FILE, CrossError, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, NoWayBack,
+    ANCHOR_FILE, ANCHOR_KEY_FILE, CrossError, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, NoRollback,
     OLD_ANCHORS_FILE, OLD_ISSUER_FILE, RECORD_FILE, Record, RecordError, Scope, StartError, Strategy,
     TRUST_BUNDLE_FILE, anchor_of_key,
 };
-pub use step::{Phase, Stage, Step};

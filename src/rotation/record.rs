@@ -8,12 +8,12 @@ mod start;
 use std::fmt;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Direction;
-use crate::mesh::{Issuer, Mesh, Published};
-use crate::pki::{Bundle, Certificate, IssuerChain, Rules};
+use crate::pki::{Bundle, Certificate, IssuerChain};
 
 pub(super) use cross::cross_ends_too_soon;
 pub use cross::{CrossError, anchor_of_key};
@@ -63,22 +63,23 @@ pub enum Scope {
 }
 
 /// The order of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// The guide's: restart the data plane in each phase.
+    /// Linkerd's guide: the data plane restarts in each phase
     Staged,
-    /// As `staged`, but leaf lifetimes are waited out instead of a data-plane restart after the issuer swap.
+    /// Lifetimes of workload certificates are waited out after the issuer phase instead of a restart
     Patient,
-    /// The new issuer first, with the new anchor signed by the old one's key: no data-plane restart is needed.
+    /// The new issuer first, cross-signed with --old-anchor-key; workloads load the new anchor when they restart on their own
     CrossSigned,
-    /// For a mesh whose certificates have expired: the shortest way, with downtime.
+    /// For a mesh whose certificates have expired: the shortest way, with downtime
+    #[value(skip)]
     Recover,
 }
 
 /// Why a rotation cannot be rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoWayBack {
+pub enum NoRollback {
     /// What was there before has expired.
     #[error("what this rotation replaces has expired: there is nothing to go back to")]
     Expired,
@@ -89,7 +90,7 @@ pub enum NoWayBack {
     IssuerUnknown,
 }
 
-impl NoWayBack {
+impl NoRollback {
     /// The next thing to do.
     #[must_use]
     pub const fn help(self) -> &'static str {
@@ -108,7 +109,7 @@ impl Strategy {
 
     /// Are leafs of the old issuer left to run out, instead of a restart of the data plane?
     #[must_use]
-    pub const fn waits_for_leafs(self) -> bool {
+    pub const fn waits_for_renewal(self) -> bool {
         matches!(self, Self::Patient | Self::CrossSigned)
     }
 }
@@ -149,31 +150,11 @@ impl Record {
     ///
     /// # Errors
     /// A rotation that there is no way back from.
-    pub fn back(self) -> Result<Self, NoWayBack> {
+    pub fn rolled_back(self) -> Result<Self, NoRollback> {
         match (self.strategy, &self.old_issuer) {
-            (Strategy::Recover, _) => Err(NoWayBack::Expired),
-            (_, None) => Err(NoWayBack::IssuerUnknown),
-            _ => Ok(Self { direction: Direction::Back, ..self }),
+            (Strategy::Recover, _) => Err(NoRollback::Expired),
+            (_, None) => Err(NoRollback::IssuerUnknown),
+            _ => Ok(Self { direction: Direction::Rollback, ..self }),
         }
     }
-}
-
-/// The chain in the issuer Secret, where it is known.
-pub(super) fn secret_chain(mesh: &Mesh) -> Option<&IssuerChain> {
-    mesh.issuer
-        .as_option()
-        .filter(|issuer| issuer.from_secret)
-        .and_then(|Issuer { chain, .. }| chain.as_ref().ok())
-}
-
-/// What each of Linkerd's two readers gets from the published text.
-pub(super) fn readings(published: &Published) -> impl Iterator<Item = &Bundle> {
-    [Rules::Controller, Rules::Proxy].into_iter().filter_map(|rules| published.text.as_read_by(rules).ok())
-}
-
-/// Does it hold for what either reader gets, neither refusing the text?
-pub(super) fn both_readings(published: &Published, holds: impl Fn(&Bundle) -> bool) -> bool {
-    [Rules::Controller, Rules::Proxy]
-        .into_iter()
-        .all(|rules| published.text.as_read_by(rules).is_ok_and(&holds))
 }

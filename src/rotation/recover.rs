@@ -1,21 +1,21 @@
 //! A mesh whose certificates have expired: what is broken, until when the rest holds, and the shortest way back.
 
-mod leaves;
 mod parts;
-mod way;
+mod remedy;
+mod workload_certificates;
 
 use jiff::Timestamp;
 
-use super::objects;
-use super::worlds::{Mount, Worlds};
 use crate::document::ObjectRef;
-use crate::mesh::{ChangeTime, GoDuration, Known, Mesh, Owner, Replica};
+use crate::linkerd;
+use crate::mesh::{Change, GoDuration, Known, Mesh, Owner, Read, Replica};
 use crate::pki::{Certificate, Refusal};
+use crate::states::States;
 
-pub use leaves::{Leafless, Leaves, Left};
 pub use parts::{Part, Role};
-use parts::{Parts, is_over};
-pub use way::{Candidate, Standing, Way, steps};
+use parts::{Parts, is_past};
+pub use remedy::{Candidate, Standing, Way, steps};
+pub use workload_certificates::{Left, WithoutCertificate, WorkloadCertificates};
 
 /// What is to be said of a mesh at an instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Diagnosis {
     /// The instant that it is of.
     pub at: Timestamp,
     /// How long a leaf may be in use after it is issued: issuance lifetime and clock skew (T+s).
-    pub leaf_life: GoDuration,
+    pub workload_certificate_lifetime: GoDuration,
     /// The published anchors and the issuer file's certificates that are over, the first to end first.
     pub expired: Vec<Part>,
     /// The others, the next to end first.
@@ -75,9 +75,9 @@ pub struct Stopped {
     /// What ended then.
     pub because: Vec<Part>,
     /// When the leaves that were in use then end.
-    pub leaves: Leaves,
+    pub presented: WorkloadCertificates,
     /// Proxies that started since, and so have no leaf.
-    pub leafless: Leafless,
+    pub without_certificate: WithoutCertificate,
     /// Why an identity controller that restarts does not come up, where it does not for certain.
     pub no_start: Option<Refusal>,
 }
@@ -89,18 +89,18 @@ impl Diagnosis {
         let parts = Parts::of(mesh);
         let all = parts.all();
         let (expired, valid): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|part| is_over(&part.certificate, at));
+            all.into_iter().partition(|part| is_past(&part.certificate, at));
         let issuance = parts.issuance(mesh, &expired, at);
-        let worlds = Worlds::of(mesh, None, at);
-        let way = way::of(&parts, &issuance, &expired, &worlds, at);
+        let states = States::of(mesh, None, at);
+        let way = remedy::of(&parts, &issuance, &expired, &states, at);
         let also = match &issuance {
-            Issuance::Works { .. } => also(&worlds, at),
+            Issuance::Works { .. } => also(&states, at),
             Issuance::Stopped(_) | Issuance::Refused(_) | Issuance::Unknown => Vec::new(),
         };
         Self {
             at,
-            leaf_life: GoDuration(mesh.control_plane.leaf_life()),
-            trim: parts.trim(&worlds, at),
+            workload_certificate_lifetime: GoDuration(mesh.control_plane.workload_certificate_lifetime()),
+            trim: parts.trim(&states, at),
             unseen: unseen(mesh, &issuance),
             renewable: parts.renewable(&issuance, at),
             automated: automated(mesh),
@@ -130,8 +130,8 @@ impl Diagnosis {
 }
 
 /// Handshakes, renewals and starts that fail for certain at this instant.
-fn also(worlds: &Worlds, at: Timestamp) -> Vec<String> {
-    let mut said: Vec<_> = worlds
+fn also(states: &States, at: Timestamp) -> Vec<String> {
+    let mut said: Vec<_> = states
         .broken(at)
         .into_iter()
         .filter(|broken| broken.certain)
@@ -145,9 +145,9 @@ fn also(worlds: &Worlds, at: Timestamp) -> Vec<String> {
 /// The objects with trust material that a controller would make again.
 fn automated(mesh: &Mesh) -> Vec<(ObjectRef, Owner)> {
     let makes = |owner: &Owner| matches!(owner, Owner::CertManager { .. } | Owner::TrustManager { .. });
-    let objects = [objects::bundle_home(mesh), objects::issuer_secret(mesh)];
+    let objects = [mesh.bundle_home(), mesh.issuer_secret()];
     let owner = |object: ObjectRef| {
-        let owner = objects::owners(mesh, &object).into_iter().find(makes)?;
+        let owner = mesh.owners_of(&object).into_iter().find(makes)?;
         Some((object, owner))
     };
     objects.into_iter().filter_map(owner).collect()
@@ -165,28 +165,29 @@ fn unseen(mesh: &Mesh, issuance: &Issuance) -> Vec<String> {
     let external = name("ExternalWorkloads", &mesh.external_workloads);
     let links = name("the proxies of linked clusters", &mesh.links);
     let works = matches!(issuance, Issuance::Works { .. });
-    let loaded = works.then(|| not_taken_up(mesh)).into_iter().flatten();
+    let loaded = works.then(|| not_loaded(mesh)).into_iter().flatten();
     pods.into_iter().chain(mesh.unread()).chain(external).chain(links).chain(loaded).collect()
 }
 
 /// Identity controllers that may go on without the last change of the bundle, which they read at their start, or of the issuer,
 /// which they sometimes miss (linkerd2#15109): what they have loaded may be over.
-fn not_taken_up(mesh: &Mesh) -> Vec<String> {
+fn not_loaded(mesh: &Mesh) -> Vec<String> {
     let published =
         mesh.trust.published.as_option().filter(|_| mesh.control_plane.era.control_plane_by_reference());
     let issuer = mesh.issuer.as_option().filter(|issuer| issuer.from_secret);
     let sources = [
-        published.map(|_| (objects::bundle_home(mesh), Mount::of_bundle(mesh))),
-        issuer.map(|_| (objects::issuer_secret(mesh), Mount::of_issuer(mesh))),
+        published.map(|_| (mesh.bundle_home(), mesh.bundle_change())),
+        issuer.map(|_| (mesh.issuer_secret(), mesh.issuer_change())),
     ];
-    let told = |(object, mount): (ObjectRef, Mount)| {
-        let ChangeTime::At(mounted) = mount.shown else {
+    let told = |(object, change): (ObjectRef, Change)| {
+        if !change.is_dated() {
             return Some(format!(
                 "whether identity controllers have taken up {object}: when it changed is not told"
             ));
-        };
+        }
         let is_older = |replica: &&Replica| {
-            replica.container == "identity" && replica.started.is_none_or(|started| started <= mounted)
+            replica.container == linkerd::IDENTITY_CONTAINER
+                && change.by_mount(replica.started) != Read::After
         };
         let older = mesh.control_plane.replicas.iter().filter(is_older).map(|replica| replica.pod.as_str());
         let older: Vec<_> = older.collect();

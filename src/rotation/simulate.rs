@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::plan::as_confirmed;
-use super::worlds::{Invariant, Worlds};
-use super::{Confirmation, Leg, Phase, Plan, Record, Restarted, Stage, Step, StepState};
+use super::{Confirmation, Phase, PhaseSpec, Plan, Record, Restarted, Stage, Step, StepState};
 use crate::mesh::{GoDuration, Held, Known, Mesh, ProxyGroup, Workload, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
+use crate::states::{Invariant, States};
 
 use blind::{is_blind, unread};
 pub use class::Classes;
@@ -27,7 +27,7 @@ pub struct Simulation {
     /// Every bundle and issuer that occurs, by name.
     pub classes: Classes,
     /// How long a leaf may be in use after it is issued: issuance lifetime and clock skew (T+s).
-    pub leaf_life: GoDuration,
+    pub workload_certificate_lifetime: GoDuration,
     /// The mesh as it was observed, before any step.
     pub start: Moment,
     /// The steps in the order they are taken.
@@ -73,7 +73,7 @@ pub enum When {
     /// All have followed that the step itself makes follow.
     After,
     /// If it is left so: T+s later, when every leaf has been renewed or has run out.
-    LeavesRunOut,
+    Expired,
 }
 
 /// What is to be said of the whole.
@@ -138,32 +138,40 @@ pub fn simulate(
     let order = order_of(record, order)?;
     let (mesh, _) = as_confirmed(mesh, confirmed);
     let mesh = mesh.as_ref();
-    let course = record.course();
-    let legs = order.iter().filter_map(|phase| course.iter().find(|leg| leg.phase == *phase));
+    let phases = record.phases();
+    let specs = order.iter().filter_map(|phase| phases.iter().find(|spec| spec.phase == *phase));
     let acts =
-        legs.flat_map(|leg| leg.steps().into_iter().map(move |step| (leg, step))).map(|(leg, step)| {
+        specs.flat_map(|spec| spec.steps().into_iter().map(move |step| (spec, step))).map(|(spec, step)| {
             let is_done = |step| plan.steps.iter().any(|p| p.step == step && p.state == StepState::Done);
-            (step, act(record, mesh, leg, step), is_done(step))
+            (step, act(record, mesh, spec, step), is_done(step))
         });
     let mut walk = Walk {
         classes: Classes::new(record),
-        worlds: Worlds::of(mesh, Some(record), at),
+        states: States::of(mesh, Some(&record.history()), at),
         at,
-        leaf_life: mesh.control_plane.leaf_life(),
+        workload_certificate_lifetime: mesh.control_plane.workload_certificate_lifetime(),
         workload: |id| mesh.workload(id),
         pods_seen: mesh.pods == Known::Is(()),
         proxies: mesh.proxies.iter().filter(|group| group.held != Held::Nothing).map(ProxyGroup::count).sum(),
     };
-    let unseen = walk.worlds.unseen.iter().cloned().chain(unread(mesh)).collect();
-    let blind = is_blind(mesh, &walk.worlds, confirmed);
-    let start = walk.moment(When::Before, &walk.worlds.clone(), at, None);
+    let unseen = walk.states.unseen.iter().cloned().chain(unread(mesh)).collect();
+    let blind = is_blind(mesh, &walk.states, confirmed);
+    let start = walk.moment(When::Before, &walk.states.clone(), at, None);
     let steps = acts.map(|(step, act, is_done)| walk.step(step, act, is_done)).collect();
-    let leaf_life = GoDuration(walk.leaf_life);
-    Ok(Simulation { order, classes: walk.classes, leaf_life, start, steps, unseen, blind })
+    let workload_certificate_lifetime = GoDuration(walk.workload_certificate_lifetime);
+    Ok(Simulation {
+        order,
+        classes: walk.classes,
+        workload_certificate_lifetime,
+        start,
+        steps,
+        unseen,
+        blind,
+    })
 }
 
 fn order_of(record: &Record, order: Option<&[Phase]>) -> Result<Vec<Phase>, OrderError> {
-    let own: Vec<_> = record.course().into_iter().map(|leg| leg.phase).collect();
+    let own: Vec<_> = record.phases().into_iter().map(|spec| spec.phase).collect();
     let Some(order) = order else { return Ok(own) };
     for (place, phase) in order.iter().enumerate() {
         if order[..place].contains(phase) {
@@ -176,21 +184,21 @@ fn order_of(record: &Record, order: Option<&[Phase]>) -> Result<Vec<Phase>, Orde
     Ok(order.to_vec())
 }
 
-fn act(record: &Record, mesh: &Mesh, leg: &Leg, step: Step) -> Act {
-    match (step.stage, leg.swapped_in()) {
+fn act(record: &Record, mesh: &Mesh, spec: &PhaseSpec, step: Step) -> Act {
+    match (step.stage, spec.swapped_in()) {
         (Stage::Issuer, Some(chain)) => Act::Swap(chain.clone()),
         (Stage::Trust | Stage::Issuer, _) => Act::Publish(record.bundle_for(step.phase, mesh)),
-        (Stage::DataPlane, Some(_)) if record.strategy.waits_for_leafs() => Act::Wait,
-        (stage, _) => leg.restarts(stage).map_or(Act::Wait, Act::Restart),
+        (Stage::DataPlane, Some(_)) if record.strategy.waits_for_renewal() => Act::Wait,
+        (stage, _) => spec.restarts(stage).map_or(Act::Wait, Act::Restart),
     }
 }
 
 /// The mesh on its way through the steps.
 struct Walk<P> {
     classes: Classes,
-    worlds: Worlds,
+    states: States,
     at: Timestamp,
-    leaf_life: SignedDuration,
+    workload_certificate_lifetime: SignedDuration,
     workload: P,
     pods_seen: bool,
     proxies: u64,
@@ -201,7 +209,7 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
         if is_done {
             return SimulatedStep { step, act, moments: Vec::new() };
         }
-        let before = self.worlds.clone();
+        let before = self.states.clone();
         let (during, after) = match &act {
             Act::Publish(bundle) => {
                 let publishing = before.publishing(bundle);
@@ -219,7 +227,7 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
         };
         let end = if act == Act::Wait { self.later() } else { self.at };
         let fresh = match &act {
-            Act::Swap(chain) if before.leaves.iter().all(|leaf| leaf.what != *chain) => Some(chain),
+            Act::Swap(chain) if before.presented.iter().all(|leaf| leaf.what != *chain) => Some(chain),
             _ => None,
         };
         let mut moments = vec![
@@ -227,21 +235,21 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
             self.moment(When::During, &during, self.at, fresh),
             self.moment(When::After, &after, end, fresh),
         ];
-        (self.worlds, self.at) = (after, end);
+        (self.states, self.at) = (after, end);
         if renewals_break(&moments) {
             let later = self.later();
-            moments.push(self.moment(When::LeavesRunOut, &self.worlds.waited(later), later, None));
+            moments.push(self.moment(When::Expired, &self.states.waited(later), later, None));
         }
         SimulatedStep { step, act, moments }
     }
 
     /// The instant at which every leaf that is in use now has run out.
     fn later(&self) -> Timestamp {
-        self.at.checked_add(self.leaf_life).unwrap_or(Timestamp::MAX)
+        self.at.checked_add(self.workload_certificate_lifetime).unwrap_or(Timestamp::MAX)
     }
 
-    fn moment(&mut self, when: When, worlds: &Worlds, at: Timestamp, fresh: Option<&IssuerChain>) -> Moment {
-        let mut moment = Moment::of(when, (worlds, at), self.proxies, fresh, &mut self.classes);
+    fn moment(&mut self, when: When, states: &States, at: Timestamp, fresh: Option<&IssuerChain>) -> Moment {
+        let mut moment = Moment::of(when, (states, at), self.proxies, fresh, &mut self.classes);
         // Of pods that were not seen nothing is certain; the published bundle and the Secret judge each other without them.
         for broken in
             moment.broken.iter_mut().filter(|broken| broken.invariant != Invariant::ControllerStarts)
@@ -281,7 +289,7 @@ impl Simulation {
         }
     }
 
-    /// What breaks in the course of the steps and did not before the first, or not for certain.
+    /// What breaks in the phases of the steps and did not before the first, or not for certain.
     fn new_breaks(&self) -> impl Iterator<Item = (&SimulatedStep, When, &Break)> {
         let is_known = |old: &Break, broken: &Break| old.is_of(broken) && (old.certain || !broken.certain);
         let is_new = move |broken: &Break| !self.start.broken.iter().any(|old| is_known(old, broken));

@@ -32,7 +32,7 @@ fn in_use_valid(case: &Case<'_>) -> Judged {
          connections as their leaves end, within {}; {}, which takes downtime",
         anchor.name(),
         anchor.facts().not_after,
-        expiry::in_words(case.leaf_lifetime()),
+        expiry::in_words(case.workload_certificate_lifetime()),
         case.next()
     )))
 }

@@ -108,7 +108,7 @@ fn secret_ca(case: &Case<'_>) -> Judged {
     };
     let refused = match ca.as_read_by(Rules::Controller) {
         Ok(bundle) => case.trusts(bundle, chain).err().map(|refusal| refusal.to_string()),
-        Err(violation) => Some(violation.to_string()),
+        Err(defect) => Some(defect.to_string()),
     };
     Ok(match refused {
         Some(why) => warning(format!(

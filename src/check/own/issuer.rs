@@ -1,7 +1,7 @@
 //! The issuer: its Secret, its key, its lifetime.
 
 use crate::check::Outcome;
-use crate::check::case::{Case, first_to_end};
+use crate::check::case::{Case, first_to_expire};
 use crate::check::expiry::{in_words, remaining};
 use crate::check::rule::{Judged, Rule, Stop, error, warning};
 use crate::mesh::{KeyState, Known};
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "issuer-outlives-leaves",
         description: "issuer lives longer than a leaf",
-        judge: |case| case.judge_chain(|chain| outlives_leaves(case, chain)),
+        judge: |case| case.judge_chain(|chain| outlives_workload_certificates(case, chain)),
     },
     Rule {
         code: "issuer-within-anchor",
@@ -121,7 +121,7 @@ fn accepted_by_bundle(case: &Case<'_>) -> Judged {
 }
 
 fn ends_soon(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
-    let first = first_to_end(chain);
+    let first = first_to_expire(chain);
     let (name, end) = (first.name(), first.facts().not_after);
     if first.is_expired_at(case.at()) {
         return error(format!(
@@ -137,7 +137,7 @@ fn ends_soon(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
         true => "",
         false => {
             " it stands behind the issuer in its file and no leaf outlives it: take it out once every proxy accepts the issuer \
-             without it (a cross certificate goes with phase uncross), or"
+             without it (a cross certificate goes with phase remove-cross), or"
         }
     };
     let left = in_words(remaining(first, case.at()));
@@ -145,9 +145,9 @@ fn ends_soon(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
 }
 
 /// A leaf ends with the first certificate of the issuer's file (since 2.7), however long its lifetime is set.
-fn outlives_leaves(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
-    let first = first_to_end(chain);
-    let (left, leaf) = (remaining(first, case.at()), case.leaf_lifetime());
+fn outlives_workload_certificates(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
+    let first = first_to_expire(chain);
+    let (left, leaf) = (remaining(first, case.at()), case.workload_certificate_lifetime());
     if left >= leaf || left.is_negative() {
         return Outcome::Success;
     }
@@ -164,8 +164,8 @@ fn outlives_leaves(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
 fn within_anchor(case: &Case<'_>) -> Judged {
     let end = case.carrier()?.facts().not_after;
     case.judge_chain(|chain| {
-        let issuer_end = first_to_end(chain).facts().not_after;
-        if end.duration_until(issuer_end) <= case.leaf_lifetime() {
+        let issuer_end = first_to_expire(chain).facts().not_after;
+        if end.duration_until(issuer_end) <= case.workload_certificate_lifetime() {
             return Outcome::Success;
         }
         warning(format!(

@@ -41,8 +41,8 @@ fn anchor_changes(case: &Case<'_>) -> bool {
 }
 
 fn manual_injection(case: &Case<'_>) -> Judged {
-    let by_hand = |group: &&ProxyGroup| group.injection == Injection::Manual;
-    let groups: Vec<_> = case.seen_proxies()?.iter().filter(by_hand).collect();
+    let manual = |group: &&ProxyGroup| group.injection == Injection::Manual;
+    let groups: Vec<_> = case.seen_proxies()?.iter().filter(manual).collect();
     if groups.is_empty() {
         return Err(Stop::NotApplicable);
     }

@@ -4,7 +4,7 @@ use crate::check::Outcome;
 use crate::check::case::Case;
 use crate::check::rule::{Judged, Rule, error, listed, warning};
 use crate::mesh::Known;
-use crate::pki::pem::{self, MAX_BYTES, ViolationKind};
+use crate::pki::pem::{self, DefectKind, MAX_BYTES};
 use crate::pki::{BundleText, Rules};
 
 pub(super) const RULES: &[Rule] = &[
@@ -30,11 +30,8 @@ fn published(case: &Case<'_>) -> Judged {
 
 fn strict_pem(case: &Case<'_>) -> Judged {
     let text = &case.published()?.text;
-    let minded: Vec<_> = text
-        .violations()
-        .iter()
-        .filter(|minded| !matches!(minded.kind, ViolationKind::TooLarge { .. }))
-        .collect();
+    let minded: Vec<_> =
+        text.defects().iter().filter(|minded| !matches!(minded.kind, DefectKind::TooLarge { .. })).collect();
     if minded.is_empty() {
         return Ok(Outcome::Success);
     }
@@ -57,7 +54,7 @@ fn strict_pem(case: &Case<'_>) -> Judged {
 fn breaks(text: &BundleText) -> bool {
     let refused = [Rules::Proxy, Rules::Controller].iter().any(|rules| text.as_read_by(*rules).is_err());
     let drops = |outcome| outcome == pem::Outcome::DropsCertificates;
-    let effects = text.violations().iter().map(|minded| minded.kind.effect());
+    let effects = text.defects().iter().map(|minded| minded.kind.effect());
     refused || effects.into_iter().any(|effect| drops(effect.proxy) || drops(effect.controller))
 }
 

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{MAX_BYTES, Violation, ViolationKind, parses_for_controller, parses_for_proxy};
+use super::{Defect, DefectKind, MAX_BYTES, parses_for_controller, parses_for_proxy};
 use crate::pki::{Certificate, Fingerprint};
 
 /// Everything in the text that the strictest reader minds, in the order of lines.
 ///
 /// The strict form: `CERTIFICATE` blocks one after the other, LF line ends, nothing else, at most one final newline. A
-/// text without violations is read alike by both readers.
+/// text without defects is read alike by both readers.
 #[must_use]
-pub fn violations(text: &str) -> Vec<Violation> {
+pub fn defects(text: &str) -> Vec<Defect> {
     let mut scan = Scan::default();
     scan.whole(text);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -21,13 +21,13 @@ pub fn violations(text: &str) -> Vec<Violation> {
         scan.line(line, number);
     }
     scan.end(text);
-    scan.found.sort_by_key(|violation| violation.line);
+    scan.found.sort_by_key(|defect| defect.line);
     scan.found
 }
 
 #[derive(Default)]
 struct Scan {
-    found: Vec<Violation>,
+    found: Vec<Defect>,
     open: Option<Open>,
     /// Lines outside of blocks since the last one: what they mean depends on whether another block follows.
     between: Vec<(usize, bool)>,
@@ -40,7 +40,7 @@ struct Open {
     label: String,
     line: usize,
     body: String,
-    /// A violation that was already told of this block, so that it is not told again for each line or of the contents.
+    /// A defect that was already told of this block, so that it is not told again for each line or of the contents.
     indented: bool,
     broken: bool,
 }
@@ -53,34 +53,34 @@ enum Mark<'t> {
 }
 
 impl Scan {
-    fn tell(&mut self, line: usize, kind: ViolationKind) {
-        self.found.push(Violation { line, kind });
+    fn tell(&mut self, line: usize, kind: DefectKind) {
+        self.found.push(Defect { line, kind });
     }
 
     fn whole(&mut self, text: &str) {
         if text.len() > MAX_BYTES {
-            self.tell(1, ViolationKind::TooLarge { bytes: text.len() });
+            self.tell(1, DefectKind::TooLarge { bytes: text.len() });
         }
         if text.starts_with('\u{feff}') {
-            self.tell(1, ViolationKind::ByteOrderMark);
+            self.tell(1, DefectKind::ByteOrderMark);
         }
     }
 
     fn line(&mut self, raw: &str, number: usize) {
         if raw.contains('\r') && !std::mem::replace(&mut self.carriage_return, true) {
-            self.tell(number, ViolationKind::CarriageReturn);
+            self.tell(number, DefectKind::CarriageReturn);
         }
         let line = raw.trim_end_matches('\r');
         let text = line.trim_matches([' ', '\t']);
         if !text.is_empty() && line.ends_with([' ', '\t']) {
-            self.tell(number, ViolationKind::TrailingBlanks);
+            self.tell(number, DefectKind::TrailingBlanks);
         }
         let indented = !text.is_empty() && line.starts_with([' ', '\t']);
         match mark(text) {
             Mark::Begin(label) => self.begin(label, number, indented),
             Mark::End(label) => self.close(Some(label), number, indented),
             Mark::Glued => {
-                self.tell(number, ViolationKind::Glued);
+                self.tell(number, DefectKind::Glued);
                 self.reopen(text, number);
             }
             Mark::None if self.open.is_some() => self.body(text, number, indented),
@@ -91,10 +91,10 @@ impl Scan {
     fn begin(&mut self, label: &str, line: usize, indented: bool) {
         self.abandon();
         for (line, blank) in std::mem::take(&mut self.between) {
-            self.tell(line, if blank { ViolationKind::BlankLine } else { ViolationKind::Comment });
+            self.tell(line, if blank { DefectKind::BlankLine } else { DefectKind::Comment });
         }
         if indented {
-            self.tell(line, ViolationKind::Indented);
+            self.tell(line, DefectKind::Indented);
         }
         self.certificates += usize::from(label == "CERTIFICATE");
         self.open =
@@ -104,15 +104,15 @@ impl Scan {
     fn body(&mut self, text: &str, line: usize, indented: bool) {
         let Some(open) = &mut self.open else { return };
         let kind = match text {
-            "" => Some(ViolationKind::BlankLineInBlock),
-            _ if text.contains(':') && open.body.is_empty() => Some(ViolationKind::Headers),
+            "" => Some(DefectKind::BlankLineInBlock),
+            _ if text.contains(':') && open.body.is_empty() => Some(DefectKind::Headers),
             _ if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) => {
-                Some(ViolationKind::Base64)
+                Some(DefectKind::Base64)
             }
             _ => None,
         };
         let told = match kind {
-            Some(ViolationKind::Base64 | ViolationKind::Headers) => std::mem::replace(&mut open.broken, true),
+            Some(DefectKind::Base64 | DefectKind::Headers) => std::mem::replace(&mut open.broken, true),
             _ => false,
         };
         let indent_told = !indented || std::mem::replace(&mut open.indented, true);
@@ -121,22 +121,22 @@ impl Scan {
             self.tell(line, kind);
         }
         if !indent_told {
-            self.tell(line, ViolationKind::Indented);
+            self.tell(line, DefectKind::Indented);
         }
     }
 
     fn close(&mut self, label: Option<&str>, line: usize, indented: bool) {
         match self.open.take() {
-            None => self.tell(line, ViolationKind::StrayEnd),
+            None => self.tell(line, DefectKind::StrayEnd),
             Some(open) if label.is_none_or(|label| label == open.label) => {
                 if indented && !open.indented {
-                    self.tell(line, ViolationKind::Indented);
+                    self.tell(line, DefectKind::Indented);
                 }
                 self.contents(&open);
             }
             Some(open) => {
-                self.tell(open.line, ViolationKind::MissingEnd { label: open.label });
-                self.tell(line, ViolationKind::StrayEnd);
+                self.tell(open.line, DefectKind::MissingEnd { label: open.label });
+                self.tell(line, DefectKind::StrayEnd);
             }
         }
     }
@@ -144,7 +144,7 @@ impl Scan {
     /// A BEGIN where an END should be.
     fn abandon(&mut self) {
         if let Some(Open { label, line, .. }) = self.open.take() {
-            self.tell(line, ViolationKind::MissingEnd { label });
+            self.tell(line, DefectKind::MissingEnd { label });
         }
     }
 
@@ -161,25 +161,25 @@ impl Scan {
     fn contents(&mut self, open: &Open) {
         let line = open.line;
         if open.label != "CERTIFICATE" {
-            return self.tell(line, ViolationKind::ForeignBlock { label: open.label.clone() });
+            return self.tell(line, DefectKind::ForeignBlock { label: open.label.clone() });
         }
         if open.broken {
             return;
         }
         let Ok(der) = STANDARD.decode(&open.body) else {
-            return self.tell(line, ViolationKind::LooseBase64);
+            return self.tell(line, DefectKind::LooseBase64);
         };
         let kind = match (parses_for_proxy(&der), parses_for_controller(&der), Certificate::from_der(&der)) {
-            (Err(proxy), Err(_), _) => ViolationKind::NotACertificate { reason: proxy },
-            (_, _, Err(error)) => ViolationKind::Unreadable { reason: error.to_string() },
-            (Err(reason), Ok(()), _) => ViolationKind::NotForProxy { reason },
-            (Ok(()), Err(reason), _) => ViolationKind::NotForController { reason: reason.to_owned() },
+            (Err(proxy), Err(_), _) => DefectKind::NotACertificate { reason: proxy },
+            (_, _, Err(error)) => DefectKind::Unreadable { reason: error.to_string() },
+            (Err(reason), Ok(()), _) => DefectKind::NotForProxy { reason },
+            (Ok(()), Err(reason), _) => DefectKind::NotForController { reason: reason.to_owned() },
             (Ok(()), Ok(()), Ok(certificate)) => {
                 let name = certificate.name().to_owned();
                 if !self.seen.insert(certificate.fingerprint()) {
-                    ViolationKind::Duplicate { name }
+                    DefectKind::Duplicate { name }
                 } else if !certificate.facts().is_ca {
-                    ViolationKind::NotACa { name }
+                    DefectKind::NotACa { name }
                 } else {
                     return;
                 }
@@ -191,14 +191,14 @@ impl Scan {
     fn end(&mut self, text: &str) {
         self.abandon();
         if text.trim().is_empty() {
-            self.found.retain(|violation| violation.kind == ViolationKind::ByteOrderMark);
-            return self.tell(1, ViolationKind::Empty);
+            self.found.retain(|defect| defect.kind == DefectKind::ByteOrderMark);
+            return self.tell(1, DefectKind::Empty);
         }
         if self.certificates == 0 {
-            self.tell(1, ViolationKind::NoCertificate);
+            self.tell(1, DefectKind::NoCertificate);
         }
         for (line, blank) in std::mem::take(&mut self.between) {
-            self.tell(line, if blank { ViolationKind::BlankLineAtEnd } else { ViolationKind::TextAtEnd });
+            self.tell(line, if blank { DefectKind::BlankLineAtEnd } else { DefectKind::TextAtEnd });
         }
     }
 }

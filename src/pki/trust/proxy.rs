@@ -60,7 +60,7 @@ struct Question<'a> {
 impl<'a> Question<'a> {
     /// The issuer and its intermediates: what the controller sends along with every leaf.
     fn certificates(&self) -> impl Iterator<Item = &'a Certificate> {
-        std::iter::once(&self.chain.issuer).chain(&self.chain.intermediates)
+        self.chain.certificates()
     }
 
     fn verify(&self, probe: &Probe, usage: KeyUsage) -> Result<(), Error> {

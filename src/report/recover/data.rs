@@ -13,7 +13,7 @@ pub(super) fn json(diagnosis: &Diagnosis, arguments: &str) -> Value {
         "says": words::headline(diagnosis, &Clock::utc(diagnosis.at)),
         "expired": parts(&diagnosis.expired),
         "valid": parts(&diagnosis.valid),
-        "leafLife": diagnosis.leaf_life,
+        "leafLife": diagnosis.workload_certificate_lifetime,
         "issuance": issuance(diagnosis),
         "wayBack": way(diagnosis),
         "alsoBroken": diagnosis.also,
@@ -39,17 +39,17 @@ fn issuance(diagnosis: &Diagnosis) -> Value {
             "because": stopped.because.iter().map(|part| json!(part.certificate.fingerprint())).collect::<Vec<_>>(),
             "controllerStarts": stopped.no_start.is_none(),
             "leaves": {
-                "left": match stopped.leaves.left(diagnosis.at) {
+                "left": match stopped.presented.left(diagnosis.at) {
                     Left::All => "all",
                     Left::Some => "some",
                     Left::None => "none",
                 },
-                "firstEnds": stopped.leaves.first,
-                "lastEnds": stopped.leaves.last,
+                "firstEnds": stopped.presented.first,
+                "lastEnds": stopped.presented.last,
             },
-            "proxiesStartedSince": stopped.leafless.count,
-            "proxiesOfUnknownStart": stopped.leafless.unknown,
-            "workloads": stopped.leafless.workloads,
+            "proxiesStartedSince": stopped.without_certificate.count,
+            "proxiesOfUnknownStart": stopped.without_certificate.unknown,
+            "workloads": stopped.without_certificate.workloads,
         }),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn commands(diagnosis: &Diagnosis, arguments: &str) -> Vec<Next> {
 
 fn replace(diagnosis: &Diagnosis, next: impl Fn(&str, &str) -> Next) -> Vec<Next> {
     let mut all = automated(diagnosis);
-    let despite = if all.is_empty() { "" } else { " --despite-owner" };
+    let despite = if all.is_empty() { "" } else { " --allow-managed" };
     if let Some(Candidate { anchor, signed_present, .. }) = diagnosis.fit().next() {
         if !signed_present {
             all.push(next(

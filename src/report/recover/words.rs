@@ -10,7 +10,7 @@ use crate::document::ObjectRef;
 use crate::mesh::Owner;
 use crate::pki::{Certificate, Refusal};
 use crate::rotation::recover::{
-    Candidate, Diagnosis, Issuance, Leafless, Left, Part, Role, Standing, Stopped, Way, steps,
+    Candidate, Diagnosis, Issuance, Left, Part, Role, Standing, Stopped, Way, WithoutCertificate, steps,
 };
 use crate::rotation::{Phase, Stage, Step};
 
@@ -51,11 +51,11 @@ pub(super) fn headline(diagnosis: &Diagnosis, clock: &Clock) -> String {
             let expired = if diagnosis.expired.is_empty() { "Nothing has expired, and yet" } else { "Expired, and" };
             format!("{expired} the published bundle does not accept the issuer{when}")
         }
-        Issuance::Stopped(stopped) => match stopped.leaves.left(at) {
+        Issuance::Stopped(stopped) => match stopped.presented.left(at) {
             Left::None => "Expired: every leaf has ended, and no new connection between proxies works".to_owned(),
-            Left::Some => format!("Expired: leaves are running out, the last by {}", clock.when(stopped.leaves.last)),
+            Left::Some => format!("Expired: leaves are running out, the last by {}", clock.when(stopped.presented.last)),
             Left::All => {
-                let first = stopped.leaves.first.unwrap_or(stopped.leaves.last);
+                let first = stopped.presented.first.unwrap_or(stopped.presented.last);
                 format!("Expired: no leaf is issued any more; those in use begin to run out {}", clock.when(first))
             }
         },
@@ -100,38 +100,41 @@ fn stopped_lines(stopped: &Stopped, clock: &Clock) -> Vec<String> {
         .no_start
         .as_ref()
         .map(|refusal| format!("an identity controller that restarts does not come up: {refusal}"));
-    let ending = stopped.leaves.first.filter(|first| at > *first && *first < stopped.leaves.last);
+    let ending = stopped.presented.first.filter(|first| at > *first && *first < stopped.presented.last);
     let ending = ending.map(|first| {
         format!(
             "leaves run out since {}; a proxy whose leaf has ended is refused by all others",
             clock.when(first)
         )
     });
-    let over = (stopped.leaves.left(at) == Left::None).then(|| {
+    let over = (stopped.presented.left(at) == Left::None).then(|| {
         format!(
             "every leaf has ended by {}: every new connection between proxies fails, open ones go on until they close",
-            clock.when(stopped.leaves.last)
+            clock.when(stopped.presented.last)
         )
     });
     let all_over = over.is_some();
-    let leafless = leafless(&stopped.leafless).filter(|_| !all_over);
-    [Some(issuing), restart, leafless, ending.filter(|_| !all_over), over].into_iter().flatten().collect()
+    let without_certificate = without_certificate(&stopped.without_certificate).filter(|_| !all_over);
+    [Some(issuing), restart, without_certificate, ending.filter(|_| !all_over), over]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-fn leafless(leafless: &Leafless) -> Option<String> {
+fn without_certificate(without_certificate: &WithoutCertificate) -> Option<String> {
     let some = |number: u64| count(number, "proxy", "proxies");
-    let unknown = match leafless.unknown {
+    let unknown = match without_certificate.unknown {
         0 => String::new(),
         unknown => format!("; {} did not tell when they started", some(unknown)),
     };
-    match leafless.count {
+    match without_certificate.count {
         0 if unknown.is_empty() => None,
         0 => Some(format!("proxies that started since have no leaf{unknown}")),
         started => Some(format!(
             "{} that started since {} no leaf: {}{unknown}",
             some(started),
             if started == 1 { "has" } else { "have" },
-            first(&leafless.workloads, 3)
+            first(&without_certificate.workloads, 3)
         )),
     }
 }
@@ -139,7 +142,7 @@ fn leafless(leafless: &Leafless) -> Option<String> {
 /// What works still, and until when.
 pub(super) fn holds(diagnosis: &Diagnosis, clock: &Clock) -> Vec<String> {
     let Issuance::Stopped(stopped) = &diagnosis.issuance else { return Vec::new() };
-    let (leaves, at) = (stopped.leaves, diagnosis.at);
+    let (leaves, at) = (stopped.presented, diagnosis.at);
     let left = leaves.left(at);
     if left == Left::None {
         return Vec::new();
@@ -256,7 +259,7 @@ fn automated(diagnosis: &Diagnosis) -> Vec<String> {
 fn renewable(diagnosis: &Diagnosis) -> Option<String> {
     let Issuance::Stopped(stopped) = &diagnosis.issuance else { return None };
     let names: Vec<_> = diagnosis.renewable.iter().map(|one| one.fingerprint().short().to_string()).collect();
-    let (gain, then) = match stopped.leaves.left(diagnosis.at) {
+    let (gain, then) = match stopped.presented.left(diagnosis.at) {
         Left::All => ("without downtime", "what has no leaf"),
         Left::Some => ("with less downtime", "what has no leaf"),
         Left::None => ("with less to change", "everything else"),
@@ -314,7 +317,7 @@ fn step_line(number: usize, step: Step) -> String {
 /// What the way back costs.
 pub(super) fn downtime(diagnosis: &Diagnosis, alone: bool, clock: &Clock) -> String {
     let (over, first) = match &diagnosis.issuance {
-        Issuance::Stopped(Stopped { leaves, .. }) => {
+        Issuance::Stopped(Stopped { presented: leaves, .. }) => {
             (leaves.left(diagnosis.at) == Left::None, leaves.first.filter(|first| diagnosis.at <= *first))
         }
         _ => (false, None),

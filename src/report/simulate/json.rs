@@ -7,7 +7,7 @@ use crate::mesh::Mesh;
 use crate::pki::{Certificate, Rules};
 use crate::rotation::Restarted;
 use crate::rotation::simulate::{Act, Break, Holder, Moment, SimulatedStep, Simulation, Verdict, When};
-use crate::rotation::worlds::Invariant;
+use crate::states::Invariant;
 
 /// The simulation with everything in it; workloads are told by `mesh`.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn simulation_json(simulation: &Simulation, mesh: &Mesh) -> Value {
         "verdict": verdict(&simulation.verdict()),
         "says": verdict_text(simulation),
         "order": simulation.order,
-        "leafLife": simulation.leaf_life,
+        "leafLife": simulation.workload_certificate_lifetime,
         "bundles": classes.bundles().iter()
             .map(|bundle| json!({"name": classes.bundle_name(bundle), "anchors": fingerprints(bundle.anchors())}))
             .collect::<Vec<_>>(),
@@ -52,7 +52,7 @@ const fn when_word(when: When) -> &'static str {
         When::Before => "before",
         When::During => "during",
         When::After => "after",
-        When::LeavesRunOut => "leavesRunOut",
+        When::Expired => "leavesRunOut",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::report::words::count;
 use crate::rotation::Restarted;
 use crate::rotation::simulate::{Act, Break, Holder, Simulation, Verdict, When};
-use crate::rotation::worlds::Invariant;
+use crate::states::Invariant;
 
 /// Lines are no longer than this.
 const WIDTH: usize = 100;
@@ -55,7 +55,7 @@ pub(super) fn legend(simulation: &Simulation) -> [String; 2] {
             .iter()
             .map(|chain| format!("{} = {}", classes.issuer_name(chain), chain.issuer.fingerprint().short())),
     );
-    let late = simulation.leaf_life;
+    let late = simulation.workload_certificate_lifetime;
     [format!("phases {}; T+s = {late} (issuance lifetime and clock skew)", order.join(", ")), said.join(", ")]
 }
 
@@ -78,10 +78,10 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
 
 /// When a moment is.
 pub(super) fn label(when: When, act: &Act, simulation: &Simulation) -> String {
-    let late = simulation.leaf_life;
+    let late = simulation.workload_certificate_lifetime;
     match (when, act) {
         (When::Before, _) => "before".to_owned(),
-        (When::LeavesRunOut, _) => format!("if left so, after T+s = {late}"),
+        (When::Expired, _) => format!("if left so, after T+s = {late}"),
         (When::After, Act::Wait) => format!("after T+s = {late}"),
         (When::During | When::After, Act::Publish(_) | Act::Swap(_)) => "from +0".to_owned(),
         (When::During, Act::Restart(_)) => "during the restart".to_owned(),
@@ -111,7 +111,7 @@ pub(super) fn break_text(broken: &Break, simulation: &Simulation) -> String {
         |holder| format!("the {}", classes.issuer_name(&classes.issuers()[holder.class])),
     );
     let proxies = format!("{} {bundle}{}", who(broken.bundle.as_ref()), names(broken.bundle.as_ref()));
-    let (why, late) = (&broken.refusal, simulation.leaf_life);
+    let (why, late) = (&broken.refusal, simulation.workload_certificate_lifetime);
     match broken.invariant {
         Invariant::ControllerStarts => format!(
             "an identity controller that restarts refuses {issuer} with the published {bundle} and does not start: {why}; \

@@ -45,7 +45,7 @@ pub(super) fn bundle(mesh: &Mesh) -> Shown {
     };
     let place = format!("ConfigMap {}/{}", mesh.control_plane.namespace, published.home.config_map());
     match published.text.as_read_by(Rules::Proxy) {
-        Err(violation) => Shown::nothing(&place, format!("cannot be read: {violation}")),
+        Err(defect) => Shown::nothing(&place, format!("cannot be read: {defect}")),
         Ok(bundle) => Shown {
             place,
             certificates: bundle.anchors().iter().map(CertificateView::from).collect(),
@@ -81,8 +81,7 @@ pub(super) fn issuer(mesh: &Mesh, at: Timestamp) -> Shown {
         Ok(chain) => chain,
         Err(why) => return Shown::nothing(&place, format!("cannot be read: {why}")),
     };
-    let certificates =
-        std::iter::once(&chain.issuer).chain(&chain.intermediates).map(CertificateView::from).collect();
+    let certificates = chain.certificates().map(CertificateView::from).collect();
     let mut remarks = Vec::new();
     if let Known::Is(published) = &mesh.trust.published {
         for (rules, who) in [
@@ -113,7 +112,7 @@ pub(super) fn classes(mesh: &Mesh, record: Option<&Record>) -> Vec<Class> {
             Held::Literal(_) => {
                 match mesh.literal_bundle(&group.held).map(|text| text.as_read_by(Rules::Proxy)) {
                     Some(Ok(bundle)) => held(bundle, published, record),
-                    Some(Err(violation)) => format!("a bundle that cannot be read ({violation})"),
+                    Some(Err(defect)) => format!("a bundle that cannot be read ({defect})"),
                     None => "a bundle that was not kept".to_owned(),
                 }
             }

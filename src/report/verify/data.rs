@@ -6,8 +6,8 @@ use super::wording;
 use crate::document::ObjectRef;
 use crate::pki::Certificate;
 use crate::report::CertificateView;
-use crate::rotation::verify::{Finding, Pair, Party, Place, Restart, Verdict, Verification};
-use crate::rotation::worlds::Invariant;
+use crate::states::Invariant;
+use crate::verify::{Finding, Pair, Party, Place, Restart, Verdict, Verification};
 
 pub(super) fn write(verification: &Verification) -> String {
     let Verification { verdict, changes, findings, pairs } = verification;

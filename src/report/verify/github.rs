@@ -2,7 +2,7 @@
 
 use super::wording;
 use crate::report::Clock;
-use crate::rotation::verify::{Place, Verdict, Verification, Weight};
+use crate::verify::{Place, Verdict, Verification, Weight};
 
 pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
     let grave = if verification.verdict == Verdict::Unsafe { "error" } else { "warning" };

@@ -2,7 +2,7 @@
 
 use super::wording;
 use crate::report::Clock;
-use crate::rotation::verify::{Verdict, Verification};
+use crate::verify::{Verdict, Verification};
 
 pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
     let mark = match verification.verdict {

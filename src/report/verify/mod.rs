@@ -7,7 +7,7 @@ mod text;
 mod wording;
 
 use super::Clock;
-use crate::rotation::verify::Verification;
+use crate::verify::Verification;
 
 /// How the verdict is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

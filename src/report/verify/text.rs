@@ -3,7 +3,7 @@
 use super::wording;
 use crate::report::Clock;
 use crate::report::words::{count, styled};
-use crate::rotation::verify::{Finding, Verdict, Verification, Weight};
+use crate::verify::{Finding, Verdict, Verification, Weight};
 use anstyle::{AnsiColor, Style};
 
 /// How many pairs a person is shown.

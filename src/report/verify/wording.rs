@@ -3,8 +3,8 @@
 use crate::pki::Certificate;
 use crate::report::Clock;
 use crate::report::words::count;
-use crate::rotation::verify::{Changes, Pair, Party, Place, Restart, Verdict, Verification, Weight};
-use crate::rotation::worlds::Invariant;
+use crate::states::Invariant;
+use crate::verify::{Changes, Pair, Party, Place, Restart, Verdict, Verification, Weight};
 
 /// The verdict in a sentence.
 pub(super) fn headline(verification: &Verification, clock: &Clock) -> String {

@@ -1,9 +1,11 @@
 //! The annotation on a pod template that restarts a workload.
 
+use clap::ValueEnum;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Leg, Record};
+use super::{PhaseSpec, Record};
+use crate::linkerd;
 use crate::mesh::Workload;
 use crate::pki::{Certificate, Fingerprint, IssuerChain};
 
@@ -17,13 +19,15 @@ pub struct Annotation {
 }
 
 /// How restarts are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum RestartAnnotation {
-    /// By content: the same state gives the same annotation, so no GitOps engine fights it.
+    /// l5d-rotate/trust-bundle and l5d-rotate/issuer with the fingerprint that the restart is for
     #[default]
+    #[value(name = "l5d-rotate")]
     Content,
-    /// `kubectl.kubernetes.io/restartedAt` with the record's time; each phase a second later than the one before it, since
-    /// the same value twice would restart nothing.
+    // Each phase a second later than the one before it: the same value twice would restart nothing.
+    /// kubectl's own, with the time at which the rotation was started
+    #[value(name = "kubectl.kubernetes.io/restartedAt")]
     RestartedAt,
 }
 
@@ -44,17 +48,17 @@ impl From<RestartAnnotation> for Restarts {
 
 impl Annotation {
     /// The annotation of a phase: it follows from the record alone, so that it is the same whenever it is rendered.
-    pub(in crate::rotation) fn of(leg: &Leg, record: &Record, restart: RestartAnnotation) -> Self {
-        match (restart, leg.swapped_in()) {
+    pub(in crate::rotation) fn of(spec: &PhaseSpec, record: &Record, restart: RestartAnnotation) -> Self {
+        match (restart, spec.swapped_in()) {
             (RestartAnnotation::Content, Some(chain)) => {
-                Self { key: "l5d-rotate/issuer", value: of_chain(chain) }
+                Self { key: linkerd::ISSUER_ANNOTATION, value: of_chain(chain) }
             }
             (RestartAnnotation::Content, None) => {
-                Self { key: "l5d-rotate/trust-bundle", value: content(leg.bundle.fingerprint()) }
+                Self { key: linkerd::BUNDLE_ANNOTATION, value: content(spec.bundle.fingerprint()) }
             }
             (RestartAnnotation::RestartedAt, _) => Self {
-                key: "kubectl.kubernetes.io/restartedAt",
-                value: whole_seconds(record.started + leg.rank().seconds()),
+                key: linkerd::RESTARTED_AT,
+                value: whole_seconds(record.started + spec.rank().seconds()),
             },
         }
     }

@@ -6,11 +6,9 @@ use super::change::unknown_anchors;
 use super::invariant;
 use super::state::{control_plane_holds, no_pods, other_namespaces};
 use super::view::View;
-use super::{Blocker, Leg, Phase, Severity, Stage, Step, StepState};
+use super::{Blocker, Phase, PhaseSpec, Severity, Stage, Step, StepState};
 use crate::mesh::{BundleId, Held, ProxyGroup};
 use crate::pki::{Bundle, IssuerChain, Rules, accepts};
-use crate::rotation::objects;
-use crate::rotation::record::secret_chain;
 
 /// The rules, each giving what it has against a step that is not done.
 const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 19] = [
@@ -27,7 +25,7 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 19] = [
     invariant::change_outlives_upgrade,
     invariant::change_outlives_renewal,
     invariant::material_has_begun,
-    invariant::material_is_not_over,
+    invariant::material_has_not_expired,
     invariant::crossing_lasts,
     invariant::no_expired_anchor_comes_back,
     invariant::external_workloads_follow,
@@ -63,11 +61,11 @@ fn previous(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Blocker> {
         StepState::Done => return None,
     };
     let end = match step {
-        Step { phase: Phase::Issuer, stage: Stage::DataPlane } => view.old_leafs_end(),
+        Step { phase: Phase::Issuer, stage: Stage::DataPlane } => view.old_certificates_expire(),
         _ => None,
     };
     let wait = end.map_or_else(String::new, |end| {
-        format!("; leafs of {} run out at {end}", view.leg(*step).issuer_before())
+        format!("; leafs of {} run out at {end}", view.spec(*step).issuer_before())
     });
     let reason = format!("{step} comes first: {found}{wait}");
     Some(Blocker { after: Some(*step), ..Blocker::of(severity, reason) })
@@ -78,9 +76,9 @@ fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Blocker> {
     if step.stage != Stage::Issuer || view.recovers() {
         return Vec::new();
     }
-    let leg = view.leg(step);
+    let spec = view.spec(step);
     let untold = |why: String| {
-        Blocker::unknown(format!("whether every proxy accepts {} cannot be told: {why}", leg.issuer_name()))
+        Blocker::unknown(format!("whether every proxy accepts {} cannot be told: {why}", spec.issuer_name()))
     };
     if let Some(why) = no_pods(view) {
         return vec![untold(why)];
@@ -92,22 +90,22 @@ fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Blocker> {
             holders.entry(id).or_default().push(group);
         }
     }
-    holders.into_iter().filter_map(|(id, groups)| refused(view, leg, id, &groups)).chain(elsewhere).collect()
+    holders.into_iter().filter_map(|(id, groups)| refused(view, spec, id, &groups)).chain(elsewhere).collect()
 }
 
 /// The blocker of one class of proxies, if its bundle does not accept the new issuer.
-fn refused(view: &View<'_>, leg: &Leg, id: BundleId, groups: &[&ProxyGroup]) -> Option<Blocker> {
+fn refused(view: &View<'_>, spec: &PhaseSpec, id: BundleId, groups: &[&ProxyGroup]) -> Option<Blocker> {
     let reason = match view.mesh.bundles.get(id.0)?.as_read_by(Rules::Proxy) {
-        Ok(bundle) => invariant::refusal_of_swap(view, leg, bundle)?.to_string(),
-        Err(violation) => format!("its bundle cannot be read: {violation}"),
+        Ok(bundle) => invariant::refusal_of_swap(view, spec, bundle)?.to_string(),
+        Err(defect) => format!("its bundle cannot be read: {defect}"),
     };
     let proxies: u64 = groups.iter().map(|group| group.count()).sum();
     (proxies > 0).then(|| {
         let found = format!(
             "{proxies} running {} ({}, …) would refuse {}: {reason}",
             if proxies == 1 { "proxy" } else { "proxies" },
-            objects::sample(view.mesh, groups.iter().copied()),
-            leg.issuer_name()
+            view.mesh.sample(groups.iter().copied()).into_iter().take(3).collect::<Vec<_>>().join(", "),
+            spec.issuer_name()
         );
         or_way_out(view, &found, Some("restart them so that they take up the published bundle"))
     })
@@ -115,16 +113,16 @@ fn refused(view: &View<'_>, leg: &Leg, id: BundleId, groups: &[&ProxyGroup]) -> 
 
 /// The identity controller must accept the issuer with the published bundle: it verifies it when it starts.
 fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    let leg = view.leg(step);
-    let chain = leg.issuer.as_ref().filter(|_| step.stage == Stage::Issuer);
+    let spec = view.spec(step);
+    let chain = spec.issuer.as_ref().filter(|_| step.stage == Stage::Issuer);
     chain
         .and_then(|chain| published_refuses(view, chain))
         .map(|reason| {
             Blocker::unsafe_because(format!(
                 "the identity controller would refuse {} with the bundle in {}: {reason}; publish {} first",
-                leg.issuer_name(),
-                objects::bundle_place(view.mesh),
-                leg.anchors_name()
+                spec.issuer_name(),
+                view.mesh.bundle_place(),
+                spec.anchors_name()
             ))
         })
         .into_iter()
@@ -135,11 +133,11 @@ fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
 /// changed all the same:
 /// an identity controller with older anchors skips the new issuer.
 fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    let leg = view.leg(step);
-    if step.stage != Stage::Issuer || view.recovers() || view.course[0] != *leg {
+    let spec = view.spec(step);
+    if step.stage != Stage::Issuer || view.recovers() || view.phases[0] != *spec {
         return Vec::new();
     }
-    let (severity, found) = match control_plane_holds(view, leg) {
+    let (severity, found) = match control_plane_holds(view, spec) {
         StepState::Done => return Vec::new(),
         StepState::Pending { done, of } => (
             Severity::Wait,
@@ -154,18 +152,18 @@ fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
 
 /// The issuer in the Secret must stand on the anchors that stay before the others go.
 fn drop_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    let Some(leg) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
-    let anchors = &leg.bundle;
-    let Some(chain) = secret_chain(view.mesh) else { return vec![issuer_unknown(view)] };
+    let Some(spec) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
+    let anchors = &spec.bundle;
+    let Some(chain) = view.mesh.secret_chain() else { return vec![issuer_unknown(view)] };
     [Rules::Controller, Rules::Proxy]
         .into_iter()
         .find_map(|rules| refusal(view, anchors, chain, rules))
         .map(|reason| {
             Blocker::unsafe_because(format!(
                 "{} the issuer `{}` in {}: {reason}; take phase issuer first",
-                leg.anchors_refuse(),
+                spec.anchors_refuse(),
                 chain.issuer.name(),
-                objects::issuer_secret(view.mesh)
+                view.mesh.issuer_secret()
             ))
         })
         .into_iter()
@@ -183,7 +181,7 @@ fn drop_knows_anchors(view: &View<'_>, step: Step) -> Vec<Blocker> {
             Blocker::unsafe_because(format!(
                 "{} also holds the anchor {fingerprint}, which this rotation does not know and would drop: if nothing relies \
                  on it, remove it from the bundle in a commit of its own; else finish that rotation first",
-                objects::bundle_place(view.mesh)
+                view.mesh.bundle_place()
             ))
         })
         .collect()
@@ -195,13 +193,13 @@ fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
     if !matches!(step.stage, Stage::ControlPlane | Stage::DataPlane) {
         return Vec::new();
     }
-    let Some(chain) = secret_chain(view.mesh) else { return vec![issuer_unknown(view)] };
+    let Some(chain) = view.mesh.secret_chain() else { return vec![issuer_unknown(view)] };
     published_refuses(view, chain)
         .map(|reason| {
             let found = format!(
                 "an identity controller that restarts now would refuse the issuer `{}` in {} and not start: {reason}",
                 chain.issuer.name(),
-                objects::issuer_secret(view.mesh)
+                view.mesh.issuer_secret()
             );
             or_way_out(view, &found, None)
         })
@@ -211,14 +209,14 @@ fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
 
 /// A refusal with what to do: where the present issuer is over, no restart mends it, and only the new issuer leads on.
 fn or_way_out(view: &View<'_>, found: &str, act: Option<&str>) -> Blocker {
-    if !present_is_over(view) {
+    if !present_expired(view) {
         return Blocker::unsafe_because(
             [Some(found), act].into_iter().flatten().collect::<Vec<_>>().join("; "),
         );
     }
-    let chain = view.issuer_leg().swapped_in();
+    let chain = view.issuer_phase().swapped_in();
     let refused = chain.is_some_and(|chain| published_refuses(view, chain).is_some());
-    let steps = match (refused, view.course.iter().any(|leg| leg.phase == Phase::Bundle)) {
+    let steps = match (refused, view.phases.iter().any(|spec| spec.phase == Phase::Bundle)) {
         (false, _) => "take issuer/1-issuer",
         (true, true) => "take bundle/1-trust, then issuer/1-issuer",
         (true, false) => {
@@ -240,14 +238,12 @@ fn or_way_out(view: &View<'_>, found: &str, act: Option<&str>) -> Blocker {
 
 /// Has the issuer in the Secret, or the anchor it needs, expired, while the record's own issuer, with the cross certificate if it has
 /// one, is still good?
-fn present_is_over(view: &View<'_>) -> bool {
+fn present_expired(view: &View<'_>) -> bool {
     let other = |chain: &&IssuerChain| chain.issuer != view.record.issuer.issuer;
-    let Some(chain) = secret_chain(view.mesh).filter(other) else {
+    let Some(chain) = view.mesh.secret_chain().filter(other) else {
         return false;
     };
-    let expired = |chain: &IssuerChain| {
-        std::iter::once(&chain.issuer).chain(&chain.intermediates).any(|one| one.is_expired_at(view.at))
-    };
+    let expired = |chain: &IssuerChain| chain.certificates().any(|one| one.is_expired_at(view.at));
     let accepted = |at| {
         let published = view.mesh.trust.published.as_option();
         let anchors = published.and_then(|published| published.text.as_read_by(Rules::Controller).ok());
@@ -264,7 +260,7 @@ fn published_refuses(view: &View<'_>, chain: &IssuerChain) -> Option<String> {
     let published = view.mesh.trust.published.as_option()?;
     match published.text.as_read_by(Rules::Controller) {
         Ok(bundle) => refusal(view, bundle, chain, Rules::Controller),
-        Err(violation) => Some(format!("the bundle cannot be read: {violation}")),
+        Err(defect) => Some(format!("the bundle cannot be read: {defect}")),
     }
 }
 
@@ -273,7 +269,7 @@ fn refusal(view: &View<'_>, anchors: &Bundle, chain: &IssuerChain, rules: Rules)
 }
 
 fn issuer_unknown(view: &View<'_>) -> Blocker {
-    let secret = objects::issuer_secret(view.mesh);
+    let secret = view.mesh.issuer_secret();
     Blocker::unknown(format!(
         "the issuer in {secret} is not known; give the Secret in the input, or the right to read it"
     ))

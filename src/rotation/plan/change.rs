@@ -1,17 +1,14 @@
 //! What a step changes, and what it leaves to do by hand.
 
 use super::obstacle::{Remedy, remedy};
-use super::state::{lacking_bundle, no_pods, old_leafs};
+use super::state::{lacking_bundle, no_pods, old_certificates};
 use super::view::View;
-use super::{ByHand, Change, Leg, Stage, Step, StepState};
+use super::{Change, Manual, PhaseSpec, Stage, Step, StepState};
 use crate::document::ObjectRef;
-use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Workload, WorkloadId};
+use crate::linkerd::TRUST_ROOT_ANNOTATION;
+use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Published, Workload, WorkloadId};
 use crate::pki::{Bundle, Fingerprint};
-use crate::rotation::record::readings;
 use crate::rotation::{Restarted, Strategy};
-
-/// The annotation on control-plane templates that follows the bundle (`charts/partials/templates/_metadata.tpl`, since 2.12).
-const TRUST_ROOT_ANNOTATION: &str = "linkerd.io/trust-root-sha256";
 
 /// What makes a step restart workloads that its strategy leaves alone.
 const RESTART_FLAG: &str = "--restart-data-plane";
@@ -19,7 +16,7 @@ const RESTART_FLAG: &str = "--restart-data-plane";
 /// One workload's part in a step.
 struct Restart<'a> {
     workload: &'a Workload,
-    leg: &'a Leg,
+    spec: &'a PhaseSpec,
     /// Must its pods be replaced?
     needed: bool,
     /// Running proxies for which they must.
@@ -33,30 +30,30 @@ struct Restart<'a> {
 #[derive(Default)]
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
-    pub(super) by_hand: Vec<ByHand>,
+    pub(super) manual: Vec<Manual>,
     pub(super) again: Vec<ObjectRef>,
     pub(super) said: Vec<String>,
 }
 
 pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
-    let (leg, strategy) = (view.leg(step), view.record.strategy);
-    match (step.stage, leg.swapped_in()) {
-        (_, None) if let Some(later) = view.overtaken_by(leg) => Planned::said(format!(
+    let (spec, strategy) = (view.spec(step), view.record.strategy);
+    match (step.stage, spec.swapped_in()) {
+        (_, None) if let Some(later) = view.superseded_by(spec) => Planned::said(format!(
             "phase {later} is published: rendering this step again would bring {} back",
-            leg.dropped_name()
+            spec.dropped_name()
         )),
-        (Stage::Trust, _) if leg.drops && !unknown_anchors(view).is_empty() => Planned::default(),
+        (Stage::Trust, _) if spec.drops && !unknown_anchors(view).is_empty() => Planned::default(),
         (Stage::Trust, _) => Planned::one(Change::Publish(view.record.bundle_for(step.phase, view.mesh))),
         (Stage::Issuer, Some(chain)) => {
             let anchors = view.record.bundle_for(step.phase, view.mesh);
             Planned::one(Change::Swap { chain: chain.clone(), anchors })
         }
-        (Stage::ControlPlane, None) => control_plane(view, leg, state),
-        (Stage::ControlPlane, Some(_)) => restarts(view, leg, step.stage, *state != StepState::Done),
-        (Stage::DataPlane, _) if view.restarts.on_request => restarts(view, leg, step.stage, false),
-        (Stage::DataPlane, Some(_)) if strategy.waits_for_leafs() => Planned::said(format!(
+        (Stage::ControlPlane, None) => control_plane(view, spec, state),
+        (Stage::ControlPlane, Some(_)) => restarts(view, spec, step.stage, *state != StepState::Done),
+        (Stage::DataPlane, _) if view.restarts.on_request => restarts(view, spec, step.stage, false),
+        (Stage::DataPlane, Some(_)) if strategy.waits_for_renewal() => Planned::said(format!(
             "strategy {strategy}: leafs of {} run out, no workload is restarted ({RESTART_FLAG} renders a restart)",
-            leg.issuer_before()
+            spec.issuer_before()
         )),
         (Stage::DataPlane, None) if strategy == Strategy::CrossSigned => {
             let said = format!(
@@ -64,24 +61,24 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
                  ({RESTART_FLAG} renders a restart){}",
                 until_cross_ends(view)
             );
-            let by_hand = restarts(view, leg, step.stage, false).by_hand.into_iter().filter(never_by_itself);
-            Planned { by_hand: by_hand.collect(), ..Planned::said(said) }
+            let manual = restarts(view, spec, step.stage, false).manual.into_iter().filter(never_by_itself);
+            Planned { manual: manual.collect(), ..Planned::said(said) }
         }
-        (Stage::DataPlane, _) => restarts(view, leg, step.stage, false),
+        (Stage::DataPlane, _) => restarts(view, spec, step.stage, false),
         (Stage::Issuer, None) => Planned::default(),
     }
 }
 
 /// Does no restart of its own bring the bundle to a workload, as its template holds another?
-fn never_by_itself(by_hand: &ByHand) -> bool {
-    by_hand.obstacles.contains(&Obstacle::ManualInjection)
+fn never_by_itself(manual: &Manual) -> bool {
+    manual.obstacles.contains(&Obstacle::ManualInjection)
 }
 
 /// By when everyone must hold the new anchor: leafs are capped by the cross certificate (`findFirstExpiration` in Linkerd's
 /// `pkg/tls`), so it must be gone from the issuer file a leaf's life before it ends.
 fn until_cross_ends(view: &View<'_>) -> String {
     let end = view.record.cross.as_ref().map(|cross| cross.facts().not_after);
-    let latest = end.and_then(|end| end.checked_sub(view.leaf_life()).ok());
+    let latest = end.and_then(|end| end.checked_sub(view.workload_certificate_lifetime()).ok());
     match latest {
         None => String::new(),
         Some(latest) if latest < view.at => format!(
@@ -96,9 +93,9 @@ fn until_cross_ends(view: &View<'_>) -> String {
 
 /// Published anchors that `prune` would drop without the record knowing them.
 pub(super) fn unknown_anchors(view: &View<'_>) -> Vec<Fingerprint> {
-    let ends = view.course.iter().map(|leg| &leg.bundle).chain([&view.record.old]);
+    let ends = view.phases.iter().map(|spec| &spec.bundle).chain([&view.record.old]);
     let known: std::collections::BTreeSet<_> = ends.flat_map(Bundle::fingerprints).collect();
-    let published = view.mesh.trust.published.as_option().into_iter().flat_map(readings);
+    let published = view.mesh.trust.published.as_option().into_iter().flat_map(Published::readings);
     let unknown: std::collections::BTreeSet<_> = published.flat_map(|bundle| bundle.fingerprints()).collect();
     unknown.difference(&known).copied().collect()
 }
@@ -114,9 +111,9 @@ impl Planned {
 
     /// Takes in one workload: its restart where it is needed or was rendered before, its act by hand where it is needed.
     fn take(&mut self, restart: Restart<'_>) {
-        let Restart { workload, leg, needed, stale, carries, change } = restart;
+        let Restart { workload, spec, needed, stale, carries, change } = restart;
         let concerns =
-            |obstacle: &Obstacle| remedy(*obstacle, workload, leg).map(|remedy| (*obstacle, remedy));
+            |obstacle: &Obstacle| remedy(*obstacle, workload, spec).map(|remedy| (*obstacle, remedy));
         let remedies: Vec<_> = workload.obstacles.iter().filter_map(concerns).collect();
         let patched = remedies.iter().all(|(_, remedy)| matches!(remedy, Remedy::PatchThen(_)));
         if (needed && patched) || carries {
@@ -135,7 +132,7 @@ impl Planned {
             Remedy::PatchThen(act) | Remedy::Only(act) => Some(act.as_str()),
             Remedy::Nothing => None,
         });
-        self.by_hand.push(ByHand {
+        self.manual.push(Manual {
             object: workload.object.clone(),
             act: acts.collect::<Vec<_>>().join("; "),
             obstacles: remedies.iter().map(|(obstacle, _)| *obstacle).collect(),
@@ -145,14 +142,14 @@ impl Planned {
 }
 
 /// Restarts whoever needs it, or `all` of those that the stage is about.
-fn restarts(view: &View<'_>, leg: &Leg, stage: Stage, all: bool) -> Planned {
+fn restarts(view: &View<'_>, spec: &PhaseSpec, stage: Stage, all: bool) -> Planned {
     let mut planned = Planned::default();
-    let annotation = view.annotation(leg);
-    let bundle = view.record.bundle_for(leg.phase, view.mesh);
+    let annotation = view.annotation(spec);
+    let bundle = view.record.bundle_for(spec.phase, view.mesh);
     let blind = no_pods(view);
     let mut unseen = 0_usize;
-    for (id, workload) in leg.restarts(stage).map(|who| view.workloads(who)).unwrap_or_default() {
-        let stale = if all { view.groups_of(id).map(ProxyGroup::count).sum() } else { stale(view, leg, id) };
+    for (id, workload) in spec.restarts(stage).map(|who| view.workloads(who)).unwrap_or_default() {
+        let stale = if all { view.groups_of(id).map(ProxyGroup::count).sum() } else { stale(view, spec, id) };
         let needed = all || blind.is_some() || stale > 0;
         let (bundle, annotation) = (bundle.clone(), annotation.clone());
         let carries = annotation.is_on(workload);
@@ -160,7 +157,7 @@ fn restarts(view: &View<'_>, leg: &Leg, stage: Stage, all: bool) -> Planned {
             Plane::Control => Change::ControlPlane { workload: id, bundle, annotation },
             Plane::Data => Change::Restart { workload: id, annotation },
         };
-        planned.take(Restart { workload, leg, needed, stale, carries, change });
+        planned.take(Restart { workload, spec, needed, stale, carries, change });
         unseen += usize::from(needed && workload.template.is_none() && workload.obstacles.is_empty());
     }
     if unseen > 0 {
@@ -176,20 +173,20 @@ fn restarts(view: &View<'_>, leg: &Leg, stage: Stage, all: bool) -> Planned {
 }
 
 /// Running proxies of a workload that must restart: for a bundle, for a leaf, or for both.
-fn stale(view: &View<'_>, leg: &Leg, workload: WorkloadId) -> u64 {
-    let leafs = if leg.swapped_in().is_some() { old_leafs(view, workload) } else { 0 };
-    let bundle = if leg.restarts_for_bundle { lacking_bundle(view, leg, workload) } else { 0 };
+fn stale(view: &View<'_>, spec: &PhaseSpec, workload: WorkloadId) -> u64 {
+    let leafs = if spec.swapped_in().is_some() { old_certificates(view, workload) } else { 0 };
+    let bundle = if spec.restarts_for_bundle { lacking_bundle(view, spec, workload) } else { 0 };
     leafs.max(bundle)
 }
 
-fn control_plane(view: &View<'_>, leg: &Leg, state: &StepState) -> Planned {
+fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planned {
     let mut planned = Planned::default();
-    let annotation = view.annotation(leg);
-    let bundle = view.record.bundle_for(leg.phase, view.mesh);
+    let annotation = view.annotation(spec);
+    let bundle = view.record.bundle_for(spec.phase, view.mesh);
     let mut rolling = Vec::new();
     for (id, workload) in view.workloads(Restarted::ControlPlane) {
         let carries = annotation.is_on(workload);
-        let by_itself = !carries && *state != StepState::Done && rolls_by_itself(view, leg, workload, state);
+        let by_itself = !carries && *state != StepState::Done && rolls_by_itself(view, spec, workload, state);
         if by_itself {
             rolling.push(workload.object.to_string());
         }
@@ -197,7 +194,7 @@ fn control_plane(view: &View<'_>, leg: &Leg, state: &StepState) -> Planned {
         let stale = if needed { view.groups_of(id).map(|group| group.count()).sum() } else { 0 };
         let annotation = annotation.clone();
         let change = Change::ControlPlane { workload: id, bundle: bundle.clone(), annotation };
-        planned.take(Restart { workload, leg, needed, stale, carries, change });
+        planned.take(Restart { workload, spec, needed, stale, carries, change });
     }
     if !rolling.is_empty() {
         planned.said.push(format!(
@@ -211,7 +208,7 @@ fn control_plane(view: &View<'_>, leg: &Leg, state: &StepState) -> Planned {
 /// Does the next render of the install restart the workload, because its template follows the bundle's value? Not where the
 /// rendered manifests themselves are the source, and not where the bundle is already published and the template did not
 /// follow: then the ConfigMap was changed without the value.
-fn rolls_by_itself(view: &View<'_>, leg: &Leg, workload: &Workload, state: &StepState) -> bool {
+fn rolls_by_itself(view: &View<'_>, spec: &PhaseSpec, workload: &Workload, state: &StepState) -> bool {
     let control_plane = &view.mesh.control_plane;
     let owners = || control_plane.installer.iter().chain(&workload.owners);
     let renders = |owner: &Owner| match owner {
@@ -225,7 +222,7 @@ fn rolls_by_itself(view: &View<'_>, leg: &Leg, workload: &Workload, state: &Step
     if control_plane.external_ca || from_manifests || !owners().any(renders) {
         return false;
     }
-    let published = view.mesh.trust.published.as_option().filter(|_| view.is_published(leg));
+    let published = view.mesh.trust.published.as_option().filter(|_| view.is_published(spec));
     match control_plane.era {
         Era::V2_6 | Era::V2_7 | Era::V2_9 | Era::V2_10 => {
             published.is_none() || !matches!(state, StepState::Pending { .. })

@@ -1,52 +1,12 @@
-//! What only a human can know, and says.
+//! The mesh as a human confirms it.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt;
 
 use jiff::ToSpan;
 
-use crate::mesh::{ChangeTime, Known, Mesh};
-use crate::rotation::worlds::KUBELET_LAG_SECONDS;
-
-/// Something that no input shows, confirmed by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confirmation {
-    /// The proxies of ExternalWorkloads are as the step needs them.
-    ExternalWorkloads,
-    /// The proxies and controllers of linked clusters are as the step needs them.
-    LinkedClusters,
-    /// Every container of the control plane has started since the bundle and the issuer Secret last changed, and not within the
-    /// kubelet's lag: for dumps without `managedFields`, which do not tell when that was.
-    ControlPlaneRestarted,
-    /// Every pod of the mesh is in the input: for files in which a workload has none because none runs.
-    AllPodsSeen,
-    /// cert-manager renews neither anchor nor issuer before the rotation is finished.
-    RenewalSuspended,
-}
-
-impl Confirmation {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::ExternalWorkloads,
-        Self::LinkedClusters,
-        Self::ControlPlaneRestarted,
-        Self::AllPodsSeen,
-        Self::RenewalSuspended,
-    ];
-}
-
-impl fmt::Display for Confirmation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ExternalWorkloads => "external-workloads",
-            Self::LinkedClusters => "linked-clusters",
-            Self::ControlPlaneRestarted => "control-plane-restarted",
-            Self::AllPodsSeen => "all-pods-seen",
-            Self::RenewalSuspended => "renewal-suspended",
-        })
-    }
-}
+use crate::mesh::{ChangeTime, KUBELET_LAG_SECONDS, Known, Mesh};
+use crate::step::Confirmation;
 
 /// The mesh with what was confirmed, and what was taken on trust. What is known stays as it is.
 pub(in crate::rotation) fn as_confirmed<'a>(

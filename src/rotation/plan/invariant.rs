@@ -4,24 +4,26 @@ use jiff::Timestamp;
 
 use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
-use super::{Blocker, Confirmation, Leg, Phase, Severity, Stage, Step};
-use crate::mesh::{CertManagerCertificate, ChangeTime, handed_over};
+use super::{Blocker, Phase, PhaseSpec, Severity, Stage, Step};
+use crate::mesh::{CertManagerCertificate, Change, handed_over};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::record::{cross_ends_too_soon, readings};
-use crate::rotation::worlds::{Broken, Holding, Invariant, Mount, Worlds};
-use crate::rotation::{Direction, objects};
+use crate::rotation::record::cross_ends_too_soon;
+use crate::rotation::{Confirmation, Direction};
+use crate::states::{Holding, Invariant, States, Violation};
 
 /// Why proxies with this bundle refuse leaves of a phase's issuer once it is swapped in (S2, S3).
-pub(super) fn refusal_of_swap(view: &View<'_>, leg: &Leg, bundle: &Bundle) -> Option<Refusal> {
-    let (after, broken) = view.swapped_worlds(leg)?;
-    let of_bundle = |one: &&Broken| {
+pub(super) fn refusal_of_swap(view: &View<'_>, spec: &PhaseSpec, bundle: &Bundle) -> Option<Refusal> {
+    let (after, broken) = view.swapped_states(spec)?;
+    let of_bundle = |one: &&Violation| {
         let held = one.bundle.and_then(|at| after.bundles.get(at));
         held.is_some_and(|held| held.what.same_set(bundle))
     };
-    let of_swap = |one: &&Broken| {
-        let leaf =
-            one.chain.filter(|_| one.invariant == Invariant::EveryPair).and_then(|at| after.leaves.get(at));
-        leaf.is_some_and(|leaf| Some(&leaf.what) == leg.swapped_in())
+    let of_swap = |one: &&Violation| {
+        let leaf = one
+            .chain
+            .filter(|_| one.invariant == Invariant::EveryPair)
+            .and_then(|at| after.presented.get(at));
+        leaf.is_some_and(|leaf| Some(&leaf.what) == spec.swapped_in())
     };
     broken.iter().filter(of_bundle).find(of_swap).map(|one| one.refusal.clone())
 }
@@ -29,21 +31,21 @@ pub(super) fn refusal_of_swap(view: &View<'_>, leg: &Leg, bundle: &Bundle) -> Op
 /// S3: an identity controller that restarts signs with whatever issuer the Secret holds, be it one that it skipped until then.
 /// Where none can sign any more, nothing is lost by it.
 pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    let restarted = view.leg(step).restarts(step.stage).filter(|_| step.stage == Stage::ControlPlane);
+    let restarted = view.spec(step).restarts(step.stage).filter(|_| step.stage == Stage::ControlPlane);
     let Some(restarted) = restarted.filter(|_| !view.recovers()) else { return Vec::new() };
-    let now = view.worlds();
+    let now = view.states();
     let before = now.broken(view.at);
     if before.iter().any(|one| one.certain && one.invariant == Invariant::ControllerSigns) {
         return Vec::new();
     }
     let after = now.restarted(|id| restarted.has(view.mesh.workload(id)));
-    let renewals = |one: &&Broken| one.certain && one.invariant == Invariant::EveryRenewal;
-    let sides = |worlds: &'_ Worlds, one: &Broken| {
-        let held = worlds.bundles.get(one.bundle?)?.clone();
-        Some((held, worlds.controllers.get(one.chain?)?.what.1.clone()))
+    let renewals = |one: &&Violation| one.certain && one.invariant == Invariant::EveryRenewal;
+    let sides = |states: &'_ States, one: &Violation| {
+        let held = states.bundles.get(one.bundle?)?.clone();
+        Some((held, states.controllers.get(one.chain?)?.what.1.clone()))
     };
     let known: Vec<_> = before.iter().filter(renewals).filter_map(|one| sides(now, one)).collect();
-    let told = |one: &Broken| {
+    let told = |one: &Violation| {
         let (held, chain) = sides(&after, one)?;
         let is_new = !known.iter().any(|(old, signs)| old.what.same_set(&held.what) && *signs == chain);
         is_new.then(|| {
@@ -51,7 +53,7 @@ pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Bl
                 "an identity controller that restarts takes up the issuer `{}` in {}, and {} would refuse their next leaf: {}; \
                  put back the issuer that signs now, until they hold its anchor",
                 chain.issuer.name(),
-                objects::issuer_secret(view.mesh),
+                view.mesh.issuer_secret(),
                 holders(&held, "proxy", "proxies"),
                 one.refusal
             ))
@@ -63,15 +65,15 @@ pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Bl
 /// S2 and S3 where anchors go: no proxy may still present a leaf, and no identity controller sign with an issuer, that whoever
 /// starts with those that stay refuses (linkerd2#4287).
 pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    let Some(leg) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
-    let after = view.worlds().publishing(&leg.bundle);
+    let Some(spec) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
+    let after = view.states().publishing(&spec.bundle);
     let broken = after.broken(view.at);
-    let of_pruned = |one: &&Broken| {
-        one.bundle.and_then(|at| after.bundles.get(at)).is_some_and(|held| held.what.same_set(&leg.bundle))
+    let of_pruned = |one: &&Violation| {
+        one.bundle.and_then(|at| after.bundles.get(at)).is_some_and(|held| held.what.same_set(&spec.bundle))
     };
-    let told = |one: &Broken| match one.invariant {
+    let told = |one: &Violation| match one.invariant {
         Invariant::EveryPair => {
-            let leaf = after.leaves.get(one.chain?)?;
+            let leaf = after.presented.get(one.chain?)?;
             let subject = format!(
                 "{} present a leaf of `{}`",
                 holders(leaf, "proxy", "proxies"),
@@ -79,14 +81,14 @@ pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> {
             );
             let end =
                 leaf.until.map_or_else(String::new, |end| format!(", or wait until it has run out at {end}"));
-            Some(refused(view, leg, one, leaf, &subject, &format!("restart them{end}")))
+            Some(refused(view, spec, one, leaf, &subject, &format!("restart them{end}")))
         }
         Invariant::EveryRenewal => {
             let replica = after.controllers.get(one.chain?)?;
             let holders = holders(replica, "identity controller", "identity controllers");
             let verb = if replica.count == 1 && replica.certain { "signs" } else { "sign" };
             let subject = format!("{holders} {verb} with `{}`", replica.what.1.issuer.name());
-            Some(refused(view, leg, one, replica, &subject, "restart the identity controller"))
+            Some(refused(view, spec, one, replica, &subject, "restart the identity controller"))
         }
         Invariant::ControllerStarts | Invariant::ControllerSigns => None,
     };
@@ -96,19 +98,19 @@ pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Blocker> {
 /// The blocker of a class whose leaves would be refused.
 fn refused<T>(
     view: &View<'_>,
-    leg: &Leg,
-    one: &Broken,
+    spec: &PhaseSpec,
+    one: &Violation,
     class: &Holding<T>,
     subject: &str,
     act: &str,
 ) -> Blocker {
-    let timed = matches!(view.secret_changed(), ChangeTime::At(_));
+    let timed = view.issuer.is_dated();
     let severity = match (one.certain, class.count > 0 && timed) {
         (true, _) => Severity::Unsafe,
         (false, true) => Severity::Wait,
         (false, false) => Severity::Unknown,
     };
-    let anchors = leg.anchors_name();
+    let anchors = spec.anchors_name();
     let reason =
         format!("{subject}, which whoever starts with {anchors} alone refuses: {}; {act}", one.refusal);
     Blocker::of(severity, reason)
@@ -128,7 +130,9 @@ fn holders<T>(class: &Holding<T>, one: &str, many: &str) -> String {
 pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Blocker> {
     let certificates: Vec<&Certificate> = match step.stage {
         Stage::Trust => view.record.anchor().into_iter().collect(),
-        Stage::Issuer => view.leg(step).swapped_in().into_iter().flat_map(certificates).collect(),
+        Stage::Issuer => {
+            view.spec(step).swapped_in().into_iter().flat_map(IssuerChain::certificates).collect()
+        }
         Stage::ControlPlane | Stage::DataPlane => return Vec::new(),
     };
     let skew = view.mesh.control_plane.clock_skew.0;
@@ -151,17 +155,17 @@ pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Blocker> {
 }
 
 /// No step of a rotation whose own certificates are over brings a mesh any further.
-pub(super) fn material_is_not_over(view: &View<'_>, step: Step) -> Vec<Blocker> {
+pub(super) fn material_has_not_expired(view: &View<'_>, step: Step) -> Vec<Blocker> {
     let record = view.record;
     let (anchors, chain, whose, act): (Vec<_>, _, _, _) = match record.direction {
         Direction::Forward => {
-            let crossing = record.cross.iter().filter(|_| step.phase != Phase::Uncross);
+            let crossing = record.cross.iter().filter(|_| step.phase != Phase::RemoveCross);
             let anchors = record.anchor().into_iter().chain(crossing).collect();
             (anchors, Some(&record.issuer), "this rotation's", "start a new rotation in another directory")
         }
-        Direction::Back => {
+        Direction::Rollback => {
             let anchors = record.old.anchors().iter().collect();
-            let chain = view.leg(step).swapped_in();
+            let chain = view.spec(step).swapped_in();
             (anchors, chain, "going back has stopped being safe: the old", "go on with the rotation instead")
         }
     };
@@ -172,7 +176,7 @@ pub(super) fn material_is_not_over(view: &View<'_>, step: Step) -> Vec<Blocker> 
             over.facts().not_after
         ))
     };
-    let certificates = anchors.into_iter().chain(chain.into_iter().flat_map(certificates));
+    let certificates = anchors.into_iter().chain(chain.into_iter().flat_map(IssuerChain::certificates));
     certificates.filter(|certificate| certificate.is_expired_at(view.at)).map(told).collect()
 }
 
@@ -181,13 +185,13 @@ pub(super) fn crossing_lasts(view: &View<'_>, step: Step) -> Vec<Blocker> {
     let record = view.record;
     let crosses = |cross: &&Certificate| {
         step.stage == Stage::Issuer
-            && view.leg(step).swapped_in() == Some(&record.crossed())
+            && view.spec(step).swapped_in() == Some(&record.crossed())
             && !cross.is_expired_at(view.at)
     };
     let ends_too_soon = |cross: &&Certificate| cross_ends_too_soon(view.mesh, view.at, cross);
     let act = match record.direction {
         Direction::Forward => "start a new rotation with --strategy staged in another directory",
-        Direction::Back => "go on with the rotation instead",
+        Direction::Rollback => "go on with the rotation instead",
     };
     let told = |cross: &Certificate| {
         Blocker::unsafe_because(format!(
@@ -199,28 +203,24 @@ pub(super) fn crossing_lasts(view: &View<'_>, step: Step) -> Vec<Blocker> {
 }
 
 /// An anchor that has ended and left the bundle does not come back: `linkerd check` fails on it, and nothing needs it. So it is
-/// with a rotation that another, such as a recovery, has overtaken.
+/// with a rotation that another, such as a recovery, has superseded.
 pub(super) fn no_expired_anchor_comes_back(view: &View<'_>, step: Step) -> Vec<Blocker> {
     let published = view.mesh.trust.published.as_option().filter(|_| step.stage == Stage::Trust);
     let Some(published) = published.filter(|_| view.record.direction == Direction::Forward) else {
         return Vec::new();
     };
-    let is_there = |anchor: &Certificate| readings(published).any(|bundle| bundle.contains(anchor));
+    let is_there = |anchor: &Certificate| published.readings().any(|bundle| bundle.contains(anchor));
     let bundle = view.record.bundle_for(step.phase, view.mesh);
     let back = bundle.anchors().iter().filter(|one| one.is_expired_at(view.at) && !is_there(one));
     let told = |one: &Certificate| {
         Blocker::unsafe_because(format!(
             "it would publish the anchor `{}` again, which expired on {} and is not published any more: another rotation has \
-             overtaken this one; archive it",
+             superseded this one; archive it",
             one.name(),
             one.facts().not_after
         ))
     };
     back.map(told).collect()
-}
-
-fn certificates(chain: &IssuerChain) -> impl Iterator<Item = &Certificate> {
-    std::iter::once(&chain.issuer).chain(&chain.intermediates)
 }
 
 /// S6: what the next Helm or CLI upgrade publishes again accepts the new issuer.
@@ -230,16 +230,16 @@ pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Blocke
     {
         return Vec::new();
     }
-    let leg = view.leg(step);
+    let spec = view.spec(step);
     let copy = mesh.trust.config.as_option().and_then(|copy| copy.as_read_by(Rules::Controller).ok());
-    copy.zip(leg.swapped_in())
+    copy.zip(spec.swapped_in())
         .and_then(|(copy, chain)| accepts(copy, chain, &mesh.identity_name(), view.at, Rules::Controller).err())
         .map(|reason| {
-            let issuer = leg.issuer_name();
+            let issuer = spec.issuer_name();
             Blocker::wait(format!(
                 "{} still holds other anchors, which the next Helm or CLI upgrade publishes again, and which do not accept \
                  {issuer}: {reason}; put the published anchors into the value identityTrustAnchorsPEM first",
-                objects::config_map(mesh)
+                mesh.linkerd_config()
             ))
         })
         .into_iter()
@@ -253,10 +253,10 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Blocke
     if !matches!(step.stage, Stage::Trust | Stage::Issuer) {
         return Vec::new();
     }
-    let end = view.at.checked_add(view.leaf_life()).unwrap_or(Timestamp::MAX);
+    let end = view.at.checked_add(view.workload_certificate_lifetime()).unwrap_or(Timestamp::MAX);
     let matters = |found: &&CertManagerCertificate| {
         step.stage == Stage::Issuer
-            || view.leg(step).drops
+            || view.spec(step).drops
             || !found.writes_issuer(&view.mesh.control_plane.namespace)
     };
     let confirm = Confirmation::RenewalSuspended;
@@ -278,12 +278,12 @@ pub(super) fn restart_finds_what_changed(view: &View<'_>, step: Step) -> Vec<Blo
     if step.stage != Stage::ControlPlane {
         return Vec::new();
     }
-    let leg = view.leg(step);
-    let secret = leg.swapped_in().map(|_| (Mount::of_issuer(view.mesh), objects::issuer_secret(view.mesh)));
-    let reads = leg.swapped_in().is_none() && reads_mounted_bundle(view) || leg.restarts_for_bundle;
-    let bundle = reads.then(|| (Mount::of_bundle(view.mesh), objects::bundle_home(view.mesh)));
-    let told = |(mount, object): (Mount, _)| match mount.shown {
-        ChangeTime::At(shown) if view.at <= shown => Some(Blocker::wait(format!(
+    let spec = view.spec(step);
+    let secret = spec.swapped_in().map(|_| (view.issuer, view.mesh.issuer_secret()));
+    let reads = spec.swapped_in().is_none() && reads_mounted_bundle(view) || spec.restarts_for_bundle;
+    let bundle = reads.then(|| (view.bundle, view.mesh.bundle_home()));
+    let told = |(change, object): (Change, _)| match change.shown {
+        Some(shown) if view.at <= shown => Some(Blocker::wait(format!(
             "{object} has only just changed: until {shown} a kubelet may still have it mounted as it was, and what restarts now \
              may have to restart again"
         ))),
@@ -294,7 +294,7 @@ pub(super) fn restart_finds_what_changed(view: &View<'_>, step: Step) -> Vec<Blo
 
 /// Who restarts for a new leaf must not ask an identity controller that is on its way out: it would have to restart once more.
 pub(super) fn restart_asks_the_new_controllers(view: &View<'_>, step: Step) -> Vec<Blocker> {
-    if step.stage != Stage::DataPlane || view.leg(step).swapped_in().is_none() {
+    if step.stage != Stage::DataPlane || view.spec(step).swapped_in().is_none() {
         return Vec::new();
     }
     let gone = view.signs_since().map(handed_over).filter(|gone| view.at <= *gone);
@@ -314,8 +314,9 @@ pub(super) fn restart_needs_injector(view: &View<'_>, step: Step) -> Vec<Blocker
     if let Some(why) = no_pods(view) {
         return vec![Blocker::unknown(format!("whether the proxy injector runs cannot be told: {why}"))];
     }
-    let running =
-        view.replicas(&["proxy-injector"]).any(|replica| replica.started.is_some_and(|at| at <= view.at));
+    let running = view
+        .replicas(&[crate::linkerd::INJECTOR_CONTAINER])
+        .any(|replica| replica.started.is_some_and(|at| at <= view.at));
     if running {
         return Vec::new();
     }

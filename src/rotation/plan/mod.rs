@@ -4,13 +4,13 @@ mod annotation;
 mod blocker;
 mod change;
 mod confirmation;
-mod freshness;
 mod invariant;
 mod merged;
 mod note;
 mod obstacle;
 mod owner;
 mod state;
+mod tally;
 mod view;
 
 use std::collections::BTreeSet;
@@ -19,13 +19,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::record::StartError;
-use super::{Leg, Phase, Record, Stage, Step};
+use super::{Phase, PhaseSpec, Record, Stage, Step};
 use crate::document::ObjectRef;
-use crate::mesh::{Mesh, Obstacle, Owner, WorkloadId};
+use crate::mesh::{BundlePlace, Mesh, Obstacle, Owner, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
+use crate::step::Confirmation;
 
 pub use annotation::{Annotation, RestartAnnotation, Restarts};
-pub use confirmation::Confirmation;
 pub(in crate::rotation) use confirmation::as_confirmed;
 pub(in crate::rotation) use note::refresh;
 pub(in crate::rotation) use owner::deciding;
@@ -64,7 +64,7 @@ pub struct PlannedStep {
     /// What it changes, ordered by namespace, kind and name.
     pub changes: Vec<Change>,
     /// What a template change does not restart: to be done by hand.
-    pub by_hand: Vec<ByHand>,
+    pub manual: Vec<Manual>,
     /// Workloads whose template carries this step's restart already, while their pods are not as they shall be: where no rollout is
     /// under way any more, the same annotation restarts nothing, and only a restart by hand does.
     pub again: Vec<ObjectRef>,
@@ -171,7 +171,7 @@ pub enum Change {
 
 /// A workload that no rendered YAML restarts, or not alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByHand {
+pub struct Manual {
     /// Which workload.
     pub object: ObjectRef,
     /// Why.
@@ -230,7 +230,7 @@ pub enum PlanError {
     #[error("the trust bundle in {place} is not known: {finding}")]
     BundleUnknown {
         /// Object and field.
-        place: String,
+        place: Box<BundlePlace>,
         /// What was found.
         finding: String,
     },
@@ -272,7 +272,7 @@ pub fn plan(
         .iter()
         .enumerate()
         .map(|(place, (step, state))| {
-            let change::Planned { changes, by_hand, again, said } = change::of(&view, *step, state);
+            let change::Planned { changes, manual, again, said } = change::of(&view, *step, state);
             let again = if state::no_pods(&view).is_some() { Vec::new() } else { again };
             let notes = note::of(&view, *step, &changes, said);
             let blocked = blocker::of(&view, *step, state, &states[..place]);
@@ -286,7 +286,7 @@ pub fn plan(
                 blocked,
                 confirmed,
                 changes,
-                by_hand,
+                manual,
                 again,
                 notes,
             }

@@ -6,11 +6,11 @@ use jiff::SignedDuration;
 
 use super::owner::{Subject, deciding, instead};
 use super::view::View;
-use super::{Change, Leg, Note, Phase, Stage, Step};
+use super::{Change, Note, Phase, PhaseSpec, Stage, Step};
 use crate::document::ObjectRef;
 use crate::mesh::{GoDuration, Held, Known, Owner, Plane, Scheme};
 use crate::pki::Rules;
-use crate::rotation::{Strategy, objects};
+use crate::rotation::Strategy;
 
 pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], said: Vec<String>) -> Vec<Note> {
     let mut notes: Vec<_> = changes.iter().flat_map(|change| owned(view, change)).collect();
@@ -27,11 +27,11 @@ pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], said: Vec<Stri
 /// The objects that a change touches, with what is changed in them and who owns them.
 fn touched<'a>(view: &View<'_>, change: &'a Change) -> Vec<(ObjectRef, Vec<Owner>, Subject<'a>)> {
     let mesh = view.mesh;
-    let core = |object: ObjectRef, subject| (object.clone(), objects::owners(mesh, &object), subject);
+    let core = |object: ObjectRef, subject| (object.clone(), mesh.owners_of(&object), subject);
     match change {
         Change::Publish(bundle) => {
-            let home = objects::bundle_home(mesh);
-            let copy = Some(objects::config_map(mesh));
+            let home = mesh.bundle_home();
+            let copy = Some(mesh.linkerd_config());
             let copy = copy.filter(|copy| *copy != home && !mesh.control_plane.external_ca);
             [Some(home), copy]
                 .into_iter()
@@ -39,7 +39,7 @@ fn touched<'a>(view: &View<'_>, change: &'a Change) -> Vec<(ObjectRef, Vec<Owner
                 .map(|object| core(object, Subject::Bundle(bundle)))
                 .collect()
         }
-        Change::Swap { chain, .. } => vec![core(objects::issuer_secret(mesh), Subject::Issuer(chain))],
+        Change::Swap { chain, .. } => vec![core(mesh.issuer_secret(), Subject::Issuer(chain))],
         Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
             let workload = mesh.workload(*workload);
             vec![(workload.object.clone(), workload.owners.clone(), Subject::Restart(annotation))]
@@ -75,15 +75,15 @@ fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
     let told = (step.phase, step.stage) == (Phase::Issuer, Stage::DataPlane)
         || (step.phase == Phase::Issuer
             && step.stage == Stage::ControlPlane
-            && view.record.strategy.waits_for_leafs());
-    let life = view.leaf_life();
+            && view.record.strategy.waits_for_renewal());
+    let life = view.workload_certificate_lifetime();
     let control_plane = &view.mesh.control_plane;
     told.then(|| Note::Wait {
         how_long: format!(
             "{} after the last identity controller was restarted with {} (issuance lifetime {} and clock skew {}); \
              a healthy proxy renews its leaf after {}{}",
             GoDuration(life),
-            view.issuer_leg().issuer_name(),
+            view.issuer_phase().issuer_name(),
             control_plane.issuance_lifetime,
             control_plane.clock_skew,
             GoDuration(refresh(life)),
@@ -92,7 +92,7 @@ fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
                 Strategy::Patient | Strategy::CrossSigned | Strategy::Recover => "",
             },
         ),
-        until: view.old_leafs_end(),
+        until: view.old_certificates_expire(),
     })
 }
 
@@ -128,13 +128,13 @@ fn odd(view: &View<'_>, step: Step) -> Vec<String> {
             })
         }
         (_, Stage::Issuer)
-            if let Some(chain) = view.leg(step).swapped_in()
+            if let Some(chain) = view.spec(step).swapped_in()
                 && !chain.intermediates.is_empty() =>
         {
             let file = view.record.issuer_file(chain);
             Some(format!("{file} holds intermediates: every proxy gets them with its leaf"))
         }
-        (_, Stage::Trust) if view.leg(step).drops => stale_ca(view, view.leg(step)),
+        (_, Stage::Trust) if view.spec(step).drops => stale_ca(view, view.spec(step)),
         (_, Stage::ControlPlane | Stage::DataPlane) if view.recovers() => {
             let downtime = match view.record.anchor() {
                 Some(_) => "until the last workload has restarted, those that have and those that have not refuse each other",
@@ -149,17 +149,17 @@ fn odd(view: &View<'_>, step: Step) -> Vec<String> {
 }
 
 /// `linkerd check` reads the anchors of scheme `kubernetes.io/tls` from the Secret's `ca.crt`, which this step does not touch.
-fn stale_ca(view: &View<'_>, leg: &Leg) -> Option<String> {
+fn stale_ca(view: &View<'_>, spec: &PhaseSpec) -> Option<String> {
     let Known::Is(issuer) = &view.mesh.issuer else { return None };
     let ca = issuer.ca.as_ref()?.as_read_by(Rules::Controller).ok()?;
-    let place = view.course.iter().position(|one| one.phase == leg.phase).unwrap_or_default();
-    let swaps_later = view.course[place..].iter().any(|later| later.swapped_in().is_some());
-    (view.mesh.control_plane.scheme == Scheme::Kubernetes && !leg.suits(ca) && !swaps_later).then(|| {
+    let place = view.phases.iter().position(|one| one.phase == spec.phase).unwrap_or_default();
+    let swaps_later = view.phases[place..].iter().any(|later| later.swapped_in().is_some());
+    (view.mesh.control_plane.scheme == Scheme::Kubernetes && !spec.suits(ca) && !swaps_later).then(|| {
         format!(
             "`ca.crt` of {} still holds {}, which `linkerd check` reads: render {} again once this step is merged",
-            objects::issuer_secret(view.mesh),
-            leg.dropped_name(),
-            view.issuer_leg().steps()[0]
+            view.mesh.issuer_secret(),
+            spec.dropped_name(),
+            view.issuer_phase().steps()[0]
         )
     })
 }

@@ -1,6 +1,6 @@
 //! What to do by hand where a changed pod template does not restart every pod.
 
-use super::Leg;
+use super::PhaseSpec;
 use crate::mesh::{Obstacle, Workload};
 
 /// What an obstacle leaves to do.
@@ -14,7 +14,7 @@ pub(super) enum Remedy {
 }
 
 /// The remedy for one obstacle of a workload; `None` where it is no obstacle in this phase.
-pub(super) fn remedy(obstacle: Obstacle, workload: &Workload, leg: &Leg) -> Option<Remedy> {
+pub(super) fn remedy(obstacle: Obstacle, workload: &Workload, spec: &PhaseSpec) -> Option<Remedy> {
     let object = &workload.object;
     let (namespace, name) = (&object.namespace, &object.name);
     let kind = object.kind.to_lowercase();
@@ -41,11 +41,11 @@ pub(super) fn remedy(obstacle: Obstacle, workload: &Workload, leg: &Leg) -> Opti
         Obstacle::NextRun => Remedy::Only(format!(
             "the next run starts anew by itself; a run is under way: wait for its end, or delete its Job in {namespace}"
         )),
-        Obstacle::ManualInjection if !leg.restarts_for_bundle => return None,
+        Obstacle::ManualInjection if !spec.restarts_for_bundle => return None,
         Obstacle::ManualInjection => Remedy::Only(format!(
             "`linkerd inject --manual` wrote its bundle into its template: once {} is done and linkerd-config holds the bundle, \
              run `linkerd inject --manual` again on its manifest without a proxy, and commit that",
-            leg.steps()[0]
+            spec.steps()[0]
         )),
         Obstacle::ZeroReplicas => Remedy::Nothing,
         Obstacle::ArgoRollout => Remedy::Only(format!(

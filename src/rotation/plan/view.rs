@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::freshness::{Fresh, mounted_before};
-use super::{Annotation, Leg, Phase, Record, Restarts, Stage, Step};
-use crate::mesh::{ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Replica, Workload, WorkloadId};
+use super::{Annotation, Phase, PhaseSpec, Record, Restarts, Stage, Step};
+use crate::linkerd;
+use crate::mesh::{
+    Change, ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Read, Replica, Workload, WorkloadId,
+};
 use crate::pki::Rules;
-use crate::rotation::course::overtaken;
-use crate::rotation::record::{both_readings, readings, secret_chain};
-use crate::rotation::worlds::{Broken, Mount, Worlds};
+use crate::rotation::phases::superseded;
 use crate::rotation::{Direction, Restarted, Strategy};
+use crate::states::{States, Violation};
 
 /// The record, the mesh, the instant, and what follows from them.
 pub(super) struct View<'a> {
@@ -20,65 +21,71 @@ pub(super) struct View<'a> {
     pub(super) mesh: &'a Mesh,
     pub(super) at: Timestamp,
     pub(super) restarts: Restarts,
+    /// The last change of the published bundle.
+    pub(super) bundle: Change,
+    /// The last change of the issuer Secret.
+    pub(super) issuer: Change,
     /// The phases in the order in which they are taken.
-    pub(super) course: Vec<Leg>,
-    /// By phase of the course: the later one that is published and takes anchors of it away.
-    overtaken: Vec<Option<Phase>>,
-    /// By literal bundle and phase of the course: is it what the phase leads to?
+    pub(super) phases: Vec<PhaseSpec>,
+    /// By phase of the phases: the later one that is published and takes anchors of it away.
+    superseded: Vec<Option<Phase>>,
+    /// By literal bundle and phase of the phases: is it what the phase leads to?
     suited: Vec<Vec<bool>>,
     by_workload: BTreeMap<WorkloadId, Vec<&'a ProxyGroup>>,
-    worlds: OnceCell<Worlds>,
-    swapped: Vec<OnceCell<(Worlds, Vec<Broken>)>>,
+    states: OnceCell<States>,
+    swapped: Vec<OnceCell<(States, Vec<Violation>)>>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(record: &'a Record, mesh: &'a Mesh, restarts: Restarts, at: Timestamp) -> Self {
-        let course = record.course();
+        let phases = record.phases();
         let suited = mesh.bundles.iter().map(|text| match text.as_read_by(Rules::Proxy) {
-            Ok(held) => course.iter().map(|leg| leg.suits(held)).collect(),
-            Err(_) => vec![false; course.len()],
+            Ok(held) => phases.iter().map(|spec| spec.suits(held)).collect(),
+            Err(_) => vec![false; phases.len()],
         });
         Self {
             record,
             mesh,
             at,
             restarts,
-            overtaken: (0..course.len())
-                .map(|place| overtaken(&course, place, mesh).map(|later| later.phase))
+            bundle: mesh.bundle_change(),
+            issuer: mesh.issuer_change(),
+            superseded: (0..phases.len())
+                .map(|place| superseded(&phases, place, mesh).map(|later| later.phase))
                 .collect(),
             suited: suited.collect(),
             by_workload: mesh.proxies_by_workload(),
-            worlds: OnceCell::new(),
-            swapped: course.iter().map(|_| OnceCell::new()).collect(),
-            course,
+            states: OnceCell::new(),
+            swapped: phases.iter().map(|_| OnceCell::new()).collect(),
+            phases,
         }
     }
 
     /// What may be in use now.
-    pub(super) fn worlds(&self) -> &Worlds {
-        self.worlds.get_or_init(|| Worlds::of(self.mesh, Some(self.record), self.at))
+    pub(super) fn states(&self) -> &States {
+        self.states.get_or_init(|| States::of(self.mesh, Some(&self.record.history()), self.at))
     }
 
     /// What may be in use while and after a phase's issuer is swapped in, and what does not hold then.
-    pub(super) fn swapped_worlds(&self, leg: &Leg) -> Option<&(Worlds, Vec<Broken>)> {
-        let chain = leg.swapped_in()?;
-        let cell = self.swapped.get(self.place(leg))?;
+    pub(super) fn swapped_states(&self, spec: &PhaseSpec) -> Option<&(States, Vec<Violation>)> {
+        let chain = spec.swapped_in()?;
+        let cell = self.swapped.get(self.place(spec))?;
         Some(cell.get_or_init(|| {
-            let after = self.worlds().swapping(chain);
+            let after = self.states().swapping(chain);
             let broken = after.broken(self.at);
             (after, broken)
         }))
     }
 
-    /// The phase of a step of the course.
-    pub(super) fn leg(&self, step: Step) -> &Leg {
-        // Steps come from the course itself.
-        self.course.iter().find(|leg| leg.phase == step.phase).unwrap_or(&self.course[0])
+    /// The phase of a step of the phases.
+    pub(super) fn spec(&self, step: Step) -> &PhaseSpec {
+        // Steps come from the phases itself.
+        self.phases.iter().find(|spec| spec.phase == step.phase).unwrap_or(&self.phases[0])
     }
 
     /// The phase of a step that takes published anchors away.
-    pub(super) fn dropping(&self, step: Step) -> Option<&Leg> {
-        Some(self.leg(step)).filter(|leg| step.stage == Stage::Trust && leg.drops)
+    pub(super) fn dropping(&self, step: Step) -> Option<&PhaseSpec> {
+        Some(self.spec(step)).filter(|spec| step.stage == Stage::Trust && spec.drops)
     }
 
     /// Is what is in use over, and downtime taken for granted?
@@ -88,50 +95,52 @@ impl<'a> View<'a> {
 
     /// What proxies that no cluster shows must do or have before a step.
     pub(super) fn need_outside(&self, step: Step) -> Option<String> {
-        let leg = self.leg(step);
+        let spec = self.spec(step);
         match step.stage {
             Stage::Issuer
-                if self.record.cross.is_some() && leg.swapped_in() == Some(&self.record.crossed()) =>
+                if self.record.cross.is_some() && spec.swapped_in() == Some(&self.record.crossed()) =>
             {
                 Some("hold the anchor that signed the cross certificate, or the new one".to_owned())
             }
-            Stage::Issuer => Some(format!("hold {}", leg.anchors_name())),
-            Stage::Trust if leg.drops => Some(format!("have leafs of {}", self.issuer_leg().issuer_name())),
+            Stage::Issuer => Some(format!("hold {}", spec.anchors_name())),
+            Stage::Trust if spec.drops => {
+                Some(format!("have leafs of {}", self.issuer_phase().issuer_name()))
+            }
             Stage::Trust | Stage::ControlPlane | Stage::DataPlane => None,
         }
     }
 
     /// The phase that swaps the issuer's certificate and key.
-    pub(super) fn issuer_leg(&self) -> &Leg {
-        self.course.iter().find(|leg| leg.phase == Phase::Issuer).unwrap_or(&self.course[0])
+    pub(super) fn issuer_phase(&self) -> &PhaseSpec {
+        self.phases.iter().find(|spec| spec.phase == Phase::Issuer).unwrap_or(&self.phases[0])
     }
 
-    fn place(&self, leg: &Leg) -> usize {
-        self.course.iter().position(|one| one.phase == leg.phase).unwrap_or_default()
+    fn place(&self, spec: &PhaseSpec) -> usize {
+        self.phases.iter().position(|one| one.phase == spec.phase).unwrap_or_default()
     }
 
     /// Has a later phase been published that takes anchors of this one away?
-    pub(super) fn is_overtaken(&self, leg: &Leg) -> bool {
-        self.overtaken_by(leg).is_some()
+    pub(super) fn is_superseded(&self, spec: &PhaseSpec) -> bool {
+        self.superseded_by(spec).is_some()
     }
 
     /// The later phase that is published and takes anchors of this one away.
-    pub(super) fn overtaken_by(&self, leg: &Leg) -> Option<Phase> {
-        self.overtaken[self.place(leg)]
+    pub(super) fn superseded_by(&self, spec: &PhaseSpec) -> Option<Phase> {
+        self.superseded[self.place(spec)]
     }
 
     /// Is a phase over, whatever can still be seen of it? A later one has taken its anchors away, or put another chain of its
     /// issuer into the Secret; or on the way back, nothing has changed there since the rotation was started.
-    pub(super) fn is_over(&self, leg: &Leg) -> bool {
-        let swaps = leg.swapped_in();
-        let rechained = |later: &Leg| {
+    pub(super) fn is_past(&self, spec: &PhaseSpec) -> bool {
+        let swaps = spec.swapped_in();
+        let rechained = |later: &PhaseSpec| {
             let chain = later.swapped_in().filter(|chain| Some(*chain) != swaps);
-            chain.is_some() && chain == secret_chain(self.mesh) && self.is_published(later)
+            chain.is_some() && chain == self.mesh.secret_chain() && self.is_published(later)
         };
-        let later = &self.course[self.place(leg) + 1..];
+        let later = &self.phases[self.place(spec) + 1..];
         match swaps {
             Some(_) => later.iter().any(rechained) || self.secret_is_untouched(),
-            None => self.is_overtaken(leg) || self.bundle_is_untouched(),
+            None => self.is_superseded(spec) || self.bundle_is_untouched(),
         }
     }
 
@@ -139,43 +148,44 @@ impl<'a> View<'a> {
     /// clock that is ahead of the API server's.
     fn bundle_is_untouched(&self) -> bool {
         let published = self.mesh.trust.published.as_option();
-        let is_old = published.is_none_or(|text| readings(text).all(|held| held.is_within(&self.record.old)));
-        is_old && self.is_untouched(self.bundle_changed())
+        let is_old =
+            published.is_none_or(|text| text.readings().all(|held| held.is_within(&self.record.old)));
+        is_old && self.is_untouched(self.bundle.at)
     }
 
     /// The same of the issuer Secret.
     fn secret_is_untouched(&self) -> bool {
-        let is_new = secret_chain(self.mesh).is_some_and(|chain| chain.issuer == self.record.issuer.issuer);
-        !is_new && self.is_untouched(self.secret_changed())
+        let is_new = self.mesh.secret_chain().is_some_and(|chain| chain.issuer == self.record.issuer.issuer);
+        !is_new && self.is_untouched(self.issuer.at)
     }
 
     fn is_untouched(&self, changed: ChangeTime) -> bool {
-        self.record.direction == Direction::Back && !self.record.went_back(changed)
+        self.record.direction == Direction::Rollback && !self.record.may_be_rolled_back(changed)
     }
 
     /// Is what a phase publishes published?
-    pub(super) fn is_published(&self, leg: &Leg) -> bool {
+    pub(super) fn is_published(&self, spec: &PhaseSpec) -> bool {
         let published = self.mesh.trust.published.as_option();
-        published.is_some_and(|published| both_readings(published, |bundle| leg.is_published_as(bundle)))
+        published.is_some_and(|published| published.both_readings(|bundle| spec.is_published_as(bundle)))
     }
 
     /// Does a container that reads the published bundle when it starts hold what a phase leads to, as it started before the
     /// rotation changed anything?
-    pub(super) fn suits_since_before(&self, leg: &Leg, started: Option<Timestamp>) -> bool {
-        self.record.direction == Direction::Back
+    pub(super) fn suits_since_before(&self, spec: &PhaseSpec, started: Option<Timestamp>) -> bool {
+        self.record.direction == Direction::Rollback
             && started.is_some_and(|started| started < self.record.started)
-            && leg.suits(&self.record.old)
+            && spec.suits(&self.record.old)
     }
 
     /// The restart annotation of a phase.
-    pub(super) fn annotation(&self, leg: &Leg) -> Annotation {
-        Annotation::of(leg, self.record, self.restarts.annotation)
+    pub(super) fn annotation(&self, spec: &PhaseSpec) -> Annotation {
+        Annotation::of(spec, self.record, self.restarts.annotation)
     }
 
     /// Is the bundle that a group of proxies holds what a phase leads to? `None` where it holds none.
-    pub(super) fn group_suits(&self, leg: &Leg, group: &ProxyGroup) -> Option<bool> {
+    pub(super) fn group_suits(&self, spec: &PhaseSpec, group: &ProxyGroup) -> Option<bool> {
         match group.held {
-            Held::Literal(id) => Some(self.suited.get(id.0).is_some_and(|suited| suited[self.place(leg)])),
+            Held::Literal(id) => Some(self.suited.get(id.0).is_some_and(|suited| suited[self.place(spec)])),
             Held::ByReference | Held::Nothing => None,
         }
     }
@@ -207,20 +217,10 @@ impl<'a> View<'a> {
         found.into_iter().map(|(id, workload)| (WorkloadId(id), workload)).collect()
     }
 
-    /// When the published bundle last changed.
-    pub(super) fn bundle_changed(&self) -> ChangeTime {
-        self.mesh.trust.published.as_option().map_or(ChangeTime::Unknown, |published| published.changed)
-    }
-
-    /// When the issuer Secret last changed.
-    pub(super) fn secret_changed(&self) -> ChangeTime {
-        self.mesh.issuer.as_option().map_or(ChangeTime::Unknown, |issuer| issuer.changed)
-    }
-
     /// Does the Secret hold the chain that a phase swaps in? `None` where the Secret is not known.
-    pub(super) fn swapped(&self, leg: &Leg) -> Option<bool> {
+    pub(super) fn swapped(&self, spec: &PhaseSpec) -> Option<bool> {
         match &self.mesh.issuer {
-            Known::Is(issuer) if issuer.from_secret => Some(secret_chain(self.mesh) == leg.swapped_in()),
+            Known::Is(issuer) if issuer.from_secret => Some(self.mesh.secret_chain() == spec.swapped_in()),
             Known::Absent => Some(false),
             Known::Is(_) | Known::Unknown(_) => None,
         }
@@ -228,8 +228,8 @@ impl<'a> View<'a> {
 
     /// Does the Secret hold the issuer that the rotation leads to, whatever stands behind it?
     fn holds_issuer(&self) -> bool {
-        let wanted = self.issuer_leg().swapped_in().map(|chain| &chain.issuer);
-        secret_chain(self.mesh).map(|chain| &chain.issuer) == wanted
+        let wanted = self.issuer_phase().swapped_in().map(|chain| &chain.issuer);
+        self.mesh.secret_chain().map(|chain| &chain.issuer) == wanted
     }
 
     /// Running containers of the control plane by these names.
@@ -243,9 +243,8 @@ impl<'a> View<'a> {
     /// and sometimes never (linkerd2#15109). A replica that is moved later takes the place of one that nobody can ask any more:
     /// then proxies that started before it need that leafs of the old issuer run out, or one more restart.
     pub(super) fn signs_since(&self) -> Option<Timestamp> {
-        let mount = Mount::of_issuer(self.mesh);
-        let fresh = |replica: &Replica| mounted_before(replica.started, mount) == Fresh::Yes;
-        let identity = || self.replicas(&["identity"]);
+        let fresh = |replica: &Replica| self.issuer.by_mount(replica.started) == Read::After;
+        let identity = || self.replicas(&[linkerd::IDENTITY_CONTAINER]);
         (self.holds_issuer() && identity().all(fresh))
             .then(|| identity().filter_map(|replica| replica.started).max())
             .flatten()
@@ -253,12 +252,12 @@ impl<'a> View<'a> {
 
     /// The instant after which no leaf of the old issuer is valid: issuance lifetime and clock skew after
     /// [`View::signs_since`] (`Validity.Window` in Linkerd's `pkg/tls`).
-    pub(super) fn old_leafs_end(&self) -> Option<Timestamp> {
-        self.signs_since().and_then(|since| since.checked_add(self.leaf_life()).ok())
+    pub(super) fn old_certificates_expire(&self) -> Option<Timestamp> {
+        self.signs_since().and_then(|since| since.checked_add(self.workload_certificate_lifetime()).ok())
     }
 
     /// How long a leaf is valid after it is issued.
-    pub(super) const fn leaf_life(&self) -> SignedDuration {
-        self.mesh.control_plane.leaf_life()
+    pub(super) const fn workload_certificate_lifetime(&self) -> SignedDuration {
+        self.mesh.control_plane.workload_certificate_lifetime()
     }
 }

@@ -3,14 +3,13 @@
 use jiff::Timestamp;
 
 use super::{Record, Scope, StartError, Strategy, published_bundle};
-use crate::mesh::{Era, GoDuration, Mesh, Owner};
+use crate::mesh::{BundlePlace, Era, GoDuration, Mesh, Owner};
 use crate::pki::{Bundle, Certificate, IssuerChain, PrivateKey, Refusal, Rules, accepts};
-use crate::rotation::objects;
 use crate::rotation::plan::deciding;
 
 /// How many leaf lives a cross-signed rotation takes at the least: one until old leafs have run out, one for workloads to restart
 /// in, and one before the cross certificate ends.
-const LEAF_LIVES: i32 = 3;
+const LIFETIMES: i32 = 3;
 
 /// Why a rotation cannot be cross-signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +22,7 @@ pub enum CrossError {
     #[error("the key is of none of the anchors in {place}")]
     KeyOfNone {
         /// Object and field.
-        place: String,
+        place: Box<BundlePlace>,
     },
     /// `linkerd upgrade` keeps only the first certificate of the issuer file (its `loadCrtPEM`).
     #[error(
@@ -59,7 +58,7 @@ pub enum CrossError {
     #[error("the anchors in {place} do not accept the cross-signed issuer, {rules}: {reason}")]
     Refused {
         /// Object and field.
-        place: String,
+        place: Box<BundlePlace>,
         /// Who does not.
         rules: &'static str,
         /// Why.
@@ -99,7 +98,7 @@ pub fn anchor_of_key(mesh: &Mesh, key: &PrivateKey) -> Result<Certificate, Cross
     let old = published_bundle(mesh)?;
     let of_key = old.anchors().iter().filter(|anchor| key.matches(anchor));
     let found = of_key.max_by_key(|anchor| anchor.facts().not_after).cloned();
-    found.ok_or_else(|| CrossError::KeyOfNone { place: objects::bundle_place(mesh) })
+    found.ok_or_else(|| CrossError::KeyOfNone { place: Box::new(mesh.bundle_place()) })
 }
 
 impl Record {
@@ -116,7 +115,7 @@ impl Record {
         cross: Certificate,
     ) -> Result<Self, CrossError> {
         keeps_chain(mesh)?;
-        let needed = mesh.control_plane.leaf_life().saturating_mul(LEAF_LIVES);
+        let needed = mesh.control_plane.workload_certificate_lifetime().saturating_mul(LIFETIMES);
         let ends = cross.facts().not_after;
         if started.duration_until(ends) < needed {
             return Err(CrossError::TooLate { ends, needed: GoDuration(needed) });
@@ -132,7 +131,7 @@ impl Record {
                 reason: Box::new(reason),
             })
         };
-        let place = objects::bundle_place(mesh);
+        let place = Box::new(mesh.bundle_place());
         refused(place.clone(), &record.old, Rules::Controller, "as the identity controller judges")?;
         refused(place, &record.old, Rules::Proxy, "as a proxy judges")?;
         Ok(record)
@@ -142,7 +141,7 @@ impl Record {
 /// Does a cross certificate that is put in place at `at` end within two leafs' lives: one until leafs of the old issuer have run
 /// out, one for which the certificate must be gone before its end?
 pub(in crate::rotation) fn cross_ends_too_soon(mesh: &Mesh, at: Timestamp, cross: &Certificate) -> bool {
-    let life = mesh.control_plane.leaf_life();
+    let life = mesh.control_plane.workload_certificate_lifetime();
     let needed = at.checked_add(life.saturating_add(life)).unwrap_or(Timestamp::MAX);
     cross.facts().not_after <= needed
 }
@@ -153,8 +152,8 @@ fn keeps_chain(mesh: &Mesh) -> Result<(), CrossError> {
     if era < Era::V2_9 {
         return Err(CrossError::Era(era.to_string()));
     }
-    let secret = objects::issuer_secret(mesh);
-    let owners = objects::owners(mesh, &secret);
+    let secret = mesh.issuer_secret();
+    let owners = mesh.owners_of(&secret);
     if let Some(owner) = owners.iter().find(|owner| matches!(owner, Owner::CertManager { .. })) {
         return Err(CrossError::Automated { secret: secret.to_string(), owner: owner.clone() });
     }

@@ -156,16 +156,16 @@ impl Record {
                 files.push((TRUST_BUNDLE_FILE, old.into_iter().chain(new).collect()));
             }
         }
-        files.extend(self.old_issuer.as_ref().map(|old| (OLD_ISSUER_FILE, certificates(old))));
-        files.push((ISSUER_FILE, certificates(&self.issuer)));
+        files.extend(self.old_issuer.as_ref().map(|old| (OLD_ISSUER_FILE, old.certificates().collect())));
+        files.push((ISSUER_FILE, self.issuer.certificates().collect()));
         files.extend(self.cross.as_ref().map(|cross| {
-            let issuer = certificates(&self.issuer).into_iter();
+            let issuer = self.issuer.certificates();
             (ISSUER_CHAIN_FILE, issuer.chain([cross]).collect())
         }));
         files
     }
 
-    /// Are old anchors and the new one published together in its course?
+    /// Are old anchors and the new one published together in its phases?
     fn publishes_both(&self) -> bool {
         self.anchor().is_some() && matches!(self.strategy, Strategy::Staged | Strategy::Patient)
     }
@@ -209,7 +209,7 @@ impl Record {
         if self.cross.is_some() {
             head.push(format!(
                 "{ISSUER_CHAIN_FILE} holds {ISSUER_FILE} and the cross certificate, the new anchor signed by an old one's key: \
-                 what phase `issuer` puts in place, until phase `uncross`."
+                 what phase `issuer` puts in place, until phase `remove-cross`."
             ));
         }
         if self.publishes_both() {
@@ -321,8 +321,8 @@ fn only(file: &str, held: Vec<Certificate>) -> Result<Certificate, RecordError> 
 
 /// The cross certificate: what stands after the issuer and its intermediates.
 fn crossing(issuer: &IssuerChain, held: Vec<Certificate>) -> Result<Certificate, RecordError> {
-    let own = certificates(issuer).len();
-    let starts_so = held.iter().take(own).eq(certificates(issuer));
+    let own = issuer.certificates().count();
+    let starts_so = held.iter().take(own).eq(issuer.certificates());
     match <[Certificate; 1]>::try_from(held.into_iter().skip(own).collect::<Vec<_>>()) {
         Ok([cross]) if starts_so => Ok(cross),
         _ => Err(RecordError::Edited {
@@ -330,10 +330,6 @@ fn crossing(issuer: &IssuerChain, held: Vec<Certificate>) -> Result<Certificate,
             finding: format!("it is not {ISSUER_FILE} and one cross certificate"),
         }),
     }
-}
-
-fn certificates(chain: &IssuerChain) -> Vec<&Certificate> {
-    std::iter::once(&chain.issuer).chain(&chain.intermediates).collect()
 }
 
 fn chain(file: &str, held: Vec<Certificate>) -> Result<IssuerChain, RecordError> {

@@ -2,11 +2,11 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{Record, Scope, Strategy, readings, secret_chain};
+use super::{Record, Scope, Strategy};
 use crate::document::ObjectRef;
-use crate::mesh::{Known, Mesh, Owner, ProxyGroup};
+use crate::mesh::{BundlePlace, Known, Mesh, Owner, ProxyGroup};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::{Direction, objects};
+use crate::rotation::Direction;
 
 /// Linkerd's guide for installs whose certificates cert-manager and trust-manager make.
 const AUTOMATIC_GUIDE: &str =
@@ -20,7 +20,7 @@ pub enum StartError {
     #[error("the trust bundle in {place} is not known: {finding}")]
     BundleUnknown {
         /// Object and field.
-        place: String,
+        place: Box<BundlePlace>,
         /// What was found.
         finding: String,
     },
@@ -46,7 +46,7 @@ pub enum StartError {
     #[error("the bundle in {place} does not accept the new issuer `{issuer}`: {reason}")]
     AnchorNotPublished {
         /// Object and field.
-        place: String,
+        place: Box<BundlePlace>,
         /// The issuer's name.
         issuer: String,
         /// Why.
@@ -105,7 +105,7 @@ impl StartError {
 }
 
 impl Record {
-    /// Begins a rotation of `mesh` at `started`. With `despite_automation` an owner such as cert-manager does not refuse it:
+    /// Begins a rotation of `mesh` at `started`. With `allow_managed` an owner such as cert-manager does not refuse it:
     /// the plan then tells, per object, what must change instead.
     ///
     /// # Errors
@@ -117,10 +117,10 @@ impl Record {
         strategy: Strategy,
         scope: Scope,
         issuer: IssuerChain,
-        despite_automation: bool,
+        allow_managed: bool,
     ) -> Result<Self, StartError> {
         let old = published_bundle(mesh)?;
-        if !despite_automation && let Some(error) = automation(mesh, &scope) {
+        if !allow_managed && let Some(error) = automation(mesh, &scope) {
             return Err(error);
         }
         let below_a_second = i64::from(started.subsec_nanosecond()).nanoseconds();
@@ -131,7 +131,7 @@ impl Record {
             strategy,
             old,
             scope,
-            old_issuer: secret_chain(mesh).cloned(),
+            old_issuer: mesh.secret_chain().cloned(),
             issuer,
             cross: None,
             direction: Direction::Forward,
@@ -164,7 +164,7 @@ impl Record {
         };
         for rules in [Rules::Controller, Rules::Proxy] {
             judge(&self.old, rules).map_err(|reason| StartError::AnchorNotPublished {
-                place: objects::bundle_place(mesh),
+                place: Box::new(mesh.bundle_place()),
                 issuer: issuer(),
                 reason: Box::new(reason),
             })?;
@@ -176,7 +176,7 @@ impl Record {
                 let bundle = mesh.literal_bundle(&group.held)?.as_read_by(Rules::Proxy);
                 let reason = match bundle {
                     Ok(bundle) => judge(bundle, Rules::Proxy).err()?.to_string(),
-                    Err(violation) => violation.to_string(),
+                    Err(defect) => defect.to_string(),
                 };
                 Some((group, reason))
             })
@@ -184,7 +184,12 @@ impl Record {
         let Some((_, reason)) = refusing.first() else { return Ok(()) };
         Err(StartError::ProxiesLackAnchor {
             proxies: refusing.iter().map(|(group, _)| group.count()).sum(),
-            sample: objects::sample(mesh, refusing.iter().map(|(group, _)| *group)),
+            sample: mesh
+                .sample(refusing.iter().map(|(group, _)| *group))
+                .into_iter()
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(", "),
             issuer: issuer(),
             reason: reason.clone(),
         })
@@ -193,29 +198,31 @@ impl Record {
 
 /// The published anchors, as far as either of Linkerd's readers gets them.
 pub(in crate::rotation) fn published_bundle(mesh: &Mesh) -> Result<Bundle, StartError> {
-    let unknown = |finding: String| StartError::BundleUnknown { place: objects::bundle_place(mesh), finding };
+    let unknown =
+        |finding: String| StartError::BundleUnknown { place: Box::new(mesh.bundle_place()), finding };
     let published = match &mesh.trust.published {
         Known::Is(published) => published,
         Known::Absent => return Err(unknown("it does not exist".to_owned())),
         Known::Unknown(why) => return Err(unknown(why.clone())),
     };
     // A text that one of the two readers refuses is replaced by a strict one in the first step: only what neither reads stops.
-    let read = Bundle::new(readings(published).flat_map(Bundle::anchors).cloned());
+    let read = Bundle::new(published.readings().flat_map(Bundle::anchors).cloned());
     read.ok_or_else(|| {
-        unknown(published.text.violations().first().map_or_else(String::new, ToString::to_string))
+        unknown(published.text.defects().first().map_or_else(String::new, ToString::to_string))
     })
 }
 
 /// The first object of the rotation that cert-manager or trust-manager makes.
 fn automation(mesh: &Mesh, scope: &Scope) -> Option<StartError> {
-    let secret = objects::issuer_secret(mesh);
-    let bundle = objects::bundle_home(mesh);
+    let secret = mesh.issuer_secret();
+    let bundle = mesh.bundle_home();
     let objects: &[&ObjectRef] = match scope {
         Scope::Full { .. } => &[&bundle, &secret],
         Scope::IssuerOnly => &[&secret],
     };
     objects.iter().find_map(|object| {
-        let owner = objects::owners(mesh, object)
+        let owner = mesh
+            .owners_of(object)
             .into_iter()
             .find(|owner| matches!(owner, Owner::CertManager { .. } | Owner::TrustManager { .. }))?;
         Some(StartError::Automated { object: object.to_string(), owner })

@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Issuance, Leafless, Leaves, Stopped};
+use super::{Issuance, Stopped, WithoutCertificate, WorkloadCertificates};
 use crate::mesh::{Known, Mesh};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::objects;
-use crate::rotation::record::{readings, secret_chain};
-use crate::rotation::worlds::Worlds;
+use crate::states::States;
 
 /// A certificate in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +40,7 @@ pub(super) struct Parts {
     pub(super) pods: bool,
 }
 
-pub(super) fn is_over(certificate: &Certificate, at: Timestamp) -> bool {
+pub(super) fn is_past(certificate: &Certificate, at: Timestamp) -> bool {
     certificate.is_expired_at(at)
 }
 
@@ -50,10 +48,10 @@ impl Parts {
     pub(super) fn of(mesh: &Mesh) -> Self {
         let published = mesh.trust.published.as_option();
         let anchors = published
-            .and_then(|published| Bundle::new(readings(published).flat_map(Bundle::anchors).cloned()));
+            .and_then(|published| Bundle::new(published.readings().flat_map(Bundle::anchors).cloned()));
         let controller =
             published.and_then(|published| published.text.as_read_by(Rules::Controller).ok()).cloned();
-        let chain = secret_chain(mesh).cloned();
+        let chain = mesh.secret_chain().cloned();
         let unknown = unknown_bundle(mesh).into_iter().chain(unknown_issuer(mesh)).collect();
         Self {
             controller: controller.or_else(|| anchors.clone()),
@@ -81,7 +79,7 @@ impl Parts {
             return self.half(mesh, expired, at);
         };
         let refusal = |at| accepts(anchors, chain, &mesh.identity_name(), at, Rules::Controller).err();
-        let cap = chain.first_to_end().facts().not_after;
+        let cap = chain.first_to_expire().facts().not_after;
         let issues = |at: Timestamp| at <= cap && refusal(at).is_none();
         let all = self.all();
         let ends = all.iter().map(Part::ends);
@@ -99,14 +97,14 @@ impl Parts {
     }
 
     /// The certificates of the issuer file that are over, if the issuer is good without them for everybody.
-    pub(super) fn trim(&self, worlds: &Worlds, at: Timestamp) -> Vec<Certificate> {
+    pub(super) fn trim(&self, states: &States, at: Timestamp) -> Vec<Certificate> {
         let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else { return Vec::new() };
         let (over, kept): (Vec<_>, Vec<_>) =
-            chain.intermediates.iter().cloned().partition(|one| is_over(one, at));
+            chain.intermediates.iter().cloned().partition(|one| is_past(one, at));
         let kept = IssuerChain { issuer: chain.issuer.clone(), intermediates: kept };
-        let accepted = |anchors, rules| accepts(anchors, &kept, &worlds.identity, at, rules).is_ok();
+        let accepted = |anchors, rules| accepts(anchors, &kept, &states.identity, at, rules).is_ok();
         let good = accepted(anchors, Rules::Controller)
-            && worlds.bundles.iter().all(|held| accepted(&held.what, Rules::Proxy));
+            && states.bundles.iter().all(|held| accepted(&held.what, Rules::Proxy));
         if good { over } else { Vec::new() }
     }
 
@@ -117,7 +115,7 @@ impl Parts {
         else {
             return Vec::new();
         };
-        let over = is_over(chain.first_to_end(), at);
+        let over = is_past(chain.first_to_expire(), at);
         if over || chain.issuer.is_self_issued() || because.iter().any(|part| part.role != Role::Anchor) {
             return Vec::new();
         }
@@ -134,10 +132,10 @@ impl Parts {
             (None, Some(_)) => all.iter().filter(|part| over(part)).map(Part::ends).min(),
             _ => None,
         };
-        let cap = self.chain.as_ref().map(|chain| chain.first_to_end().facts().not_after);
+        let cap = self.chain.as_ref().map(|chain| chain.first_to_expire().facts().not_after);
         since.map_or(Issuance::Unknown, |since| {
             let stopped = Stopped::at(since, cap, expired, mesh);
-            let leaves = Leaves { first: None, ..stopped.leaves };
+            let presented = WorkloadCertificates { first: None, ..stopped.presented };
             // Of the issuer file, only the issuer itself is needed whatever the bundle.
             let needed = stopped.because.iter().find(|part| part.role != Role::Intermediate);
             let no_start = needed.map(|part| Refusal::Expired {
@@ -145,7 +143,7 @@ impl Parts {
                 not_after: since,
                 at,
             });
-            Issuance::Stopped(Stopped { exact: false, leaves, no_start, ..stopped })
+            Issuance::Stopped(Stopped { exact: false, presented, no_start, ..stopped })
         })
     }
 }
@@ -164,8 +162,8 @@ impl Stopped {
             since,
             exact: true,
             because: expired.iter().filter(|part| part.ends() == since).cloned().collect(),
-            leaves: Leaves::of(mesh, since, cap),
-            leafless: Leafless::of(mesh, since),
+            presented: WorkloadCertificates::of(mesh, since, cap),
+            without_certificate: WithoutCertificate::of(mesh, since),
             no_start: None,
         }
     }
@@ -177,32 +175,32 @@ fn just_after(end: Timestamp) -> Timestamp {
 }
 
 fn unknown_bundle(mesh: &Mesh) -> Option<String> {
-    let place = objects::bundle_place(mesh);
+    let place = mesh.bundle_place();
     match &mesh.trust.published {
         Known::Absent => Some(format!("the trust bundle: {place} does not exist, or is not in the input")),
         Known::Unknown(why) => Some(format!("the trust bundle in {place}: {why}")),
         // What one of Linkerd's two readers gets can be judged; that the other refuses the text is no gap.
-        Known::Is(published) if readings(published).next().is_some() => None,
+        Known::Is(published) if published.readings().next().is_some() => None,
         Known::Is(published) => {
-            let violation = published.text.violations().first().map_or_else(String::new, ToString::to_string);
-            Some(format!("the trust bundle in {place} cannot be read: {violation}"))
+            let defect = published.text.defects().first().map_or_else(String::new, ToString::to_string);
+            Some(format!("the trust bundle in {place} cannot be read: {defect}"))
         }
     }
 }
 
 fn unknown_issuer(mesh: &Mesh) -> Option<String> {
-    let secret = objects::issuer_secret(mesh);
+    let secret = mesh.issuer_secret();
     match &mesh.issuer {
         Known::Absent => Some(format!("the issuer: {secret} does not exist, or is not in the input")),
         Known::Unknown(why) => Some(format!("the issuer in {secret}: {why}")),
         Known::Is(issuer) => match &issuer.chain {
             Err(why) => Some(format!("the issuer in {secret}: {why}")),
             Ok(chain) if !issuer.from_secret => {
-                let (name, end) = (chain.issuer.name(), chain.first_to_end().facts().not_after);
+                let (name, end) = (chain.issuer.name(), chain.first_to_expire().facts().not_after);
                 Some(format!(
                     "the issuer: {secret} was not read; its copy in {}, `{name}`, which shows the last render only, ends on \
                      {end}",
-                    objects::config_map(mesh)
+                    mesh.linkerd_config()
                 ))
             }
             Ok(_) => None,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::mesh::{Gap, Known, Mesh, ProxyGroup};
 use crate::pki::Rules;
 use crate::rotation::Confirmation;
-use crate::rotation::worlds::Worlds;
+use crate::states::States;
 
 const EXTERNAL_WORKLOADS: &str = "externalworkloads";
 const LINKS: &str = "links";
@@ -22,7 +22,7 @@ fn gaps<'a>(mesh: &'a Mesh, resource: &'a str) -> impl Iterator<Item = &'a Gap> 
 }
 
 /// Is there somebody of whom nothing is known: pods, the identity controllers, what they read, or who is not in this cluster?
-pub(super) fn is_blind(mesh: &Mesh, worlds: &Worlds, confirmed: &BTreeSet<Confirmation>) -> bool {
+pub(super) fn is_blind(mesh: &Mesh, states: &States, confirmed: &BTreeSet<Confirmation>) -> bool {
     let outside = |names: &[String], resource, confirmation| {
         (!names.is_empty() || gaps(mesh, resource).next().is_some()) && !confirmed.contains(&confirmation)
     };
@@ -31,9 +31,9 @@ pub(super) fn is_blind(mesh: &Mesh, worlds: &Worlds, confirmed: &BTreeSet<Confir
         group.count() > 0 && text.is_some_and(|text| text.as_read_by(Rules::Proxy).is_err())
     };
     mesh.pods != Known::Is(())
-        || worlds.published.is_none()
-        || worlds.issuer.is_none()
-        || worlds.controllers.iter().all(|controller| controller.count == 0)
+        || states.published.is_none()
+        || states.issuer.is_none()
+        || states.controllers.iter().all(|controller| controller.count == 0)
         || mesh.proxies.iter().any(unreadable)
         || outside(&mesh.external_workloads, EXTERNAL_WORKLOADS, Confirmation::ExternalWorkloads)
         || outside(&mesh.links, LINKS, Confirmation::LinkedClusters)

@@ -1,11 +1,11 @@
-//! The mesh at one moment: which bundles accept which leaves, and what breaks.
+//! The mesh at one moment: which bundles accept which presented, and what breaks.
 
 use jiff::Timestamp;
 
 use super::{Classes, When};
 use crate::mesh::WorkloadId;
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
-use crate::rotation::worlds::{Broken, Holding, Invariant, Worlds};
+use crate::states::{Holding, Invariant, States, Violation};
 
 /// The mesh at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Moment {
     pub when: When,
     /// The bundles that proxies hold, or may hold.
     pub rows: Vec<Row>,
-    /// The issuers whose leaves proxies present, or may present.
+    /// The issuers whose presented proxies present, or may present.
     pub columns: Vec<Holder>,
     /// Everything that does not hold, the certain first.
     pub broken: Vec<Break>,
@@ -61,7 +61,7 @@ pub struct Break {
     pub refusal: Refusal,
     /// Is it so in every possible world, or only in some?
     pub certain: bool,
-    /// Do connections fail at once, or only when the leaves that are in use have run out? A running proxy that rejects its
+    /// Do connections fail at once, or only when the presented that are in use have run out? A running proxy that rejects its
     /// own next leaf keeps the one it has: after a swap, a leaf that no bundle accepts is presented by nobody.
     pub at_once: bool,
 }
@@ -71,21 +71,21 @@ impl Moment {
     /// issuer of which no running proxy had a leaf until now.
     pub(super) fn of(
         when: When,
-        (worlds, at): (&Worlds, Timestamp),
+        (states, at): (&States, Timestamp),
         proxies: u64,
         fresh: Option<&IssuerChain>,
         classes: &mut Classes,
     ) -> Self {
         let sum =
             |counts: &mut dyn Iterator<Item = u64>| when != When::During && counts.sum::<u64>() == proxies;
-        let exact = sum(&mut worlds.bundles.iter().map(|held| held.count));
+        let exact = sum(&mut states.bundles.iter().map(|held| held.count));
         let bundles: Vec<_> =
-            worlds.bundles.iter().map(|held| holder(held, classes.bundle(&held.what), exact)).collect();
-        let exact = sum(&mut worlds.leaves.iter().map(|held| held.count));
-        let leaves: Vec<_> =
-            worlds.leaves.iter().map(|held| holder(held, classes.issuer(&held.what), exact)).collect();
-        let found = worlds.broken(at);
-        let ended = |leaf: usize| worlds.leaves[leaf].until.is_some_and(|end| end < at);
+            states.bundles.iter().map(|held| holder(held, classes.bundle(&held.what), exact)).collect();
+        let exact = sum(&mut states.presented.iter().map(|held| held.count));
+        let presented: Vec<_> =
+            states.presented.iter().map(|held| holder(held, classes.issuer(&held.what), exact)).collect();
+        let found = states.broken(at);
+        let ended = |leaf: usize| states.presented[leaf].until.is_some_and(|end| end < at);
         let refused = |bundle: usize, leaf: usize| {
             ended(leaf)
                 || found.iter().any(|broken| {
@@ -95,26 +95,26 @@ impl Moment {
                 })
         };
         let taken_up = |leaf: usize| {
-            fresh != Some(&worlds.leaves[leaf].what)
+            fresh != Some(&states.presented[leaf].what)
                 || (0..bundles.len()).any(|bundle| !refused(bundle, leaf))
         };
         let mut broken: Vec<Break> = Vec::new();
         for one in &found {
-            let (bundle, issuer) = sides(one, worlds, (&bundles, &leaves), classes);
+            let (bundle, issuer) = sides(one, states, (&bundles, &presented), classes);
             let at_once = one.invariant == Invariant::EveryPair && one.chain.is_none_or(taken_up);
-            let Broken { invariant, rules, refusal, certain, .. } = one.clone();
+            let Violation { invariant, rules, refusal, certain, .. } = one.clone();
             let this = Break { invariant, bundle, issuer, rules, refusal, certain, at_once };
             if !broken.iter().any(|known| known.is_of(&this)) {
                 broken.push(this);
             }
         }
-        let mut order: Vec<_> = (0..leaves.len()).collect();
-        order.sort_by_key(|leaf| classes.issuer_rank(leaves[*leaf].class));
+        let mut order: Vec<_> = (0..presented.len()).collect();
+        order.sort_by_key(|leaf| classes.issuer_rank(presented[*leaf].class));
         let accepts = |bundle| order.iter().map(|leaf| !refused(bundle, *leaf)).collect();
         let row = |(index, holder): (usize, &Holder)| Row { holder: holder.clone(), accepts: accepts(index) };
         let mut rows: Vec<_> = bundles.iter().enumerate().map(row).collect();
         rows.sort_by_key(|row| classes.bundle_rank(row.holder.class));
-        let columns = order.iter().map(|leaf| leaves[*leaf].clone()).collect();
+        let columns = order.iter().map(|leaf| presented[*leaf].clone()).collect();
         Self { when, rows, columns, broken }
     }
 }
@@ -133,14 +133,14 @@ impl Break {
 
 /// Whose bundle it is, and whose issuer.
 fn sides(
-    broken: &Broken,
-    worlds: &Worlds,
-    (bundles, leaves): (&[Holder], &[Holder]),
+    broken: &Violation,
+    states: &States,
+    (bundles, presented): (&[Holder], &[Holder]),
     classes: &mut Classes,
 ) -> (Option<Holder>, Option<Holder>) {
     let bundle = || broken.bundle.and_then(|index| bundles.get(index)).cloned();
-    let leaf = || broken.chain.and_then(|index| leaves.get(index)).cloned();
-    let controller = broken.chain.and_then(|index| worlds.controllers.get(index));
+    let leaf = || broken.chain.and_then(|index| presented.get(index)).cloned();
+    let controller = broken.chain.and_then(|index| states.controllers.get(index));
     let signer =
         |classes: &mut Classes| controller.map(|held| holder(held, classes.issuer(&held.what.1), false));
     match broken.invariant {
@@ -150,8 +150,8 @@ fn sides(
             (controller.map(|held| holder(held, classes.bundle(&held.what.0), false)), signer(classes))
         }
         Invariant::ControllerStarts => (
-            worlds.published.as_ref().map(|bundle| nobody(classes.bundle(bundle))),
-            worlds.issuer.as_ref().map(|chain| nobody(classes.issuer(chain))),
+            states.published.as_ref().map(|bundle| nobody(classes.bundle(bundle))),
+            states.issuer.as_ref().map(|chain| nobody(classes.issuer(chain))),
         ),
     }
 }
@@ -166,12 +166,12 @@ const fn nobody(class: usize) -> Holder {
     Holder { class, count: 0, exact: true, certain: true, sample: Vec::new(), workloads: Vec::new() }
 }
 
-/// The worlds in which any subset has gone from the one to the other.
-pub(super) fn either(one: &Worlds, other: &Worlds) -> Worlds {
+/// The states in which any subset has gone from the one to the other.
+pub(super) fn either(one: &States, other: &States) -> States {
     let same_pair = |a: &(Bundle, IssuerChain), b: &(Bundle, IssuerChain)| a.0.same_set(&b.0) && a.1 == b.1;
     let mut both = other.clone();
     merge(&mut both.bundles, &one.bundles, Bundle::same_set);
-    merge(&mut both.leaves, &one.leaves, PartialEq::eq);
+    merge(&mut both.presented, &one.presented, PartialEq::eq);
     merge(&mut both.controllers, &one.controllers, same_pair);
     both
 }

@@ -1,0 +1,119 @@
+//! What does not hold in the possible states, by the one trust relation.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::class::Classes;
+use super::{Invariant, States, Violation};
+use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules, accepts};
+
+/// Judgements, each made once.
+struct Judge<'a> {
+    identity: &'a str,
+    at: Timestamp,
+    /// Does a leaf end with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's `pkg/tls`, since 2.7)?
+    capped: bool,
+    made: BTreeMap<(Fingerprint, Vec<Fingerprint>, bool), Option<Refusal>>,
+}
+
+impl Judge<'_> {
+    fn refusal(&mut self, bundle: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<Refusal> {
+        let certificates = chain.certificates();
+        let key = (
+            bundle.fingerprint(),
+            certificates.map(Certificate::fingerprint).collect(),
+            rules == Rules::Controller,
+        );
+        let (identity, at, capped) = (self.identity, self.at, self.capped && rules == Rules::Proxy);
+        let judge = || {
+            let over = || capped.then(|| expired_in_chain(chain, at)).flatten();
+            accepts(bundle, chain, identity, at, rules).err().or_else(over)
+        };
+        self.made.entry(key).or_insert_with(judge).clone()
+    }
+}
+
+impl States {
+    /// Everything that does not hold at `at`, the certain first.
+    #[must_use]
+    pub fn broken(&self, at: Timestamp) -> Vec<Violation> {
+        let mut judge =
+            Judge { identity: &self.identity, at, capped: self.classes.reloads, made: BTreeMap::new() };
+        let mut broken: Vec<_> = self.start(&mut judge).into_iter().collect();
+        for (place, held) in self.bundles.iter().enumerate() {
+            let mut ask = |invariant, chain_at, chain: &IssuerChain, certain| {
+                let refusal = judge.refusal(&held.what, chain, Rules::Proxy)?;
+                let (bundle, chain, rules) = (Some(place), Some(chain_at), Rules::Proxy);
+                Some(Violation { invariant, bundle, chain, rules, refusal, certain: held.certain && certain })
+            };
+            let present = |end: Option<Timestamp>| end.is_none_or(|end| end >= at);
+            for (chain_at, leaf) in self.presented.iter().enumerate().filter(|(_, leaf)| present(leaf.until))
+            {
+                broken.extend(ask(Invariant::EveryPair, chain_at, &leaf.what, leaf.certain));
+            }
+            for (chain_at, controller) in self.controllers.iter().enumerate() {
+                broken.extend(ask(Invariant::EveryRenewal, chain_at, &controller.what.1, controller.certain));
+            }
+        }
+        for (place, controller) in self.controllers.iter().enumerate() {
+            let (bundle, chain) = &controller.what;
+            broken.extend(judge.refusal(bundle, chain, Rules::Controller).map(|refusal| Violation {
+                invariant: Invariant::ControllerSigns,
+                bundle: None,
+                chain: Some(place),
+                rules: Rules::Controller,
+                refusal,
+                certain: controller.certain,
+            }));
+        }
+        broken.sort_by_key(|one| !one.certain);
+        broken
+    }
+
+    /// S1, of what an identity controller reads when it starts.
+    fn start(&self, judge: &mut Judge<'_>) -> Option<Violation> {
+        let refusal = match (&self.unreadable, &self.published, &self.issuer) {
+            (Some(reason), ..) => {
+                Refusal::Malformed { certificate: "the published bundle".to_owned(), reason: reason.clone() }
+            }
+            (None, Some(bundle), Some(chain)) => judge.refusal(bundle, chain, Rules::Controller)?,
+            _ => return None,
+        };
+        let (invariant, rules) = (Invariant::ControllerStarts, Rules::Controller);
+        Some(Violation { invariant, bundle: None, chain: None, rules, refusal, certain: true })
+    }
+}
+
+/// The end of a certificate in the issuer's file that ended every leaf, though the certificate is not on the way to the anchor.
+fn expired_in_chain(chain: &IssuerChain, at: Timestamp) -> Option<Refusal> {
+    let first = chain.first_to_expire();
+    let (certificate, not_after) = (first.name().to_owned(), first.facts().not_after);
+    first.is_expired_at(at).then_some(Refusal::Expired { certificate, not_after, at })
+}
+
+/// Would an identity controller with this bundle not start with the chain, and skip it when the Secret brings it
+/// (`IssuerUpdateSkipped`), whatever the time? What only the time speaks against may have been taken at another.
+pub(super) fn rejects(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
+    let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
+    match accepts(bundle, chain, identity, classes.at, Rules::Controller) {
+        Ok(()) => false,
+        Err(refusal) => !hangs_on_time(&refusal),
+    }
+}
+
+/// Does a proxy with this bundle never present a leaf of the chain? No anchor of it has signed the chain, whatever the time and
+/// the use: it rejects such a leaf of its own and keeps the one it has (`Store::validate` in the proxy).
+pub(super) fn is_strange(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
+    let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
+    let found = accepts(bundle, chain, identity, classes.at, Rules::Proxy);
+    matches!(found, Err(Refusal::UnknownIssuer { .. }))
+}
+
+fn hangs_on_time(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Expired { .. } | Refusal::NotYetValid { .. } => true,
+        Refusal::UnknownIssuer { candidate: Some(candidate), .. } => hangs_on_time(&candidate.because),
+        _ => false,
+    }
+}

@@ -1,0 +1,302 @@
+//! Who would refuse whom after a change and does not before it, in every order of events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::changes::{Changes, text};
+use super::{Pair, Party, texts};
+use crate::document::ObjectRef;
+use crate::mesh::{Mesh, WorkloadId};
+use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
+use crate::rotation::{Record, Strategy};
+use crate::states::{History, Holding, Invariant, States, Violation};
+
+/// When pods start with the bundle that their template holds.
+const BY_TEMPLATE: &str = "when pods start with the bundle in their own template";
+
+/// What moves, from where.
+pub(super) struct Moves<'a> {
+    current: &'a Mesh,
+    record: Option<&'a Record>,
+    history: Option<History>,
+    /// The new bundle as each of Linkerd's readers has it.
+    bundles: Vec<&'a Bundle>,
+    issuer: Option<&'a IssuerChain>,
+    restarted: BTreeSet<WorkloadId>,
+    /// Bundles that templates of restarting workloads hold themselves.
+    literals: Vec<&'a Bundle>,
+    /// Is an anchor taken away?
+    removes: bool,
+}
+
+/// A defect by what it is about, whatever its place in a list.
+type Key = (Invariant, Vec<Fingerprint>, Vec<Fingerprint>);
+
+impl<'a> Moves<'a> {
+    pub(super) fn of(
+        current: &'a Mesh,
+        proposed: &'a Mesh,
+        changes: &'a Changes,
+        record: Option<&'a Record>,
+    ) -> Self {
+        let mut bundles: Vec<&Bundle> = Vec::new();
+        if changes.bundle.is_some()
+            && let Some(text) = text(proposed)
+        {
+            let read = [Rules::Controller, Rules::Proxy].map(|rules| text.as_read_by(rules));
+            for bundle in read.into_iter().filter_map(Result::ok) {
+                if !bundles.iter().any(|known| known.same_set(bundle)) {
+                    bundles.push(bundle);
+                }
+            }
+        }
+        let restarts =
+            |object: &ObjectRef| changes.restarts.iter().any(|restart| restart.place.object == *object);
+        let places = current.workloads.iter().enumerate();
+        Self {
+            current,
+            record,
+            history: record.map(Record::history),
+            bundles,
+            issuer: changes.issuer.as_ref().and_then(|_| texts::loadable(current, proposed)),
+            restarted: places
+                .filter(|(_, one)| restarts(&one.object))
+                .map(|(at, _)| WorkloadId(at))
+                .collect(),
+            literals: changes.restarts.iter().filter_map(|restart| restart.literal.as_ref()).collect(),
+            removes: !changes.removed.is_empty(),
+        }
+    }
+
+    pub(super) fn are_any(&self) -> bool {
+        !self.bundles.is_empty() || self.issuer.is_some() || !self.restarted.is_empty()
+    }
+
+    /// What breaks at `at` that works before, or may work before and surely does not afterwards, and what is not known and
+    /// would matter.
+    pub(super) fn judged(&self, at: Timestamp) -> (Vec<Pair>, Vec<String>) {
+        let now = States::of(self.current, self.history.as_ref(), at);
+        let before: BTreeMap<Key, bool> =
+            self.broken(&now, at).iter().map(|broken| (key(&now, broken), broken.certain)).collect();
+        let (mut pairs, mut told) = (Vec::new(), BTreeSet::new());
+        for (when, states) in self.orders(&now) {
+            // A bundle in a template is its proxy's alone: no controller reads it.
+            let counts = |broken: &Violation| when != BY_TEMPLATE || broken.rules == Rules::Proxy;
+            for broken in self.broken(&states, at).into_iter().filter(counts) {
+                let key = key(&states, &broken);
+                // Leaves that are refused for sure have an issuer that signs for sure: the broken renewal tells it.
+                let surely = broken.certain && broken.invariant != Invariant::EveryPair;
+                let is_worse = before.get(&key).is_none_or(|certain| !certain && surely);
+                if is_worse && told.insert(key) {
+                    pairs.push(self.pair(&now, &states, &broken, when));
+                }
+            }
+        }
+        pairs.sort_by_key(|pair| (!pair.certain, pair.invariant));
+        if self.recovers() && is_dead(&now, at) {
+            pairs.clear();
+        }
+        // A controller that does not come up with a bundle and an issuer signs nothing with them either.
+        let dead: Vec<_> = pairs
+            .iter()
+            .filter(|pair| pair.invariant == Invariant::ControllerStarts)
+            .map(materials)
+            .collect();
+        pairs.retain(|pair| pair.invariant != Invariant::ControllerSigns || !dead.contains(&materials(pair)));
+        (pairs, self.missing(&now))
+    }
+
+    /// What does not hold at `at`, and what has not begun yet by a clock that lags as far as a leaf allows for (20 s by default).
+    fn broken(&self, states: &States, at: Timestamp) -> Vec<Violation> {
+        let behind = at.saturating_sub(self.current.control_plane.clock_skew.0).unwrap_or(at);
+        let lagging = states.broken(behind).into_iter().filter(|broken| has_not_begun(&broken.refusal));
+        states.broken(at).into_iter().chain(lagging).collect()
+    }
+
+    /// Is it nothing but a part of a recovery: its bundle, its issuer, or restarts once an identity controller comes up?
+    fn recovers(&self) -> bool {
+        let Some(record) = self.record.filter(|record| record.strategy == Strategy::Recover) else {
+            return false;
+        };
+        let phases = record.phases();
+        let publishes = |bundle: &&Bundle| phases.iter().any(|spec| spec.bundle.same_set(bundle));
+        let is_own =
+            self.bundles.iter().all(publishes) && self.issuer.is_none_or(|chain| *chain == record.issuer);
+        let is_published = text(self.current)
+            .is_some_and(|text| text.as_read_by(Rules::Controller).is_ok_and(|now| publishes(&now)));
+        let is_in_place = is_published && self.current.secret_chain() == Some(&record.issuer);
+        is_own && (self.restarted.is_empty() || is_in_place)
+    }
+
+    /// In how many ways the mesh is broken already.
+    pub(super) fn already_violated(&self, at: Timestamp) -> usize {
+        States::of(self.current, self.history.as_ref(), at)
+            .broken(at)
+            .iter()
+            .filter(|broken| broken.certain)
+            .count()
+    }
+
+    /// The first instant after `at` from which on nothing breaks, if waiting is all that it takes: nothing else changes in
+    /// the mesh until then, and what works still does.
+    pub(super) fn clean_after(&self, at: Timestamp) -> Option<Timestamp> {
+        let now = States::of(self.current, self.history.as_ref(), at);
+        let broken: BTreeSet<Key> = self.broken(&now, at).iter().map(|broken| key(&now, broken)).collect();
+        let still_well = |then: Timestamp| {
+            let states = States::of(self.current, self.history.as_ref(), then);
+            self.broken(&states, then).iter().all(|one| broken.contains(&key(&states, one)))
+        };
+        let clean = |then: &Timestamp| {
+            let (pairs, missing) = self.judged(*then);
+            pairs.is_empty() && missing.is_empty() && still_well(*then)
+        };
+        self.instants(&now).into_iter().filter(|then| *then > at).find(clean)
+    }
+
+    /// When something changes by time alone: leaves run out, a certificate begins.
+    fn instants(&self, now: &States) -> BTreeSet<Timestamp> {
+        let life = self.current.control_plane.workload_certificate_lifetime();
+        let started = self.current.control_plane.replicas.iter().filter_map(|replica| replica.started);
+        let ends = started.filter_map(|started| started.checked_add(life).ok());
+        let ends = ends.chain(now.presented.iter().filter_map(|leaf| leaf.until));
+        let begins = self.issuer.into_iter().flat_map(IssuerChain::certificates);
+        let begins = begins.chain(self.bundles.iter().flat_map(|bundle| bundle.anchors()));
+        let skew = self.current.control_plane.clock_skew.0;
+        let by_all = |certificate: &Certificate| certificate.facts().not_before.checked_add(skew).ok();
+        let second = jiff::SignedDuration::from_secs(1);
+        let past = ends.filter_map(|end| end.checked_add(second).ok());
+        past.chain(begins.filter_map(by_all)).collect()
+    }
+
+    /// The states on the way, however objects are applied and whoever follows first.
+    fn orders(&self, now: &States) -> Vec<(&'static str, States)> {
+        let mut orders = Vec::new();
+        let issuer = |states: &States| self.issuer.map(|chain| states.swapping(chain));
+        for bundle in &self.bundles {
+            let published = now.publishing(bundle);
+            let both = issuer(&published);
+            orders.push(("once the bundle is published", published));
+            orders.extend(both.map(|both| ("once bundle and issuer are both in place", both)));
+        }
+        if let Some(swapped) = issuer(now) {
+            let both: Vec<_> = self.bundles.iter().map(|bundle| swapped.publishing(bundle)).collect();
+            let when = match both.is_empty() {
+                true => "once the issuer is in the Secret",
+                false => "while the issuer is in the Secret and the bundle has not followed",
+            };
+            orders.push((when, swapped));
+            orders.extend(both.into_iter().map(|both| ("once bundle and issuer are both in place", both)));
+        }
+        let last = orders.last().map_or_else(|| now.clone(), |(_, states)| states.clone());
+        orders.extend(self.literals.iter().map(|bundle| (BY_TEMPLATE, last.publishing(bundle))));
+        if !self.restarted.is_empty() {
+            orders.push(("when the pods restart", last.restarted(|one| self.restarted.contains(&one))));
+        }
+        if !self.bundles.is_empty() || self.issuer.is_some() {
+            orders.push(("once everything has restarted", last.restarted(|_| true)));
+        }
+        orders
+    }
+
+    /// What is not seen and could break. A bundle that only grows breaks nobody, whatever they hold; without an anchor
+    /// less, it does not matter who signed before.
+    fn missing(&self, now: &States) -> Vec<String> {
+        if self.issuer.is_none() && !self.removes {
+            return Vec::new();
+        }
+        let matters = |what: &&String| self.removes || !what.starts_with("the issuer ");
+        now.unseen.iter().filter(matters).cloned().collect()
+    }
+
+    fn pair(&self, now: &States, states: &States, broken: &Violation, when: &'static str) -> Pair {
+        let (bundle, chain) = sides(states, broken);
+        let held = bundle.and_then(|bundle| now.bundles.iter().find(|one| one.what.same_set(bundle)));
+        let presented = chain.and_then(|chain| now.presented.iter().find(|one| one.what == *chain));
+        let proxies = broken.rules == Rules::Proxy;
+        let leaves = broken.invariant == Invariant::EveryPair;
+        Pair {
+            invariant: broken.invariant,
+            verifier: self
+                .party(bundle.map(Bundle::anchors).unwrap_or_default().to_vec(), held.filter(|_| proxies)),
+            presenter: self.party(
+                chain.map(|chain| chain.certificates().cloned().collect()).unwrap_or_default(),
+                presented.filter(|_| leaves),
+            ),
+            reason: broken.refusal.to_string(),
+            certain: broken.certain,
+            until: broken.chain.filter(|_| leaves).and_then(|at| states.presented[at].until),
+            when,
+        }
+    }
+
+    fn party<T>(&self, certificates: Vec<Certificate>, holding: Option<&Holding<T>>) -> Party {
+        let workloads = holding.map(|holding| holding.workloads.as_slice()).unwrap_or_default();
+        Party {
+            certificates,
+            count: holding.map_or(0, |holding| holding.count),
+            pods: holding.map(|holding| holding.sample.clone()).unwrap_or_default(),
+            workloads: workloads.iter().map(|id| self.current.workload(*id).object.clone()).collect(),
+        }
+    }
+}
+
+/// Is there nothing left that a change could break: no proxy that was seen accepts another's leaf, nor gets one?
+fn is_dead(states: &States, at: Timestamp) -> bool {
+    let broken = states.broken(at);
+    let refused = |invariant, bundle, chain| {
+        broken.iter().any(|one| (one.invariant, one.bundle, one.chain) == (invariant, bundle, Some(chain)))
+    };
+    let by_all =
+        |invariant, chain| (0..states.bundles.len()).all(|bundle| refused(invariant, Some(bundle), chain));
+    // Nobody has a leaf of the Secret's issuer before a controller signs with it.
+    let signed = |chain: &IssuerChain| states.controllers.iter().any(|one| one.what.1 == *chain);
+    let ended = |chain: usize| {
+        let leaf = &states.presented[chain];
+        leaf.until.is_some_and(|end| end < at)
+            || states.issuer.as_ref() == Some(&leaf.what) && !signed(&leaf.what)
+    };
+    let renews =
+        |chain| !refused(Invariant::ControllerSigns, None, chain) && !by_all(Invariant::EveryRenewal, chain);
+    states.unseen.is_empty()
+        && (0..states.presented.len()).all(|chain| ended(chain) || by_all(Invariant::EveryPair, chain))
+        && !(0..states.controllers.len()).any(renews)
+}
+
+/// Does it come to an end by time alone, when a certificate begins?
+fn has_not_begun(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::NotYetValid { .. } => true,
+        Refusal::UnknownIssuer { candidate: Some(candidate), .. } => has_not_begun(&candidate.because),
+        _ => false,
+    }
+}
+
+/// The certificates of both sides.
+fn materials(pair: &Pair) -> (BTreeSet<Fingerprint>, Vec<Fingerprint>) {
+    let of = |party: &Party| party.certificates.iter().map(Certificate::fingerprint).collect::<Vec<_>>();
+    (of(&pair.verifier).into_iter().collect(), of(&pair.presenter))
+}
+
+/// The bundle that refuses and the chain that is refused.
+fn sides<'a>(states: &'a States, broken: &Violation) -> (Option<&'a Bundle>, Option<&'a IssuerChain>) {
+    let controller = || broken.chain.and_then(|at| states.controllers.get(at)).map(|one| &one.what);
+    let held = || broken.bundle.and_then(|at| states.bundles.get(at)).map(|one| &one.what);
+    match broken.invariant {
+        Invariant::ControllerStarts => (states.published.as_ref(), states.issuer.as_ref()),
+        Invariant::EveryPair => {
+            (held(), broken.chain.and_then(|at| states.presented.get(at)).map(|one| &one.what))
+        }
+        Invariant::EveryRenewal => (held(), controller().map(|(_, chain)| chain)),
+        Invariant::ControllerSigns => {
+            (controller().map(|(bundle, _)| bundle), controller().map(|(_, chain)| chain))
+        }
+    }
+}
+
+fn key(states: &States, broken: &Violation) -> Key {
+    let (bundle, chain) = sides(states, broken);
+    let anchors = bundle.map(|bundle| bundle.fingerprints().into_iter().collect()).unwrap_or_default();
+    let chain = chain.map(|chain| chain.certificates().map(Certificate::fingerprint).collect());
+    (broken.invariant, anchors, chain.unwrap_or_default())
+}

@@ -1,0 +1,418 @@
+//! Whole rotations through the program itself, over a cluster that takes what is rendered and then prints what it is.
+
+use crate::cluster;
+
+use std::fs;
+use std::process::Output;
+
+use assert_cmd::Command;
+use cluster::Cluster;
+use jiff::SignedDuration;
+use l5d_rotate::document;
+use l5d_rotate::pki::{BundleText, Certificate, Rules};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A user with a cluster, a shell and a rotation directory.
+struct User {
+    home: TempDir,
+    cluster: Cluster,
+}
+
+impl User {
+    fn new() -> Self {
+        Self::over(Cluster::new())
+    }
+
+    fn over(cluster: Cluster) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), cluster }
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
+        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
+            .current_dir(self.home.path())
+            .env_remove("KUBECTL_EXTERNAL_DIFF")
+            .args(arguments.split_whitespace())
+            .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])
+            .output()
+            .unwrap()
+    }
+
+    fn out(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {:?}\n{stderr}", output.status.code());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What `status` names as next: the phase and number of a step, or nothing when the rotation is finished or waits.
+    fn next(&self) -> (Option<String>, String) {
+        let status: Value = serde_json::from_str(&self.out("status --dir rotation -o json")).unwrap();
+        let command = status["next"]["command"].as_str().unwrap_or_default();
+        let step = command
+            .strip_prefix("kubectl l5d-rotate render ")
+            .and_then(|rest| rest.strip_suffix(" --dir rotation -f dump.json"));
+        (step.map(str::to_owned), status["next"]["why"].as_str().unwrap().to_owned())
+    }
+
+    fn merge(&mut self, step: &str) {
+        let text = self.out(&format!("render {step} --dir rotation -o object"));
+        for document in document::parse(&text, step).unwrap() {
+            self.cluster.apply(&document.tree);
+        }
+    }
+
+    fn anchors(&self) -> Vec<Certificate> {
+        let bundle = BundleText::read(self.cluster.bundle.as_str());
+        bundle.as_read_by(Rules::Controller).unwrap().anchors().to_vec()
+    }
+}
+
+/// Follows `status` to the end: merges what it names, does by hand what it says, waits where it says so.
+fn rotate(user: &mut User) -> Vec<String> {
+    let mut taken = Vec::new();
+    for _ in 0..40 {
+        let (step, why) = user.next();
+        match step {
+            Some(step) => {
+                user.merge(&step);
+                taken.push(step);
+            }
+            None if why.contains("the rotation is finished") => return taken,
+            None => {
+                user.cluster.all_by_hand();
+                user.cluster.wait(SignedDuration::from_hours(1));
+            }
+        }
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    panic!("the rotation does not come to an end: {taken:?}, {:?}", user.next());
+}
+
+#[test]
+fn a_staged_rotation_ends_with_the_new_anchor_alone() {
+    let mut user = User::new();
+    let old = user.anchors();
+    user.out("start --dir rotation");
+    let taken = rotate(&mut user);
+    assert_eq!(taken.first().map(String::as_str), Some("bundle --step 1"));
+    let mut once = taken.clone();
+    once.dedup();
+    let all: Vec<_> = ["bundle", "issuer", "prune"]
+        .iter()
+        .flat_map(|phase| (1..=3).map(move |step| format!("{phase} --step {step}")))
+        .collect();
+    assert_eq!(once, all);
+    assert_eq!(user.anchors().len(), 1);
+    assert!(!user.anchors().contains(&old[0]));
+    assert_eq!(
+        user.run("check").status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&user.run("check -o short").stdout)
+    );
+}
+
+#[test]
+fn a_rotation_of_workloads_that_no_annotation_restarts_ends_as_well() {
+    let mut user = User::over(Cluster::realistic());
+    user.out("start --dir rotation");
+    rotate(&mut user);
+    assert_eq!(user.anchors().len(), 1);
+    let check = user.run("check");
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[test]
+fn a_patient_rotation_waits_instead_of_restarting_for_the_issuer() {
+    let mut user = User::new();
+    user.out("start --dir rotation --strategy patient");
+    let began = user.cluster.now;
+    let taken = rotate(&mut user);
+    assert!(!taken.iter().any(|step| step == "issuer --step 3"), "{taken:?}");
+    assert!(user.cluster.now.duration_since(began) > SignedDuration::from_hours(24));
+}
+
+#[test]
+fn an_issuer_alone_is_replaced_without_touching_the_bundle() {
+    let mut user = User::new();
+    let (old, issuer) = (user.anchors(), user.cluster.issuer.clone());
+    let key = user.home.path().join("anchor.key");
+    fs::write(&key, cluster::pem(&user.cluster.anchor.key)).unwrap();
+    fs::write(user.home.path().join("anchor.pem"), user.cluster.anchor.certificate.to_pem()).unwrap();
+    user.out("start --dir rotation --issuer-only --anchor anchor.pem --anchor-key anchor.key");
+    rotate(&mut user);
+    assert_eq!(user.anchors(), old);
+    assert_ne!(user.cluster.issuer, issuer);
+}
+
+#[test]
+fn a_cross_signed_rotation_restarts_no_workload_and_ends_with_the_new_anchor_alone() {
+    let mut user = User::new();
+    let old = user.anchors();
+    fs::write(user.home.path().join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+    user.out("start --dir rotation --old-anchor-key old.key");
+    let mut taken = Vec::new();
+    for _ in 0..60 {
+        let (step, why) = user.next();
+        match step {
+            Some(step) => {
+                let proposed = user.out(&format!("render {step} --dir rotation -o object"));
+                fs::write(user.home.path().join("step.yaml"), proposed).unwrap();
+                let judged = user.run("verify --proposed step.yaml --dir rotation");
+                let said = String::from_utf8_lossy(&judged.stdout).into_owned();
+                assert_eq!(judged.status.code(), Some(0), "{step}: {said}");
+                user.merge(&step);
+                taken.push(step);
+            }
+            None if why.contains("the rotation is finished") => break,
+            None if taken.iter().any(|step| step == "prune --step 2") => user.cluster.deploy(),
+            None => user.cluster.wait(SignedDuration::from_hours(1)),
+        }
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    taken.dedup();
+    assert_eq!(
+        taken,
+        [
+            "issuer --step 1",
+            "issuer --step 2",
+            "prune --step 1",
+            "prune --step 2",
+            "remove-cross --step 1",
+            "remove-cross --step 2"
+        ]
+    );
+    assert_eq!(user.anchors().len(), 1);
+    assert!(!user.anchors().contains(&old[0]));
+    assert_eq!(user.cluster.issuer.matches("BEGIN CERTIFICATE").count(), 1, "the cross certificate is gone");
+    let check = user.run("check");
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[test]
+fn a_rotation_is_rolled_back_with_the_old_issuers_key() {
+    let mut user = User::new();
+    let (old, issuer) = (user.anchors(), user.cluster.issuer.clone());
+    fs::write(user.home.path().join("old-issuer.key"), &user.cluster.issuer_key).unwrap();
+    user.out("start --dir rotation");
+    for step in
+        ["bundle --step 1", "bundle --step 2", "bundle --step 3", "issuer --step 1", "issuer --step 2"]
+    {
+        user.merge(step);
+        user.cluster.all_by_hand();
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    assert_ne!(user.cluster.issuer, issuer);
+    let refused = user.run("render bundle --step 1 --dir rotation --rollback");
+    assert_eq!(refused.status.code(), Some(4), "the old anchors alone do not accept the new issuer");
+    let without_key = user.run("next --dir rotation --rollback");
+    assert_eq!(without_key.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&without_key.stderr).into_owned();
+    assert!(said.contains("is not the key of the rotation's old issuer"), "{said}");
+    for _ in 0..12 {
+        let run = user.run("next --dir rotation --rollback --issuer-key old-issuer.key -o object");
+        let text = String::from_utf8(run.stdout).unwrap();
+        if run.status.success() && text.is_empty() {
+            break;
+        }
+        fs::write(user.home.path().join("step.yaml"), &text).unwrap();
+        let judged = user.run("verify --proposed step.yaml --dir rotation");
+        let said = String::from_utf8_lossy(&judged.stdout).into_owned();
+        // Of what was there before a turn back nothing tells: then it is safe after leaves have run out.
+        assert!(matches!(judged.status.code(), Some(0 | 3)), "{said}");
+        for document in document::parse(&text, "next").unwrap() {
+            user.cluster.apply(&document.tree);
+        }
+        user.cluster.all_by_hand();
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    let done = user.run("next --dir rotation --rollback");
+    assert!(String::from_utf8_lossy(&done.stderr).contains("the rotation is rolled back"));
+    assert_eq!((user.anchors(), user.cluster.issuer.as_str()), (old, issuer.as_str()));
+    assert_eq!(user.run("check").status.code(), Some(0));
+}
+
+#[test]
+fn an_install_that_was_never_changed_needs_no_restart_before_its_issuer_is_replaced() {
+    let mut cluster = Cluster::new();
+    let installed = cluster.bundle_changed;
+    for load in cluster.workloads.iter_mut().filter(|load| load.namespace == "linkerd") {
+        load.started = installed + SignedDuration::from_secs(30);
+    }
+    cluster.installed = cluster.issuer_changed;
+    let user = User::over(cluster);
+    fs::write(user.home.path().join("ca.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+    fs::write(user.home.path().join("ca.crt"), user.cluster.anchor.certificate.to_pem()).unwrap();
+    user.out("start --dir rotation --issuer-only --anchor ca.crt --anchor-key ca.key");
+    assert!(!user.out("check -o short").contains("started within 120 s"));
+    user.out("render issuer --step 1 --dir rotation");
+}
+
+#[test]
+fn an_anchor_that_linkerd_check_refuses_starts_no_rotation() {
+    let user = User::new();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    let mut root = rcgen::CertificateParams::default();
+    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = root.self_signed(&key).unwrap();
+    fs::write(user.home.path().join("p384.pem"), root.pem()).unwrap();
+    fs::write(user.home.path().join("p384.key"), key.serialize_pem()).unwrap();
+    let refused = user.run("start --dir rotation --anchor p384.pem --anchor-key p384.key");
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("p384.pem: ") && said.contains("must use P-256 curve"), "{said}");
+    assert!(!user.home.path().join("rotation").exists());
+}
+
+#[test]
+fn an_issuer_that_is_over_is_replaced_by_force_and_the_rotation_then_goes_on_to_its_end() {
+    let mut user = User::new();
+    let old = user.anchors();
+    let ends = old[0].facts().not_after;
+    user.cluster.now = ends + SignedDuration::from_hours(3);
+    user.out("start --dir rotation");
+    user.merge("bundle --step 1");
+    user.cluster.wait(SignedDuration::from_mins(5));
+    for stuck in ["next --dir rotation", "render issuer --step 1 --dir rotation"] {
+        let refused = user.run(stuck);
+        assert_eq!(refused.status.code(), Some(4));
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains("take issuer/1-issuer with --force, then restart the control plane"), "{said}");
+        assert!(said.contains("render issuer --step 1 --force` is the way out"), "{said}");
+    }
+    user.merge("issuer --step 1 --force");
+    user.cluster.wait(SignedDuration::from_mins(5));
+    assert_eq!(rotate(&mut user).first().map(String::as_str), Some("bundle --step 2"));
+    assert_eq!(user.anchors().len(), 1);
+    assert!(!user.anchors().contains(&old[0]));
+}
+
+#[test]
+fn a_second_start_over_an_unfinished_rotation_is_refused() {
+    let user = User::new();
+    user.out("start --dir rotation");
+    let before = fs::read(user.home.path().join("rotation/issuer.pem")).unwrap();
+    let again = user.run("start --dir rotation");
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("kubectl l5d-rotate status --dir rotation"));
+    assert_eq!(fs::read(user.home.path().join("rotation/issuer.pem")).unwrap(), before);
+}
+
+#[test]
+fn the_issuer_before_the_bundle_is_refused_as_unsafe() {
+    let user = User::new();
+    user.out("start --dir rotation");
+    let refused = user.run("render issuer --step 1 --dir rotation");
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(refused.stdout.is_empty());
+    let forced = user.run("render issuer --step 1 --dir rotation --force");
+    assert_eq!(forced.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&forced.stdout).contains("# FORCED: "));
+}
+
+#[test]
+fn one_namespace_alone_never_opens_a_step_that_needs_all_of_them() {
+    let mut user = User::new();
+    user.out("start --dir rotation");
+    for step in 1..=2 {
+        user.merge(&format!("bundle --step {step}"));
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    let text = user.out("render bundle --step 3 --dir rotation -n shop -o object");
+    let documents = document::parse(&text, "render").unwrap();
+    assert!(documents.iter().all(|document| document.tree["metadata"]["namespace"] == "shop"), "{text}");
+    documents.iter().for_each(|document| user.cluster.apply(&document.tree));
+    user.cluster.wait(SignedDuration::from_mins(5));
+    let refused = user.run("render issuer --step 1 --dir rotation -n shop");
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("only namespace shop was looked at; leave --namespace away"), "{said}");
+}
+
+#[test]
+fn a_namespace_that_an_overlay_names_stays_a_component_when_nothing_is_left_to_change_in_it() {
+    let mut user = User::new();
+    user.out("start --dir rotation");
+    for step in 1..=2 {
+        user.merge(&format!("bundle --step {step}"));
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    user.out("render bundle --step 3 --dir rotation --out deploy");
+    let shop = user.home.path().join("deploy/bundle/3-data-plane/shop");
+    assert!(shop.join("deployment-checkout.yaml").exists());
+    // An ordinary release gives every workload of the namespace a new start, with the bundle that is published.
+    for name in ["checkout", "cart-db"] {
+        user.cluster.manual(name);
+    }
+    user.out("render bundle --step 3 --dir rotation --out deploy");
+    assert!(!shop.join("deployment-checkout.yaml").exists());
+    let kept = fs::read_to_string(shop.join("kustomization.yaml")).unwrap();
+    assert!(kept.contains("kind: Component") && kept.contains("resources: []"), "{kept}");
+}
+
+#[test]
+fn a_preview_that_git_would_take_a_key_of_writes_nothing() {
+    let user = User::new();
+    let git = std::process::Command::new("git").args(["init", "-q"]).current_dir(user.home.path()).status();
+    if !git.is_ok_and(|status| status.success()) {
+        println!("skipped: a_preview_that_git_would_take_a_key_of_writes_nothing: no git");
+        return;
+    }
+    user.out("start --dir rotation");
+    let refused = user.run("plan --dir rotation --out preview");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(!user.home.path().join("preview").exists());
+    user.out("plan --dir rotation --out preview --allow-plaintext-keys");
+    assert!(user.home.path().join("preview/prune/3-data-plane/kustomization.yaml").exists());
+}
+
+#[test]
+fn rendering_twice_gives_the_same_bytes_and_a_merged_step_no_difference() {
+    let mut user = User::new();
+    user.out("start --dir rotation");
+    assert_eq!(user.out("render bundle --dir rotation"), user.out("render bundle --dir rotation"));
+    user.merge("bundle --step 1");
+    assert_eq!(String::from_utf8(user.run("diff bundle --step 1 --dir rotation").stdout).unwrap(), "");
+    assert_eq!(user.run("diff bundle --step 2 --dir rotation").status.code(), Some(1));
+    user.cluster.wait(SignedDuration::from_mins(5));
+    user.merge("bundle --step 2");
+    user.cluster.wait(SignedDuration::from_mins(5));
+    let before = user.out("render bundle --step 3 --dir rotation");
+    user.merge("bundle --step 3");
+    user.cluster.wait(SignedDuration::from_mins(5));
+    assert_eq!(user.out("render bundle --step 3 --dir rotation"), before);
+    assert_eq!(String::from_utf8(user.run("diff bundle --step 3 --dir rotation").stdout).unwrap(), "");
+}
+
+#[test]
+fn no_private_key_is_ever_shown_unasked() {
+    let mut user = User::new();
+    user.out("start --dir rotation");
+    for step in 1..=3 {
+        user.merge(&format!("bundle --step {step}"));
+        user.cluster.manual("shipper");
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    let key = fs::read_to_string(user.home.path().join("rotation/issuer.key")).unwrap();
+    let body = key.lines().nth(1).unwrap();
+    for arguments in [
+        "status",
+        "status --dir rotation -o json",
+        "check -o json",
+        "plan --dir rotation -o json",
+        "diff issuer --dir rotation",
+        "snapshot",
+        "inspect",
+        "inspect rotation/issuer.key",
+    ] {
+        let output = user.run(arguments);
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!said.contains(body), "{arguments}");
+        assert!(!said.contains(&user.cluster.issuer_key.lines().nth(1).unwrap().to_owned()), "{arguments}");
+        assert!(output.status.code().is_some_and(|code| code < 2), "{arguments}: {said}");
+    }
+}

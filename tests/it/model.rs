@@ -1,0 +1,272 @@
+//! Random mixed states of meshes: what the possible states say, states counted one by one, real handshakes and Go agree.
+
+use crate::pki_support;
+use crate::rotation_support;
+mod state;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use l5d_rotate::mesh::Era;
+use l5d_rotate::pki::{Refusal, Rules};
+use l5d_rotate::states::{Invariant, States};
+use pki_support::go::{self, Oracle};
+use pki_support::random::Dice;
+use pki_support::tls::{self, Proxy};
+use rotation_support::Cluster;
+use state::{BundleAt, ChainAt, Pool, State};
+
+/// States judged where nothing else is asked for; `MODEL_STATES` asks for more.
+const STATES: u64 = 8_000;
+/// Of so many states one meets in handshakes.
+const SAMPLED: u64 = 16;
+
+/// What Go must have had to say, beside accepting: certificates of every shape were asked for.
+const WORDS: [&str; 5] = [
+    "x509: certificate has expired",
+    "x509: certificate signed by unknown authority",
+    "x509: certificate specifies an incompatible key",
+    "x509: too many intermediates",
+    "x509: a root or intermediate certificate is not ",
+];
+
+/// What does not hold: the invariant, the bundle, the controller's bundle, the chain.
+type Finding = (Invariant, Option<BundleAt>, Option<BundleAt>, ChainAt);
+
+/// Findings of the states one by one: in some of them, and in all of them.
+fn counted(state: &State, pool: &mut Pool, name: &str) -> (BTreeSet<Finding>, BTreeSet<Finding>) {
+    let loaded: Vec<_> = state.replicas.iter().map(|start| state.loaded(pool, *start, name)).collect();
+    let signed: BTreeSet<_> = loaded.iter().flatten().flatten().map(|(_, chain)| *chain).collect();
+    let mut held: Vec<_> = state.literal.iter().map(|(bundle, _)| vec![Some(*bundle)]).collect();
+    held.extend(state.by_reference.iter().map(|start| state.read(*start)));
+    let starts = state.literal.iter().map(|(_, start)| start).chain(&state.by_reference);
+    let holders = held.iter().map(Vec::as_slice).zip(starts.copied());
+    let presented: Vec<_> = holders.map(|holder| state.leaf(pool, holder, &signed, name)).collect();
+    let (mut some, mut all): (BTreeSet<Finding>, Option<BTreeSet<Finding>>) = (BTreeSet::new(), None);
+    for held in choices(&held) {
+        for presented in choices(&presented) {
+            for loaded in choices(&loaded) {
+                let found = world(state, pool, name, (&held, &presented, &loaded));
+                all = Some(all.map_or_else(|| found.clone(), |all| &all & &found));
+                some.extend(found);
+            }
+        }
+    }
+    (some, all.unwrap())
+}
+
+/// Every choice of one of each.
+fn choices<T: Copy>(of: &[Vec<Option<T>>]) -> Vec<Vec<T>> {
+    of.iter().fold(vec![vec![]], |found, options| {
+        let longer = |choice: &Vec<T>| {
+            options
+                .iter()
+                .map(|option| choice.iter().copied().chain(*option).collect())
+                .collect::<Vec<Vec<T>>>()
+        };
+        found.iter().flat_map(longer).collect()
+    })
+}
+
+/// What does not hold in one world.
+fn world(
+    state: &State,
+    pool: &mut Pool,
+    name: &str,
+    (held, presented, loaded): (&[BundleAt], &[ChainAt], &[(BundleAt, ChainAt)]),
+) -> BTreeSet<Finding> {
+    let mut found = BTreeSet::new();
+    let is_there = |chain: &ChainAt| *chain == state.secret || state.end(pool, *chain, name) >= state.judged;
+    let presented: Vec<_> = presented.iter().copied().filter(is_there).collect();
+    let mut ask = |bundle, chain, rules, finding| {
+        let refused = match rules {
+            Rules::Controller => pool.refusal(bundle, chain, state.judged, rules, name).is_some(),
+            Rules::Proxy => pool.leaf_refusal(bundle, chain, state.judged, name),
+        };
+        if refused {
+            found.insert(finding);
+        }
+    };
+    let start = (Invariant::ControllerStarts, None, None, state.secret);
+    ask(state.published, state.secret, Rules::Controller, start);
+    for &(own, chain) in loaded {
+        ask(own, chain, Rules::Controller, (Invariant::ControllerSigns, None, Some(own), chain));
+    }
+    for &bundle in held {
+        for &chain in &presented {
+            ask(bundle, chain, Rules::Proxy, (Invariant::EveryPair, Some(bundle), None, chain));
+        }
+        for &(own, chain) in loaded {
+            ask(bundle, chain, Rules::Proxy, (Invariant::EveryRenewal, Some(bundle), Some(own), chain));
+        }
+    }
+    found
+}
+
+/// What the possible states say, in the words of the pool: in some of them, and in all of them.
+fn said(states: &States, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTreeSet<Finding>) {
+    let (mut some, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for broken in states.broken(state.judged) {
+        let bundle = broken.bundle.map(|at| pool.bundle_at(&states.bundles[at].what));
+        let (own, chain) = match (broken.invariant, broken.chain) {
+            (Invariant::EveryPair, Some(at)) => (None, pool.chain_at(&states.presented[at].what)),
+            (_, Some(at)) => {
+                let (own, chain) = &states.controllers[at].what;
+                (Some(pool.bundle_at(own)), pool.chain_at(chain))
+            }
+            (_, None) => (None, state.secret),
+        };
+        let finding = (broken.invariant, bundle, own, chain);
+        some.insert(finding);
+        if broken.certain {
+            all.insert(finding);
+        }
+    }
+    (some, all)
+}
+
+/// Proxies with every bundle of the states and every leaf of them meet in handshakes: each with its like, and with the next, either
+/// calling. Does it say what the states say? Gives the number of handshakes, and of those that failed.
+fn meet(states: &States, state: &State, pool: &Pool, some: &BTreeSet<Finding>) -> [u64; 2] {
+    let present = states.presented.iter().filter(|leaf| leaf.until.is_none_or(|until| until >= state.judged));
+    // No leaf can be minted that is longer valid than its issuer's file.
+    let chains =
+        present.map(|leaf| pool.chain_at(&leaf.what)).filter(|chain| !pool.is_past(*chain, state.judged));
+    // The controller signs with ECDSA on P-256 only, so no handshake can be had of another issuer's leaf.
+    let signed = chains.filter(|chain| pool.signers[*chain].algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256);
+    let presented: Vec<_> =
+        signed.map(|chain| (chain, Proxy::new(&pool.chains[chain], &pool.signers[chain]))).collect();
+    let proxies: Vec<_> = states
+        .bundles
+        .iter()
+        .flat_map(|held| presented.iter().map(|(chain, proxy)| (pool.bundle_at(&held.what), *chain, proxy)))
+        .collect();
+    let next = proxies.iter().zip(proxies.iter().cycle().skip(1));
+    let (mut met, mut failed) = (0, 0);
+    let mut call = |client: &(BundleAt, ChainAt, &Proxy), server: &(BundleAt, ChainAt, &Proxy)| {
+        let (client_anchors, server_anchors) = (&pool.bundles[client.0], &pool.bundles[server.0]);
+        let real = tls::handshake((client_anchors, client.2), (server_anchors, server.2), state.judged);
+        (met, failed) = (met + 1, failed + u64::from(real.is_err()));
+        real
+    };
+    for (one, other) in proxies.iter().map(|one| (one, one)).chain(next) {
+        let (real, back) = (call(one, other), call(other, one));
+        let refuses = |bundle, chain| some.contains(&(Invariant::EveryPair, Some(bundle), None, chain));
+        let refused = refuses(one.0, other.1) || refuses(other.0, one.1);
+        assert_eq!(real.is_err() || back.is_err(), refused, "{real:?} {back:?} {state:?}");
+    }
+    [met, failed]
+}
+
+/// What was judged, and how it came out.
+#[derive(Debug, Default)]
+struct Count {
+    safe: u64,
+    perhaps: u64,
+    broken: u64,
+    handshakes: u64,
+    refused: u64,
+    /// Questions to the trust relation under the controller's rules that Go was asked, and how many of them it accepted.
+    verdicts: u64,
+    accepted: u64,
+    /// The beginnings of Go's refusals.
+    words: BTreeSet<String>,
+}
+
+impl Count {
+    fn add(mut self, other: Self) -> Self {
+        self.safe += other.safe;
+        self.perhaps += other.perhaps;
+        self.broken += other.broken;
+        self.handshakes += other.handshakes;
+        self.refused += other.refused;
+        self.verdicts += other.verdicts;
+        self.accepted += other.accepted;
+        self.words.extend(other.words);
+        self
+    }
+
+    /// Judges the states of these seeds.
+    fn of(seeds: impl Iterator<Item = u64>, oracle: Option<&Oracle>) -> Self {
+        let (mut pool, mut count) = (Pool::mint(), Self::default());
+        let mut cluster = Cluster::new(&rotation_support::Pki::mint(), Era::V2_12);
+        let name = cluster.mesh.identity_name();
+        for seed in seeds {
+            let state = State::random(&pool, &mut Dice(seed));
+            let (mesh, record) = (state.mesh(&pool, &mut cluster), state.record(&pool));
+            let states = States::of(&mesh, record.as_ref().map(|record| record.history()).as_ref(), state.at);
+            let (some, all) = said(&states, &state, &pool);
+            let (counted_some, counted_all) = counted(&state, &mut pool, &name);
+            assert_eq!(some, counted_some, "what may be broken, seed {seed}: {state:#?}");
+            assert_eq!(all, counted_all, "what is broken for sure, seed {seed}: {state:#?}");
+            *(match (some.is_empty(), all.is_empty()) {
+                (true, _) => &mut count.safe,
+                (false, true) => &mut count.perhaps,
+                (false, false) => &mut count.broken,
+            }) += 1;
+            if seed % SAMPLED == 0 {
+                let [met, failed] = meet(&states, &state, &pool, &some);
+                count.handshakes += met;
+                count.refused += failed;
+            }
+        }
+        if let Some(oracle) = oracle {
+            count.compare(&pool, oracle);
+        }
+        count
+    }
+
+    /// Go's own verdict on every question that was asked under the controller's rules, in its own words.
+    fn compare(&mut self, pool: &Pool, oracle: &Oracle) {
+        let asked: Vec<_> =
+            pool.verdicts.iter().filter(|((.., rules), _)| *rules == Rules::Controller).collect();
+        let question = |(bundle, chain, at, _): &(BundleAt, ChainAt, Timestamp, Rules)| {
+            go::verify(&pool.bundles[*bundle], &pool.chains[*chain], *at)
+        };
+        let answers = oracle.ask(&asked.iter().map(|(key, _)| question(key)).collect::<Vec<_>>());
+        for ((key, ours), answer) in asked.iter().zip(answers) {
+            let ours = ours.as_ref().map(Refusal::go_text).unwrap_or_default();
+            assert_eq!(ours, answer.error, "{key:?}\n{:?}\n{:?}", pool.bundles[key.0], pool.chains[key.1]);
+            self.verdicts += 1;
+            self.accepted += u64::from(ours.is_empty());
+            self.words.insert(ours.chars().take(48).collect());
+        }
+    }
+}
+
+fn judge(states: u64) {
+    let began = Instant::now();
+    let oracle =
+        Oracle::build("worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states");
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let parts = (0..threads).map(|part| (part..states).step_by(usize::try_from(threads).unwrap()));
+    let count = std::thread::scope(|scope| {
+        let running: Vec<_> = parts.map(|seeds| scope.spawn(|| Count::of(seeds, oracle.as_ref()))).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).fold(Count::default(), Count::add)
+    });
+    println!(
+        "{states} states: {} safe, {} perhaps not, {} unsafe; {} handshakes, {} of them refused; {} verdicts of Go, {} of them \
+         accepting; {:?}",
+        count.safe,
+        count.perhaps,
+        count.broken,
+        count.handshakes,
+        count.refused,
+        count.verdicts,
+        count.accepted,
+        began.elapsed()
+    );
+    assert!([count.safe, count.perhaps, count.broken].iter().all(|kind| kind * 20 > states), "{count:#?}");
+    assert!(count.handshakes * 5 > states && count.refused * 10 > count.handshakes, "{count:#?}");
+    assert!((count.handshakes - count.refused) * 10 > count.handshakes, "{count:#?}");
+    assert!(oracle.is_none() || count.accepted > 200, "{count:#?}");
+    for kind in WORDS.iter().filter(|_| oracle.is_some()) {
+        assert!(count.words.iter().any(|words| words.starts_with(kind)), "{kind}: {:#?}", count.words);
+    }
+}
+
+#[test]
+fn worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states() {
+    judge(std::env::var("MODEL_STATES").map_or(STATES, |states| states.parse().unwrap()));
+}

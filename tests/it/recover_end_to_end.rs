@@ -1,0 +1,264 @@
+//! Ways back through the program itself, over a cluster that takes what is rendered and then prints what it is.
+
+use crate::cluster;
+
+use std::fs;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use cluster::rotation::Rotation;
+use cluster::{Cluster, at, pem};
+use l5d_rotate::pki::{BundleText, KeyEncoding, Rules};
+use l5d_rotate::rotation::recover::steps;
+use l5d_rotate::rotation::{Record, Scope};
+
+const OVER: &str = "2026-11-22T21:04:11Z";
+const LATER: &str = "2027-12-28T09:00:00Z";
+
+fn user(cluster: Cluster) -> Rotation {
+    let user = Rotation { home: tempfile::tempdir().unwrap(), cluster };
+    fs::write(user.home.path().join("ca.crt"), user.cluster.anchor.certificate.to_pem()).unwrap();
+    fs::write(user.home.path().join("ca.key"), pem(&user.cluster.anchor.key)).unwrap();
+    user
+}
+
+/// What it prints for people and programs, and its exit code.
+fn ran(user: &Rotation, arguments: &str) -> (String, String, i32) {
+    user.print(user.home.path());
+    let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        .current_dir(user.home.path())
+        .args(arguments.split_whitespace())
+        .args(["-f", "cluster.yaml", "--at", &user.cluster.now.to_string()])
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+}
+
+fn record(user: &Rotation) -> Record {
+    let directory = user.home.path().join("rotation");
+    Record::from_files(|file| fs::read_to_string(directory.join(file)).ok()).unwrap()
+}
+
+/// Merges every step that the diagnosis tells, in its order, without any `--force`; then nothing is over and nothing is left.
+fn goes_back(user: &mut Rotation, issuer_alone: bool) {
+    let told = steps(issuer_alone);
+    assert_eq!(record(user).steps(), told, "the steps that are told are those of the rotation");
+    for step in told {
+        let rendered =
+            user.run(&format!("render {} --step {} --dir rotation -o object", step.phase, step.number()));
+        fs::write(user.home.path().join("step.yaml"), rendered).unwrap();
+        let (verdict, notes, exit) = ran(user, "verify --proposed step.yaml --dir rotation");
+        assert_eq!(exit, 0, "{step}, where nothing works any more: {verdict}{notes}");
+        user.merge(&step.phase.to_string(), step.number());
+        user.cluster.all_by_hand();
+    }
+    let (screen, _, exit) = ran(user, "recover");
+    assert!(screen.starts_with("Nothing has expired; proxies get leaves until 2027-11-23"), "{screen}");
+    assert_eq!(exit, 0);
+    assert!(user.run("status --dir rotation").contains("the rotation is finished"));
+}
+
+#[test]
+fn an_anchor_that_is_over_is_replaced_with_its_issuer() {
+    for cluster in [Cluster::ending(OVER, OVER), Cluster::ending(LATER, OVER)] {
+        let mut user = user(cluster);
+        assert_eq!(ran(&user, "recover").2, 1);
+        let (out, notes, exit) = ran(&user, "recover --dir rotation");
+        assert!(
+            out.contains("anchor.key") && notes.contains("downtime: it is there already"),
+            "{out}{notes}"
+        );
+        assert_eq!(exit, 0);
+        goes_back(&mut user, false);
+        let bundle = BundleText::read(user.cluster.bundle.as_str());
+        let anchors = bundle.as_read_by(Rules::Controller).unwrap().anchors().to_vec();
+        assert_eq!(record(&user).scope, Scope::Full { anchor: anchors[0].clone() });
+        assert_eq!(anchors.len(), 1);
+    }
+}
+
+#[test]
+fn an_issuer_that_is_over_is_replaced_alone_with_the_key_of_its_anchor() {
+    let mut user = user(Cluster::ending(LATER, OVER));
+    let published = user.cluster.bundle.clone();
+    let (out, _, exit) = ran(&user, "recover --dir rotation --anchor ca.crt --anchor-key ca.key");
+    assert!(!out.contains("anchor.key"), "{out}");
+    assert_eq!((exit, record(&user).scope), (0, Scope::IssuerOnly));
+    let plan = user.run("plan --dir rotation");
+    assert!(plan.contains("back when it has restarted") && !plan.contains("refuse each other"), "{plan}");
+    goes_back(&mut user, true);
+    assert_eq!(user.cluster.bundle, published);
+}
+
+/// The same anchor, which has ended, below it an issuer that has not.
+fn anchor_is_over(user: &mut Rotation) {
+    let key = rcgen::KeyPair::from_pem(&user.cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
+    let mut anchor = rcgen::CertificateParams::default();
+    let name = "root.linkerd.cluster.local".try_into().unwrap();
+    anchor.distinguished_name.push(rcgen::DnType::CommonName, rcgen::DnValue::PrintableString(name));
+    anchor.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(1));
+    anchor.not_before = rcgen::date_time_ymd(2025, 12, 28);
+    anchor.not_after = time::OffsetDateTime::from_unix_timestamp(at(OVER).as_second()).unwrap();
+    anchor.self_signed(&key).unwrap().pem().trim_end().clone_into(&mut user.cluster.bundle);
+    let over = user.cluster.bundle.clone();
+    user.cluster.workloads.iter_mut().for_each(|load| load.held.clone_from(&over));
+}
+
+/// Leaves hold for hours yet: what a recovery breaks then is told.
+#[test]
+fn a_recovery_is_called_unsafe_where_something_works_still() {
+    let mut user = user(Cluster::ending(LATER, LATER));
+    anchor_is_over(&mut user);
+    assert_eq!(ran(&user, "recover --dir rotation").2, 0);
+    fs::write(
+        user.home.path().join("step.yaml"),
+        user.run("render bundle --step 1 --dir rotation -o object"),
+    )
+    .unwrap();
+    let (verdict, _, exit) = ran(&user, "verify --proposed step.yaml --dir rotation");
+    assert!(verdict.contains("proxies that start from then on refuse 25 proxies"), "{verdict}");
+    assert_eq!(exit, 4);
+}
+
+/// No recovery excuses an issuer that is none of its own.
+#[test]
+fn a_change_that_is_no_part_of_the_recovery_is_called_unsafe_though_nothing_works() {
+    let user = user(Cluster::ending(OVER, OVER));
+    assert_eq!(ran(&user, "recover --dir rotation").2, 0);
+    fs::write(
+        user.home.path().join("step.yaml"),
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca-bundle.crt": Cluster::new().bundle},
+            "metadata": {"name": "linkerd-identity-trust-roots", "namespace": "linkerd"},
+        })
+        .to_string(),
+    )
+    .unwrap();
+    let (verdict, _, exit) = ran(&user, "verify --proposed step.yaml --dir rotation");
+    assert_eq!(exit, 4, "{verdict}");
+}
+
+/// What the screen says of an anchor whose key is there, followed by hand: `verify` calls it safe.
+#[test]
+fn an_anchor_that_is_over_may_be_signed_anew_with_its_own_key() {
+    let mut user = user(Cluster::ending(LATER, LATER));
+    let renewed = user.cluster.bundle.clone();
+    anchor_is_over(&mut user);
+    let (screen, _, exit) = ran(&user, "recover");
+    assert!(screen.contains("without downtime, if you have the key of"), "{screen}");
+    assert_eq!(exit, 1);
+    let config_map = serde_json::json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca-bundle.crt": renewed},
+        "metadata": {"name": "linkerd-identity-trust-roots", "namespace": "linkerd"},
+    });
+    fs::write(user.home.path().join("renewed.json"), config_map.to_string()).unwrap();
+    let (verdict, notes, exit) = ran(&user, "verify --proposed renewed.json");
+    assert_eq!(exit, 0, "{verdict}{notes}");
+    user.cluster.apply(&config_map);
+    let (screen, ..) = ran(&user, "recover");
+    assert!(screen.starts_with("Nothing has expired"), "{screen}");
+}
+
+fn refused(user: &Rotation, arguments: &str, code: i32, says: &str, helps: &str) {
+    let (out, notes, exit) = ran(user, arguments);
+    assert_eq!((out.as_str(), exit), ("", code), "{notes}");
+    assert!(notes.contains(says) && notes.contains(helps), "{notes}");
+    assert!(!PathBuf::from(user.home.path()).join("rotation").exists());
+}
+
+#[test]
+fn it_is_refused_where_nothing_has_expired() {
+    let user = user(Cluster::new());
+    refused(
+        &user,
+        "recover --dir rotation",
+        4,
+        "nothing has expired",
+        "`kubectl l5d-rotate start --dir DIR -f cluster.yaml`",
+    );
+}
+
+#[test]
+fn it_is_refused_where_nothing_depends_on_the_anchor_that_is_over() {
+    let mut user = user(Cluster::ending(LATER, LATER));
+    let over = Cluster::ending(OVER, OVER).bundle;
+    user.cluster.bundle = format!("{over}\n{}", user.cluster.bundle);
+    refused(
+        &user,
+        "recover --dir rotation",
+        4,
+        "nothing depends on the trust anchor that has expired",
+        "ordinary commit",
+    );
+}
+
+#[test]
+fn it_is_refused_with_an_anchor_that_is_over_or_is_not_published() {
+    let mut user = user(Cluster::ending(OVER, OVER));
+    let arguments = "recover --dir rotation --anchor ca.crt --anchor-key ca.key";
+    let says = "ca.crt: the trust anchor `root.linkerd.cluster.local` expired on 2026-11-22T21:04:11Z";
+    refused(&user, arguments, 2, says, "leave --anchor and --anchor-key out");
+    user.cluster = Cluster::ending(LATER, OVER);
+    let other = Cluster::new().anchor;
+    fs::write(user.home.path().join("ca.crt"), other.certificate.to_pem()).unwrap();
+    fs::write(user.home.path().join("ca.key"), pem(&other.key)).unwrap();
+    refused(
+        &user,
+        arguments,
+        2,
+        "does not accept the new issuer",
+        "sign the issuer with the key of an anchor that is published",
+    );
+    refused(
+        &user,
+        "recover --anchor ca.crt --anchor-key ca.key",
+        2,
+        "nothing is minted without --dir",
+        "add --dir DIR",
+    );
+}
+
+#[test]
+fn it_is_refused_where_it_cannot_be_told_whether_it_is_needed() {
+    let user = user(Cluster::new());
+    let without: Vec<_> =
+        user.cluster.items().into_iter().filter(|object| object["kind"] != "Secret").collect();
+    let text = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": without}).to_string();
+    fs::write(user.home.path().join("no-secret.json"), text).unwrap();
+    let run = |arguments: &str| {
+        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .current_dir(user.home.path())
+            .args(arguments.split_whitespace())
+            .args(["-f", "no-secret.json", "--at", &at(cluster::NOW).to_string()])
+            .output()
+            .unwrap()
+    };
+    let screen = run("recover");
+    let text = String::from_utf8(screen.stdout).unwrap();
+    assert!(text.contains("whether proxies get leaves cannot be told"), "{text}");
+    assert!(text.contains("? the issuer"), "{text}");
+    assert_eq!(screen.status.code(), Some(3));
+    let refused = run("recover --dir rotation");
+    let notes = String::from_utf8(refused.stderr).unwrap();
+    assert!(notes.contains("whether a recovery is needed cannot be told: the issuer"), "{notes}");
+    assert_eq!(refused.status.code(), Some(3));
+}
+
+/// Begun before the end of the old anchor, left lying, and superseded: it must not bring back an anchor on which `linkerd check`
+/// fails.
+#[test]
+fn a_rotation_that_a_recovery_has_overtaken_does_not_publish_the_expired_anchor_again() {
+    let mut user = user(Cluster::ending("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"));
+    assert_eq!(ran(&user, "start --dir first").2, 0);
+    user.cluster.wait(jiff::SignedDuration::from_hours(3));
+    assert_eq!(ran(&user, "recover --dir rotation").2, 0);
+    for step in steps(false) {
+        user.merge(&step.phase.to_string(), step.number());
+        user.cluster.all_by_hand();
+    }
+    assert!(user.run("status --dir rotation").contains("the rotation is finished"));
+    let (out, notes, exit) = ran(&user, "render bundle --step 1 --dir first");
+    assert_eq!((out.as_str(), exit), ("", 4), "{notes}");
+    assert!(notes.contains("another rotation has superseded this one"), "{notes}");
+}

@@ -1,0 +1,466 @@
+//! Pods of a simulated cluster: kubelets, identity controllers, injectors and proxies with real leaves, on a simulated clock.
+
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use l5d_rotate::mesh::{
+    BundleId, ChangeTime, Era, Held, Injection, Known, Obstacle, Plane, ProxyGroup, Replica, Starts,
+    WorkloadId,
+};
+use l5d_rotate::pki::{
+    AnchorRequest, Authority, Bundle, BundleText, IssuerChain, IssuerRequest, Rules, accepts, cross_sign,
+    mint_anchor, mint_issuer,
+};
+use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Strategy};
+use rcgen::KeyPair;
+
+use crate::pki_support::IDENTITY;
+use crate::pki_support::random::Dice;
+use crate::pki_support::tls::{self, Proxy, key_pair};
+use crate::rotation_support::{self as support, STARTED, time};
+
+const NODES: usize = 4;
+const IDENTITIES: usize = 3;
+const INJECTORS: usize = 2;
+/// Data-plane workloads: name, pods, what is in the way of a restart.
+const DATA: [(&str, &str, usize, &[Obstacle]); 6] = [
+    ("Deployment", "web", 6, &[]),
+    ("Deployment", "emoji", 5, &[]),
+    ("Deployment", "voting", 4, &[]),
+    ("StatefulSet", "store", 3, &[Obstacle::OnDelete]),
+    ("DaemonSet", "agent", 4, &[]),
+    ("Deployment", "vote-bot", 1, &[Obstacle::Paused]),
+];
+/// How long a replaced identity controller answers on: until its successor is ready, and its grace period.
+const ANSWERS_ON: SignedDuration = SignedDuration::from_secs(75);
+/// Random pairs that shake hands in each tick.
+const PAIRS: usize = 2;
+
+/// The certificates of all rehearsals, minted once.
+pub struct Pki {
+    anchors: [Authority; 2],
+    /// The keys of `chains`.
+    signers: [KeyPair; 3],
+    /// The old issuer, the new one, and the new one with its cross certificate.
+    chains: [IssuerChain; 3],
+    /// Keys of proxies, shared between them: what a leaf says does not depend on its key.
+    keys: Vec<KeyPair>,
+}
+
+impl Pki {
+    pub fn mint() -> Self {
+        Self::ending(time("2036-01-01T00:00:00Z"))
+    }
+
+    /// The same with an old anchor, and so an old issuer, that ends then.
+    pub fn ending(old_ends: Timestamp) -> Self {
+        let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
+        let anchor = |not_after| {
+            let common_name = "root.linkerd.cluster.local".to_owned();
+            mint_anchor(&AnchorRequest { common_name, not_before, not_after }).unwrap()
+        };
+        let anchors = [anchor(old_ends), anchor(not_after)];
+        let request = IssuerRequest {
+            common_name: "identity.linkerd.cluster.local".into(),
+            dns_names: vec![],
+            not_before: time("2026-01-02T00:00:00Z"),
+            not_after: time("2027-01-01T00:00:00Z"),
+        };
+        let [old, new] = anchors.each_ref().map(|anchor| mint_issuer(&request, anchor).unwrap());
+        let signers = [&old, &new, &new].map(key_pair);
+        let cross = cross_sign(&anchors[1].certificate, &anchors[0], not_before).unwrap();
+        let [old, new] = [old, new].map(|issuer| issuer.certificate);
+        let chain = |issuer, intermediates| IssuerChain { issuer, intermediates };
+        let chains = [chain(old, vec![]), chain(new.clone(), vec![]), chain(new, vec![cross])];
+        let keys = (0..8).map(|_| KeyPair::generate().unwrap()).collect();
+        Self { anchors, signers, chains, keys }
+    }
+}
+
+/// What went wrong in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// Two proxies could not speak with each other.
+    Handshake,
+    /// A proxy got no leaf, or one that it refuses.
+    Renewal,
+    /// An identity controller did not come up.
+    Start,
+}
+
+struct Leaf {
+    proxy: Proxy,
+    until: Timestamp,
+}
+
+/// What an identity controller has loaded.
+struct Controller {
+    bundle: usize,
+    issuer: usize,
+    /// How many changes of the Secret it has been told of, or missed.
+    told: usize,
+    runs: bool,
+}
+
+struct Pod {
+    workload: WorkloadId,
+    name: String,
+    node: usize,
+    plane: Plane,
+    component: &'static str,
+    started: Timestamp,
+    /// Index into [`Fleet::bundles`].
+    bundle: usize,
+    key: usize,
+    leaf: Option<Leaf>,
+    renew: Timestamp,
+    restart: Option<Timestamp>,
+    controller: Option<Controller>,
+}
+
+/// A change of a ConfigMap or Secret, and when each node's kubelet brings it to running pods.
+struct Put<T> {
+    at: Timestamp,
+    what: T,
+    seen: [Timestamp; NODES],
+}
+
+pub struct Fleet<'a> {
+    pki: &'a Pki,
+    dice: Dice,
+    pub objects: support::Cluster,
+    pods: Vec<Pod>,
+    bundles: Vec<Put<(Bundle, BundleId)>>,
+    issuers: Vec<Put<usize>>,
+    /// Identity controllers that were replaced, and until when each still answers.
+    leaving: Vec<(Timestamp, Controller)>,
+    pub failures: Vec<(Timestamp, Failure, String)>,
+    pub handshakes: u64,
+    pub restarts: u64,
+}
+
+impl<'a> Fleet<'a> {
+    pub fn new(pki: &'a Pki, seed: u64) -> Self {
+        let [old, new] = pki.anchors.each_ref().map(|anchor| Authority {
+            certificate: anchor.certificate.clone(),
+            key: l5d_rotate::pki::PrivateKey::generate().unwrap(),
+        });
+        let [old_issuer, new_issuer, _] = pki.chains.clone();
+        let mut objects =
+            support::Cluster::new(&support::Pki { old, new, old_issuer, new_issuer }, Era::V2_12);
+        objects.mesh.workloads.retain(|workload| workload.plane == Plane::Control);
+        for (kind, name, _, obstacles) in DATA {
+            objects.mesh.workloads.push(support::workload(kind, "apps", name, Plane::Data, obstacles));
+        }
+        let mut fleet = Self {
+            pki,
+            dice: Dice(seed),
+            objects,
+            pods: Vec::new(),
+            bundles: Vec::new(),
+            issuers: Vec::new(),
+            leaving: Vec::new(),
+            failures: Vec::new(),
+            handshakes: 0,
+            restarts: 0,
+        };
+        let id = BundleId(0);
+        let bundle = Bundle::new([pki.anchors[0].certificate.clone()]).unwrap();
+        assert_eq!(fleet.objects.mesh.bundles[0].text(), bundle.to_pem());
+        let long_ago = time(support::INSTALLED);
+        fleet.bundles.push(Put { at: long_ago, what: (bundle, id), seen: [long_ago; NODES] });
+        fleet.issuers.push(Put { at: long_ago, what: 0, seen: [long_ago; NODES] });
+        fleet.populate();
+        fleet
+    }
+
+    fn populate(&mut self) {
+        let id = |fleet: &Self, name: &str| {
+            let place = fleet.objects.mesh.workloads.iter().position(|w| w.object.name == name);
+            WorkloadId(place.unwrap())
+        };
+        for (component, count) in
+            [("identity", IDENTITIES), ("proxy-injector", INJECTORS), ("destination", 2)]
+        {
+            let workload = id(self, &format!("linkerd-{component}"));
+            (0..count).for_each(|place| self.add(workload, component, place));
+        }
+        for (_, name, count, _) in DATA {
+            let workload = id(self, name);
+            (0..count).for_each(|place| self.add(workload, "", place));
+        }
+        for place in 0..self.pods.len() {
+            self.certify(place);
+            // Each is to be renewed at a time of its own.
+            let left = self.pods[place].renew.duration_since(self.objects.now).as_secs();
+            let age = SignedDuration::from_secs(
+                i64::try_from(self.dice.roll(usize::try_from(left).unwrap())).unwrap(),
+            );
+            self.pods[place].renew -= age;
+        }
+    }
+
+    fn add(&mut self, workload: WorkloadId, component: &'static str, place: usize) {
+        let found = self.objects.mesh.workload(workload);
+        let (plane, name) = (found.plane, format!("{}-{place}", found.object.name));
+        let controller =
+            (component == "identity").then_some(Controller { bundle: 0, issuer: 0, told: 1, runs: true });
+        self.pods.push(Pod {
+            workload,
+            name,
+            node: self.dice.roll(NODES),
+            plane,
+            component,
+            started: time(support::INSTALLED) + 5.minutes(),
+            bundle: 0,
+            key: self.dice.roll(self.pki.keys.len()),
+            leaf: None,
+            renew: self.objects.now,
+            restart: None,
+            controller,
+        });
+    }
+
+    pub fn record(&self, strategy: Strategy) -> Record {
+        let scope = Scope::Full { anchor: self.pki.anchors[1].certificate.clone() };
+        let chain = self.pki.chains[1].clone();
+        if strategy == Strategy::CrossSigned {
+            let (anchor, cross) =
+                (self.pki.anchors[1].certificate.clone(), self.pki.chains[2].intermediates[0].clone());
+            return Record::cross_signed(&self.objects.mesh, time(STARTED), anchor, chain, cross).unwrap();
+        }
+        let started = if strategy == Strategy::Recover { self.now() } else { time(STARTED) };
+        Record::new(&self.objects.mesh, started, strategy, scope, chain, false).unwrap()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.objects.now
+    }
+
+    /// Lets time pass, and everything happen that is due; then random pairs speak with each other.
+    pub fn tick(&mut self, length: SignedDuration) {
+        self.objects.now += length;
+        let now = self.now();
+        let due: Vec<_> =
+            (0..self.pods.len()).filter(|at| self.pods[*at].restart.is_some_and(|due| due <= now)).collect();
+        due.into_iter().for_each(|at| self.start(at));
+        if self.dice.roll(8) == 0 {
+            let any = self.dice.roll(self.pods.len());
+            self.start(any);
+        }
+        self.reload();
+        for at in 0..self.pods.len() {
+            if self.pods[at].renew <= now {
+                self.certify(at);
+            }
+        }
+        (0..PAIRS).for_each(|_| self.meet());
+    }
+
+    fn meet(&mut self) {
+        let ready: Vec<_> = (0..self.pods.len()).filter(|at| self.pods[*at].leaf.is_some()).collect();
+        let [caller, called] = [0, 1].map(|_| &self.pods[*self.dice.pick(&ready)]);
+        let side = |pod: &'_ Pod| self.bundles[pod.bundle].what.0.clone();
+        let (here, there) = (side(caller), side(called));
+        let [ours, theirs] = [caller, called].map(|pod| &pod.leaf.as_ref().unwrap().proxy);
+        self.handshakes += 1;
+        if let Err(error) = tls::handshake((&here, ours), (&there, theirs), self.objects.now) {
+            let told = format!("{} calls {}: {error}", caller.name, called.name);
+            self.fail(Failure::Handshake, told);
+        }
+    }
+
+    fn fail(&mut self, failure: Failure, told: String) {
+        self.failures.push((self.now(), failure, told));
+    }
+
+    /// A container starts anew: a fresh mount for the control plane, whatever some injector hands out for the others.
+    fn start(&mut self, at: usize) {
+        let now = self.now();
+        self.restarts += 1;
+        let current = self.bundles.len() - 1;
+        let bundle = if self.pods[at].plane == Plane::Control { current } else { self.injected() };
+        let (node, key) = (self.dice.roll(NODES), self.dice.roll(self.pki.keys.len()));
+        let issuer = self.issuers.last().unwrap().what;
+        let runs = self.controller_accepts(current, issuer);
+        let told = self.issuers.len();
+        let pod = &mut self.pods[at];
+        (pod.started, pod.bundle, pod.node, pod.key, pod.restart, pod.leaf) =
+            (now, bundle, node, key, None, None);
+        if let Some(controller) = &mut pod.controller {
+            let replaced = std::mem::replace(controller, Controller { bundle: current, issuer, told, runs });
+            self.leaving.push((now + ANSWERS_ON, replaced));
+            if !runs {
+                let told = format!("{} does not start", pod.name);
+                self.fail(Failure::Start, told);
+            }
+        }
+        self.certify(at);
+    }
+
+    /// The bundle that some injector has mounted: its kubelet may not have brought the newest yet.
+    fn injected(&mut self) -> usize {
+        let injectors: Vec<_> = self.pods.iter().filter(|pod| pod.component == "proxy-injector").collect();
+        let injector = self.dice.pick(&injectors);
+        let now = self.objects.now;
+        let mounted = |put: &Put<_>| put.at < injector.started || put.seen[injector.node] <= now;
+        self.bundles.iter().rposition(mounted).unwrap()
+    }
+
+    fn controller_accepts(&self, bundle: usize, issuer: usize) -> bool {
+        let (bundle, chain) = (&self.bundles[bundle].what.0, &self.pki.chains[issuer]);
+        accepts(bundle, chain, IDENTITY, self.now(), Rules::Controller).is_ok()
+    }
+
+    /// Identity controllers are told of a changed Secret once: they take it, skip it, or miss it (linkerd2#15109).
+    fn reload(&mut self) {
+        for at in 0..self.pods.len() {
+            let pod = &self.pods[at];
+            let Some(controller) = &pod.controller else { continue };
+            let Some(put) = self.issuers.get(controller.told).filter(|put| put.seen[pod.node] <= self.now())
+            else {
+                continue;
+            };
+            let (bundle, issuer) = (controller.bundle, put.what);
+            let takes = self.controller_accepts(bundle, issuer) && self.dice.roll(3) > 0;
+            let controller = self.pods[at].controller.as_mut().unwrap();
+            controller.told += 1;
+            if takes {
+                controller.issuer = issuer;
+            }
+        }
+    }
+
+    /// A proxy asks for a leaf, looks at it with its own anchors, and keeps the one it has if it does not like it.
+    fn certify(&mut self, at: usize) {
+        let now = self.now();
+        // The identity controller's own proxy asks the container beside it (`LINKERD2_PROXY_IDENTITY_SVC_ADDR` is localhost there).
+        let asked: Vec<_> = match &self.pods[at].controller {
+            Some(own) => vec![own],
+            None => {
+                let leaving = self.leaving.iter().filter(|(until, _)| now <= *until).map(|(_, left)| left);
+                self.pods.iter().filter_map(|pod| pod.controller.as_ref()).chain(leaving).collect()
+            }
+        };
+        let controllers: Vec<_> = asked.into_iter().filter(|found| found.runs).collect();
+        let issuer = match controllers[..] {
+            [] => None,
+            _ => {
+                let chosen = self.dice.pick(&controllers);
+                let (bundle, issuer) = (chosen.bundle, chosen.issuer);
+                self.controller_accepts(bundle, issuer).then_some(issuer)
+            }
+        };
+        let pod = &self.pods[at];
+        let leaf = issuer.and_then(|issuer| {
+            let chain = &self.pki.chains[issuer];
+            let skew = 20.seconds();
+            let below = chain.intermediates.iter().chain([&chain.issuer]);
+            let end = below.map(|certificate| certificate.facts().not_after).min().unwrap();
+            let until = (now + 24.hours() + skew).min(end);
+            let signer = &self.pki.signers[issuer];
+            let proxy = Proxy::issued(chain, signer, &self.pki.keys[pod.key], Some((now - skew, until)));
+            tls::validates(&self.bundles[pod.bundle].what.0, &proxy, now).then_some(Leaf { proxy, until })
+        });
+        if leaf.is_none() {
+            let told = format!("{} gets no leaf that it takes", pod.name);
+            self.fail(Failure::Renewal, told);
+        }
+        let pod = &mut self.pods[at];
+        pod.leaf = leaf.or(pod.leaf.take());
+        let left = pod.leaf.as_ref().map_or(0, |leaf| leaf.until.duration_since(now).as_secs());
+        pod.renew = now + SignedDuration::from_secs((left * 7 / 10).clamp(10, 86_400));
+    }
+
+    fn lagged<T>(&mut self, what: T) -> Put<T> {
+        let at = self.now();
+        let seen = [0; NODES]
+            .map(|_| at + SignedDuration::from_secs(60 + i64::try_from(self.dice.roll(31)).unwrap()));
+        Put { at, what, seen }
+    }
+
+    /// Takes a step: what it changes changes now, and what it restarts restarts pod after pod.
+    pub fn apply(&mut self, planned: &PlannedStep) {
+        let now = ChangeTime::At(self.now());
+        for change in &planned.changes {
+            match change {
+                Change::Publish(bundle) => {
+                    let text = BundleText::read(bundle.to_pem());
+                    let id = self.objects.intern(text.clone());
+                    (self.objects.bundle().text, self.objects.bundle().changed) = (text.clone(), now);
+                    self.objects.mesh.trust.config = Known::Is(text);
+                    let put = self.lagged((bundle.clone(), id));
+                    self.bundles.push(put);
+                }
+                Change::Swap { chain, anchors } => {
+                    let issuer = self.objects.issuer();
+                    (issuer.chain, issuer.changed) = (Ok(chain.clone()), now);
+                    issuer.ca = Some(BundleText::read(anchors.to_pem()));
+                    let place = self.pki.chains.iter().position(|known| known == chain).unwrap();
+                    let put = self.lagged(place);
+                    self.issuers.push(put);
+                }
+                Change::ControlPlane { workload, annotation, .. }
+                | Change::Restart { workload, annotation } => {
+                    self.restart(*workload, Some(annotation));
+                }
+            }
+        }
+        for act in &planned.manual {
+            let id = self.objects.id(&act.object.namespace, &act.object.name);
+            self.restart(id, None);
+        }
+    }
+
+    /// Somebody deploys a workload of the data plane, for a reason of their own.
+    pub fn deploy(&mut self) {
+        let (_, name, ..) = DATA[self.dice.roll(DATA.len())];
+        let id = self.objects.id("apps", name);
+        self.restart(id, None);
+    }
+
+    fn restart(&mut self, id: WorkloadId, annotation: Option<&Annotation>) {
+        if let Some(annotation) = annotation {
+            self.objects.annotate(id, annotation.key, &annotation.value);
+            let obstacles = &self.objects.mesh.workload(id).obstacles;
+            if !obstacles.is_empty() {
+                return;
+            }
+        }
+        let mut due = self.now();
+        for pod in self.pods.iter_mut().filter(|pod| pod.workload == id) {
+            due += SignedDuration::from_secs(15 + i64::try_from(self.dice.roll(30)).unwrap());
+            pod.restart = Some(due);
+        }
+    }
+
+    /// What is to be seen of it now.
+    pub fn observe(&mut self) {
+        let mesh = &mut self.objects.mesh;
+        mesh.proxies.clear();
+        mesh.control_plane.replicas.clear();
+        for pod in &self.pods {
+            let literal = Held::Literal(self.bundles[pod.bundle].what.1);
+            let held = if pod.plane == Plane::Control { Held::ByReference } else { literal };
+            let known =
+                mesh.proxies.iter().position(|group| group.workload == pod.workload && group.held == held);
+            let place = known.unwrap_or_else(|| {
+                let injection =
+                    if pod.plane == Plane::Control { Injection::ControlPlane } else { Injection::Webhook };
+                let (workload, plane, starts) = (pod.workload, pod.plane, Starts::default());
+                mesh.proxies.push(ProxyGroup { workload, plane, held, injection, starts, sample: vec![] });
+                mesh.proxies.len() - 1
+            });
+            mesh.proxies[place].starts.add(Some(pod.started));
+            mesh.proxies[place].sample.push(pod.name.clone());
+            if pod.plane == Plane::Control {
+                for container in [pod.component, "linkerd-proxy"] {
+                    mesh.control_plane.replicas.push(Replica {
+                        pod: pod.name.clone(),
+                        component: pod.component.into(),
+                        container: container.into(),
+                        started: Some(pod.started),
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the tests of rendering share: certificates, installs, a mesh of them, and the real kubectl.
+
+pub mod install;
+pub mod kubectl;
+
+use jiff::Timestamp;
+use l5d_rotate::document::ObjectRef;
+use l5d_rotate::mesh::{Era, WorkloadId};
+use l5d_rotate::pki::{
+    AnchorRequest, Authority, Bundle, IssuerChain, IssuerRequest, PrivateKey, mint_anchor, mint_issuer,
+};
+use l5d_rotate::render::{Rendered, render};
+use l5d_rotate::rotation::{
+    Annotation, Change, Phase, PlannedStep, Record, Scope, Stage, Step, StepState, Strategy,
+};
+
+use install::Install;
+
+/// When everything here happens.
+pub fn start() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+/// An anchor and an issuer signed by it.
+pub struct Pair {
+    pub anchor: Authority,
+    pub issuer: Authority,
+}
+
+impl Pair {
+    pub fn mint(name: &str) -> Self {
+        let (not_before, end) = (start(), "2036-03-01T12:00:00Z".parse().unwrap());
+        let anchor = AnchorRequest {
+            common_name: format!("{name}.root.linkerd.cluster.local"),
+            not_before,
+            not_after: end,
+        };
+        let anchor = mint_anchor(&anchor).unwrap();
+        let end = "2027-03-01T12:00:00Z".parse().unwrap();
+        let issuer = IssuerRequest {
+            common_name: "identity.linkerd.cluster.local".to_owned(),
+            dns_names: vec![],
+            not_before,
+            not_after: end,
+        };
+        let issuer = mint_issuer(&issuer, &anchor).unwrap();
+        Self { anchor, issuer }
+    }
+
+    pub fn bundle(&self) -> Bundle {
+        Bundle::new([self.anchor.certificate.clone()]).unwrap()
+    }
+
+    pub fn chain(&self) -> IssuerChain {
+        IssuerChain { issuer: self.issuer.certificate.clone(), intermediates: vec![] }
+    }
+
+    pub fn key(&self) -> &PrivateKey {
+        &self.issuer.key
+    }
+}
+
+/// A rotation from one pair to another over an install.
+pub struct Rotation {
+    pub install: Install,
+    pub old: Pair,
+    pub new: Pair,
+    pub record: Record,
+}
+
+impl Rotation {
+    pub fn over(install: impl FnOnce(&Pair) -> Install) -> Self {
+        let (old, new) = (Pair::mint("old"), Pair::mint("new"));
+        let record = Record {
+            started: start(),
+            namespace: "linkerd".to_owned(),
+            trust_domain: "cluster.local".to_owned(),
+            strategy: Strategy::Staged,
+            old: old.bundle(),
+            old_issuer: None,
+            scope: Scope::Full { anchor: new.anchor.certificate.clone() },
+            issuer: new.chain(),
+            cross: None,
+            direction: Default::default(),
+        };
+        Self { install: install(&old), old, new, record }
+    }
+
+    pub fn both(&self) -> Bundle {
+        self.old.bundle().union(std::slice::from_ref(&self.new.anchor.certificate))
+    }
+
+    /// Every step with the changes that the plan would give it.
+    pub fn steps(&self) -> Vec<PlannedStep> {
+        self.record.steps().into_iter().map(|step| self.step(step)).collect()
+    }
+
+    /// The steps that differ in form: `prune` is written as `bundle` is, and a restart is the same in every era.
+    pub fn distinct_steps(&self) -> Vec<PlannedStep> {
+        let newest = self.install.mesh.control_plane.era == Era::V2_12;
+        let distinct = |step: &Step| step.phase != Phase::Prune && (newest || step.stage != Stage::DataPlane);
+        self.steps().into_iter().filter(|planned| distinct(&planned.step)).collect()
+    }
+
+    pub fn step(&self, step: Step) -> PlannedStep {
+        let bundle = if step.phase == Phase::Prune { self.new.bundle() } else { self.both() };
+        let annotation = match step.phase {
+            Phase::Issuer => Annotation {
+                key: "l5d-rotate/issuer",
+                value: self.record.issuer.issuer.fingerprint().short(),
+            },
+            _ => Annotation { key: "l5d-rotate/trust-bundle", value: bundle.fingerprint().short() },
+        };
+        let changes = match step.stage {
+            Stage::Trust => vec![Change::Publish(bundle)],
+            Stage::Issuer => vec![Change::Swap { chain: self.new.chain(), anchors: bundle }],
+            Stage::ControlPlane => self
+                .install
+                .control_plane()
+                .map(|workload| Change::ControlPlane {
+                    workload,
+                    bundle: bundle.clone(),
+                    annotation: annotation.clone(),
+                })
+                .collect(),
+            Stage::DataPlane => self
+                .install
+                .data_plane()
+                .map(|workload| Change::Restart { workload, annotation: annotation.clone() })
+                .collect(),
+        };
+        planned(step, changes)
+    }
+
+    pub fn render(&self, step: &PlannedStep) -> Vec<Rendered> {
+        render(step, &self.install.mesh, &self.record, Some(self.new.key())).unwrap()
+    }
+}
+
+pub fn planned(step: Step, changes: Vec<Change>) -> PlannedStep {
+    let state = StepState::Pending { done: 0, of: 1 };
+    PlannedStep {
+        step,
+        state,
+        blocked: vec![],
+        confirmed: vec![],
+        changes,
+        manual: vec![],
+        again: vec![],
+        notes: vec![],
+    }
+}
+
+pub fn restart(workload: usize) -> Change {
+    let annotation = Annotation { key: "l5d-rotate/trust-bundle", value: "0123456789ab".to_owned() };
+    Change::Restart { workload: WorkloadId(workload), annotation }
+}
+
+pub fn step(phase: Phase, stage: Stage) -> Step {
+    Step { phase, stage }
+}
+
+pub fn named(kind: &str, name: &str) -> ObjectRef {
+    let version = if kind == "Deployment" { "apps/v1" } else { "v1" };
+    ObjectRef::new(version, kind, "linkerd", name)
+}

@@ -1,0 +1,185 @@
+//! Users who merge what `next` renders as soon as it renders it, and turn back and forth: they always come to an end.
+
+use crate::cluster;
+
+use std::fs;
+
+use assert_cmd::Command;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cluster::Cluster;
+use jiff::SignedDuration;
+use l5d_rotate::document;
+use l5d_rotate::pki::{KeyEncoding, PrivateKey};
+
+struct User {
+    home: tempfile::TempDir,
+    cluster: Cluster,
+    /// How long it takes from one command to the next.
+    pause: SignedDuration,
+}
+
+impl User {
+    fn begin(arguments: &str, pause: SignedDuration) -> Self {
+        let cluster = Cluster::new();
+        let user = Self { home: tempfile::tempdir().unwrap(), cluster, pause };
+        fs::write(user.home.path().join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+        fs::write(user.home.path().join("old-issuer.key"), &user.cluster.issuer_key).unwrap();
+        let (code, _, said) = user.run(&format!("start --dir rotation {arguments}"));
+        assert_eq!(code, 0, "{said}");
+        user
+    }
+
+    fn run(&self, arguments: &str) -> (i32, String, String) {
+        fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
+        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
+            .current_dir(self.home.path())
+            .args(arguments.split_whitespace())
+            .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Merges what `next` renders; what it said, and whether everything is in place.
+    fn next(&mut self, back: bool) -> (bool, String) {
+        let rendered = |key: &str| {
+            let way = if back { "--rollback" } else { "" };
+            self.run(&format!("next --dir rotation -o object {way} {key}"))
+        };
+        let (mut code, mut out, mut said) = rendered("");
+        if said.contains("is not the key of the rotation's old issuer") {
+            (code, out, said) = rendered("--issuer-key old-issuer.key");
+        }
+        if code == 0 && out.is_empty() {
+            return (true, said);
+        }
+        assert!(code == 0 || code == 3 || code == 4 && said.contains("comes first"), "{code}: {said}");
+        for document in document::parse(&out, "next").unwrap() {
+            self.cluster.apply(&document.tree);
+        }
+        if code == 3 && !said.contains("comes first") && !said.contains("wait until it has run out") {
+            // What the help says is done to the letter.
+            for load in &mut self.cluster.workloads {
+                let told = format!(
+                    "kubectl rollout restart {}/{} -n {}",
+                    load.kind.to_lowercase(),
+                    load.name,
+                    load.namespace
+                );
+                if said.contains(&told) {
+                    (load.held, load.started) = (self.cluster.bundle.clone(), self.cluster.now);
+                }
+            }
+        }
+        self.cluster.wait(self.pause);
+        (false, said)
+    }
+
+    fn goes_on(&mut self, back: bool) {
+        let mut said = String::new();
+        for round in 0..60 {
+            let (done, told) = self.next(back);
+            if done {
+                return;
+            }
+            said.push_str(&told);
+            said.push('\n');
+            if round > 12 {
+                self.cluster.wait(SignedDuration::from_hours(6));
+                self.cluster.deploy();
+            }
+        }
+        let tail: String = said.lines().rev().take(6).collect::<Vec<_>>().join("\n");
+        panic!("stuck:\n{tail}");
+    }
+}
+
+#[test]
+fn who_merges_each_step_half_a_minute_after_the_other_comes_to_an_end() {
+    for arguments in ["", "--strategy patient", "--old-anchor-key old.key"] {
+        let mut user = User::begin(arguments, SignedDuration::from_secs(30));
+        user.goes_on(false);
+    }
+}
+
+#[test]
+fn who_turns_after_each_step_and_turns_again_comes_to_an_end() {
+    for (arguments, taken, turned) in [
+        ("", 2, 1),
+        ("", 5, 1),
+        ("--strategy patient", 5, 2),
+        ("--old-anchor-key old.key", 2, 1),
+        ("--old-anchor-key old.key", 4, 1),
+    ] {
+        let mut user = User::begin(arguments, SignedDuration::from_mins(10));
+        (0..taken).for_each(|_| drop(user.next(false)));
+        (0..turned).for_each(|_| drop(user.next(true)));
+        user.goes_on(false);
+    }
+}
+
+#[test]
+fn the_whole_way_back_is_written_with_the_key_of_each_issuer() {
+    let user = User::begin("--old-anchor-key old.key", SignedDuration::from_mins(10));
+    let (code, _, said) = user.run(
+        "plan --dir rotation --rollback --issuer-key old-issuer.key --out preview --allow-plaintext-keys",
+    );
+    assert_eq!(code, 0, "{said}");
+    let written = |path: &str| fs::read_to_string(user.home.path().join(path)).unwrap();
+    let secret = |phase: &str| {
+        written(&format!("preview/rollback/{phase}/1-issuer/linkerd/secret-linkerd-identity-issuer.yaml"))
+    };
+    let text = |key: &str| STANDARD.encode(key.trim_end());
+    assert!(secret("remove-cross").contains(&text(&written("rotation/issuer.key"))), "the new issuer's");
+    let old = PrivateKey::from_pem(&user.cluster.issuer_key).unwrap().to_pem(KeyEncoding::Pkcs8).unwrap();
+    assert!(secret("issuer").contains(&text(&old)), "the old issuer's");
+}
+
+#[test]
+fn status_of_the_way_back_names_commands_of_the_way_back() {
+    let mut user = User::begin("", SignedDuration::from_mins(10));
+    let why = |user: &User| user.run("status --dir rotation --rollback").1;
+    assert!(why(&user).contains("the rotation is rolled back: delete rotation"), "{}", why(&user));
+    user.next(false);
+    let command = "kubectl l5d-rotate render bundle --step 1 --dir rotation --rollback -f dump.json";
+    assert!(why(&user).contains(command), "{}", why(&user));
+    user.next(false);
+    let (code, _, said) = user.run("render bundle --step 2 --dir rotation --rollback");
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("`kubectl l5d-rotate status --rollback` shows what is next"), "{said}");
+}
+
+#[test]
+fn the_old_anchors_key_is_written_nowhere() {
+    let user = User::begin("--old-anchor-key old.key", SignedDuration::from_mins(10));
+    let body = |key: &str| key.lines().nth(1).unwrap().to_owned();
+    let old = body(&fs::read_to_string(user.home.path().join("old.key")).unwrap());
+    for arguments in [
+        "plan --dir rotation --out preview --allow-plaintext-keys",
+        "diff issuer --dir rotation",
+        "render issuer --step 1 --dir rotation",
+        "start --dir again --old-anchor-key old.key --strategy staged",
+        "start --dir again --old-anchor-key old-issuer.key",
+        "start --dir rotation/anchor.pem --old-anchor-key old.key",
+    ] {
+        let (_, out, said) = user.run(arguments);
+        assert!(!out.contains(&old) && !said.contains(&old), "{arguments}");
+    }
+    let mut left = vec![user.home.path().to_owned()];
+    while let Some(path) = left.pop() {
+        match fs::read_dir(&path) {
+            Ok(entries) => left.extend(entries.map(|entry| entry.unwrap().path())),
+            Err(_) if path.ends_with("old.key") => {}
+            Err(_) => {
+                let text = fs::read_to_string(&path).unwrap();
+                let decoded = text.split_whitespace().filter_map(|word| STANDARD.decode(word).ok());
+                let hidden: String =
+                    decoded.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+                assert!(!text.contains(&old) && !hidden.contains(&old), "{}", path.display());
+            }
+        }
+    }
+}

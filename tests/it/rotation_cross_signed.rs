@@ -1,0 +1,305 @@
+//! Cross-signed rotations: the new issuer is accepted by whoever holds only the old anchor, and nobody restarts for it.
+
+use crate::rotation_support;
+
+use jiff::ToSpan;
+use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::mesh::{Era, Manifest, Obstacle, Owner};
+use l5d_rotate::pki::{
+    AnchorRequest, Authority, Bundle, IssuerChain, IssuerRequest, Rules, accepts, cross_sign, mint_anchor,
+    mint_issuer,
+};
+use l5d_rotate::rotation::{
+    Change, CrossError, Phase, Record, RestartAnnotation, Restarts, Severity, Standing, StepState, Strategy,
+    anchor_of_key, plan,
+};
+use rotation_support::*;
+
+fn crossed(era: Era) -> (Pki, Cluster, Record) {
+    let pki = Pki::mint();
+    let cluster = Cluster::new(&pki, era);
+    let record = pki.record(&cluster.mesh, Strategy::CrossSigned);
+    (pki, cluster, record)
+}
+
+fn begin(pki: &Pki, old: &Authority, cluster: &Cluster) -> Result<Record, CrossError> {
+    let cross = cross_sign(&pki.new.certificate, old, time("2026-05-31T00:00:00Z")).unwrap();
+    Record::cross_signed(
+        &cluster.mesh,
+        time(STARTED),
+        pki.new.certificate.clone(),
+        pki.new_issuer.clone(),
+        cross,
+    )
+}
+
+fn secret_of(cluster: &mut Cluster, owner: Owner) {
+    let object = ObjectRef::new("v1", "Secret", "linkerd", "linkerd-identity-issuer");
+    cluster.mesh.manifests.push(Manifest {
+        object,
+        origin: Origin::default(),
+        owners: vec![owner],
+        tree: serde_json::Value::Null,
+    });
+}
+
+#[test]
+fn the_steps_are_issuer_then_prune_then_remove_cross_and_no_data_plane_is_restarted() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let names: Vec<_> = record.steps().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        names,
+        [
+            "issuer/1-issuer",
+            "issuer/2-control-plane",
+            "issuer/3-data-plane",
+            "prune/1-trust",
+            "prune/2-control-plane",
+            "prune/3-data-plane",
+            "remove-cross/1-issuer",
+            "remove-cross/2-control-plane",
+        ]
+    );
+    for step in record.steps() {
+        let open = planned(&cluster.plan(&record), step);
+        assert_eq!(open.blocked, [], "{step}");
+        assert!(!open.changes.iter().any(|change| matches!(change, Change::Restart { .. })), "{step}");
+        cluster.merge(&open);
+        if step == self::step(Phase::Issuer, 3) {
+            cluster.now += 25.hours();
+        }
+        if step == self::step(Phase::Prune, 3) {
+            cluster.deploy();
+        }
+        assert_eq!(state(&cluster.plan(&record), step), StepState::Done, "{step}");
+    }
+    assert_eq!(cluster.plan(&record).standing, Standing::Finished);
+}
+
+#[test]
+fn every_rule_set_accepts_the_crossed_chain_with_either_anchor_and_the_bare_one_with_the_new_only() {
+    let (pki, cluster, record) = crossed(Era::V2_12);
+    let name = cluster.mesh.identity_name();
+    let [old, new] = [&pki.old, &pki.new].map(|anchor| Bundle::of(&anchor.certificate));
+    for rules in [Rules::Proxy, Rules::Controller] {
+        let judge = |bundle: &Bundle, chain| accepts(bundle, chain, &name, time(STARTED), rules).is_ok();
+        let crossed = record.crossed();
+        assert!(judge(&old, &crossed) && judge(&new, &crossed), "{rules:?}");
+        assert!(!judge(&old, &record.issuer) && judge(&new, &record.issuer), "{rules:?}");
+    }
+}
+
+#[test]
+fn the_old_anchor_goes_only_when_no_leaf_of_the_old_issuer_can_be_left() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)));
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 2)));
+    let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
+    assert!(
+        reasons(&prune, Severity::Wait).contains("issuer/3-data-plane comes first"),
+        "{:?}",
+        prune.blocked
+    );
+    cluster.now += 25.hours();
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Prune, 1)).blocked, []);
+}
+
+#[test]
+fn the_cross_certificate_stays_while_one_proxy_holds_only_the_old_anchor() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.add("Deployment", "apps", "rarely-deployed", 4, &[]);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    cluster.now += 1.minute();
+    let web = cluster.id("emojivoto", "web");
+    cluster.restart(web);
+    let plan = cluster.plan(&record);
+    assert_eq!(state(&plan, step(Phase::Prune, 3)), StepState::Pending { done: 3, of: 7 });
+    let remove_cross = planned(&plan, step(Phase::RemoveCross, 1));
+    assert!(reasons(&remove_cross, Severity::Wait).contains("prune/3-data-plane comes first: 3 of 7"));
+    let unsafe_now = reasons(&remove_cross, Severity::Unsafe);
+    assert!(
+        unsafe_now.contains("4 running proxies")
+            && unsafe_now.contains("would refuse the new issuer without the cross certificate"),
+        "{unsafe_now}"
+    );
+}
+
+#[test]
+fn a_restart_is_rendered_on_request_only() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    let of = |on_request| {
+        let restarts = Restarts { annotation: RestartAnnotation::Content, on_request };
+        let plan = plan(&record, &cluster.mesh, restarts, &cluster.confirmed, cluster.now).unwrap();
+        restarted(&cluster.mesh, &planned(&plan, step(Phase::Prune, 3)))
+    };
+    assert_eq!(of(false), [""; 0]);
+    assert_eq!(of(true), ["web"]);
+}
+
+#[test]
+fn the_reader_is_told_by_when_all_must_have_restarted() {
+    let (_, cluster, record) = crossed(Era::V2_12);
+    let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 3)).notes);
+    // The old anchor, and so the cross certificate, ends at the start of 2036: a leaf's life (24 h and 20 s) before that.
+    assert!(notes.contains("all must have restarted by 2035-12-30T23:59:40Z"), "{notes}");
+}
+
+#[test]
+fn a_crossed_chain_that_lost_its_cross_certificate_is_put_in_place_again() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 2));
+    let l5d_rotate::mesh::Known::Is(issuer) = &mut cluster.mesh.issuer else { panic!() };
+    issuer.chain.as_mut().unwrap().intermediates.clear();
+    let plan = cluster.plan(&record);
+    assert_eq!(plan.standing, Standing::At(step(Phase::Issuer, 1)));
+    let restart = planned(&plan, step(Phase::Issuer, 2));
+    assert!(reasons(&restart, Severity::Unsafe).contains("would refuse the issuer"), "{:?}", restart.blocked);
+}
+
+#[test]
+fn an_expired_cross_certificate_stops_the_rotation_before_remove_cross() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    cluster.now = time("2036-01-02T00:00:00Z");
+    let plan = cluster.plan(&record);
+    assert!(reasons(&planned(&plan, step(Phase::Prune, 3)), Severity::Unsafe).contains("expired on"));
+}
+
+#[test]
+fn it_is_refused_where_the_chain_is_dropped_with_the_reason() {
+    let pki = Pki::mint();
+    let refusal = |owner: Option<Owner>, era| {
+        let mut cluster = Cluster::new(&pki, era);
+        owner.into_iter().for_each(|owner| secret_of(&mut cluster, owner));
+        begin(&pki, &pki.old, &cluster).unwrap_err()
+    };
+    let cli = refusal(Some(Owner::LinkerdCli), Era::V2_12);
+    assert!(cli.to_string().contains("drops the cross certificate"), "{cli}");
+    assert!(cli.help().contains("--strategy staged"));
+    let manager =
+        refusal(Some(Owner::CertManager { certificate: "linkerd-identity-issuer".into() }), Era::V2_12);
+    assert!(matches!(manager, CrossError::Automated { .. }), "{manager}");
+    for era in [Era::V2_6, Era::V2_7] {
+        assert!(matches!(refusal(None, era), CrossError::Era(_)));
+    }
+    let mut helm_release = Cluster::new(&pki, Era::V2_12);
+    secret_of(&mut helm_release, helm());
+    assert!(begin(&pki, &pki.old, &helm_release).is_ok(), "Helm keeps the chain");
+}
+
+#[test]
+fn an_old_anchor_of_path_length_zero_is_refused_when_signing() {
+    let pki = Pki::mint();
+    let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
+    let request = AnchorRequest { common_name: "root.linkerd.cluster.local".into(), not_before, not_after };
+    let old = mint_anchor(&request).unwrap();
+    let request = IssuerRequest { common_name: "ca".into(), dns_names: vec![], not_before, not_after };
+    let short = mint_issuer(&request, &old).unwrap();
+    let refused = cross_sign(&pki.new.certificate, &short, time(STARTED)).unwrap_err();
+    assert!(refused.to_string().contains("has path length 0"), "{refused}");
+}
+
+#[test]
+fn the_old_anchor_is_found_by_its_key() {
+    let pki = Pki::mint();
+    let cluster = Cluster::new(&pki, Era::V2_12);
+    assert_eq!(anchor_of_key(&cluster.mesh, &pki.old.key).unwrap(), pki.old.certificate);
+    let error = anchor_of_key(&cluster.mesh, &pki.new.key).unwrap_err();
+    assert!(error.to_string().contains("the key is of none of the anchors in ConfigMap linkerd/"), "{error}");
+}
+
+#[test]
+fn when_the_old_anchor_is_over_before_the_first_step_the_way_out_is_another() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.now = time("2036-01-02T00:00:00Z");
+    let restart = planned(&cluster.plan(&record), step(Phase::Issuer, 2));
+    let found = reasons(&restart, Severity::Unsafe);
+    assert!(found.contains("start a new rotation in another directory"), "{found}");
+    assert!(!found.contains("bundle/1-trust"), "this rotation has no such step: {found}");
+}
+
+#[test]
+fn it_is_refused_when_the_old_anchor_ends_before_it_could_be_through() {
+    let pki = Pki::mint();
+    let cluster = Cluster::new(&pki, Era::V2_12);
+    let begun = |at: &str| {
+        let (anchor, issuer) = (pki.new.certificate.clone(), pki.new_issuer.clone());
+        let cross = cross_sign(&anchor, &pki.old, time("2026-05-31T00:00:00Z")).unwrap();
+        Record::cross_signed(&cluster.mesh, time(at), anchor, issuer, cross)
+    };
+    // Three days and a minute before the old anchor ends, and a minute later.
+    let late = begun("2035-12-28T23:59:30Z").unwrap_err();
+    assert!(late.to_string().contains("takes 72h1m0s at the least"), "{late}");
+    assert!(late.help().contains("--strategy staged"));
+    assert!(!matches!(begun("2035-12-28T23:58:59Z"), Err(CrossError::TooLate { .. })));
+}
+
+#[test]
+fn near_its_end_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    cluster.now = time("2035-12-31T12:00:00Z");
+    let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 3)).notes);
+    assert!(notes.contains("restart them now with --restart-data-plane"), "{notes}");
+}
+
+/// An old anchor, and its issuer, that end then.
+fn ending(end: &str) -> Pki {
+    let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time(end));
+    let request = AnchorRequest { common_name: "root.linkerd.cluster.local".into(), not_before, not_after };
+    let old = mint_anchor(&request).unwrap();
+    let request = IssuerRequest { common_name: "old".into(), dns_names: vec![], not_before, not_after };
+    let old_issuer =
+        IssuerChain { issuer: mint_issuer(&request, &old).unwrap().certificate, intermediates: vec![] };
+    Pki { old, old_issuer, ..Pki::mint() }
+}
+
+#[test]
+fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_end() {
+    let pki = ending("2026-06-10T00:00:00Z");
+    let mut cluster = Cluster::new(&pki, Era::V2_12);
+    let record = begin(&pki, &pki.old, &cluster).unwrap();
+    cluster.now = time("2026-06-07T23:00:00Z");
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
+    cluster.now = time("2026-06-08T00:00:00Z");
+    let found = reasons(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)), Severity::Unsafe);
+    assert!(found.contains("ends on 2026-06-10T00:00:00Z, less than two leafs' lives from now"), "{found}");
+}
+
+#[test]
+fn what_was_injected_by_hand_is_named_as_no_restart_of_its_own_brings_it_the_new_anchor() {
+    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let manual = cluster.add("Deployment", "legacy", "manual", 2, &[Obstacle::ManualInjection]);
+    cluster.add("StatefulSet", "apps", "db", 2, &[Obstacle::OnDelete]);
+    cluster.advance(&record, step(Phase::Prune, 3));
+    let named = |cluster: &Cluster| -> Vec<String> {
+        let manual = planned(&cluster.plan(&record), step(Phase::Prune, 3)).manual;
+        manual.into_iter().map(|act| act.object.name).collect()
+    };
+    assert_eq!(named(&cluster), ["manual"]);
+    cluster.restart(manual);
+    assert_eq!(named(&cluster), [""; 0]);
+}
+
+#[test]
+fn where_the_cross_certificate_is_over_no_way_out_is_named_that_the_rotation_does_not_have() {
+    let pki = ending("2026-06-10T00:00:00Z");
+    for taken in [0, 2] {
+        let mut cluster = Cluster::new(&pki, Era::V2_12);
+        let record = begin(&pki, &pki.old, &cluster).unwrap();
+        record
+            .steps()
+            .into_iter()
+            .take(taken)
+            .for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
+        cluster.now = time("2026-06-10T01:00:00Z");
+        let plan = cluster.plan(&record);
+        let found: Vec<_> = plan.steps.iter().map(|step| reasons(step, Severity::Unsafe)).collect();
+        assert!(
+            found.iter().any(|reason| reason.contains("start a new rotation in another directory")),
+            "{found:?}"
+        );
+        assert!(!found.iter().any(|reason| reason.contains("with --force")), "{found:?}");
+    }
+}

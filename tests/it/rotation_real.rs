@@ -1,0 +1,87 @@
+//! Rotations of Linkerd's own rendered installs.
+
+use crate::mesh_support;
+use crate::rotation_support;
+
+use std::collections::BTreeSet;
+
+use l5d_rotate::mesh::Mesh;
+use l5d_rotate::pki::{Authority, IssuerChain};
+use l5d_rotate::rotation::{
+    Change, Note, Phase, Record, RestartAnnotation, Scope, Severity, Standing, StepState, Strategy, plan,
+};
+use mesh_support::{mesh, real};
+use rotation_support::{PHASES, mint_chain, mint_root, planned, reasons, restarted, step, time};
+
+/// An instant at which the certificates of the installs are valid: the day after they begin.
+fn instant(mesh: &Mesh) -> jiff::Timestamp {
+    let issuer = mesh.issuer.as_option().unwrap().chain.as_ref().unwrap();
+    issuer.issuer.facts().not_before.max(time("2026-06-01T00:00:00Z"))
+}
+
+fn begin(mesh: &Mesh, anchor: &Authority, chain: IssuerChain) -> Record {
+    let scope = Scope::Full { anchor: anchor.certificate.clone() };
+    Record::new(mesh, time("2026-06-01T00:00:00Z"), Strategy::Staged, scope, chain, false).unwrap()
+}
+
+#[test]
+fn every_install_is_planned_from_its_manifests_alone() {
+    let Some(folder) = real("every_install_is_planned_from_its_manifests_alone") else { return };
+    let workloads: [(&str, &[&str]); 4] = [
+        (
+            "2.8.1",
+            &[
+                "linkerd-controller",
+                "linkerd-destination",
+                "linkerd-grafana",
+                "linkerd-identity",
+                "linkerd-prometheus",
+                "linkerd-proxy-injector",
+                "linkerd-sp-validator",
+                "linkerd-tap",
+                "linkerd-web",
+            ],
+        ),
+        (
+            "2.10.2",
+            &[
+                "linkerd-controller",
+                "linkerd-destination",
+                "linkerd-identity",
+                "linkerd-proxy-injector",
+                "linkerd-sp-validator",
+            ],
+        ),
+        ("2.12.6", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
+        ("2.20", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
+    ];
+    for (version, workloads) in workloads {
+        let install = std::fs::read_to_string(folder.join(format!("install/{version}.yaml"))).unwrap();
+        let mesh = mesh(&[&install]);
+        let anchor = mint_root("root.linkerd.cluster.local");
+        let record = begin(&mesh, &anchor, mint_chain(&anchor));
+        let plan =
+            plan(&record, &mesh, RestartAnnotation::Content, &BTreeSet::new(), instant(&mesh)).unwrap();
+        assert_eq!(plan.standing, Standing::At(step(Phase::Bundle, 1)), "{version}");
+        let Change::Publish(bundle) = &planned(&plan, step(Phase::Bundle, 1)).changes[0] else { panic!() };
+        assert_eq!(bundle.anchors().len(), 2);
+        for phase in PHASES {
+            let control_plane = planned(&plan, step(phase, 2));
+            let expected = if phase == Phase::Issuer { &["linkerd-identity"] } else { workloads };
+            assert_eq!(restarted(&mesh, &control_plane), expected, "{version} {phase}");
+            assert_ne!(control_plane.state, StepState::Done);
+        }
+        let swap = planned(&plan, step(Phase::Issuer, 1));
+        assert!(
+            reasons(&swap, Severity::Unsafe).contains("the identity controller would refuse"),
+            "{version}"
+        );
+        let owned = planned(&plan, step(Phase::Bundle, 1)).notes.into_iter().find_map(|note| match note {
+            Note::Owned { instead, .. } => Some(instead),
+            _ => None,
+        });
+        assert!(
+            owned.unwrap().contains("linkerd upgrade --identity-trust-anchors-file=DIR/trust-bundle.pem")
+        );
+    }
+}

@@ -1,0 +1,395 @@
+//! Meshes made by hand, and a cluster that takes up steps as kubelets and controllers would.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, ToSpan};
+use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::mesh::{
+    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Manifest,
+    Mesh, Obstacle, Owner, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Template, Trust, Workload,
+    WorkloadId,
+};
+use l5d_rotate::pki::{
+    AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, cross_sign,
+    mint_anchor, mint_issuer,
+};
+use l5d_rotate::rotation::{
+    Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Severity, Stage, Step,
+    StepState, Strategy, plan,
+};
+use serde_json::Value;
+
+pub const INSTALLED: &str = "2026-05-01T00:00:00Z";
+pub const STARTED: &str = "2026-06-01T00:00:00Z";
+
+/// The three headings of Linkerd's guide.
+pub const PHASES: [Phase; 3] = [Phase::Bundle, Phase::Issuer, Phase::Prune];
+
+/// The strategies for a mesh in which nothing has expired.
+pub fn strategies(era: Era) -> Vec<Strategy> {
+    let all = [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned];
+    all.into_iter().filter(|strategy| era >= Era::V2_9 || *strategy != Strategy::CrossSigned).collect()
+}
+
+pub fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn step(phase: Phase, number: usize) -> Step {
+    let first =
+        if matches!(phase, Phase::Issuer | Phase::RemoveCross) { Stage::Issuer } else { Stage::Trust };
+    Step { phase, stage: [first, Stage::ControlPlane, Stage::DataPlane][number - 1] }
+}
+
+pub fn mint_root(name: &str) -> Authority {
+    let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
+    mint_anchor(&AnchorRequest { common_name: name.into(), not_before, not_after }).unwrap()
+}
+
+pub fn mint_chain(anchor: &Authority) -> IssuerChain {
+    let request = IssuerRequest {
+        common_name: "identity.linkerd.cluster.local".into(),
+        dns_names: vec![],
+        not_before: time("2026-01-02T00:00:00Z"),
+        not_after: time("2027-01-01T00:00:00Z"),
+    };
+    IssuerChain { issuer: mint_issuer(&request, anchor).unwrap().certificate, intermediates: vec![] }
+}
+
+pub fn text(anchors: &[&Certificate]) -> BundleText {
+    BundleText::read(Bundle::new(anchors.iter().copied().cloned()).unwrap().to_pem())
+}
+
+/// Two anchors with an issuer each.
+pub struct Pki {
+    pub old: Authority,
+    pub new: Authority,
+    pub old_issuer: IssuerChain,
+    pub new_issuer: IssuerChain,
+}
+
+impl Pki {
+    pub fn mint() -> Self {
+        let (old, new) = (mint_root("root.linkerd.cluster.local"), mint_root("root.linkerd.cluster.local"));
+        let (old_issuer, new_issuer) = (mint_chain(&old), mint_chain(&new));
+        Self { old, new, old_issuer, new_issuer }
+    }
+
+    pub fn record(&self, mesh: &Mesh, strategy: Strategy) -> Record {
+        if strategy == Strategy::CrossSigned {
+            let (anchor, issuer) = (self.new.certificate.clone(), self.new_issuer.clone());
+            let cross = cross_sign(&anchor, &self.old, time("2026-05-31T00:00:00Z")).unwrap();
+            return Record::cross_signed(mesh, time(STARTED), anchor, issuer, cross).unwrap();
+        }
+        let scope = Scope::Full { anchor: self.new.certificate.clone() };
+        Record::new(mesh, time(STARTED), strategy, scope, self.new_issuer.clone(), false).unwrap()
+    }
+}
+
+/// Freshly minted certificates, an install of an era, and a staged rotation of it.
+pub fn fixture(era: Era) -> (Pki, Cluster, Record) {
+    let pki = Pki::mint();
+    let cluster = Cluster::new(&pki, era);
+    let record = pki.record(&cluster.mesh, Strategy::Staged);
+    (pki, cluster, record)
+}
+
+/// A Helm release of the control plane.
+pub fn helm() -> Owner {
+    Owner::Helm { release: "linkerd-control-plane".into(), namespace: "linkerd".into() }
+}
+
+/// A cluster: a mesh, and the clock of its API server.
+pub struct Cluster {
+    pub mesh: Mesh,
+    pub now: Timestamp,
+    pub confirmed: BTreeSet<Confirmation>,
+}
+
+pub fn workload(kind: &str, namespace: &str, name: &str, plane: Plane, obstacles: &[Obstacle]) -> Workload {
+    let api_version = match kind {
+        "Job" | "CronJob" => "batch/v1",
+        "Pod" => "v1",
+        "Rollout" => "argoproj.io/v1alpha1",
+        _ => "apps/v1",
+    };
+    let manual = obstacles.contains(&Obstacle::ManualInjection);
+    Workload {
+        object: ObjectRef::new(api_version, kind, namespace, name),
+        plane,
+        injection: if manual { Injection::Manual } else { Injection::Webhook },
+        template: Some(Template { annotations: None }),
+        replicas: Some(1),
+        obstacles: obstacles.to_vec(),
+        owners: vec![],
+        origin: Origin::default(),
+    }
+}
+
+impl Cluster {
+    /// Linkerd of an era with one data-plane Deployment, `emojivoto/web`.
+    pub fn new(pki: &Pki, era: Era) -> Self {
+        let old = &pki.old.certificate;
+        let installed = ChangeTime::At(time(INSTALLED));
+        let published = Published { home: era.trust_home(), text: text(&[old]), changed: installed };
+        let issuer = Issuer {
+            from_secret: true,
+            keys: vec!["crt.pem".into(), "key.pem".into()],
+            secret_type: Some("Opaque".into()),
+            chain: Ok(pki.old_issuer.clone()),
+            key: KeyState::Matches,
+            ca: None,
+            changed: installed,
+        };
+        let control_plane = ControlPlane {
+            namespace: "linkerd".into(),
+            version: None,
+            era,
+            installer: None,
+            trust_domain: "cluster.local".into(),
+            issuance_lifetime: GoDuration::from_secs(86_400),
+            clock_skew: GoDuration::from_secs(20),
+            scheme: Scheme::Linkerd,
+            external_ca: false,
+            replicas: vec![],
+        };
+        let identity = matches!(era, Era::V2_9 | Era::V2_10).then(|| text(&[old]));
+        let mesh = Mesh {
+            control_plane,
+            trust: Trust { published: Known::Is(published), config: Known::Is(text(&[old])), identity },
+            issuer: Known::Is(issuer),
+            bundles: vec![],
+            proxies: vec![],
+            workloads: vec![],
+            manifests: vec![],
+            certificates: vec![],
+            external_workloads: vec![],
+            links: vec![],
+            pods: Known::Is(()),
+            only: None,
+            unmeshed: vec![],
+            gaps: vec![],
+        };
+        let mut cluster = Self { mesh, now: time(STARTED), confirmed: BTreeSet::new() };
+        for component in ["destination", "identity", "proxy-injector"] {
+            cluster.add_component(component, old);
+        }
+        cluster.add("Deployment", "emojivoto", "web", 3, &[]);
+        cluster
+    }
+
+    fn add_component(&mut self, component: &str, anchor: &Certificate) {
+        let name = format!("linkerd-{component}");
+        let id = WorkloadId(self.mesh.workloads.len());
+        let mut found = workload("Deployment", "linkerd", &name, Plane::Control, &[]);
+        found.injection = Injection::ControlPlane;
+        self.mesh.workloads.push(found);
+        for container in [component, "linkerd-proxy"] {
+            self.mesh.control_plane.replicas.push(Replica {
+                pod: format!("{name}-0"),
+                component: component.into(),
+                container: container.into(),
+                started: Some(time(INSTALLED) + 5.minutes()),
+            });
+        }
+        let by_reference = self.mesh.control_plane.era.control_plane_by_reference();
+        let held = if by_reference { Held::ByReference } else { Held::Literal(self.intern(text(&[anchor]))) };
+        self.push_group(id, Plane::Control, held, 1, &format!("{name}-0"));
+    }
+
+    /// Adds a data-plane workload with running proxies that hold what is published.
+    pub fn add(
+        &mut self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        proxies: u64,
+        obstacles: &[Obstacle],
+    ) -> WorkloadId {
+        let id = WorkloadId(self.mesh.workloads.len());
+        self.mesh.workloads.push(workload(kind, namespace, name, Plane::Data, obstacles));
+        let held = Held::Literal(self.intern(self.published()));
+        if proxies > 0 {
+            self.push_group(id, Plane::Data, held, proxies, &format!("{name}-0"));
+        }
+        id
+    }
+
+    fn push_group(&mut self, workload: WorkloadId, plane: Plane, held: Held, count: u64, pod: &str) {
+        let starts = Starts { at: BTreeMap::from([(time(INSTALLED) + 5.minutes(), count)]), unknown: 0 };
+        let injection = self.mesh.workload(workload).injection;
+        self.mesh.proxies.push(ProxyGroup {
+            workload,
+            plane,
+            held,
+            injection,
+            starts,
+            sample: vec![pod.into()],
+        });
+    }
+
+    pub fn intern(&mut self, text: BundleText) -> BundleId {
+        let known = self.mesh.bundles.iter().position(|known| *known == text);
+        BundleId(known.unwrap_or_else(|| {
+            self.mesh.bundles.push(text);
+            self.mesh.bundles.len() - 1
+        }))
+    }
+
+    pub fn published(&self) -> BundleText {
+        self.mesh.trust.published.as_option().unwrap().text.clone()
+    }
+
+    pub fn group(&mut self, workload: WorkloadId) -> &mut ProxyGroup {
+        self.mesh.proxies.iter_mut().find(|group| group.workload == workload).unwrap()
+    }
+
+    pub fn id(&self, namespace: &str, name: &str) -> WorkloadId {
+        let object = |w: &Workload| w.object.namespace == namespace && w.object.name == name;
+        WorkloadId(self.mesh.workloads.iter().position(object).unwrap())
+    }
+
+    pub fn issuer(&mut self) -> &mut Issuer {
+        match &mut self.mesh.issuer {
+            Known::Is(issuer) => issuer,
+            _ => panic!("no issuer"),
+        }
+    }
+
+    pub fn bundle(&mut self) -> &mut Published {
+        match &mut self.mesh.trust.published {
+            Known::Is(published) => published,
+            _ => panic!("no bundle"),
+        }
+    }
+
+    /// Puts a manifest with an owner beside the mesh.
+    pub fn own(&mut self, kind: &str, name: &str, owner: Owner) {
+        let object = ObjectRef::new("v1", kind, "linkerd", name);
+        let manifest = Manifest { object, origin: Origin::default(), owners: vec![owner], tree: Value::Null };
+        self.mesh.manifests.push(manifest);
+    }
+
+    pub fn annotate(&mut self, id: WorkloadId, key: &str, value: &str) {
+        let template = self.mesh.workloads[id.0].template.as_mut().unwrap();
+        template.annotations.get_or_insert_default().insert(key.into(), value.into());
+    }
+
+    /// Restarts the pods of a workload now: they take what is published.
+    pub fn restart(&mut self, id: WorkloadId) {
+        self.restart_at(id, self.now);
+    }
+
+    /// Ordinary deploys: every workload of the data plane restarts on its own.
+    pub fn deploy(&mut self) {
+        let is_data =
+            |(id, workload): (usize, &Workload)| (workload.plane == Plane::Data).then_some(WorkloadId(id));
+        let data: Vec<_> = self.mesh.workloads.iter().enumerate().filter_map(is_data).collect();
+        data.into_iter().for_each(|id| self.restart(id));
+    }
+
+    fn restart_at(&mut self, id: WorkloadId, now: Timestamp) {
+        let published = self.published();
+        let literal = Held::Literal(self.intern(published));
+        let name = self.mesh.workload(id).object.name.clone();
+        for group in self.mesh.proxies.iter_mut().filter(|group| group.workload == id) {
+            group.starts = Starts { at: BTreeMap::from([(now, group.starts.count())]), unknown: 0 };
+            if matches!(group.held, Held::Literal(_)) {
+                group.held = literal;
+            }
+        }
+        for replica in &mut self.mesh.control_plane.replicas {
+            if name == format!("linkerd-{}", replica.component) {
+                replica.started = Some(now);
+            }
+        }
+    }
+
+    /// Merges a step: its changes are applied and its acts by hand are done, ten minutes later than the step before. Of the
+    /// control plane the identity controller starts first.
+    pub fn merge(&mut self, planned: &PlannedStep) {
+        self.now += 10.minutes();
+        let now = ChangeTime::At(self.now);
+        for change in &planned.changes {
+            match change {
+                Change::Publish(bundle) => {
+                    let text = BundleText::read(bundle.to_pem());
+                    self.bundle().text = text.clone();
+                    self.bundle().changed = now;
+                    self.mesh.trust.config = Known::Is(text);
+                }
+                Change::Swap { chain, anchors } => {
+                    let issuer = self.issuer();
+                    issuer.chain = Ok(chain.clone());
+                    issuer.ca = Some(BundleText::read(anchors.to_pem()));
+                    issuer.changed = now;
+                }
+                Change::ControlPlane { workload, bundle, annotation } => {
+                    if self.mesh.trust.identity.is_some() {
+                        self.mesh.trust.identity = Some(BundleText::read(bundle.to_pem()));
+                    }
+                    self.annotate(*workload, annotation.key, &annotation.value);
+                    let is_identity = self.mesh.workload(*workload).object.name == "linkerd-identity";
+                    self.restart_at(*workload, if is_identity { self.now } else { self.now + 1.minute() });
+                }
+                Change::Restart { workload, annotation } => {
+                    self.annotate(*workload, annotation.key, &annotation.value);
+                    self.restart(*workload);
+                }
+            }
+        }
+        for act in &planned.manual {
+            let id = self.id(&act.object.namespace, &act.object.name);
+            self.restart(id);
+        }
+        self.now += 5.minutes();
+    }
+
+    pub fn plan(&self, record: &Record) -> Plan {
+        plan(record, &self.mesh, RestartAnnotation::Content, &self.confirmed, self.now).unwrap()
+    }
+
+    /// Merges every step before `until`, in order.
+    pub fn advance(&mut self, record: &Record, until: Step) {
+        for step in record.steps().into_iter().take_while(|step| *step != until) {
+            self.merge(&planned(&self.plan(record), step));
+            if step.stage == Stage::DataPlane && record.strategy.waits_for_renewal() {
+                self.now += 25.hours();
+            }
+            if step == (Step { phase: Phase::Prune, stage: Stage::DataPlane }) && record.cross.is_some() {
+                self.deploy();
+            }
+        }
+    }
+}
+
+pub fn planned(plan: &Plan, step: Step) -> PlannedStep {
+    plan.steps.iter().find(|planned| planned.step == step).unwrap().clone()
+}
+
+pub fn state(plan: &Plan, step: Step) -> StepState {
+    planned(plan, step).state
+}
+
+/// The names of the data-plane workloads that a step restarts.
+pub fn restarted_data(mesh: &Mesh, planned: &PlannedStep) -> Vec<String> {
+    let is_data = |change: &&Change| matches!(change, Change::Restart { .. });
+    let changes = planned.changes.iter().filter(is_data).cloned().collect();
+    restarted(mesh, &PlannedStep { changes, ..planned.clone() })
+}
+
+/// The names of the workloads that a step restarts.
+pub fn restarted(mesh: &Mesh, planned: &PlannedStep) -> Vec<String> {
+    let name = |id: &WorkloadId| mesh.workload(*id).object.name.clone();
+    let workload = |change: &Change| match change {
+        Change::Restart { workload, .. } | Change::ControlPlane { workload, .. } => Some(name(workload)),
+        Change::Publish(_) | Change::Swap { .. } => None,
+    };
+    planned.changes.iter().filter_map(workload).collect()
+}
+
+/// The reasons of a severity for which a step is blocked.
+pub fn reasons(planned: &PlannedStep, severity: Severity) -> String {
+    let reasons = planned.blocked.iter().filter(|blocker| blocker.severity == severity);
+    reasons.map(|blocker| blocker.reason.as_str()).collect::<Vec<_>>().join("\n")
+}

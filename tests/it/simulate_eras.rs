@@ -1,0 +1,125 @@
+//! Simulations over meshes of every era, and over what could not be read.
+
+use crate::rotation_support;
+
+use std::collections::BTreeSet;
+
+use l5d_rotate::mesh::{Era, Gap, Obstacle};
+use l5d_rotate::pki::{IssuerChain, IssuerRequest, mint_issuer};
+use l5d_rotate::rotation::simulate::{Moment, OrderError, Simulation, Verdict, When, simulate};
+use l5d_rotate::rotation::{Confirmation, Phase, Record, Scope, Stage, Strategy};
+use l5d_rotate::states::Invariant;
+use rotation_support::*;
+
+const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];
+
+fn simulated(
+    cluster: &Cluster,
+    record: &Record,
+    order: Option<&[Phase]>,
+    confirmed: &[Confirmation],
+) -> Simulation {
+    let confirmed = BTreeSet::from_iter(confirmed.iter().copied());
+    simulate(record, &cluster.mesh, &cluster.plan(record), order, &confirmed, cluster.now).unwrap()
+}
+
+#[test]
+fn each_strategy_is_safe_in_its_own_order_in_every_era() {
+    let pki = Pki::mint();
+    for (era, strategy) in
+        ERAS.into_iter().flat_map(|era| strategies(era).into_iter().map(move |one| (era, one)))
+    {
+        let mut cluster = Cluster::new(&pki, era);
+        cluster.add("DaemonSet", "logging", "shipper", 2, &[Obstacle::OnDelete]);
+        let record = pki.record(&cluster.mesh, strategy);
+        let simulation = simulated(&cluster, &record, None, &[]);
+        assert_eq!(simulation.verdict(), Verdict::Safe, "{era:?} {strategy}");
+        assert_eq!(simulation.steps.len(), record.steps().len());
+    }
+}
+
+#[test]
+fn an_issuer_swapped_too_early_breaks_at_its_first_step_in_every_era() {
+    for era in ERAS {
+        let (_, cluster, record) = fixture(era);
+        let order = [Phase::Issuer, Phase::Bundle, Phase::Prune];
+        let simulation = simulated(&cluster, &record, Some(&order), &[]);
+        let Verdict::Breaks(found, When::During, _) = simulation.verdict() else {
+            panic!("{era:?}: {:?}", simulation.verdict())
+        };
+        assert_eq!((found.step.phase, found.step.stage), (Phase::Issuer, Stage::Issuer));
+        let late = found.moments.last().unwrap();
+        assert_eq!(late.when, When::Expired);
+        // At first nobody presents a leaf that nobody accepts; when the leaves in use have run out, all feel it.
+        assert_eq!((felt(&found.moments[1]), felt(late)), (vec![false], vec![true]), "{era:?}");
+    }
+}
+
+/// Of the pairs that break, whether connections fail at once.
+fn felt(moment: &Moment) -> Vec<bool> {
+    let pairs = moment.broken.iter().filter(|broken| broken.invariant == Invariant::EveryPair);
+    pairs.map(|broken| broken.at_once).collect()
+}
+
+#[test]
+fn nothing_is_called_safe_where_who_is_outside_the_cluster_could_not_be_read() {
+    for (resource, confirmation) in
+        [("externalworkloads", Confirmation::ExternalWorkloads), ("links", Confirmation::LinkedClusters)]
+    {
+        let (_, mut cluster, record) = fixture(Era::V2_12);
+        cluster.mesh.gaps.push(Gap { what: resource.into(), why: "forbidden".into() });
+        let simulation = simulated(&cluster, &record, None, &[]);
+        assert_eq!(simulation.verdict(), Verdict::Unknown);
+        assert!(simulation.unseen.contains(&format!("{resource}: forbidden")), "{:?}", simulation.unseen);
+        assert_eq!(simulated(&cluster, &record, None, &[confirmation]).verdict(), Verdict::Safe);
+    }
+}
+
+#[test]
+fn counts_are_exact_where_nobody_may_hold_one_of_several() {
+    let (_, cluster, record) = fixture(Era::V2_12);
+    let simulation = simulated(&cluster, &record, None, &[]);
+    let exact = |step: usize, moment: usize| -> Vec<(u64, bool)> {
+        let rows = &simulation.steps[step].moments[moment].rows;
+        rows.iter().map(|row| (row.holder.count, row.holder.exact)).collect()
+    };
+    assert_eq!(exact(0, 0), [(6, true)]);
+    assert_eq!(exact(0, 1), [(6, false), (6, false)]);
+    assert_eq!(exact(1, 2), [(3, false), (6, false)]);
+    assert_eq!(exact(2, 2), [(6, true)]);
+}
+
+#[test]
+fn a_leaf_that_has_ended_is_accepted_by_nobody() {
+    let pki = Pki::mint();
+    let mut cluster = Cluster::new(&pki, Era::V2_12);
+    cluster.now = time("2027-01-02T00:00:00Z");
+    let request = IssuerRequest {
+        common_name: "identity.linkerd.cluster.local".into(),
+        dns_names: vec![],
+        not_before: time("2027-01-01T00:00:00Z"),
+        not_after: time("2028-01-01T00:00:00Z"),
+    };
+    let chain =
+        IssuerChain { issuer: mint_issuer(&request, &pki.new).unwrap().certificate, intermediates: vec![] };
+    let scope = Scope::Full { anchor: pki.new.certificate.clone() };
+    let record = Record::new(&cluster.mesh, cluster.now, Strategy::Recover, scope, chain, false).unwrap();
+    let simulation = simulated(&cluster, &record, None, &[]);
+    let swap = simulation.steps.iter().find(|step| step.step == self::step(Phase::Issuer, 1)).unwrap();
+    let after = swap.moments.iter().find(|moment| moment.when == When::After).unwrap();
+    let old = after.columns.iter().position(|leaf| {
+        simulation.classes.issuer_name(&simulation.classes.issuers()[leaf.class]) == "old issuer"
+    });
+    let old = old.expect("proxies still have it");
+    assert!(after.rows.iter().all(|row| !row.accepts[old]), "{:?}", after.rows);
+}
+
+#[test]
+fn an_order_has_each_phase_once_and_only_those_of_the_rotation() {
+    let (_, cluster, record) = fixture(Era::V2_12);
+    let refused = |order: &[Phase]| {
+        simulate(&record, &cluster.mesh, &cluster.plan(&record), Some(order), &BTreeSet::new(), cluster.now)
+            .unwrap_err()
+    };
+    assert_eq!(refused(&[Phase::Prune, Phase::Issuer, Phase::Prune]), OrderError::Twice(Phase::Prune));
+}

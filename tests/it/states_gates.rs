@@ -1,0 +1,466 @@
+//! What takes a mesh down (pitfalls) and what users suffered (pains): the state that caused it, and the answer given.
+
+use crate::rotation_support;
+
+use jiff::ToSpan;
+use l5d_rotate::document::ObjectRef;
+use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Gap, Held, Known, Starts};
+use l5d_rotate::pki::{
+    AnchorRequest, Authority, BundleText, IssuerChain, IssuerRequest, Rules, mint_anchor, mint_issuer,
+};
+use l5d_rotate::rotation::{Confirmation, Phase, Record, Severity, Stage, StepState};
+use l5d_rotate::states::{Invariant, States, Violation};
+use rotation_support::*;
+
+fn states(cluster: &Cluster, record: &Record) -> States {
+    States::of(&cluster.mesh, Some(&record.history()), cluster.now)
+}
+
+fn certain(broken: &[Violation]) -> Vec<Invariant> {
+    let mut found: Vec<_> = broken.iter().filter(|one| one.certain).map(|one| one.invariant).collect();
+    found.dedup();
+    found
+}
+
+fn blocked(cluster: &Cluster, record: &Record, phase: Phase, number: usize, severity: Severity) -> String {
+    reasons(&planned(&cluster.plan(record), step(phase, number)), severity)
+}
+
+/// Swaps the issuer now, whatever the gates say.
+fn swap(cluster: &mut Cluster, record: &Record) {
+    cluster.now += 10.minutes();
+    let now = ChangeTime::At(cluster.now);
+    cluster.issuer().chain = Ok(record.issuer.clone());
+    cluster.issuer().changed = now;
+    cluster.now += 5.minutes();
+}
+
+fn mint(name: &str, from: &str, to: &str) -> Authority {
+    let request = AnchorRequest { common_name: name.into(), not_before: time(from), not_after: time(to) };
+    mint_anchor(&request).unwrap()
+}
+
+fn chain(anchor: &Authority, from: &str, to: &str) -> IssuerChain {
+    let request = IssuerRequest {
+        common_name: "identity.linkerd.cluster.local".into(),
+        dns_names: vec![],
+        not_before: time(from),
+        not_after: time(to),
+    };
+    IssuerChain { issuer: mint_issuer(&request, anchor).unwrap().certificate, intermediates: vec![] }
+}
+
+#[test]
+fn pitfall_1_a_premature_swap_breaks_every_renewal_once_an_identity_controller_signs() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    let simulated = states(&cluster, &record).swapping(&record.issuer);
+    let all = [
+        Invariant::ControllerStarts,
+        Invariant::EveryPair,
+        Invariant::EveryRenewal,
+        Invariant::ControllerSigns,
+    ];
+    assert_eq!(certain(&simulated.broken(cluster.now)), all);
+    cluster.advance(&record, step(Phase::Bundle, 3));
+    swap(&mut cluster, &record);
+    let identity = cluster.id("linkerd", "linkerd-identity");
+    cluster.restart(identity);
+    let broken = states(&cluster, &record).broken(cluster.now);
+    assert!(certain(&broken).contains(&Invariant::EveryRenewal), "{broken:?}");
+    let refusal = &broken.iter().find(|one| one.invariant == Invariant::EveryRenewal).unwrap().refusal;
+    assert!(refusal.to_string().contains("was signed by no anchor of the bundle"), "{refusal}");
+}
+
+#[test]
+fn pitfall_2_pain_2_prune_names_who_still_presents_an_old_leaf_and_until_when() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 3));
+    let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
+    let end = cluster.now - 5.minutes() + 86_420.seconds();
+    assert!(
+        waits.contains("5 proxies (linkerd/linkerd-destination-0, …) may still present a leaf of"),
+        "{waits}"
+    );
+    assert!(waits.contains(&format!("until it has run out at {end}")), "{waits}");
+    assert!(waits.contains("was signed by no anchor of the bundle"), "{waits}");
+    cluster.now = end;
+    assert_ne!(
+        blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait),
+        "",
+        "the last instant of the leaf"
+    );
+    cluster.now += 1.second();
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Prune, 1)).blocked, []);
+}
+
+#[test]
+fn pitfall_3_pain_3_an_identity_controller_with_the_old_bundle_skips_the_new_issuer() {
+    let (pki, mut cluster, record) = fixture(Era::V2_12);
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
+    let web = cluster.id("emojivoto", "web");
+    cluster.restart(web);
+    swap(&mut cluster, &record);
+    let now = states(&cluster, &record);
+    let [controller] = &now.controllers[..] else { panic!("{:?}", now.controllers) };
+    assert!(
+        controller.certain && controller.what.1 == pki.old_issuer,
+        "it signs with the old issuer for sure"
+    );
+    assert_eq!(certain(&now.broken(cluster.now)), []);
+    let unsafe_to_prune = blocked(&cluster, &record, Phase::Prune, 1, Severity::Unsafe);
+    assert!(
+        unsafe_to_prune.contains("1 identity controller (linkerd/linkerd-identity-0) sign"),
+        "{unsafe_to_prune}"
+    );
+}
+
+#[test]
+fn pitfall_4_a_bundle_that_refuses_the_secrets_issuer_stops_the_next_identity_controller() {
+    let (pki, mut cluster, record) = fixture(Era::V2_12);
+    cluster.bundle().text = text(&[&pki.new.certificate]);
+    let broken = states(&cluster, &record).broken(cluster.now);
+    assert_eq!(broken[0].invariant, Invariant::ControllerStarts);
+    assert_eq!((broken[0].certain, broken[0].rules), (true, Rules::Controller));
+    let reason = blocked(&cluster, &record, Phase::Bundle, 3, Severity::Unsafe);
+    assert!(reason.contains("an identity controller that restarts now would refuse the issuer"), "{reason}");
+}
+
+#[test]
+fn pitfall_5_a_restart_of_identity_after_an_early_swap_activates_the_new_issuer() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
+    swap(&mut cluster, &record);
+    let before = states(&cluster, &record);
+    assert_eq!(certain(&before.broken(cluster.now)), []);
+    let identity = cluster.id("linkerd", "linkerd-identity");
+    let after = before.restarted(|id| id == identity);
+    assert!(certain(&after.broken(cluster.now)).contains(&Invariant::EveryRenewal));
+    assert!(after.controllers[0].certain && after.controllers[0].what.1 == record.issuer);
+}
+
+#[test]
+fn pitfall_6_pain_4_a_missed_reload_keeps_prune_closed_however_long_one_waits() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 2));
+    for id in 0..cluster.mesh.workloads.len() {
+        let id = l5d_rotate::mesh::WorkloadId(id);
+        if cluster.mesh.workload(id).object.name != "linkerd-identity" {
+            cluster.restart(id);
+        }
+    }
+    cluster.now += 96.hours();
+    let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
+    assert!(
+        waits.contains("1 identity controller (linkerd/linkerd-identity-0) may still sign with"),
+        "{waits}"
+    );
+    assert!(waits.contains("restart the identity controller"), "{waits}");
+}
+
+#[test]
+fn pitfall_9_a_bundle_that_the_controller_cannot_read_is_a_start_that_fails() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    let pem = cluster.published().text().to_owned();
+    cluster.bundle().text = BundleText::read(format!("{pem}\n# our root\n"));
+    let now = states(&cluster, &record);
+    let broken = now.broken(cluster.now);
+    assert_eq!((broken[0].invariant, broken[0].certain), (Invariant::ControllerStarts, true));
+    assert!(
+        broken[0].refusal.to_string().starts_with("`the published bundle` cannot be read"),
+        "{}",
+        broken[0].refusal
+    );
+    let mended = now.publishing(&record.bundle_for(Phase::Bundle, &cluster.mesh));
+    assert_eq!(mended.broken(cluster.now), [], "phase bundle publishes it strictly");
+}
+
+#[test]
+fn pitfall_10_an_expired_anchor_beside_a_valid_one_breaks_nothing() {
+    let (pki, mut cluster, record) = fixture(Era::V2_12);
+    let expired = mint("expired", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z").certificate;
+    cluster.bundle().text = text(&[&pki.old.certificate, &expired]);
+    assert_eq!(states(&cluster, &record).broken(cluster.now), []);
+}
+
+#[test]
+fn pitfall_11_pain_5_an_expired_anchor_and_the_issuer_that_ends_with_it_break_everything_from_then_on() {
+    let old = mint("root", "2026-01-01T00:00:00Z", "2026-06-10T00:00:00Z");
+    let new = mint_root("new");
+    let issuer = chain(&old, "2026-01-02T00:00:00Z", "2027-01-01T00:00:00Z");
+    let new_issuer = mint_chain(&new);
+    let pki = Pki { old, new, old_issuer: issuer, new_issuer };
+    let mut cluster = Cluster::new(&pki, Era::V2_12);
+    let record = pki.record(&cluster.mesh, l5d_rotate::rotation::Strategy::Staged);
+    assert_eq!(states(&cluster, &record).broken(cluster.now), []);
+    cluster.now = time("2026-06-11T00:00:00Z");
+    let broken = states(&cluster, &record).broken(cluster.now);
+    assert_eq!((certain(&broken)[0], broken.len()), (Invariant::ControllerStarts, 4));
+    assert!(broken.iter().all(|one| one.refusal.to_string().contains("expired")), "{broken:?}");
+}
+
+#[test]
+fn pitfall_16_leaves_end_with_the_shortest_certificate_of_their_chain() {
+    let old = mint_root("old");
+    let issuer = chain(&old, "2026-01-02T00:00:00Z", "2026-06-01T02:00:00Z");
+    let new = mint_root("new");
+    let new_issuer = mint_chain(&new);
+    let pki = Pki { old, new, old_issuer: issuer.clone(), new_issuer };
+    let mut cluster = Cluster::new(&pki, Era::V2_12);
+    let record = pki.record(&cluster.mesh, l5d_rotate::rotation::Strategy::Staged);
+    cluster.advance(&record, step(Phase::Issuer, 3));
+    let now = states(&cluster, &record);
+    let old = now.presented.iter().find(|leaf| leaf.what == issuer).unwrap();
+    assert_eq!(old.until, Some(issuer.issuer.facts().not_after), "and not a leaf's life after the swap");
+}
+
+#[test]
+fn pitfall_20_a_renewal_by_cert_manager_within_the_step_holds_it_up() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    let renewed_at = |at| CertManagerCertificate {
+        object: ObjectRef::new("cert-manager.io/v1", "Certificate", "cert-manager", "linkerd-trust-anchor"),
+        secret: "linkerd-trust-anchor".into(),
+        is_ca: true,
+        duration: None,
+        renew_before: None,
+        rotation_policy: None,
+        renewal_time: Some(at),
+    };
+    cluster.mesh.certificates = vec![renewed_at(cluster.now + 3.hours())];
+    let said = blocked(&cluster, &record, Phase::Bundle, 1, Severity::Unknown);
+    assert!(said.contains("cert-manager renews") && said.contains("linkerd-trust-anchor"), "{said}");
+    assert!(said.ends_with("--confirm renewal-suspended"), "{said}");
+    cluster.confirmed.insert(Confirmation::RenewalSuspended);
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 1)).blocked, []);
+    cluster.confirmed.clear();
+    cluster.mesh.certificates = vec![renewed_at(cluster.now + 300.hours())];
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 1)).blocked, []);
+}
+
+#[test]
+fn an_issuer_that_cert_manager_renews_every_day_holds_up_the_swap_and_prune_until_that_is_suspended() {
+    for at in [step(Phase::Bundle, 1), step(Phase::Bundle, 2), step(Phase::Issuer, 1), step(Phase::Prune, 1)]
+    {
+        let (_, mut cluster, record) = fixture(Era::V2_12);
+        cluster.advance(&record, at);
+        cluster.mesh.certificates = vec![CertManagerCertificate {
+            object: ObjectRef::new("cert-manager.io/v1", "Certificate", "linkerd", "linkerd-identity-issuer"),
+            secret: "linkerd-identity-issuer".into(),
+            is_ca: true,
+            duration: None,
+            renew_before: None,
+            rotation_policy: None,
+            renewal_time: Some(cluster.now + 18.hours()),
+        }];
+        let said = blocked(&cluster, &record, at.phase, at.number().into(), Severity::Unknown);
+        assert_eq!(said.contains("--confirm renewal-suspended"), at.phase != Phase::Bundle, "{at}: {said}");
+        cluster.confirmed.insert(Confirmation::RenewalSuspended);
+        assert_eq!(planned(&cluster.plan(&record), at).blocked, []);
+    }
+}
+
+#[test]
+fn pitfall_21_an_anchor_that_begins_in_the_future_of_some_clock_is_not_published() {
+    let (_, mut cluster, _) = fixture(Era::V2_12);
+    let begin = "2026-06-01T00:00:10Z";
+    let new = mint("new", begin, "2036-01-01T00:00:00Z");
+    let new_issuer = chain(&new, begin, "2027-01-01T00:00:00Z");
+    cluster.now = time("2026-06-01T00:00:20Z");
+    let scope = l5d_rotate::rotation::Scope::Full { anchor: new.certificate };
+    let strategy = l5d_rotate::rotation::Strategy::Staged;
+    let record = Record::new(&cluster.mesh, cluster.now, strategy, scope, new_issuer, false).unwrap();
+    let waits = blocked(&cluster, &record, Phase::Bundle, 1, Severity::Wait);
+    assert!(waits.contains("wait until 2026-06-01T00:00:30Z"), "{waits}");
+    cluster.now += 10.seconds();
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 1)).blocked, []);
+}
+
+#[test]
+fn a_rotation_whose_own_certificates_are_over_is_started_anew() {
+    let (pki, mut cluster, record) = fixture(Era::V2_12);
+    let issuer = &pki.new_issuer.issuer;
+    cluster.now = issuer.facts().not_after;
+    let said = blocked(&cluster, &record, Phase::Bundle, 1, Severity::Unsafe);
+    assert_eq!(said, "", "its last instant is a valid one");
+    cluster.now += 1.second();
+    for at in record.steps() {
+        let said = reasons(&planned(&cluster.plan(&record), at), Severity::Unsafe);
+        let over =
+            format!("`{}` expired on {}: start a new rotation", issuer.name(), issuer.facts().not_after);
+        assert!(said.contains(&over), "{at}: {said}");
+    }
+}
+
+#[test]
+fn pitfall_22_replicas_that_reload_at_different_times_sign_with_both_issuers() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 2));
+    let identity = |replica: &&mut l5d_rotate::mesh::Replica| replica.container == "identity";
+    let mut second = cluster.mesh.control_plane.replicas.iter_mut().find(identity).unwrap().clone();
+    second.pod = "linkerd-identity-1".into();
+    second.started = Some(cluster.now);
+    cluster.mesh.control_plane.replicas.push(second);
+    cluster.now += 1.hour();
+    let web = cluster.id("emojivoto", "web");
+    cluster.restart(web);
+    let now = states(&cluster, &record);
+    assert_eq!(now.controllers.len(), 2);
+    assert_eq!(now.presented.len(), 2, "even a proxy that just started may have a leaf of either");
+    let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
+    assert!(
+        waits.contains("6 proxies (linkerd/linkerd-destination-0, …) may still present a leaf"),
+        "{waits}"
+    );
+}
+
+#[test]
+fn no_restart_of_the_data_plane_without_a_running_injector() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Bundle, 3));
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 3)).blocked, []);
+    for replica in &mut cluster.mesh.control_plane.replicas {
+        if replica.container == "proxy-injector" {
+            replica.started = None;
+        }
+    }
+    assert!(
+        blocked(&cluster, &record, Phase::Bundle, 3, Severity::Wait).contains("no proxy injector is running")
+    );
+    cluster.mesh.pods = Known::Absent;
+    let unknown = blocked(&cluster, &record, Phase::Bundle, 3, Severity::Unknown);
+    assert!(unknown.contains("whether the proxy injector runs cannot be told"), "{unknown}");
+}
+
+#[test]
+fn the_swap_waits_while_the_next_upgrade_would_publish_the_old_anchors_again() {
+    let (pki, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 1));
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
+    cluster.mesh.trust.config = Known::Is(text(&[&pki.old.certificate]));
+    let waits = blocked(&cluster, &record, Phase::Issuer, 1, Severity::Wait);
+    assert!(waits.contains("linkerd-config") && waits.contains("identityTrustAnchorsPEM"), "{waits}");
+    cluster.mesh.control_plane.external_ca = true;
+    assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
+}
+
+#[test]
+fn what_lies_outside_the_cluster_is_unknown_until_it_is_confirmed_and_then_still_told() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.mesh.external_workloads = vec!["vms/legacy".into()];
+    cluster.mesh.links = vec!["linkerd-multicluster/west".into()];
+    for at in [step(Phase::Issuer, 1), step(Phase::Prune, 1)] {
+        cluster.confirmed.clear();
+        cluster.advance(&record, at);
+        let closed = planned(&cluster.plan(&record), at);
+        let unknown = reasons(&closed, Severity::Unknown);
+        assert_eq!((closed.blocked.len(), closed.confirmed.len()), (2, 0), "{unknown}");
+        assert!(
+            unknown.contains("vms/legacy") && unknown.contains("--confirm external-workloads"),
+            "{unknown}"
+        );
+        assert!(unknown.contains("west") && unknown.contains("--confirm linked-clusters"), "{unknown}");
+        cluster.confirmed.insert(Confirmation::ExternalWorkloads);
+        assert_eq!(planned(&cluster.plan(&record), at).blocked.len(), 1);
+        cluster.confirmed.insert(Confirmation::LinkedClusters);
+        let open = planned(&cluster.plan(&record), at);
+        assert_eq!((open.blocked.len(), open.confirmed.len()), (0, 2));
+        assert!(open.confirmed[0].contains("vms/legacy"), "{:?}", open.confirmed);
+    }
+}
+
+#[test]
+fn a_dump_without_change_times_opens_when_the_restart_is_confirmed() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 1));
+    cluster.bundle().changed = ChangeTime::Since(time(INSTALLED));
+    let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1));
+    assert!(reasons(&swap(&cluster), Severity::Unknown).contains("--confirm control-plane-restarted"));
+    cluster.confirmed.insert(Confirmation::ControlPlaneRestarted);
+    let open = swap(&cluster);
+    assert_eq!(open.blocked, []);
+    assert_eq!(open.confirmed, ["the control plane has started since the published bundle last changed"]);
+    // A time that is known is not talked away.
+    let now = cluster.now;
+    cluster.bundle().changed = ChangeTime::At(now);
+    assert!(reasons(&swap(&cluster), Severity::Wait).starts_with("bundle/2-control-plane comes first"));
+    assert_eq!(swap(&cluster).confirmed, [""; 0]);
+}
+
+#[test]
+fn pods_that_are_not_all_open_when_they_are_confirmed_to_be_and_unread_ones_never() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 1));
+    cluster.mesh.pods = Known::Unknown("no pods of Deployment shop/web are in the input".to_owned());
+    let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1));
+    assert!(reasons(&swap(&cluster), Severity::Unknown).contains("--confirm all-pods-seen"));
+    cluster.confirmed.insert(Confirmation::AllPodsSeen);
+    let open = swap(&cluster);
+    assert_eq!(open.blocked, []);
+    assert_eq!(open.confirmed, ["every pod of the mesh is in the input"]);
+    // A list that may not be read is not talked away.
+    cluster.mesh.gaps.push(Gap { what: "pods".to_owned(), why: "forbidden".to_owned() });
+    let unread = swap(&cluster);
+    assert!(!reasons(&unread, Severity::Unknown).contains("all-pods-seen") && !unread.blocked.is_empty());
+    assert_eq!(unread.confirmed, [""; 0]);
+}
+
+#[test]
+fn without_pods_no_gate_over_them_is_open() {
+    let (_, _, record) = fixture(Era::V2_12);
+    for until in record.steps().into_iter().filter(|until| *until != step(Phase::Bundle, 1)) {
+        let (_, mut cluster, record) = fixture(Era::V2_12);
+        cluster.advance(&record, until);
+        cluster.mesh.pods = Known::Absent;
+        cluster.mesh.proxies.clear();
+        cluster.mesh.control_plane.replicas.clear();
+        let planned = planned(&cluster.plan(&record), until);
+        let open = planned.blocked.is_empty() && planned.state != StepState::Done;
+        let restarts_control_plane = until.stage == Stage::ControlPlane;
+        assert!(!open || restarts_control_plane, "{until}: {:?}", planned.state);
+    }
+}
+
+#[test]
+fn a_proxy_with_an_older_bundle_than_its_workload_is_named_with_the_verifiers_reason() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    let old = cluster.published();
+    cluster.advance(&record, step(Phase::Issuer, 1));
+    let stale = cluster.intern(old);
+    let web = cluster.id("emojivoto", "web");
+    cluster.group(web).held = Held::Literal(stale);
+    let reason = blocked(&cluster, &record, Phase::Issuer, 1, Severity::Unsafe);
+    assert!(
+        reason.contains("3 running proxies (emojivoto/web-0, …) would refuse the new issuer"),
+        "{reason}"
+    );
+    assert!(reason.contains("was signed by no anchor of the bundle"), "{reason}");
+}
+
+#[test]
+fn a_restart_gives_no_sure_leaf_of_an_issuer_that_no_controller_surely_signs_with() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
+    swap(&mut cluster, &record);
+    let web = cluster.id("emojivoto", "web");
+    let after = States::of(&cluster.mesh, None, cluster.now).restarted(|id| id == web);
+    let signs = after.controllers.iter().any(|one| one.certain && one.what.1 == record.issuer);
+    let leaf = after.presented.iter().find(|leaf| leaf.what == record.issuer).unwrap();
+    assert_eq!(leaf.certain, signs, "{:?}\n{:?}", after.presented, after.controllers);
+}
+
+#[test]
+fn a_proxy_that_starts_seconds_after_the_last_identity_controller_is_not_surely_of_the_new_issuer() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 3));
+    let identity =
+        cluster.mesh.control_plane.replicas.iter().find(|one| one.container == "identity").unwrap();
+    let since = identity.started.unwrap();
+    // A rolling update: the new replica's container starts, turns ready (readiness probe: 10 s), then the old one ends (grace: 30 s).
+    let web = cluster.id("emojivoto", "web");
+    cluster.group(web).starts = Starts { at: [(since + 5.seconds(), 3)].into(), unknown: 0 };
+    cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 3)));
+    let web = cluster.id("emojivoto", "web");
+    cluster.group(web).starts = Starts { at: [(since + 5.seconds(), 3)].into(), unknown: 0 };
+    let plan = cluster.plan(&record);
+    assert_ne!(state(&plan, step(Phase::Issuer, 3)), StepState::Done);
+    assert_ne!(reasons(&planned(&plan, step(Phase::Prune, 1)), Severity::Wait), "");
+}

@@ -1,0 +1,127 @@
+//! `next` through the program itself: it renders the step whose turn it is, and nothing else.
+
+#[allow(unreachable_pub)]
+use crate::cluster;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use cluster::Cluster;
+use jiff::SignedDuration;
+use l5d_rotate::document;
+use serde_json::{Value, json};
+
+fn run(home: &Path, cluster: &Cluster, arguments: &str) -> Output {
+    run_over(home, cluster, &cluster.dump(), arguments)
+}
+
+fn run_over(home: &Path, cluster: &Cluster, dump: &str, arguments: &str) -> Output {
+    fs::write(home.join("dump.json"), dump).unwrap();
+    Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        .env("TZ", "UTC")
+        .current_dir(home)
+        .args(arguments.split_whitespace())
+        .args(["-f", "dump.json", "--at", &cluster.now.to_string()])
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_rotation_is_followed_to_its_end_by_next_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::new();
+    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    let mut waited = 0;
+    for _ in 0..60 {
+        let next = run(home.path(), &cluster, "next --dir rotation -o object");
+        match next.status.code() {
+            Some(0) if next.stdout.is_empty() => {
+                let said = text(&next.stderr);
+                assert!(said.contains("nothing is left to do: the rotation is finished"), "{said}");
+                assert!(waited > 0, "the gates were closed for a while");
+                return;
+            }
+            Some(0) => {
+                for document in document::parse(&text(&next.stdout), "next").unwrap() {
+                    cluster.apply(&document.tree);
+                }
+            }
+            Some(3) => {
+                assert_eq!(text(&next.stdout), "", "a closed gate prints no YAML");
+                waited += 1;
+                cluster.manual("shipper");
+                cluster.wait(SignedDuration::from_hours(1));
+            }
+            other => panic!("{other:?}: {}", text(&next.stderr)),
+        }
+        cluster.wait(SignedDuration::from_mins(5));
+    }
+    panic!(
+        "the rotation does not come to an end: {}",
+        text(&run(home.path(), &cluster, "next --dir rotation").stderr)
+    );
+}
+
+/// The cluster's dump with an ExternalWorkload in it.
+fn with_external_workload(cluster: &Cluster) -> String {
+    let mut dump: Value = serde_json::from_str(&cluster.dump()).unwrap();
+    let external = json!({
+        "apiVersion": "workload.linkerd.io/v1beta1",
+        "kind": "ExternalWorkload",
+        "metadata": {"name": "legacy", "namespace": "vms"},
+        "spec": {"meshTLS": {"identity": "spiffe://root.linkerd.cluster.local/legacy", "serverName": "legacy.vms"}},
+    });
+    dump["items"].as_array_mut().unwrap().push(external);
+    dump.to_string()
+}
+
+#[test]
+fn what_no_input_shows_closes_the_gate_and_what_was_confirmed_stands_in_the_head() {
+    let home = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::new();
+    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    for _ in 0..30 {
+        let next = run_over(
+            home.path(),
+            &cluster,
+            &with_external_workload(&cluster),
+            "next --dir rotation -o object",
+        );
+        let said = text(&next.stderr);
+        if said.contains("--confirm external-workloads") {
+            assert_eq!((next.status.code(), text(&next.stdout)), (Some(3), String::new()), "{said}");
+            let dump = with_external_workload(&cluster);
+            let open =
+                run_over(home.path(), &cluster, &dump, "next --dir rotation --confirm external-workloads");
+            let yaml = text(&open.stdout);
+            assert!(open.status.success(), "{}", text(&open.stderr));
+            assert!(
+                yaml.contains(
+                    "# confirmed by hand: the proxies of ExternalWorkloads hold the new anchor (vms/legacy)"
+                ),
+                "{yaml}"
+            );
+            return;
+        }
+        for document in document::parse(&text(&next.stdout), "next").unwrap() {
+            cluster.apply(&document.tree);
+        }
+        cluster.manual("shipper");
+        cluster.wait(SignedDuration::from_mins(10));
+    }
+    panic!("the swap does not come");
+}
+
+#[test]
+fn a_confirmation_that_is_not_known_is_refused_with_those_that_are() {
+    let home = tempfile::tempdir().unwrap();
+    let wrong = run(home.path(), &Cluster::new(), "next --dir rotation --confirm everything");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("external-workloads"), "{}", text(&wrong.stderr));
+}

@@ -1,0 +1,222 @@
+//! Writes `testdata/`: `cargo test --test it testdata -- --ignored`.
+
+use crate::cluster;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cluster::rotation::Rotation;
+use cluster::{Cluster, at};
+use jiff::SignedDuration;
+use l5d_rotate::document;
+use l5d_rotate::pki::KeyEncoding;
+use serde_json::{Value, json};
+
+const README: &str = "\
+# Test data
+
+`cluster.yaml` is what `kubectl get … -o yaml` prints of a Linkerd edge-25.4.4 in a cluster of a few teams, on 23 November 2026, five weeks before its anchor and issuer end.
+`rotation/` is a rotation started over it that night, without its keys; `stages/` are snapshots of the same cluster after each step of that rotation; `sick/` are snapshots of meshes that something is wrong with.
+Everything is written by this project with throw-away keys that are kept nowhere, and no file holds a private key (the Secret's `key.pem` says so in words).
+Read it at its own time, whatever the clock says: `kubectl l5d-rotate -f testdata/cluster.yaml --at 2026-11-23T02:00:00Z`.
+Written anew by `cargo test --test it testdata -- --ignored`, after which `UPDATE_GOLDEN=1 cargo test --test it golden` shows in its diff what users will see differently.
+";
+
+fn testdata(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(path)
+}
+
+#[test]
+#[ignore = "writes testdata"]
+fn testdata_is_written() {
+    for directory in ["rotation", "stages", "sick"] {
+        fs::create_dir_all(testdata(directory)).unwrap();
+    }
+    fs::write(testdata("README.md"), README).unwrap();
+    let mut rotation = Rotation::start(Cluster::realistic());
+    rotation.print(&testdata(""));
+    for entry in fs::read_dir(rotation.home.path().join("rotation")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "key") {
+            fs::copy(&path, testdata("rotation").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    stages(&mut rotation);
+    for (name, dump) in sick() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("sick.yaml"), dump).unwrap();
+        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+            .env("TZ", "UTC")
+            .current_dir(home.path())
+            .args(["snapshot", "-f", "sick.yaml"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        fs::write(testdata("sick").join(name).with_extension("yaml"), output.stdout).unwrap();
+    }
+}
+
+/// The rotation to its end, with a snapshot after each step that matters.
+fn stages(rotation: &mut Rotation) {
+    let stage = |rotation: &Rotation, name: &str| {
+        fs::write(testdata("stages").join(name).with_extension("yaml"), rotation.run("snapshot")).unwrap();
+    };
+    rotation.cluster.wait(SignedDuration::from_mins(30));
+    rotation.merge("bundle", 1);
+    stage(rotation, "1-bundle-published");
+    rotation.merge("bundle", 2);
+    stage(rotation, "2-control-plane-restarted");
+    rotation.merge_everywhere("bundle");
+    stage(rotation, "3-bundle-everywhere");
+    rotation.merge("issuer", 1);
+    stage(rotation, "4-issuer-swapped");
+    rotation.merge("issuer", 2);
+    rotation.merge_everywhere("issuer");
+    stage(rotation, "5-leaves-renewed");
+    rotation.merge("prune", 1);
+    stage(rotation, "6-pruned");
+    rotation.merge("prune", 2);
+    rotation.merge_everywhere("prune");
+    stage(rotation, "7-finished");
+}
+
+/// Meshes that something is wrong with.
+fn sick() -> Vec<(&'static str, String)> {
+    let expired_issuer = Cluster::ending("2027-12-28T09:00:00Z", "2026-11-22T21:04:11Z");
+    let expired_anchor = Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z");
+    let outlived = outlived("2026-11-22T21:04:11Z");
+    let mut too_early = Cluster::new();
+    let other = Cluster::new();
+    (too_early.issuer, too_early.issuer_key) = (other.issuer, other.issuer_key);
+    too_early.issuer_changed = at("2026-11-23T01:40:00Z");
+    let mut blank_line = Cluster::new();
+    blank_line.bundle.push_str("\n\n");
+    blank_line.bundle_changed = at("2026-11-23T01:40:00Z");
+    vec![
+        ("expired-issuer", expired_issuer.dump_yaml()),
+        ("expired-anchor", expired_anchor.dump_yaml()),
+        ("expired-anchor-of-a-valid-issuer", outlived.dump_yaml()),
+        ("issuer-swapped-too-early", too_early.dump_yaml()),
+        ("trailing-blank-line-in-bundle", blank_line.dump_yaml()),
+        ("cert-manager", under_cert_manager(&Cluster::new())),
+    ]
+}
+
+/// A mesh whose issuer is valid for longer than its anchor, which ends at this instant; a few proxies have started since.
+fn outlived(end: &str) -> Cluster {
+    let mut cluster = Cluster::ending("2027-06-28T09:00:00Z", "2027-06-28T09:00:00Z");
+    let key = rcgen::KeyPair::from_pem(&cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
+    let mut anchor = rcgen::CertificateParams::default();
+    let name = "root.linkerd.cluster.local".try_into().unwrap();
+    anchor.distinguished_name.push(rcgen::DnType::CommonName, rcgen::DnValue::PrintableString(name));
+    anchor.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(1));
+    anchor.not_before = rcgen::date_time_ymd(2025, 12, 28);
+    anchor.not_after = time::OffsetDateTime::from_unix_timestamp(at(end).as_second()).unwrap();
+    anchor.self_signed(&key).unwrap().pem().trim_end().clone_into(&mut cluster.bundle);
+    for load in &mut cluster.workloads {
+        load.held.clone_from(&cluster.bundle);
+        if load.name == "checkout" || load.name == "web" {
+            load.started = at("2026-11-22T23:31:40Z");
+        }
+    }
+    cluster
+}
+
+/// The cluster with its issuer from cert-manager and its bundle from trust-manager, as Linkerd's guide sets them up.
+fn under_cert_manager(cluster: &Cluster) -> String {
+    let mut list: Value = serde_json::from_str(&cluster.dump()).unwrap();
+    let items = list["items"].as_array_mut().unwrap();
+    for item in items.iter_mut() {
+        match item["metadata"]["name"].as_str().unwrap() {
+            "linkerd-identity-issuer" => {
+                let certificate = item["data"]["crt.pem"].clone();
+                item["data"] = json!({
+                    "ca.crt": STANDARD.encode(&cluster.bundle), "tls.crt": certificate,
+                    "tls.key": STANDARD.encode(l5d_rotate::mesh::REDACTED),
+                });
+                item["metadata"]["annotations"] = json!({
+                    "cert-manager.io/certificate-name": "linkerd-identity-issuer", "cert-manager.io/issuer-kind": "ClusterIssuer",
+                    "cert-manager.io/issuer-name": "linkerd-trust-anchor",
+                });
+                item["metadata"]["labels"] = json!({"controller.cert-manager.io/fao": "true"});
+                item["type"] = json!("kubernetes.io/tls");
+            }
+            "linkerd-identity-trust-roots" => {
+                item["metadata"]["labels"] =
+                    json!({"trust.cert-manager.io/bundle": "linkerd-identity-trust-roots"});
+            }
+            "linkerd-config" => {
+                let values = item["data"]["values"].as_str().unwrap();
+                item["data"]["values"] = json!(
+                    values
+                        .replace("scheme: linkerd.io/tls", "scheme: kubernetes.io/tls")
+                        .replace("externalCA: false", "externalCA: true")
+                );
+            }
+            "linkerd-identity" => {
+                let text = item
+                    .to_string()
+                    .replace("-identity-scheme=linkerd.io/tls", "-identity-scheme=kubernetes.io/tls");
+                *item = serde_json::from_str(&text).unwrap();
+            }
+            _ => {}
+        }
+    }
+    items.extend(certificates());
+    document::yaml::write(&list)
+}
+
+fn certificates() -> Vec<Value> {
+    let certificate = |namespace: &str, name: &str, spec: Value, renewal: &str| {
+        json!({
+            "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": name, "namespace": namespace},
+            "spec": spec, "status": {"renewalTime": renewal},
+        })
+    };
+    vec![
+        certificate(
+            "cert-manager",
+            "linkerd-trust-anchor",
+            json!({"commonName": "root.linkerd.cluster.local", "duration": "8760h0m0s", "isCA": true,
+                "issuerRef": {"kind": "ClusterIssuer", "name": "linkerd-self-signed-issuer"}, "secretName": "linkerd-trust-anchor"}),
+            "2026-12-02T09:00:00Z",
+        ),
+        certificate(
+            "linkerd",
+            "linkerd-identity-issuer",
+            json!({"commonName": "identity.linkerd.cluster.local", "duration": "48h0m0s", "isCA": true, "renewBefore": "25h0m0s",
+                "issuerRef": {"kind": "ClusterIssuer", "name": "linkerd-trust-anchor"}, "secretName": "linkerd-identity-issuer"}),
+            "2026-11-23T09:00:00Z",
+        ),
+        json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": "linkerd-trust-anchor"},
+            "spec": {"ca": {"secretName": "linkerd-trust-anchor"}}}),
+        json!({"apiVersion": "trust.cert-manager.io/v1alpha1", "kind": "Bundle", "metadata": {"name": "linkerd-identity-trust-roots"},
+            "spec": {"sources": [{"secret": {"key": "tls.crt", "name": "linkerd-trust-anchor"}}], "target": {"configMap": {"key": "ca-bundle.crt"}}}}),
+    ]
+}
+
+#[test]
+fn no_committed_file_holds_a_private_key() {
+    let mut directories = vec![testdata("")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("PRIVATE KEY-----"), "{}", path.display());
+            // `UFJJVkFURSBLRVkt` and its two shifts: the same words within base64.
+            for encoded in ["UFJJVkFURSBLRVktLS0t", "BSSVZBVEUgS0VZLS0tL", "QUklWQVRFIEtFWS0tLS"] {
+                assert!(!text.contains(encoded), "{}", path.display());
+            }
+        }
+    }
+    let shifts = ["", "x", "xx"].map(|before| STANDARD.encode(format!("{before}PRIVATE KEY-----")));
+    assert!(shifts[0].starts_with("UFJJVkFURSBLRVktLS0t"));
+    assert!(shifts[1].contains("BSSVZBVEUgS0VZLS0tL") && shifts[2].contains("QUklWQVRFIEtFWS0tLS"));
+}

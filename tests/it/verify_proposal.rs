@@ -1,0 +1,418 @@
+//! `verify` on what people write, through the program, against a cluster that prints what it is.
+
+use crate::cluster;
+use crate::verify_support;
+
+use std::fs;
+
+use cluster::{at, pem};
+use jiff::SignedDuration;
+use l5d_rotate::document;
+use l5d_rotate::pki::{IssuerRequest, mint_issuer};
+use serde_json::{Value, json};
+use verify_support::{
+    Reviewer, anchor, broken, bundle, codes, issuer_of, new_anchor, restart, secret, secret_of, swapped,
+    trust_roots,
+};
+
+#[test]
+fn a_new_anchor_beside_the_old_one_is_safe() {
+    let reviewer = Reviewer::new();
+    let both = bundle(&[&reviewer.cluster.anchor, &new_anchor()]);
+    let (verdict, exit) = reviewer.verdict(&[trust_roots(&both)]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+    assert_eq!(verdict["changes"]["bundle"]["added"][0]["name"], "root.new");
+    assert_eq!(codes(&verdict), ["config-copy"]);
+}
+
+#[test]
+fn an_anchor_dropped_too_early_is_unsafe() {
+    let reviewer = Reviewer::new();
+    let (verdict, exit) = reviewer.verdict(&[trust_roots(&bundle(&[&new_anchor()]))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    let broken = broken(&verdict);
+    assert!(["controller-starts", "every-pair"].iter().all(|one| broken.contains(one)), "{verdict:#}");
+    assert!(verdict["advice"].as_str().unwrap().contains("keep the anchor"));
+}
+
+#[test]
+fn the_issuer_before_the_bundle_is_unsafe_and_names_the_proxies() {
+    let reviewer = Reviewer::new();
+    let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&new_anchor()))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert!(broken(&verdict).contains(&"controller-starts"), "{verdict:#}");
+    let pair =
+        verdict["pairs"].as_array().unwrap().iter().find(|pair| pair["invariant"] == "every-pair").unwrap();
+    assert_eq!(pair["verifier"]["count"], 25, "{pair:#}");
+    assert!(verdict["advice"].as_str().unwrap().contains("first publish the anchor"));
+}
+
+#[test]
+fn bundle_and_issuer_in_one_commit_are_unsafe() {
+    let reviewer = Reviewer::new();
+    let new = new_anchor();
+    let both = bundle(&[&reviewer.cluster.anchor, &new]);
+    let (verdict, exit) = reviewer.verdict(&[trust_roots(&both), secret_of(&issuer_of(&new))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert!(verdict["advice"].as_str().unwrap().starts_with("split it"));
+}
+
+#[test]
+fn a_bundle_that_would_crash_the_control_plane_is_unsafe_with_its_line() {
+    let reviewer = Reviewer::new();
+    let text = format!("{}\n\n", bundle(&[&reviewer.cluster.anchor, &new_anchor()]));
+    let line = text.lines().count();
+    let (verdict, exit) = reviewer.verdict(&[trust_roots(&text)]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    let finding = &verdict["findings"][0];
+    assert_eq!(finding["code"], "bundle-unreadable");
+    assert!(finding["text"].as_str().unwrap().contains(&format!("line {line}")), "{finding:#}");
+    assert_eq!(finding["place"]["origin"]["source"], "proposed.yaml");
+}
+
+#[test]
+fn a_bundle_without_its_key_in_the_config_map_is_unsafe() {
+    let reviewer = Reviewer::new();
+    let mut gone = trust_roots("");
+    gone["data"] = json!({"ca-bundle.crt": null});
+    let (verdict, exit) = reviewer.verdict(&[gone]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert_eq!(codes(&verdict), ["field-unreadable"]);
+}
+
+#[test]
+fn a_key_of_another_certificate_is_unsafe_and_never_printed() {
+    let reviewer = Reviewer::new();
+    let (one, other) = (issuer_of(&reviewer.cluster.anchor), issuer_of(&reviewer.cluster.anchor));
+    let key = pem(&other.key);
+    let proposed = [secret(&one.certificate.to_pem(), &key)];
+    let (verdict, exit) = reviewer.verdict(&proposed);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert_eq!(codes(&verdict), ["issuer-key"]);
+    let body = key.lines().nth(1).unwrap();
+    assert!(!verdict.to_string().contains(body) && !reviewer.text(&proposed).contains(body));
+}
+
+#[test]
+fn a_certificate_changed_without_its_key_is_unsafe() {
+    let reviewer = Reviewer::new();
+    let mut certificate = secret_of(&issuer_of(&reviewer.cluster.anchor));
+    certificate["data"].as_object_mut().unwrap().remove("key.pem");
+    let (verdict, exit) = reviewer.verdict(&[certificate]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert_eq!(codes(&verdict), ["issuer-key"]);
+}
+
+#[test]
+fn an_issuer_that_no_proxy_accepts_is_unsafe() {
+    let reviewer = Reviewer::new();
+    let stranger = anchor("nobody", "2026-11-22T02:00:00Z", "2036-11-20T02:00:00Z");
+    let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&stranger))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert!(broken(&verdict).contains(&"every-renewal") || broken(&verdict).contains(&"every-pair"));
+}
+
+#[test]
+fn another_issuer_of_the_same_anchor_is_safe() {
+    let reviewer = Reviewer::new();
+    let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+}
+
+#[test]
+fn a_restart_in_the_commit_of_the_bundle_is_safe_but_must_be_repeated() {
+    let reviewer = Reviewer::new();
+    let both = bundle(&[&reviewer.cluster.anchor, &new_anchor()]);
+    let restarted = restart(
+        "Deployment",
+        "shop",
+        "checkout",
+        "kubectl.kubernetes.io/restartedAt",
+        "2026-11-23T02:00:00Z",
+    );
+    let (verdict, exit) = reviewer.verdict(&[trust_roots(&both), restarted]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"restart-with-bundle"), "{verdict:#}");
+    assert_eq!(verdict["changes"]["restarts"][0]["object"]["name"], "checkout");
+}
+
+#[test]
+fn an_expired_anchor_is_removed_rightly() {
+    let mut reviewer = Reviewer::new();
+    let expired = anchor("root.gone", "2024-11-22T02:00:00Z", "2025-11-22T02:00:00Z");
+    reviewer.cluster.bundle = bundle(&[&expired, &reviewer.cluster.anchor]);
+    for load in &mut reviewer.cluster.workloads {
+        load.held.clone_from(&reviewer.cluster.bundle);
+    }
+    let (verdict, exit) = reviewer.verdict(&[trust_roots(&bundle(&[&reviewer.cluster.anchor]))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+    assert_eq!(verdict["changes"]["bundle"]["removed"][0]["name"], "root.gone");
+}
+
+#[test]
+fn a_restart_that_surely_activates_an_issuer_that_was_swapped_too_early_is_unsafe() {
+    let mut reviewer = Reviewer::new();
+    let new = new_anchor();
+    let both = bundle(&[&reviewer.cluster.anchor, &new]);
+    reviewer.apply(&trust_roots(&both));
+    reviewer.apply(&secret_of(&issuer_of(&new)));
+    reviewer.cluster.wait(SignedDuration::from_mins(5));
+    let restarted = |name: &str, namespace: &str| {
+        restart("Deployment", namespace, name, "kubectl.kubernetes.io/restartedAt", "2026-11-23T02:15:00Z")
+    };
+    let (verdict, exit) = reviewer.verdict(&[restarted("linkerd-identity", "linkerd")]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert_eq!(broken(&verdict), ["every-renewal"]);
+    let (verdict, exit) = reviewer.verdict(&[restarted("checkout", "shop")]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+}
+
+#[test]
+fn an_anchor_whose_leaves_have_not_run_out_may_go_after_they_have() {
+    let (mut reviewer, new) = swapped();
+    let loaded = reviewer.cluster.workloads[0].started;
+    let pruned = [trust_roots(&bundle(&[&new]))];
+    let (verdict, exit) = reviewer.verdict(&pruned);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe-after"), 3), "{verdict:#}");
+    let after = at(verdict["after"].as_str().unwrap());
+    let run_out = loaded + SignedDuration::from_secs(24 * 3600 + 20);
+    assert!(after > run_out && after <= run_out + SignedDuration::from_secs(2), "{after} {run_out}");
+    reviewer.cluster.now = after;
+    let (verdict, exit) = reviewer.verdict(&pruned);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+}
+
+#[test]
+fn without_pods_what_can_be_judged_is_and_the_rest_is_named() {
+    let reviewer = Reviewer::new();
+    let new = new_anchor();
+    let keep = |object: &Value| object["kind"] != "Pod";
+    let manifests: Vec<_> = reviewer.cluster.items().into_iter().filter(keep).collect();
+    let text: String = manifests.iter().map(|object| format!("---\n{object:#}\n")).collect();
+    fs::write(reviewer.home.path().join("manifests.yaml"), text).unwrap();
+    let verdict = |objects: &[Value]| {
+        reviewer.propose(objects);
+        let output =
+            reviewer.run(&["verify", "-f", "manifests.yaml", "--proposed", "proposed.yaml", "-o", "json"]);
+        let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (verdict, output.status.code().unwrap())
+    };
+    let (same_anchor, exit) = verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
+    assert_eq!((same_anchor["verdict"].as_str(), exit), (Some("unknown"), 3), "{same_anchor:#}");
+    assert!(codes(&same_anchor).contains(&"not-seen"));
+    let (early, exit) = verdict(&[secret_of(&issuer_of(&new))]);
+    assert_eq!((early["verdict"].as_str(), exit), (Some("unsafe"), 4), "{early:#}");
+    let (added, exit) = verdict(&[trust_roots(&bundle(&[&reviewer.cluster.anchor, &new]))]);
+    assert_eq!((added["verdict"].as_str(), exit), (Some("safe"), 0), "{added:#}");
+}
+
+#[test]
+fn a_new_image_is_not_about_trust() {
+    let reviewer = Reviewer::new();
+    let image = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "checkout", "namespace": "shop"},
+        "spec": {"template": {"spec": {"containers": [{"name": "checkout", "image": "example.test/checkout:2"}]}}}});
+    let (verdict, exit) = reviewer.verdict(&[image]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("not-about-trust"), 0), "{verdict:#}");
+    let same: Vec<_> = reviewer.cluster.items();
+    let (verdict, exit) = reviewer.verdict(&same);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("not-about-trust"), 0), "{verdict:#}");
+    assert_eq!(verdict["changes"]["restarts"].as_array().unwrap().len(), 0, "{verdict:#}");
+}
+
+#[test]
+fn a_template_that_holds_a_bundle_of_its_own_is_judged_by_it() {
+    let reviewer = Reviewer::new();
+    let injected = |anchors: String| {
+        let variable = json!({"name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "value": anchors});
+        let containers =
+            json!([{"name": "linkerd-proxy", "image": "example.test/proxy:1", "env": [variable]}]);
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "checkout", "namespace": "shop"},
+            "spec": {"template": {"spec": {"containers": containers}}}})
+    };
+    let (verdict, exit) = reviewer.verdict(&[injected(bundle(&[&new_anchor()]))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert_eq!(broken(&verdict), ["every-pair", "every-renewal"]);
+    let (verdict, exit) = reviewer.verdict(&[injected(bundle(&[&reviewer.cluster.anchor]))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+}
+
+#[test]
+fn helm_values_and_inline_patches_keep_the_verdict_open() {
+    let reviewer = Reviewer::new();
+    let values = json!({"identityTrustAnchorsPEM": bundle(&[&new_anchor()])});
+    let (verdict, exit) = reviewer.verdict(&[values]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unknown"), 3), "{verdict:#}");
+    let inline = json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+        "patches": [{"target": {"name": "linkerd-identity-trust-roots"}, "patch": "- op: replace"}]});
+    let (verdict, exit) = reviewer.verdict(&[inline]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unknown"), 3), "{verdict:#}");
+}
+
+#[test]
+fn every_step_that_is_rendered_when_its_gate_is_open_is_found_safe() {
+    let mut reviewer = Reviewer::new();
+    assert!(reviewer.run(&["start", "--dir", "rotation", "-f", "dump.json"]).status.success());
+    for phase in ["bundle", "issuer", "prune"] {
+        for step in ["1", "2", "3"] {
+            let render = |form: &str, reviewer: &Reviewer| {
+                let output = reviewer.run(&[
+                    "render",
+                    phase,
+                    "--step",
+                    step,
+                    "--dir",
+                    "rotation",
+                    "-o",
+                    form,
+                    "-f",
+                    "dump.json",
+                ]);
+                assert!(
+                    output.status.success(),
+                    "{phase} {step}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                String::from_utf8(output.stdout).unwrap()
+            };
+            for form in ["patch", "object"] {
+                fs::write(reviewer.home.path().join("step.yaml"), render(form, &reviewer)).unwrap();
+                let output = reviewer.run(&[
+                    "verify",
+                    "-f",
+                    "dump.json",
+                    "--proposed",
+                    "step.yaml",
+                    "--dir",
+                    "rotation",
+                ]);
+                let said = String::from_utf8_lossy(&output.stdout);
+                assert_eq!(output.status.code(), Some(0), "{phase} {step} as {form}: {said}");
+                assert!(said.contains("Safe: "), "{phase} {step} as {form}: {said}");
+            }
+            for document in document::parse(&render("object", &reviewer), "step").unwrap() {
+                reviewer.cluster.apply(&document.tree);
+            }
+            reviewer.cluster.control_plane_follows();
+            if step == "3" {
+                reviewer.cluster.manual("shipper");
+            }
+            reviewer.cluster.wait(SignedDuration::from_mins(5));
+        }
+    }
+}
+
+#[test]
+fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
+    let mut reviewer = Reviewer::new();
+    let issuer = mint_issuer(
+        &IssuerRequest {
+            common_name: "identity.over".to_owned(),
+            dns_names: Vec::new(),
+            not_before: at("2025-12-28T09:00:00Z"),
+            not_after: at("2026-11-20T09:00:00Z"),
+        },
+        &reviewer.cluster.anchor,
+    )
+    .unwrap();
+    reviewer.cluster.issuer = issuer.certificate.to_pem();
+    reviewer.cluster.issuer_key = pem(&issuer.key);
+    let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"broken-already"), "{verdict:#}");
+}
+
+#[test]
+fn an_issuer_that_begins_later_is_safe_once_it_has_begun_by_every_clock() {
+    let reviewer = Reviewer::new();
+    let request = IssuerRequest {
+        common_name: "identity.early".to_owned(),
+        dns_names: Vec::new(),
+        not_before: at("2026-11-23T03:00:00Z"),
+        not_after: at("2026-12-20T09:00:00Z"),
+    };
+    let (verdict, exit) =
+        reviewer.verdict(&[secret_of(&mint_issuer(&request, &reviewer.cluster.anchor).unwrap())]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe-after"), 3), "{verdict:#}");
+    assert_eq!(verdict["after"], "2026-11-23T03:00:20Z", "with the clock skew that a leaf allows for");
+}
+
+#[test]
+fn an_encrypted_secret_and_a_patch_directive_keep_the_verdict_open() {
+    let reviewer = Reviewer::new();
+    let mut encrypted = secret("ENC[AES256_GCM,data:x]", "ENC[AES256_GCM,data:y]");
+    encrypted["data"] = json!({"crt.pem": "ENC[AES256_GCM,data:x]", "key.pem": "ENC[AES256_GCM,data:y]"});
+    encrypted["sops"] = json!({"version": "3.9.0"});
+    let (verdict, exit) = reviewer.verdict(&[encrypted]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unknown"), 3), "{verdict:#}");
+    let mut removed = trust_roots("");
+    removed["$patch"] = "delete".into();
+    removed.as_object_mut().unwrap().remove("data");
+    let (verdict, exit) = reviewer.verdict(&[removed]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unknown"), 3), "{verdict:#}");
+}
+
+#[test]
+fn what_trust_manager_and_cert_manager_make_keeps_the_verdict_open_where_it_changes() {
+    let reviewer = Reviewer::new();
+    let bundle = json!({"apiVersion": "trust.cert-manager.io/v1alpha1", "kind": "Bundle",
+        "metadata": {"name": "linkerd-identity-trust-roots"},
+        "spec": {"sources": [{"inLine": bundle(&[&new_anchor()])}], "target": {"configMap": {"key": "ca-bundle.crt"}}}});
+    let certificate = |signer: &str| {
+        json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+            "metadata": {"name": "issuing", "namespace": "linkerd"},
+            "spec": {"isCA": true, "secretName": "linkerd-identity-issuer",
+                "issuerRef": {"kind": "ClusterIssuer", "name": signer}}})
+    };
+    let signer = |name: &str, secret: &str| {
+        json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": name},
+            "spec": {"ca": {"secretName": secret}}})
+    };
+    let verdict = |known: &[Value], object: &Value| {
+        let text: String = known.iter().map(|object| format!("---\n{object:#}\n")).collect();
+        fs::write(reviewer.home.path().join("known.yaml"), text).unwrap();
+        reviewer.propose(std::slice::from_ref(object));
+        let output = reviewer.run(&[
+            "verify",
+            "-f",
+            "dump.json",
+            "-f",
+            "known.yaml",
+            "--proposed",
+            "proposed.yaml",
+            "-o",
+            "json",
+        ]);
+        let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (verdict["verdict"].as_str().unwrap().to_owned(), output.status.code().unwrap())
+    };
+    let (open, closed) = (("unknown".to_owned(), 3), ("not-about-trust".to_owned(), 0));
+    for object in [&bundle, &certificate("anchor"), &signer("linkerd-trust-anchor", "other")] {
+        assert_eq!(verdict(&[], object), open, "{object:#}");
+    }
+    let known = [bundle.clone(), certificate("anchor"), signer("anchor", "root")];
+    for object in [&bundle, &certificate("anchor"), &signer("anchor", "root"), &signer("of-others", "x")] {
+        assert_eq!(verdict(&known, object), closed, "{object:#}");
+    }
+    let mut fewer = bundle.clone();
+    fewer["spec"]["sources"] = json!([]);
+    for object in [&fewer, &certificate("other"), &signer("anchor", "other")] {
+        assert_eq!(verdict(&known, object), open, "{object:#}");
+    }
+}
+
+#[test]
+fn a_patch_directive_counts_for_workloads_of_the_mesh_and_no_others() {
+    let reviewer = Reviewer::new();
+    let removed = |namespace: &str, name: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "$patch": "delete",
+            "metadata": {"name": name, "namespace": namespace}})
+    };
+    for (namespace, name, expected) in [
+        ("linkerd", "linkerd-identity", ("unknown", 3)),
+        ("shop", "checkout", ("unknown", 3)),
+        ("elsewhere", "checkout", ("not-about-trust", 0)),
+    ] {
+        let (verdict, exit) = reviewer.verdict(&[removed(namespace, name)]);
+        assert_eq!((verdict["verdict"].as_str().unwrap(), exit), expected, "{namespace}/{name}: {verdict:#}");
+    }
+}

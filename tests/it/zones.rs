@@ -1,0 +1,144 @@
+//! Instants as they are shown to people in other time zones, and to programs.
+
+use crate::cluster;
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use cluster::Cluster;
+use cluster::rotation::Rotation;
+
+/// Zones by their rule, so that no database of zones is needed.
+const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
+
+const CLUSTER: &str = "-f testdata/cluster.yaml --at 2026-11-23T02:00:00Z";
+const LEAVES_RENEWED: &str = "-f testdata/stages/5-leaves-renewed.yaml --at 2026-11-23T06:30:00Z";
+const ROTATION: &str = "--dir testdata/rotation";
+/// Before the rotation's certificates are valid on every clock.
+const TOO_EARLY: &str = "-f testdata/cluster.yaml --at 2026-11-23T01:50:10Z";
+
+fn run(zone: &str, arguments: &str) -> Output {
+    run_in(Path::new(env!("CARGO_MANIFEST_DIR")), zone, arguments)
+}
+
+fn run_in(directory: &Path, zone: &str, arguments: &str) -> Output {
+    Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        .current_dir(directory)
+        .env("TZ", zone)
+        .env_remove("KUBECTL_EXTERNAL_DIFF")
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn out(zone: &str, arguments: &str) -> String {
+    let output = run(zone, arguments);
+    assert!(!output.stdout.is_empty(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn notes(zone: &str, arguments: &str) -> String {
+    String::from_utf8(run(zone, arguments).stderr).unwrap()
+}
+
+fn shows(text: &str, part: &str) {
+    assert!(text.contains(part), "{part} is not in\n{text}");
+}
+
+#[test]
+fn status_shows_ends_and_changes_in_the_readers_zone_and_in_utc() {
+    let berlin = out(BERLIN, &format!("status {CLUSTER}"));
+    shows(&berlin, "valid until 2026-12-28 10:00 CET (09:00Z, in 35 days)");
+    shows(&berlin, "last changed 2025-12-28 10:14 CET (09:14Z, 329 days ago)");
+    shows(&berlin, "`root.linkerd.cluster.local` ends on 2026-12-28 10:00 CET (09:00Z), in 35 days");
+    assert!(!berlin.contains("UTC"), "{berlin}");
+    let utc = out("UTC", &format!("status {CLUSTER}"));
+    shows(&utc, "valid until 2026-12-28 09:00 UTC (in 35 days)");
+    shows(&utc, "`root.linkerd.cluster.local` ends on 2026-12-28T09:00:00Z, in 35 days");
+}
+
+#[test]
+fn a_reason_to_wait_names_its_instant_in_both_with_the_date_where_utc_has_another() {
+    let arguments = format!("render bundle --step 1 {ROTATION} {TOO_EARLY}");
+    shows(&notes("UTC", &arguments), "wait until 2026-11-23T01:50:20Z,");
+    shows(&notes(BERLIN, &arguments), "wait until 2026-11-23 02:50:20 CET (01:50:20Z),");
+    shows(&notes(NEW_YORK, &arguments), "wait until 2026-11-22 20:50:20 EST (2026-11-23 01:50:20Z),");
+    let status = out(NEW_YORK, &format!("status {ROTATION} {TOO_EARLY}"));
+    shows(&status, "wait until 2026-11-22 20:50:20 EST (2026-11-23 01:50:20Z),");
+    let plan = out(BERLIN, &format!("plan {ROTATION} {TOO_EARLY}"));
+    shows(&plan, "wait until 2026-11-23 02:50:20 CET (01:50:20Z),");
+    let next = notes(BERLIN, &format!("next {ROTATION} {TOO_EARLY}"));
+    shows(&next, "wait until 2026-11-23 02:50:20 CET (01:50:20Z),");
+}
+
+/// After the swap the leaves of the old issuer may be waited out instead of restarting; `prune` waits for them in any case.
+#[test]
+fn until_when_old_leaves_are_waited_out_is_told_to_the_second_in_both() {
+    let mut rotation = Rotation::start(Cluster::realistic());
+    rotation.merge("bundle", 1);
+    rotation.merge("bundle", 2);
+    rotation.merge_everywhere("bundle");
+    rotation.merge("issuer", 1);
+    rotation.merge("issuer", 2);
+    rotation.print(rotation.home.path());
+    let said = |zone: &str, verb: &str| {
+        let arguments = format!("{verb} --dir rotation -f cluster.yaml --at {}", rotation.cluster.now);
+        let output = run_in(rotation.home.path(), zone, &arguments);
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let auckland = "NZST-12NZDT,M9.5.0,M4.1.0/3";
+    for (zone, note, reason) in [
+        ("UTC", "until 2026-11-24 04:30:20 UTC (in 23 hours)", "run out at 2026-11-24T04:30:20Z"),
+        (
+            auckland,
+            "until 2026-11-24 17:30:20 NZDT (04:30:20Z, in 23 hours)",
+            "run out at 2026-11-24 17:30:20 NZDT (04:30:20Z)",
+        ),
+        (
+            "HST10",
+            "until 2026-11-23 18:30:20 HST (2026-11-24 04:30:20Z, in 23 hours)",
+            "run out at 2026-11-23 18:30:20 HST (2026-11-24 04:30:20Z)",
+        ),
+    ] {
+        shows(&said(zone, "plan"), note);
+        shows(&said(zone, "plan"), reason);
+        shows(&said(zone, "render prune --step 1"), reason);
+        shows(&said(zone, "render issuer --step 3"), note);
+        shows(&said(zone, "plan -o json"), "until 2026-11-24T04:30:20Z");
+    }
+}
+
+#[test]
+fn a_zone_of_the_database_has_its_daylight_saving_time() {
+    if !std::path::Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
+        return println!("skipped: a_zone_of_the_database_has_its_daylight_saving_time: no zoneinfo");
+    }
+    let anchor = out("Europe/Berlin", "inspect testdata/rotation/anchor.pem --at 2026-07-01T00:30:00Z");
+    shows(&anchor, "not valid before 2026-11-23 02:50 CET (01:50Z, in 145 days)");
+    let summer = out("Europe/Berlin", "inspect testdata/rotation/anchor.pem --at 2036-07-01T00:30:00Z");
+    shows(&summer, "2036-11-23 03:00 CET (02:00Z, in 145 days)");
+}
+
+#[test]
+fn what_programs_read_and_what_git_keeps_is_the_same_in_every_zone() {
+    for arguments in [
+        format!("status -o json {ROTATION} {LEAVES_RENEWED}"),
+        format!("status -o yaml {ROTATION} {TOO_EARLY}"),
+        format!("plan -o json {ROTATION} {TOO_EARLY}"),
+        format!("check -o json {CLUSTER}"),
+        format!("check -o yaml {CLUSTER}"),
+        format!("simulate -o json {ROTATION} {CLUSTER}"),
+        "verify --proposed testdata/cluster.yaml -o json -f testdata/stages/6-pruned.yaml --at 2026-11-23T07:00:00Z".into(),
+        format!("inspect -o json testdata/rotation/anchor.pem {CLUSTER}"),
+        format!("snapshot {CLUSTER}"),
+        format!("render bundle --step 1 --force {ROTATION} {TOO_EARLY}"),
+        format!("render bundle --force -o object {ROTATION} {CLUSTER}"),
+        format!("diff bundle --step 1 {ROTATION} {TOO_EARLY}"),
+    ] {
+        let utc = out("UTC", &arguments);
+        assert_eq!(utc, out(BERLIN, &arguments), "{arguments}");
+        assert_eq!(utc, out(NEW_YORK, &arguments), "{arguments}");
+    }
+}
