@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::case::{Case, first_to_expire};
+use super::case::Case;
 use super::rule::Stop;
 use super::{Options, expiry};
 use crate::mesh::{Mesh, Owner};
@@ -93,7 +93,7 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
     let Ok(anchor) = case.carrier() else {
         return Advice::Repair("no single anchor of the published trust bundle accepts the issuer");
     };
-    let issuer = first_to_expire(chain);
+    let issuer = chain.first_to_expire();
     let ending = |certificate| Ending::of(certificate, case.at());
     if anchor.is_expired_at(case.at()) {
         return Advice::ReplaceExpired {

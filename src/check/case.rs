@@ -84,7 +84,8 @@ impl<'a> Case<'a> {
     /// Do these anchors accept the issuer's leaves, validity left aside? Asked for an instant at which the chain is valid.
     pub(super) fn trusts(&self, anchors: &Bundle, chain: &IssuerChain) -> Result<(), Refusal> {
         let start = chain.certificates().map(|one| one.facts().not_before).max();
-        let at = self.at().max(start.unwrap_or(Timestamp::MIN)).min(first_to_expire(chain).facts().not_after);
+        let at =
+            self.at().max(start.unwrap_or(Timestamp::MIN)).min(chain.first_to_expire().facts().not_after);
         accepts(anchors, chain, &self.mesh.identity_name(), at, Rules::Proxy)
     }
 
@@ -120,7 +121,7 @@ impl<'a> Case<'a> {
     /// Does the issuer's file end soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is
     /// made once and renewed by nobody: its share of lifetime says nothing.
     pub(super) fn chain_ends_soon(&self, chain: &IssuerChain) -> bool {
-        let (first, threshold) = (first_to_expire(chain), self.options.expiry_threshold);
+        let (first, threshold) = (chain.first_to_expire(), self.options.expiry_threshold);
         let made_once = *first != chain.issuer && expiry::lifetime(&chain.issuer) >= threshold;
         self.ends_soon(first) || made_once && expiry::remaining(first, self.at()) < threshold
     }
@@ -170,15 +171,6 @@ pub(super) fn changed(changed: ChangeTime, name: &str) -> Result<Timestamp, Stop
              --show-managed-fields`, or read the cluster"
         ))),
     }
-}
-
-/// The certificate of a chain that ends first: leaves are capped by it (`findFirstExpiration` in `pkg/tls`).
-pub(super) fn first_to_expire(chain: &IssuerChain) -> &Certificate {
-    let more = chain.intermediates.iter();
-    more.fold(
-        &chain.issuer,
-        |first, next| if next.facts().not_after < first.facts().not_after { next } else { first },
-    )
 }
 
 /// The same anchors, whatever their order and format? Texts that no proxy can read are the same if they are equal.

@@ -4,9 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::pki::Certificate;
 
-/// Linkerd's own threshold (`expirationWarningThresholdInDays` in `pkg/issuercerts`).
-pub(super) const LINKERD_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
-
 /// How much longer the certificate is valid; negative when it is over.
 pub(super) fn remaining(certificate: &Certificate, at: Timestamp) -> SignedDuration {
     at.duration_until(certificate.facts().not_after)

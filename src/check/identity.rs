@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::Outcome;
 use super::algorithm::{mind_anchor, mind_issuer};
 use super::case::{Case, known, same_anchors};
-use super::expiry::{LINKERD_THRESHOLD, remaining};
+use super::expiry::remaining;
 use super::rule::{Judged, Rule, Stop, error, unless_any, warning};
+use crate::linkerd::EXPIRY_THRESHOLD;
 use crate::mesh::{Era, Issuer, KeyState, Known};
 use crate::pki::{Bundle, BundleText, Certificate, Refusal, Rules, accepts};
 
@@ -181,7 +182,7 @@ fn invalid(certificate: &Certificate, at: Timestamp) -> Option<String> {
 }
 
 fn expiring(certificate: &Certificate, at: Timestamp) -> Option<String> {
-    let soon = remaining(certificate, at) < LINKERD_THRESHOLD;
+    let soon = remaining(certificate, at) < EXPIRY_THRESHOLD;
     soon.then(|| format!("will expire on {}", certificate.facts().not_after))
 }
 

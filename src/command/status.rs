@@ -2,16 +2,12 @@
 
 use std::path::Path;
 
-use jiff::SignedDuration;
-
 use super::{Failure, reading, rotation};
 use crate::check::{self, Options};
 use crate::cli::{self, DataFormat};
+use crate::linkerd;
 use crate::report::{Clock, Response, Status, UnderWay};
 use crate::rotation::{Confirmation, RestartAnnotation, plan};
-
-/// Linkerd's own threshold, as `check` has it by default.
-const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// What was asked for, by the verb or by the bare command.
 pub(super) struct Asked<'a> {
@@ -40,7 +36,7 @@ pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, clock: &Clock) -> Resul
         .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, asked.back)))
         .transpose()?;
     let mesh = reading::mesh(input, false)?;
-    let options = Options { at, expiry_threshold: EXPIRY_THRESHOLD };
+    let options = Options { at, expiry_threshold: linkerd::EXPIRY_THRESHOLD };
     let checks = check::run(&mesh, options);
     let confirmed = asked.confirm.iter().copied().collect();
     let planned = |record| plan(record, &mesh, RestartAnnotation::Content, &confirmed, at);

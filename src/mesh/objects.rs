@@ -56,7 +56,7 @@ impl Mesh {
         }
     }
 
-    /// The first few pods of these groups, as `namespace/pod`.
+    /// Three pods of these groups, the first by name, as `namespace/pod`.
     pub fn sample<'a>(&self, groups: impl Iterator<Item = &'a ProxyGroup>) -> Vec<String> {
         let pods = groups.flat_map(|group| {
             let namespace = &self.workload(group.workload).object.namespace;
@@ -64,6 +64,7 @@ impl Mesh {
         });
         let mut pods: Vec<_> = pods.take(100).collect();
         pods.sort();
+        pods.truncate(3);
         pods
     }
 

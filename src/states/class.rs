@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Holding, States};
 use crate::mesh::WorkloadId;
-use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain};
+use crate::pki::{Bundle, Fingerprint, IssuerChain};
 
 /// How many pod names a holding names.
 const SAMPLE: usize = 5;
@@ -123,18 +123,12 @@ impl Classes {
     /// The last instant at which a leaf of `chain` can be valid: that of the first certificate of the chain to end
     /// (`findFirstExpiration` in Linkerd's `pkg/tls`), or a leaf's life after the last was signed.
     pub(super) fn end(&self, chain: ChainAt) -> Timestamp {
-        let clamp = first_end(self.chain(chain));
+        let clamp = self.chain(chain).first_to_expire().facts().not_after;
         let signed = self.signed_until.get(&chain);
         signed
             .and_then(|since| since.checked_add(self.workload_certificate_lifetime).ok())
             .map_or(clamp, |end| end.min(clamp))
     }
-}
-
-/// When the first certificate of a chain ends.
-pub(super) fn first_end(chain: &IssuerChain) -> Timestamp {
-    let end = |certificate: &Certificate| certificate.facts().not_after;
-    chain.intermediates.iter().map(end).fold(end(&chain.issuer), Timestamp::min)
 }
 
 impl States {

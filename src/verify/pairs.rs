@@ -30,7 +30,7 @@ pub(super) struct Moves<'a> {
     removes: bool,
 }
 
-/// A defect by what it is about, whatever its place in a list.
+/// A violation by what it is about, whatever its place in a list.
 type Key = (Invariant, Vec<Fingerprint>, Vec<Fingerprint>);
 
 impl<'a> Moves<'a> {

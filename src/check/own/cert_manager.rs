@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::check::case::{Case, first_to_expire};
+use crate::check::case::Case;
 use crate::check::expiry::in_words;
 use crate::check::rule::{Judged, Rule, Stop, unless_any, warning};
 use crate::mesh::CertManagerCertificate;
@@ -100,7 +100,7 @@ fn renews_soon(case: &Case<'_>, found: &CertManagerCertificate) -> Option<String
 
 /// What is left of the issuer at its renewal, where that is less than a leaf's life (linkerd/website#868).
 fn renews_late(case: &Case<'_>, found: &CertManagerCertificate) -> Option<String> {
-    let end = case.chain().ok().map(|chain| first_to_expire(chain).facts().not_after);
+    let end = case.chain().ok().map(|chain| chain.first_to_expire().facts().not_after);
     let by_status = found.renewal_time.zip(end).map(|(due, end)| due.duration_until(end));
     let left = by_status.or(found.renew_before.map(|before| before.0))?;
     let life = case.workload_certificate_lifetime();

@@ -1,7 +1,7 @@
 //! The issuer: its Secret, its key, its lifetime.
 
 use crate::check::Outcome;
-use crate::check::case::{Case, first_to_expire};
+use crate::check::case::Case;
 use crate::check::expiry::{in_words, remaining};
 use crate::check::rule::{Judged, Rule, Stop, error, warning};
 use crate::mesh::{KeyState, Known};
@@ -121,7 +121,7 @@ fn accepted_by_bundle(case: &Case<'_>) -> Judged {
 }
 
 fn ends_soon(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
-    let first = first_to_expire(chain);
+    let first = chain.first_to_expire();
     let (name, end) = (first.name(), first.facts().not_after);
     if first.is_expired_at(case.at()) {
         return error(format!(
@@ -146,7 +146,7 @@ fn ends_soon(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
 
 /// A leaf ends with the first certificate of the issuer's file (since 2.7), however long its lifetime is set.
 fn outlives_workload_certificates(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
-    let first = first_to_expire(chain);
+    let first = chain.first_to_expire();
     let (left, leaf) = (remaining(first, case.at()), case.workload_certificate_lifetime());
     if left >= leaf || left.is_negative() {
         return Outcome::Success;
@@ -164,7 +164,7 @@ fn outlives_workload_certificates(case: &Case<'_>, chain: &IssuerChain) -> Outco
 fn within_anchor(case: &Case<'_>) -> Judged {
     let end = case.carrier()?.facts().not_after;
     case.judge_chain(|chain| {
-        let issuer_end = first_to_expire(chain).facts().not_after;
+        let issuer_end = chain.first_to_expire().facts().not_after;
         if end.duration_until(issuer_end) <= case.workload_certificate_lifetime() {
             return Outcome::Success;
         }

@@ -1,21 +1,19 @@
 //! A diagnosis in sentences.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::Clock;
 use super::super::status::first;
 use super::super::words::count;
 use super::is_broken;
 use crate::document::ObjectRef;
+use crate::linkerd::EXPIRY_THRESHOLD;
 use crate::mesh::Owner;
 use crate::pki::{Certificate, Refusal};
 use crate::rotation::recover::{
     Candidate, Diagnosis, Issuance, Left, Part, Role, Standing, Stopped, Way, WithoutCertificate, steps,
 };
 use crate::rotation::{Phase, Stage, Step};
-
-/// Linkerd's own threshold (`expirationWarningThresholdInDays` in `pkg/issuercerts`).
-const SOON: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 pub(super) const fn role(role: Role) -> &'static str {
     match role {
@@ -167,7 +165,7 @@ pub(super) fn ending(diagnosis: &Diagnosis) -> &[Part] {
 }
 
 fn is_soon(certificate: &Certificate, at: Timestamp) -> bool {
-    at.duration_until(certificate.facts().not_after) < SOON
+    at.duration_until(certificate.facts().not_after) < EXPIRY_THRESHOLD
 }
 
 /// The way back.

@@ -104,7 +104,7 @@ fn refused(view: &View<'_>, spec: &PhaseSpec, id: BundleId, groups: &[&ProxyGrou
         let found = format!(
             "{proxies} running {} ({}, …) would refuse {}: {reason}",
             if proxies == 1 { "proxy" } else { "proxies" },
-            view.mesh.sample(groups.iter().copied()).into_iter().take(3).collect::<Vec<_>>().join(", "),
+            view.mesh.sample(groups.iter().copied()).join(", "),
             spec.issuer_name()
         );
         or_way_out(view, &found, Some("restart them so that they take up the published bundle"))

@@ -184,12 +184,7 @@ impl Record {
         let Some((_, reason)) = refusing.first() else { return Ok(()) };
         Err(StartError::ProxiesLackAnchor {
             proxies: refusing.iter().map(|(group, _)| group.count()).sum(),
-            sample: mesh
-                .sample(refusing.iter().map(|(group, _)| *group))
-                .into_iter()
-                .take(3)
-                .collect::<Vec<_>>()
-                .join(", "),
+            sample: mesh.sample(refusing.iter().map(|(group, _)| *group)).join(", "),
             issuer: issuer(),
             reason: reason.clone(),
         })
