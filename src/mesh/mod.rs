@@ -3,6 +3,7 @@
 //! What is here was seen in files or in a cluster's answers; nothing is judged, nothing is read, no clock is asked.
 
 mod era;
+mod gap;
 mod objects;
 mod observer;
 mod owner;
@@ -23,6 +24,7 @@ use crate::linkerd;
 use crate::pki::{BundleText, IssuerChain};
 
 pub use era::{Era, Scheme, TrustHome};
+pub use gap::{Gap, MissingPods, Scope, Unread};
 pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
@@ -42,7 +44,7 @@ pub enum Known<T> {
     /// It was looked for and does not exist.
     Absent,
     /// It could not be read, and why; nothing may be concluded from it.
-    Unknown(String),
+    Unknown(Unread),
 }
 
 impl<T> Known<T> {
@@ -223,16 +225,6 @@ impl CertManagerCertificate {
     }
 }
 
-/// Something that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Gap {
-    /// What was asked for: `secrets linkerd/linkerd-identity-issuer`, `pods`, …
-    pub what: String,
-    /// Why it was not given.
-    pub why: String,
-}
-
 impl ControlPlane {
     /// How long a leaf is valid after it is issued, and so may be presented: issuance lifetime and clock skew (T+s;
     /// `Validity.Window` in Linkerd's `pkg/tls`).
@@ -291,7 +283,7 @@ impl Mesh {
 
     /// Everything that was not looked at, in words: what may not be read, and what was left out on demand.
     pub fn unread(&self) -> impl Iterator<Item = String> {
-        let gaps = self.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.why));
+        let gaps = self.gaps.iter().map(ToString::to_string);
         let only =
             |namespace| format!("pods and workloads: only those of namespace {namespace} were looked at");
         gaps.chain(self.only.as_ref().map(only))

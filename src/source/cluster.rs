@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::intake::Intake;
 use super::kubectl::{Answer, Running};
 use super::{Cluster, Request, Sink, SourceError};
-use crate::mesh::{Gap, Interest};
+use crate::mesh::{Gap, Interest, Scope as Asked, Unread};
 
 /// A resource, and the versions of its API to try, newest first.
 struct Resource {
@@ -118,7 +118,9 @@ const AHEAD: usize = 4;
 
 /// One question: the ways to ask it until one is answered, and what it is called when it is not.
 struct Query {
-    what: String,
+    group: String,
+    resource: String,
+    of: Asked,
     /// The same resource under each version of its API.
     paths: Vec<String>,
     selector: Option<String>,
@@ -214,8 +216,16 @@ impl Scopes<'_> {
 impl Query {
     fn named(resource: &str, namespace: &str, name: &str) -> Self {
         let path = format!("/api/v1/namespaces/{}/{resource}/{}", encoded(namespace), encoded(name));
-        let what = format!("{resource} {namespace}/{name}");
-        Self { what, paths: vec![path], selector: None, list: false, narrower: None }
+        let of = Asked::Object { namespace: namespace.to_owned(), name: name.to_owned() };
+        Self {
+            group: String::new(),
+            resource: resource.to_owned(),
+            of,
+            paths: vec![path],
+            selector: None,
+            list: false,
+            narrower: None,
+        }
     }
 
     fn list(resource: &Resource, namespace: Option<&str>, selector: Option<String>) -> Self {
@@ -230,8 +240,9 @@ impl Query {
                 group_version(group, version)
             )
         };
-        let what = if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") };
-        Self { what, paths: versions.iter().map(path).collect(), selector, list: true, narrower: None }
+        let paths = versions.iter().map(path).collect();
+        let (group, resource) = (group.to_owned(), name.to_owned());
+        Self { group, resource, of: Asked::All, paths, selector, list: true, narrower: None }
     }
 
     /// The path with its parameters.
@@ -280,7 +291,7 @@ impl<'a, S: Sink> Reading<'a, S> {
     fn ask(&mut self, query: &Query, mut started: Option<Running>) -> Result<(), SourceError> {
         for path in &query.paths {
             match self.list(query, path, started.take())? {
-                Answer::Absent if query.what.starts_with("secrets ") => self.intake.secrets_were_read(),
+                Answer::Absent if query.resource == "secrets" => self.intake.secrets_were_read(),
                 Answer::Absent => {}
                 Answer::Forbidden(why) => return self.refused(query, why),
                 Answer::Read(_) | Answer::Expired => {
@@ -295,9 +306,12 @@ impl<'a, S: Sink> Reading<'a, S> {
 
     /// Notes what may not be read, and reads as much of it as may be.
     fn refused(&mut self, query: &Query, why: String) -> Result<(), SourceError> {
-        let gap = Gap { what: query.what.clone(), why };
-        if !self.gaps.iter().any(|known| known.what == gap.what) {
-            self.intake.gap(gap.what.clone(), gap.why.clone());
+        let Query { group, resource, of, .. } = query;
+        let is_it = |known: &Gap| (&known.group, &known.resource, &known.scope) == (group, resource, of);
+        if !self.gaps.iter().any(is_it) {
+            let (group, resource, scope) = (group.clone(), resource.clone(), of.clone());
+            let gap = Gap { group, resource, scope, why: Unread::Refused(why) };
+            self.intake.gap(gap.clone());
             self.gaps.push(gap);
         }
         query.narrower.as_ref().map_or(Ok(()), |narrower| self.ask(narrower, None))

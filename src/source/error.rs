@@ -177,7 +177,7 @@ pub enum SourceError {
         said: String,
     },
     /// The user may read nothing of what is needed.
-    #[error("the cluster shows nothing of Linkerd to this user: {}", .gaps.iter().map(|gap| gap.what.as_str()).collect::<Vec<_>>().join(", "))]
+    #[error("the cluster shows nothing of Linkerd to this user: {}", .gaps.iter().map(Gap::asked).collect::<Vec<_>>().join(", "))]
     NothingReadable {
         /// What was refused.
         gaps: Vec<Gap>,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::intake::Intake;
 use super::{Input, Request, Sink, SourceError, json};
 use crate::document::{is_json, parse_each};
+use crate::mesh::{Gap, Unread};
 
 /// How much of a file is held at a time, in bytes.
 pub(super) const BUFFER: usize = 256 * 1024;
@@ -87,7 +88,8 @@ fn read_json<S: Sink, R: Read>(
         outcome = json::read(reader, name, Some((origin.document, kind)), intake)?;
     }
     if outcome.more.is_some() {
-        intake.gap("pods", format!("{name} holds one page of a longer list"));
+        let why = Unread::OnePage(name.to_owned());
+        intake.gap(Gap::all("", "pods", why));
     } else if outcome.pods {
         intake.pods_were_read();
     }

@@ -72,8 +72,8 @@ impl<S: Sink> Intake<S> {
         self.sink.secrets_were_read();
     }
 
-    pub(super) fn gap(&mut self, what: impl Into<String>, why: impl Into<String>) {
-        self.sink.gap(Gap { what: what.into(), why: why.into() });
+    pub(super) fn gap(&mut self, gap: Gap) {
+        self.sink.gap(gap);
     }
 
     fn snapshot(&mut self, Document { origin, mut tree }: Document) -> Result<(), SourceError> {

@@ -6,7 +6,7 @@ use crate::recorder;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use l5d_rotate::mesh::Known;
+use l5d_rotate::mesh::{Known, Unread};
 use l5d_rotate::source::{Cluster, Observed, Request, SourceError, observe};
 use live_support::{EXPIRED, NOT_FOUND, Reply, Server, no_kubectl};
 use recorder::Recorder;
@@ -315,5 +315,5 @@ fn a_secret_that_the_cluster_does_not_have_is_absent_and_one_that_it_hides_is_un
         l5d_rotate::source::read(&Request { cluster: server.cluster(), ..Request::default() }).unwrap().issuer
     };
     assert_eq!(issuer(false), Known::Absent);
-    assert!(matches!(issuer(true), Known::Unknown(why) if why.contains("hidden")));
+    assert!(matches!(issuer(true), Known::Unknown(Unread::Refused(why)) if why.contains("hidden")));
 }

@@ -2,7 +2,7 @@
 
 use crate::mesh_support;
 
-use l5d_rotate::mesh::{Gap, Issuer, KeyState, Known, Mesh, MeshError, REDACTED};
+use l5d_rotate::mesh::{Gap, Issuer, KeyState, Known, Mesh, MeshError, REDACTED, Unread};
 use mesh_support::{Pki, control_plane, documents, list, mesh, observe, refused};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn nothing_of_linkerd_is_said_so() {
 #[test]
 fn nothing_that_could_be_read_names_what_could_not() {
     let mut observer = observe(&[]);
-    observer.gap(Gap { what: "configmaps linkerd/linkerd-config".to_owned(), why: "forbidden".to_owned() });
+    observer.gap(Gap::object("configmaps", "linkerd", "linkerd-config", Unread::Refused("forbidden".into())));
     let error = observer.finish(None).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -328,19 +328,23 @@ fn a_secret_that_may_not_be_read_is_taken_from_the_configuration_or_unknown() {
     let kept: Vec<&str> =
         text.split("\n---\n").filter(|document| !document.contains("kind: Secret")).collect();
     let text = kept.join("\n---\n");
-    let gap = |what: &str| Gap { what: what.to_owned(), why: "forbidden".to_owned() };
-    for what in ["secrets linkerd/linkerd-identity-issuer", "secrets", "secrets linkerd"] {
+    let forbidden = || Unread::Refused("forbidden".into());
+    let gap = |name: &str| Gap::object("secrets", "linkerd", name, forbidden());
+    for gap in [gap("linkerd-identity-issuer"), Gap::all("", "secrets", forbidden())] {
         let mut observer = observe(&[&text]);
-        observer.gap(gap(what));
+        observer.gap(gap.clone());
         let mesh = observer.finish(None).unwrap();
         let found = issuer(&mesh);
         assert_eq!((found.from_secret, &found.key), (false, &KeyState::NotSeen));
         assert_eq!(found.chain.as_ref().unwrap().issuer.name(), "identity.linkerd.cluster.local");
-        assert_eq!(mesh.gaps, [gap(what)]);
+        assert_eq!(mesh.gaps, [gap.clone()]);
 
         let mut observer = observe(&[&text.replace("crtPEM", "nothing")]);
-        observer.gap(gap(what));
-        assert_eq!(observer.finish(None).unwrap().issuer, Known::Unknown("forbidden".to_owned()));
+        observer.gap(gap);
+        assert_eq!(
+            observer.finish(None).unwrap().issuer,
+            Known::Unknown(Unread::Refused("forbidden".into()))
+        );
     }
     // Without a gap the Secret is missing only where Secrets were looked for at all.
     assert!(!issuer(&mesh(&[&text])).from_secret);
@@ -349,7 +353,7 @@ fn a_secret_that_may_not_be_read_is_taken_from_the_configuration_or_unknown() {
     assert_eq!(observer.finish(None).unwrap().issuer, Known::Absent);
     let mut observer = observe(&[&text]);
     observer.secrets_were_read();
-    observer.gap(gap("secrets shop/other"));
+    observer.gap(gap("other"));
     assert_eq!(observer.finish(None).unwrap().issuer, Known::Absent);
 }
 
@@ -358,15 +362,15 @@ fn what_may_not_be_read_is_unknown_and_not_absent() {
     let text = v2_12();
     let identity = text.split("\n---\n").last().unwrap();
     let mut observer = observe(&[identity]);
-    for what in
-        ["configmaps linkerd/linkerd-config", "configmaps linkerd/linkerd-identity-trust-roots", "pods"]
-    {
-        observer.gap(Gap { what: what.to_owned(), why: format!("{what}: forbidden") });
+    let forbidden = |what: &str| Unread::Refused(format!("{what}: forbidden"));
+    for name in ["linkerd-config", "linkerd-identity-trust-roots"] {
+        observer.gap(Gap::object("configmaps", "linkerd", name, forbidden(name)));
     }
+    observer.gap(Gap::all("", "pods", forbidden("pods")));
     let mesh = observer.finish(None).unwrap();
-    assert!(matches!(&mesh.trust.published, Known::Unknown(why) if why.contains("trust-roots")));
-    assert!(matches!(&mesh.trust.config, Known::Unknown(why) if why.contains("linkerd-config")));
-    assert_eq!(mesh.pods, Known::Unknown("pods: forbidden".to_owned()));
+    assert_eq!(mesh.trust.published, Known::Unknown(forbidden("linkerd-identity-trust-roots")));
+    assert_eq!(mesh.trust.config, Known::Unknown(forbidden("linkerd-config")));
+    assert_eq!(mesh.pods, Known::Unknown(Unread::Refused("pods: forbidden".into())));
     assert_eq!(mesh.gaps.len(), 3);
 }
 
@@ -397,7 +401,7 @@ fn an_object_of_linkerd_without_a_namespace_is_its_control_plane_s() {
 fn every_error_says_what_to_do_next() {
     let errors = [
         MeshError::NoControlPlane,
-        MeshError::Unreadable { gaps: "x".to_owned() },
+        MeshError::Unreadable { gaps: Vec::new() },
         MeshError::SeveralControlPlanes { namespaces: vec!["a".to_owned()] },
         MeshError::UnknownEra { namespace: "a".to_owned(), between: String::new() },
         MeshError::MixedEras { one: "a".to_owned(), other: "b".to_owned() },

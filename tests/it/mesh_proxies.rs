@@ -157,7 +157,7 @@ fn missing(web_replicas: u32, pods: &[Value]) -> Option<String> {
     match mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods {
         Known::Is(()) => None,
         Known::Absent => panic!("pods are in the input"),
-        Known::Unknown(why) => Some(why),
+        Known::Unknown(why) => Some(why.to_string()),
     }
 }
 
@@ -192,7 +192,7 @@ fn fewer(kind: &str, status: Value, pods: &[Value]) -> Option<String> {
     match mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods {
         Known::Is(()) => None,
         Known::Absent => panic!("pods are in the input"),
-        Known::Unknown(why) => Some(why),
+        Known::Unknown(why) => Some(why.to_string()),
     }
 }
 
@@ -259,7 +259,10 @@ fn a_daemon_set_and_the_control_plane_are_counted_too() {
     let Known::Unknown(why) = mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods else {
         panic!()
     };
-    assert!(why.starts_with("none of the 3 pods of Deployment linkerd/linkerd-proxy-injector"), "{why}");
+    assert!(
+        why.to_string().starts_with("none of the 3 pods of Deployment linkerd/linkerd-proxy-injector"),
+        "{why}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::mesh_support;
 use std::sync::LazyLock;
 
 use l5d_rotate::document::Document;
-use l5d_rotate::mesh::{Gap, Mesh};
+use l5d_rotate::mesh::{Gap, Mesh, Unread};
 use mesh_support::{Pki, control_plane, documents, list, observe_all, pod};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -63,8 +63,10 @@ static INPUT: LazyLock<Vec<Document>> = LazyLock::new(|| {
 
 fn mesh(documents: Vec<Document>) -> Mesh {
     let mut observer = observe_all(documents, true);
-    for what in ["secrets shop/a", "links", "events"] {
-        observer.gap(Gap { what: what.to_owned(), why: "forbidden".to_owned() });
+    let forbidden = || Unread::Refused("forbidden".to_owned());
+    observer.gap(Gap::object("secrets", "shop", "a", forbidden()));
+    for resource in ["links", "events"] {
+        observer.gap(Gap::all("", resource, forbidden()));
     }
     observer.finish(None).unwrap()
 }

@@ -4,7 +4,7 @@ use crate::render_support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use l5d_rotate::mesh::{Era, Known, Manifest, Mesh, Owner, REDACTED, Scheme};
+use l5d_rotate::mesh::{Era, Known, Manifest, Mesh, Owner, REDACTED, Scheme, Unread};
 use l5d_rotate::pki::{BundleText, Fingerprint};
 use l5d_rotate::render::{Edit, Form, RenderError, Rendered, render};
 use l5d_rotate::rotation::{Note, Phase, Stage};
@@ -216,7 +216,7 @@ fn an_issuer_secret_that_may_not_be_read_is_built_whole() {
     for scheme in SCHEMES {
         let mut rotation = over(Era::V2_12, scheme);
         rotation.install.mesh.manifests.retain(|manifest| manifest.object.kind != "Secret");
-        rotation.install.mesh.issuer = Known::Unknown("forbidden".to_owned());
+        rotation.install.mesh.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
         let item = issuer(&rotation);
         let tree = item.document(Form::Object).unwrap();
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::rotation_support;
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
-use l5d_rotate::mesh::{ChangeTime, Era, Held, Known, Obstacle, Owner, Scheme};
+use l5d_rotate::mesh::{ChangeTime, Era, Held, Known, Obstacle, Owner, Scheme, Unread};
 use l5d_rotate::pki::{Authority, BundleText, IssuerChain, PrivateKey};
 use l5d_rotate::rotation::{
     Change, Note, Phase, PlanError, Record, RestartAnnotation, Scope, Severity, Standing, StepState,
@@ -37,7 +37,7 @@ fn an_unreadable_secret_makes_the_swap_unknown() {
     cluster.advance(&record, step(Phase::Issuer, 2));
     cluster.issuer().from_secret = false;
     assert!(matches!(state(&cluster.plan(&record), step(Phase::Issuer, 1)), StepState::Unknown(_)));
-    cluster.mesh.issuer = Known::Unknown("secrets is forbidden".into());
+    cluster.mesh.issuer = Known::Unknown(Unread::Refused("secrets is forbidden".into()));
     let plan = cluster.plan(&record);
     let StepState::Unknown(why) = state(&plan, step(Phase::Issuer, 1)) else { panic!() };
     assert!(why.contains("secrets is forbidden"));
@@ -69,7 +69,7 @@ fn the_record_is_of_one_mesh() {
     cluster.mesh.control_plane.namespace = "other".into();
     assert!(matches!(found(&cluster), PlanError::OtherMesh { .. }));
     let (_, mut cluster, record) = fixture(Era::V2_12);
-    cluster.mesh.trust.published = Known::Unknown("forbidden".into());
+    cluster.mesh.trust.published = Known::Unknown(Unread::Refused("forbidden".into()));
     let error =
         plan(&record, &cluster.mesh, RestartAnnotation::Content, &BTreeSet::new(), cluster.now).unwrap_err();
     assert!(error.to_string().contains("forbidden"), "{error}");

@@ -4,7 +4,7 @@ use crate::rotation_support;
 
 use std::collections::BTreeMap;
 
-use l5d_rotate::mesh::{Era, Held, Known, Owner};
+use l5d_rotate::mesh::{Era, Held, Known, Owner, Unread};
 use l5d_rotate::rotation::{Phase, Record, RecordError, Scope, StartError, Strategy};
 use rotation_support::*;
 
@@ -154,7 +154,7 @@ fn an_unknown_bundle_starts_nothing() {
         Record::new(&cluster.mesh, time(STARTED), Strategy::Staged, scope, pki.new_issuer.clone(), false)
     };
     let mut cluster = Cluster::new(&pki, Era::V2_12);
-    for unread in [Known::Absent, Known::Unknown("forbidden".into())] {
+    for unread in [Known::Absent, Known::Unknown(Unread::Refused("forbidden".into()))] {
         cluster.mesh.trust.published = unread;
         let error = start(&cluster).unwrap_err();
         assert!(matches!(error, StartError::BundleUnknown { .. }));

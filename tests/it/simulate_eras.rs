@@ -4,7 +4,7 @@ use crate::rotation_support;
 
 use std::collections::BTreeSet;
 
-use l5d_rotate::mesh::{Era, Gap, Obstacle};
+use l5d_rotate::mesh::{Era, Gap, Obstacle, Unread};
 use l5d_rotate::pki::{IssuerChain, IssuerRequest, mint_issuer};
 use l5d_rotate::rotation::simulate::{Moment, OrderError, Simulation, Verdict, When, simulate};
 use l5d_rotate::rotation::{Confirmation, Phase, Record, Scope, Stage, Strategy};
@@ -63,14 +63,19 @@ fn felt(moment: &Moment) -> Vec<bool> {
 
 #[test]
 fn nothing_is_called_safe_where_who_is_outside_the_cluster_could_not_be_read() {
-    for (resource, confirmation) in
-        [("externalworkloads", Confirmation::ExternalWorkloads), ("links", Confirmation::LinkedClusters)]
-    {
+    for (resource, group, confirmation) in [
+        ("externalworkloads", "workload.linkerd.io", Confirmation::ExternalWorkloads),
+        ("links", "multicluster.linkerd.io", Confirmation::LinkedClusters),
+    ] {
         let (_, mut cluster, record) = fixture(Era::V2_12);
-        cluster.mesh.gaps.push(Gap { what: resource.into(), why: "forbidden".into() });
+        cluster.mesh.gaps.push(Gap::all(group, resource, Unread::Refused("forbidden".into())));
         let simulation = simulated(&cluster, &record, None, &[]);
         assert_eq!(simulation.verdict(), Verdict::Unknown);
-        assert!(simulation.unseen.contains(&format!("{resource}: forbidden")), "{:?}", simulation.unseen);
+        assert!(
+            simulation.unseen.contains(&format!("{resource}.{group}: forbidden")),
+            "{:?}",
+            simulation.unseen
+        );
         assert_eq!(simulated(&cluster, &record, None, &[confirmation]).verdict(), Verdict::Safe);
     }
 }

@@ -4,7 +4,7 @@ use crate::rotation_support;
 
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
-use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Gap, Held, Known, Starts};
+use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Gap, Held, Known, Starts, Unread};
 use l5d_rotate::pki::{
     AnchorRequest, Authority, BundleText, IssuerChain, IssuerRequest, Rules, mint_anchor, mint_issuer,
 };
@@ -389,7 +389,7 @@ fn a_dump_without_change_times_opens_when_the_restart_is_confirmed() {
 fn pods_that_are_not_all_open_when_they_are_confirmed_to_be_and_unread_ones_never() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 1));
-    cluster.mesh.pods = Known::Unknown("no pods of Deployment shop/web are in the input".to_owned());
+    cluster.mesh.pods = Known::Unknown(Unread::NoDataPlane);
     let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1));
     assert!(reasons(&swap(&cluster), Severity::Unknown).contains("--confirm all-pods-seen"));
     cluster.confirmed.insert(Confirmation::AllPodsSeen);
@@ -397,7 +397,7 @@ fn pods_that_are_not_all_open_when_they_are_confirmed_to_be_and_unread_ones_neve
     assert_eq!(open.blocked, []);
     assert_eq!(open.confirmed, ["every pod of the mesh is in the input"]);
     // A list that may not be read is not talked away.
-    cluster.mesh.gaps.push(Gap { what: "pods".to_owned(), why: "forbidden".to_owned() });
+    cluster.mesh.pods = Known::Unknown(Unread::Refused("forbidden".into()));
     let unread = swap(&cluster);
     assert!(!reasons(&unread, Severity::Unknown).contains("all-pods-seen") && !unread.blocked.is_empty());
     assert_eq!(unread.confirmed, [""; 0]);

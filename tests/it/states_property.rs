@@ -5,7 +5,7 @@ use crate::rotation_support;
 use std::sync::LazyLock;
 
 use jiff::ToSpan;
-use l5d_rotate::mesh::{ChangeTime, Era, Held, Known, Mesh, Starts};
+use l5d_rotate::mesh::{ChangeTime, Era, Held, Known, Mesh, Starts, Unread};
 use l5d_rotate::pki::{Bundle, IssuerChain};
 use l5d_rotate::rotation::Record;
 use l5d_rotate::states::{Holding, Invariant, States, Violation};
@@ -107,7 +107,7 @@ fn forget(mut mesh: Mesh, what: u8) -> Mesh {
         2 => mesh.proxies.iter_mut().for_each(|group| {
             group.starts = Starts { unknown: group.starts.count(), ..Starts::default() };
         }),
-        3 => mesh.pods = Known::Unknown("forbidden".to_owned()),
+        3 => mesh.pods = Known::Unknown(Unread::Refused("forbidden".into())),
         _ => mesh.control_plane.replicas.iter_mut().for_each(|replica| replica.started = None),
     }
     mesh

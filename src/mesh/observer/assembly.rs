@@ -12,7 +12,7 @@ use super::proxies::{Bare, Group, Held as HeldText, Proxies, Tally};
 use super::workload::{self, Seen};
 use crate::document::Origin;
 use crate::mesh::{
-    BundleId, Held, Injection, Manifest, Obstacle, Plane, ProxyGroup, Unmeshed, Workload, WorkloadId,
+    BundleId, Held, Injection, Manifest, Obstacle, Plane, ProxyGroup, Unmeshed, Unread, Workload, WorkloadId,
 };
 use crate::pki::BundleText;
 
@@ -24,7 +24,7 @@ pub(super) struct Assembly {
     pub(super) workloads: Vec<Workload>,
     pub(super) manifests: Vec<Manifest>,
     /// Why the pods in the input cannot be all.
-    pub(super) missing: Option<String>,
+    pub(super) missing: Option<Unread>,
 }
 
 /// The proxies of one workload: what its own manifest may not tell.

@@ -1,6 +1,7 @@
 //! Why no mesh can be made of what was seen.
 
 use crate::document::{ObjectRef, Origin};
+use crate::mesh::Gap;
 
 /// Why no mesh can be made of what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,10 +11,10 @@ pub enum MeshError {
     #[error("no Linkerd control plane in the input")]
     NoControlPlane,
     /// There is no control plane in what could be read, and not everything could be.
-    #[error("no Linkerd control plane in what could be read; not read: {gaps}")]
+    #[error("no Linkerd control plane in what could be read; not read: {}", listed(.gaps))]
     Unreadable {
         /// What could not be read, and why.
-        gaps: String,
+        gaps: Vec<Gap>,
     },
     /// There are several.
     #[error("{} Linkerd control planes in the input, in the namespaces {}", .namespaces.len(), .namespaces.join(", "))]
@@ -91,4 +92,8 @@ impl MeshError {
             Self::Field(fault) => format!("correct {}, or dump it again with `kubectl get -o yaml`", fault.object),
         }
     }
+}
+
+fn listed(gaps: &[Gap]) -> String {
+    gaps.iter().map(|gap| format!("{} ({})", gap.asked(), gap.why)).collect::<Vec<_>>().join("; ")
 }

@@ -14,7 +14,7 @@ use super::trust::Places;
 use super::{MeshError, Observer};
 use crate::mesh::era::{Era, Scheme};
 use crate::mesh::{
-    CertManagerCertificate, ControlPlane, Issuer, Known, Manifest, Mesh, Owner, Replica, Trust,
+    CertManagerCertificate, ControlPlane, Issuer, Known, Manifest, Mesh, Owner, Replica, Trust, Unread,
 };
 
 /// Brings everything together.
@@ -35,7 +35,7 @@ pub(super) fn finish(mut observer: Observer, asked: Option<&str>) -> Result<Mesh
     let Assembly { bundles, proxies, unmeshed, workloads, manifests: of_workloads, missing } =
         assemble(observer.proxies, observer.workloads, &observer.parents, &observer.namespaces, &namespace);
     let pods = match observer.gaps.any("pods") {
-        Some(why) => Known::Unknown(why.to_owned()),
+        Some(why) => Known::Unknown(why.clone()),
         None if observer.pods_were_read => Known::Is(()),
         None if observer.has_pods => missing.map_or(Known::Is(()), Known::Unknown),
         None => Known::Absent,
@@ -86,10 +86,10 @@ impl Observer {
         }
         let found: Vec<String> = found.into_iter().collect();
         match (asked, &*found) {
-            (_, []) => Err(self
-                .gaps
-                .listed()
-                .map_or(MeshError::NoControlPlane, |gaps| MeshError::Unreadable { gaps })),
+            (_, []) => Err(match self.gaps.is_empty() {
+                true => MeshError::NoControlPlane,
+                false => MeshError::Unreadable { gaps: self.gaps.clone().into_sorted() },
+            }),
             (Some(asked), _) if found.iter().any(|namespace| namespace == asked) => Ok(asked.to_owned()),
             (Some(asked), _) => Err(MeshError::NotThere { asked: asked.to_owned(), found }),
             (None, [one]) => Ok(one.clone()),
@@ -182,11 +182,11 @@ impl Observer {
         if let Some(source) = self.sources.get(namespace).or_else(|| self.sources.get("")) {
             return Ok(issuer::elsewhere(source));
         }
-        let unread = (!self.secrets_were_read).then_some("no Secret is in the input");
+        let unread = if self.secrets_were_read { None } else { Some(&Unread::NoSecret) };
         let Some(why) = self.gaps.why("secrets", namespace, ISSUER).or(unread) else {
             return Ok(Known::Absent);
         };
-        Ok(config.and_then(issuer::copied).map_or_else(|| Known::Unknown(why.to_owned()), Known::Is))
+        Ok(config.and_then(issuer::copied).map_or_else(|| Known::Unknown(why.clone()), Known::Is))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::ToSpan;
 
-use crate::mesh::{ChangeTime, KUBELET_LAG_SECONDS, Known, Mesh};
+use crate::mesh::{ChangeTime, KUBELET_LAG_SECONDS, Known, Mesh, Unread};
 use crate::step::Confirmation;
 
 /// The mesh with what was confirmed, and what was taken on trust. What is known stays as it is.
@@ -27,8 +27,7 @@ pub(in crate::rotation) fn as_confirmed<'a>(
 
 /// Were pods seen that cannot be all? Where they could not be read there is a gap, and no word fills it.
 pub(super) fn pods_are_missing(mesh: &Mesh) -> bool {
-    matches!(mesh.pods, Known::Unknown(_))
-        && !mesh.gaps.iter().any(|gap| gap.what.split_whitespace().next() == Some("pods"))
+    matches!(mesh.pods, Known::Unknown(Unread::NoDataPlane | Unread::FewPods(_)))
 }
 
 /// Puts changes of unknown time before the first start of the control plane.

@@ -198,7 +198,7 @@ pub(in crate::rotation) fn published_bundle(mesh: &Mesh) -> Result<Bundle, Start
     let published = match &mesh.trust.published {
         Known::Is(published) => published,
         Known::Absent => return Err(unknown("it does not exist".to_owned())),
-        Known::Unknown(why) => return Err(unknown(why.clone())),
+        Known::Unknown(why) => return Err(unknown(why.to_string())),
     };
     // A text that one of the two readers refuses is replaced by a strict one in the first step: only what neither reads stops.
     let read = Bundle::new(published.readings().flat_map(Bundle::anchors).cloned());

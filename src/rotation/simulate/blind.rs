@@ -12,13 +12,11 @@ const LINKS: &str = "links";
 
 /// Proxies outside the cluster that might have been seen, and could not be read.
 pub(super) fn unread(mesh: &Mesh) -> impl Iterator<Item = String> {
-    [EXTERNAL_WORKLOADS, LINKS]
-        .into_iter()
-        .flat_map(|resource| gaps(mesh, resource).map(|gap| format!("{}: {}", gap.what, gap.why)))
+    [EXTERNAL_WORKLOADS, LINKS].into_iter().flat_map(|resource| gaps(mesh, resource).map(ToString::to_string))
 }
 
 fn gaps<'a>(mesh: &'a Mesh, resource: &'a str) -> impl Iterator<Item = &'a Gap> {
-    mesh.gaps.iter().filter(move |gap| gap.what.split_whitespace().next() == Some(resource))
+    mesh.gaps.iter().filter(move |gap| gap.resource == resource)
 }
 
 /// Is there somebody of whom nothing is known: pods, the identity controllers, what they read, or who is not in this cluster?

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use l5d_rotate::check::{Advice, advice};
 use l5d_rotate::document::{ObjectRef, Origin};
-use l5d_rotate::mesh::{CertManagerCertificate, Known, Manifest, Mesh, Owner};
+use l5d_rotate::mesh::{CertManagerCertificate, Known, Manifest, Mesh, Owner, Unread};
 
 use crate::check::builder::*;
 
@@ -159,7 +159,7 @@ fn what_is_missing_or_unknown_is_said() {
         advice(&mesh, options()),
         Advice::Repair("the issuer is missing, or its certificate cannot be read")
     );
-    mesh.issuer = Known::Unknown("forbidden".into());
+    mesh.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(
         next(&mesh).0,
         "it cannot be told what is next: Secret linkerd/linkerd-identity-issuer could not be read: forbidden"

@@ -1,7 +1,7 @@
 //! `linkerd-identity` and `linkerd-identity-data-plane`.
 
 use l5d_rotate::check::{Category, Outcome, run};
-use l5d_rotate::mesh::{Era, Held, Injection, KeyState, Known, Plane};
+use l5d_rotate::mesh::{Era, Held, Injection, KeyState, Known, Plane, Unread};
 use l5d_rotate::pki::{BundleText, Certificate};
 
 use crate::check::builder::*;
@@ -207,12 +207,12 @@ fn an_empty_copy_has_no_anchors_and_only_the_last_check_minds() {
 fn what_could_not_be_read_is_unknown_by_name() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    mesh.trust.config = Known::Unknown("forbidden".into());
+    mesh.trust.config = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(
         outcome(&mesh, TIME),
         unknown("ConfigMap linkerd/linkerd-config could not be read: forbidden")
     );
-    mesh.issuer = Known::Unknown("forbidden".into());
+    mesh.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(
         outcome(&mesh, CONFIG),
         unknown("Secret linkerd/linkerd-identity-issuer could not be read: forbidden")
@@ -222,7 +222,7 @@ fn what_could_not_be_read_is_unknown_by_name() {
         outcome(&mesh, MATCH_CA),
         unknown("the input holds no pods; add a dump of them, or read the cluster")
     );
-    mesh.pods = Known::Unknown("forbidden".into());
+    mesh.pods = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(outcome(&mesh, MATCH_CA), unknown("pods could not be read: forbidden"));
 }
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use l5d_rotate::check::{Checked, Outcome};
 use l5d_rotate::document::ObjectRef;
-use l5d_rotate::mesh::{CertManagerCertificate, Gap, GoDuration};
+use l5d_rotate::mesh::{CertManagerCertificate, Gap, GoDuration, Unread};
 
 use crate::check::builder::*;
 
@@ -111,7 +111,7 @@ fn gaps_in_the_input_are_told_by_name() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     assert_eq!(check(&mesh, "input-complete"), None);
-    mesh.gaps = vec![Gap { what: "links".into(), why: "forbidden".into() }];
+    mesh.gaps = vec![Gap::all("", "links", Unread::Refused("forbidden".into()))];
     let Some(Checked { outcome: Outcome::Unknown(said), .. }) = check(&mesh, "input-complete") else {
         panic!()
     };

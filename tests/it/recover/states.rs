@@ -2,7 +2,7 @@
 
 use l5d_rotate::cli::DataFormat;
 use l5d_rotate::document::{ObjectRef, Origin};
-use l5d_rotate::mesh::{ChangeTime, Held, Injection, Known, Manifest, Mesh, Owner, Plane};
+use l5d_rotate::mesh::{ChangeTime, Held, Injection, Known, Manifest, Mesh, Owner, Plane, Unread};
 use l5d_rotate::pki::{IssuerChain, cross_sign};
 use l5d_rotate::report::{Clock, Exit, Recovery};
 use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Standing, Stopped, Way, steps};
@@ -129,7 +129,7 @@ fn what_cannot_be_read_is_named_and_never_fine() {
     let unknown = |mesh: &Mesh| Diagnosis::of(mesh, now()).unknown;
 
     let mut unread = healthy();
-    unread.issuer = Known::Unknown("forbidden".into());
+    unread.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(told(&unread), "over []; unknown; unknown");
     assert_eq!(unknown(&unread), ["the issuer in Secret linkerd/linkerd-identity-issuer: forbidden"]);
 
@@ -155,7 +155,7 @@ fn what_cannot_be_read_is_named_and_never_fine() {
 
     // Without any anchor that is valid nobody issues, whatever the issuer.
     let mut anchors_only = mesh(&[&over], &over);
-    anchors_only.issuer = Known::Unknown("forbidden".into());
+    anchors_only.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(
         told(&anchors_only),
         "over [anchor]; stopped 2026-05-31T12:00:00Z at the latest, leaves ? to 2026-06-01T12:00:20Z: Some left; anchor and \
@@ -163,7 +163,7 @@ fn what_cannot_be_read_is_named_and_never_fine() {
     );
     // Nor does anybody with an issuer that is over, whatever the anchors.
     let mut issuer_only = mesh(&[&good], &issuer(&good, "2026-01-02", "2026-05-31"));
-    issuer_only.trust.published = Known::Unknown("forbidden".into());
+    issuer_only.trust.published = Known::Unknown(Unread::Refused("forbidden".into()));
     assert_eq!(
         told(&issuer_only),
         "over [issuer]; stopped 2026-05-31T00:00:00Z at the latest, leaves ? to 2026-05-31T00:00:00Z: None left; unknown"
@@ -263,7 +263,7 @@ fn what_cert_manager_makes_is_told_with_its_owner() {
 fn a_screen_of_what_is_not_known_says_so_first_and_exits_3() {
     let good = root("root");
     let mut mesh = mesh(&[&good], &good_issuer(&good));
-    mesh.issuer = Known::Unknown("secrets is forbidden".into());
+    mesh.issuer = Known::Unknown(Unread::Refused("secrets is forbidden".into()));
     let diagnosis = Diagnosis::of(&mesh, now());
     let recovery =
         Recovery { diagnosis: &diagnosis, arguments: " -f mesh.yaml", clock: &Clock::utc(diagnosis.at) };
