@@ -4,11 +4,12 @@
 #![cfg(unix)]
 
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -49,12 +50,8 @@ impl Desk {
 
     /// Runs the line in a shell in which `l5d` is the program.
     fn sh(&self, line: &str) -> Output {
-        let output = Command::new("sh")
-            .args(["-c", &line.replace("l5d ", "\"$PLUGIN\" ")])
+        let output = runner::shell(&line.replace("l5d ", "\"$PLUGIN\" "))
             .current_dir(self.dir.path())
-            .env("PLUGIN", assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
-            .env_remove("KUBECTL_EXTERNAL_DIFF")
             .output()
             .unwrap();
         let stderr = String::from_utf8(output.stderr.clone()).unwrap();

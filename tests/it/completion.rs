@@ -1,6 +1,8 @@
 //! Completion as shells and kubectl do it.
 #![cfg(unix)]
 
+use crate::runner;
+
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,8 +11,6 @@ use std::process::Command;
 
 use clap::CommandFactory as _;
 use l5d_rotate::cli::Cli;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_kubectl-l5d_rotate");
 
 fn found(test: &str, program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -29,7 +29,7 @@ fn run(command: &mut Command) -> String {
 }
 
 fn script(shell: &str) -> String {
-    run(Command::new(BINARY).args(["completion", shell]))
+    run(runner::plugin().args(["completion", shell]))
 }
 
 /// PATH with the plugin and, in `dir`, the program that kubectl asks.
@@ -37,7 +37,7 @@ fn path_with_completion(dir: &Path) -> OsString {
     let asked = dir.join("kubectl_complete-l5d_rotate");
     fs::write(&asked, script("kubectl")).unwrap();
     fs::set_permissions(&asked, fs::Permissions::from_mode(0o755)).unwrap();
-    let plugin = Path::new(BINARY).parent().unwrap().to_owned();
+    let plugin = Path::new(runner::PLUGIN).parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths([dir.to_owned(), plugin].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
@@ -50,7 +50,7 @@ fn kubectl_offers_what_the_plugin_offers() {
     let dir = tempfile::tempdir().unwrap();
     let path = path_with_completion(dir.path());
     let asked = |words: &[&str]| {
-        let mut kubectl = Command::new("kubectl");
+        let mut kubectl = runner::other("kubectl");
         run(kubectl
             .args(["__complete", "l5d-rotate"])
             .args(words)

@@ -1,11 +1,11 @@
 //! Whole rotations through the program itself, over a cluster that takes what is rendered and then prints what it is.
 
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 use std::process::Output;
 
-use assert_cmd::Command;
 use cluster::Cluster;
 use jiff::SignedDuration;
 use l5d_rotate::document;
@@ -30,10 +30,8 @@ impl User {
 
     fn run(&self, arguments: &str) -> Output {
         fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        runner::plugin()
             .current_dir(self.home.path())
-            .env_remove("KUBECTL_EXTERNAL_DIFF")
             .args(arguments.split_whitespace())
             .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])
             .output()

@@ -3,11 +3,12 @@
 #![cfg(unix)]
 
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use cluster::Cluster;
 use cluster::rotation::Rotation;
@@ -40,8 +41,7 @@ impl Desk {
     }
 
     fn diff(&self, program: &str, code: &str, step: &str) -> Output {
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        runner::plugin()
             .current_dir(self.path())
             .env("KUBECTL_EXTERNAL_DIFF", program)
             .env("CODE", code)

@@ -5,12 +5,12 @@
 #![cfg(unix)]
 
 use crate::cluster;
+use crate::runner;
 mod scenes;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cluster::Cluster;
 use cluster::rotation::Rotation;
@@ -59,15 +59,9 @@ fn play(directory: &Path, script: &str) -> String {
     let mut seen = String::new();
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let line = filled(line);
-        let command = format!("kubectl() {{ shift; \"$PLUGIN\" \"$@\"; }}; {line}");
-        let output = Command::new("sh")
-            .args(["-c", &command])
+        let output = runner::shell(&line)
             .current_dir(directory)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("PLUGIN", assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
             .env("COLUMNS", "110")
-            .env("TZ", "UTC")
             .env("HOME", directory)
             .output()
             .unwrap();

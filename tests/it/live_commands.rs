@@ -2,9 +2,10 @@
 
 use crate::cluster;
 use crate::live_support;
+use crate::runner;
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use cluster::{Cluster, NOW};
 use live_support::{NOT_FOUND, Reply, Server, no_kubectl};
@@ -86,12 +87,10 @@ impl User {
     }
 
     fn run(&self, arguments: &str) -> Output {
-        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        let output = runner::plugin()
             .current_dir(self.home.path())
             .env("KUBECONFIG", self.server.kubeconfig())
             .env("HOME", self.home.path())
-            .env_remove("KUBECTL_EXTERNAL_DIFF")
             .args(arguments.split_whitespace())
             .args(["--at", NOW])
             .output()

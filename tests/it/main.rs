@@ -54,6 +54,7 @@ mod rotation_reversed;
 mod rotation_rollback;
 mod rotation_simulated;
 mod rotation_support;
+mod runner;
 mod simulate_eras;
 mod simulate_golden;
 mod simulate_orders;

@@ -2,22 +2,16 @@
 
 #![cfg(unix)]
 
+use crate::runner;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 const NOW: &str = "2026-11-23T02:00:00Z";
 
 /// Runs a line in a shell where `kubectl l5d-rotate` is the program.
 fn shell(home: &Path, line: &str) -> Output {
-    Command::new("sh")
-        .args(["-c", &format!("kubectl() {{ shift; \"$PLUGIN\" \"$@\"; }}; {line} --at {NOW}")])
-        .current_dir(home)
-        .env("PLUGIN", assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-        .env("TZ", "UTC")
-        .env_remove("KUBECONFIG")
-        .env("HOME", home)
-        .output()
-        .unwrap()
+    runner::shell(&format!("{line} --at {NOW}")).current_dir(home).env("HOME", home).output().unwrap()
 }
 
 fn works(home: &Path, line: &str) -> String {

@@ -1,6 +1,8 @@
 //! The krew manifest, the archives it promises, and krew itself, which installs them.
 #![cfg(unix)]
 
+use crate::runner;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +12,6 @@ use std::process::{Command, Output};
 use l5d_rotate::command::rbac;
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_kubectl-l5d_rotate");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Rust's name of each platform that the manifest has, and krew's.
@@ -268,7 +269,7 @@ fn krew_installs_a_local_build_that_kubectl_runs() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    release(Path::new(BINARY), &[target], dir.path());
+    release(Path::new(runner::PLUGIN), &[target], dir.path());
     let krew_root = install(dir.path(), os, arch).unwrap();
     let path = std::env::join_paths([krew_root.join("bin"), kubectl.parent().unwrap().to_owned()]).unwrap();
     let version = run(Command::new(&kubectl).args(["l5d-rotate", "--version"]).env("PATH", path));

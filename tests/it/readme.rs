@@ -2,18 +2,14 @@
 //!
 //! `UPDATE_README=1 cargo test --test it readme` writes the blocks anew.
 
+use crate::runner;
+
 use std::fs;
-use std::process::Command;
 
 /// What a shell prints for a command line in which the plugin is called by its kubectl name.
 fn printed(line: &str) -> String {
-    let binary = assert_cmd::cargo_bin!("kubectl-l5d_rotate").display().to_string();
-    let output = Command::new("sh")
-        .args(["-c", &format!("{{ {}; }} 2>&1", line.replace("kubectl l5d-rotate", &binary))])
+    let output = runner::shell(&format!("{{ {line}; }} 2>&1"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("TZ", "UTC")
-        .env_remove("KUBECTL_EXTERNAL_DIFF")
-        .env("NO_COLOR", "1")
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap()

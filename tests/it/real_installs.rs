@@ -1,5 +1,7 @@
 //! Linkerd's own rendered installs of four versions, through the program itself, with kubectl as the judge.
 
+use crate::runner;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -38,10 +40,8 @@ impl Checkout {
     }
 
     fn run(&self, arguments: &str) -> Output {
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        runner::plugin()
             .current_dir(self.dir.path())
-            .env_remove("KUBECTL_EXTERNAL_DIFF")
             .args(arguments.split_whitespace())
             .args(["-f", "base", "--at", AT])
             .output()

@@ -1,11 +1,11 @@
 //! Ways back through the program itself, over a cluster that takes what is rendered and then prints what it is.
 
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 use std::path::PathBuf;
 
-use assert_cmd::Command;
 use cluster::rotation::Rotation;
 use cluster::{Cluster, at, pem};
 use l5d_rotate::pki::{BundleText, KeyEncoding, Rules};
@@ -25,7 +25,7 @@ fn user(cluster: Cluster) -> Rotation {
 /// What it prints for people and programs, and its exit code.
 fn ran(user: &Rotation, arguments: &str) -> (String, String, i32) {
     user.print(user.home.path());
-    let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+    let output = runner::plugin()
         .current_dir(user.home.path())
         .args(arguments.split_whitespace())
         .args(["-f", "cluster.yaml", "--at", &user.cluster.now.to_string()])
@@ -227,7 +227,7 @@ fn it_is_refused_where_it_cannot_be_told_whether_it_is_needed() {
     let text = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": without}).to_string();
     fs::write(user.home.path().join("no-secret.json"), text).unwrap();
     let run = |arguments: &str| {
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        runner::plugin()
             .current_dir(user.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "no-secret.json", "--at", &at(cluster::NOW).to_string()])

@@ -1,10 +1,10 @@
 //! Users who merge what `next` renders as soon as it renders it, and turn back and forth: they always come to an end.
 
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 
-use assert_cmd::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cluster::Cluster;
@@ -32,8 +32,7 @@ impl User {
 
     fn run(&self, arguments: &str) -> (i32, String, String) {
         fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
-        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        let output = runner::plugin()
             .current_dir(self.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])

@@ -2,12 +2,12 @@
 
 #[allow(unreachable_pub)]
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
 use cluster::Cluster;
 use jiff::SignedDuration;
 use l5d_rotate::document;
@@ -19,8 +19,7 @@ fn run(home: &Path, cluster: &Cluster, arguments: &str) -> Output {
 
 fn run_over(home: &Path, cluster: &Cluster, dump: &str, arguments: &str) -> Output {
     fs::write(home.join("dump.json"), dump).unwrap();
-    Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-        .env("TZ", "UTC")
+    runner::plugin()
         .current_dir(home)
         .args(arguments.split_whitespace())
         .args(["-f", "dump.json", "--at", &cluster.now.to_string()])

@@ -1,11 +1,11 @@
 //! Writes `testdata/`: `cargo test --test it testdata -- --ignored`.
 
 use crate::cluster;
+use crate::runner;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cluster::rotation::Rotation;
@@ -48,12 +48,8 @@ fn testdata_is_written() {
     for (name, dump) in sick() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("sick.yaml"), dump).unwrap();
-        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
-            .current_dir(home.path())
-            .args(["snapshot", "-f", "sick.yaml"])
-            .output()
-            .unwrap();
+        let output =
+            runner::plugin().current_dir(home.path()).args(["snapshot", "-f", "sick.yaml"]).output().unwrap();
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         fs::write(testdata("sick").join(name).with_extension("yaml"), output.stdout).unwrap();
     }

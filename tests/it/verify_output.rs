@@ -1,13 +1,13 @@
 //! `verify` as people and pull requests meet it: its forms of output, and the places it reads from.
 
 use crate::cluster;
+use crate::runner;
 use crate::verify_support;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 use verify_support::{Reviewer, bundle, issuer_of, new_anchor, secret_of, swapped, trust_roots};
 
@@ -85,11 +85,12 @@ fn a_snapshot_and_standard_input_are_two_sides_as_good_as_any() {
     let snapshot = reviewer.run(&["snapshot", "-f", "dump.json"]);
     fs::write(reviewer.home.path().join("mesh.yaml"), snapshot.stdout).unwrap();
     let verify = |object: &Value| {
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        let proposal = reviewer.home.path().join("proposal.json");
+        fs::write(&proposal, object.to_string()).unwrap();
+        runner::plugin()
             .current_dir(reviewer.home.path())
             .args(["verify", "-f", "mesh.yaml", "--proposed", "-", "--at", cluster::NOW])
-            .write_stdin(object.to_string())
+            .stdin(fs::File::open(proposal).unwrap())
             .output()
             .unwrap()
             .status

@@ -1,11 +1,11 @@
 //! Instants as they are shown to people in other time zones, and to programs.
 
 use crate::cluster;
+use crate::runner;
 
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
 use cluster::Cluster;
 use cluster::rotation::Rotation;
 
@@ -24,10 +24,9 @@ fn run(zone: &str, arguments: &str) -> Output {
 }
 
 fn run_in(directory: &Path, zone: &str, arguments: &str) -> Output {
-    Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+    runner::plugin()
         .current_dir(directory)
         .env("TZ", zone)
-        .env_remove("KUBECTL_EXTERNAL_DIFF")
         .args(arguments.split_whitespace())
         .output()
         .unwrap()

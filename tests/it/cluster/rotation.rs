@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
 use jiff::SignedDuration;
 use l5d_rotate::document;
 
 use super::Cluster;
+use crate::runner;
 
 /// A cluster, and a rotation of it in a temporary directory.
 pub(crate) struct Rotation {
@@ -31,8 +31,7 @@ impl Rotation {
     /// Prints the cluster into `cluster.yaml` and runs the program over that; what it prints.
     pub(crate) fn run(&self, arguments: &str) -> String {
         self.print(self.home.path());
-        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        let output = runner::plugin()
             .current_dir(self.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "cluster.yaml", "--at", &self.cluster.now.to_string()])

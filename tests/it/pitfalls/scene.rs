@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use assert_cmd::Command;
 use jiff::SignedDuration;
 use l5d_rotate::document;
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Load, at};
 use crate::mesh_support::{Pki, control_plane};
+use crate::runner;
 
 /// What is done to the objects of the cluster before they are printed: whatever the cluster itself does not know.
 type Edit = Box<dyn Fn(&mut Vec<Value>)>;
@@ -164,7 +164,7 @@ impl Scene {
         let items = || json!({"apiVersion": "v1", "kind": "List", "items": self.items()}).to_string();
         let dump = self.text.clone().unwrap_or_else(items);
         fs::write(self.home.path().join("dump.yaml"), dump).unwrap();
-        let output = Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        let output = runner::plugin()
             .current_dir(self.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "dump.yaml", "--at", &self.cluster.now.to_string()])

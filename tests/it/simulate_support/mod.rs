@@ -3,13 +3,13 @@
 use std::fs;
 use std::process::Output;
 
-use assert_cmd::Command;
 use jiff::SignedDuration;
 use l5d_rotate::document;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cluster::{self, Cluster};
+use crate::runner;
 
 /// A user with a cluster and a rotation directory.
 pub struct User {
@@ -47,8 +47,7 @@ impl User {
 
     fn output(&self, arguments: &str, dump: &str) -> Output {
         fs::write(self.home.path().join("dump.json"), dump).unwrap();
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
-            .env("TZ", "UTC")
+        runner::plugin()
             .current_dir(self.home.path())
             .args(arguments.split_whitespace())
             .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])

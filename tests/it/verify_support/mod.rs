@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::Output;
 
-use assert_cmd::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, at, pem};
+use crate::runner;
 
 /// A reviewer with a cluster's dump and somebody's proposal.
 pub struct Reviewer {
@@ -71,7 +71,7 @@ impl Reviewer {
 
     pub fn run(&self, arguments: &[&str]) -> Output {
         fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
-        Command::new(assert_cmd::cargo_bin!("kubectl-l5d_rotate"))
+        runner::plugin()
             .env("TZ", self.zone)
             .current_dir(self.home.path())
             .args(arguments)

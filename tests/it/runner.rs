@@ -1,0 +1,29 @@
+//! How tests run the program: in an environment that is the same on every machine and for every user.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-l5d_rotate");
+
+/// What is passed on: where other programs are found, where temporary files go, and where a coverage run writes.
+const PASSED_ON: [&str; 3] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"];
+
+/// The program, with none of the user's settings: neither a time zone and a language, nor a home and a kubeconfig.
+pub(crate) fn plugin() -> Command {
+    other(PLUGIN)
+}
+
+/// A shell for a line in which `kubectl l5d-rotate` and `"$PLUGIN"` are the program.
+pub(crate) fn shell(line: &str) -> Command {
+    let mut shell = other("sh");
+    shell.args(["-c", &format!("kubectl() {{ shift; \"$PLUGIN\" \"$@\"; }}; {line}")]).env("PLUGIN", PLUGIN);
+    shell
+}
+
+/// Another program, in the same environment: one that runs ours.
+pub(crate) fn other(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+    command
+}
