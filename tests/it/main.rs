@@ -59,6 +59,7 @@ mod simulate_eras;
 mod simulate_golden;
 mod simulate_orders;
 mod simulate_support;
+mod sizes;
 mod source;
 mod states_gates;
 mod states_next;

@@ -1,6 +1,7 @@
 //! A mesh is the same whatever the order of reading, and nothing of it is lost when it is written down.
 
 use crate::mesh_support;
+use crate::sizes;
 
 use std::sync::LazyLock;
 
@@ -96,7 +97,7 @@ fn a_mesh_written_down_and_read_again_is_the_same() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sizes::of(32, 64), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_of_reading_does_not_matter(shuffled in Just(INPUT.clone()).prop_shuffle()) {

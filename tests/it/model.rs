@@ -2,6 +2,7 @@
 
 use crate::pki_support;
 use crate::rotation_support;
+use crate::sizes;
 mod state;
 
 use std::collections::BTreeSet;
@@ -17,8 +18,6 @@ use pki_support::tls::{self, Proxy};
 use rotation_support::Cluster;
 use state::{BundleAt, ChainAt, Pool, State};
 
-/// States judged where nothing else is asked for; `MODEL_STATES` asks for more.
-const STATES: u64 = 8_000;
 /// Of so many states one meets in handshakes.
 const SAMPLED: u64 = 16;
 
@@ -268,5 +267,5 @@ fn judge(states: u64) {
 
 #[test]
 fn worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states() {
-    judge(std::env::var("MODEL_STATES").map_or(STATES, |states| states.parse().unwrap()));
+    judge(sizes::of(2_500, 100_000));
 }

@@ -1,6 +1,7 @@
 //! The controller's rules are Go's: its PEM reader, its parser, its verification, and its very words.
 
 use crate::pki_support;
+use crate::sizes;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {
         return;
     };
     let keys = Keys::new();
-    let cases: Vec<_> = (0..3000).map(|seed| random::case(&keys, seed)).collect();
+    let cases: Vec<_> = (0..sizes::of(1200, 3000)).map(|seed| random::case(&keys, seed)).collect();
     let answers = oracle
         .ask(&cases.iter().map(|case| go::verify(&case.anchors, &case.chain, now())).collect::<Vec<_>>());
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
@@ -26,7 +27,7 @@ fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {
         *told.entry(answer.error.chars().take(48).collect()).or_default() += 1;
     }
     // The cases are worth asking: many are accepted, and every kind of refusal comes up.
-    assert!(told.get("").is_some_and(|accepted| *accepted > 300), "{told:#?}");
+    assert!(told.get("").is_some_and(|accepted| *accepted * 10 > cases.len()), "{told:#?}");
     for kind in [
         "x509: certificate has expired",
         "x509: certificate signed by unknown authority",
@@ -65,7 +66,7 @@ fn mutated_certificates_are_parsed_as_go_parses_them() {
     let Some(oracle) = Oracle::build("mutated_certificates_are_parsed_as_go_parses_them") else { return };
     let keys = Keys::new();
     let dice = &mut Dice(7);
-    let ders: Vec<Vec<u8>> = (0..4000)
+    let ders: Vec<Vec<u8>> = (0..sizes::of(1200, 4000))
         .map(|seed| {
             let mut der = random::case(&keys, seed % 200).chain.issuer.der().to_vec();
             let place = dice.roll(der.len());
@@ -86,7 +87,11 @@ fn mutated_certificates_are_parsed_as_go_parses_them() {
         refused += usize::from(ours.is_err());
     }
     assert!(differ.is_empty(), "{} differ\n{}", differ.len(), differ.join("\n"));
-    assert!((1000..3500).contains(&refused), "{refused} of {} were refused", ders.len());
+    assert!(
+        refused * 4 > ders.len() && refused * 8 < ders.len() * 7,
+        "{refused} of {} were refused",
+        ders.len()
+    );
 }
 
 #[test]
@@ -133,7 +138,7 @@ fn pem_texts() -> Vec<String> {
     let dice = &mut Dice(1);
     let mut texts =
         vec![String::new(), "\n".into(), format!("{old}{new}"), format!("{old}{new}").trim_end().into()];
-    for _ in 0..6000 {
+    for _ in 0..sizes::of(2000, 6000) {
         let mut text = [old.clone(), format!("{old}{new}"), format!("{new}\n{old}")][dice.roll(3)].clone();
         for _ in 0..1 + dice.roll(2) {
             // Half of the damage is done at the edges of lines, where it happens.

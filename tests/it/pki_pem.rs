@@ -1,6 +1,7 @@
 //! PEM texts as people leave them: what each reader makes of them, and that every departure is named.
 
 use crate::pki_support;
+use crate::sizes;
 
 use std::sync::LazyLock;
 
@@ -242,7 +243,7 @@ fn holds(text: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2000,
+        cases: sizes::of(500, 2000),
         rng_seed: RngSeed::Fixed(2026),
         failure_persistence: None,
         ..ProptestConfig::default()

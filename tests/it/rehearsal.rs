@@ -3,6 +3,7 @@
 mod fleet;
 use crate::pki_support;
 use crate::rotation_support;
+use crate::sizes;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::LazyLock;
@@ -18,13 +19,24 @@ static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
 /// The old anchor, and so its issuer, ends two hours after a rehearsal begins.
 static ENDING: LazyLock<Pki> = LazyLock::new(|| Pki::ending(time(STARTED) + SignedDuration::from_hours(2)));
 
-const SEEDS: u64 = 40;
+/// How many seeds each strategy is gone to its end with.
+fn seeds() -> u64 {
+    sizes::of(6, 40)
+}
+
 /// How many seeds each way back is gone with, from each step.
-const TURNED_SEEDS: u64 = 4;
+fn turned_seeds() -> u64 {
+    sizes::of(1, 4)
+}
+
 /// How many seeds a sabotage has to show its failure in.
 const SABOTAGED_SEEDS: u64 = 8;
+
 /// How many seeds each strategy is gone back and forth with.
-const UNDECIDED_SEEDS: u64 = 5;
+fn undecided_seeds() -> u64 {
+    sizes::of(1, 5)
+}
+
 const TICKS: usize = 400;
 
 const fn step(phase: Phase, stage: Stage) -> Step {
@@ -138,7 +150,7 @@ fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
 #[test]
 fn with_gates_obeyed_nothing_fails_for_who_turns_back_and_forth_either() {
     for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
-        for seed in 0..UNDECIDED_SEEDS {
+        for seed in 0..undecided_seeds() {
             let fleet = undecided(strategy, seed);
             assert_eq!(fleet.failures, [], "{strategy} with seed {seed}");
         }
@@ -149,7 +161,8 @@ fn with_gates_obeyed_nothing_fails_for_who_turns_back_and_forth_either() {
 fn nothing_fails_on_the_way_back(strategy: Strategy) {
     let steps = Rehearsal::new(strategy, 0).record.steps();
     let (mut handshakes, mut turned) = (0, 0);
-    for (seed, turning) in (0..TURNED_SEEDS).flat_map(|seed| steps[1..].iter().map(move |step| (seed, *step)))
+    for (seed, turning) in
+        (0..turned_seeds()).flat_map(|seed| steps[1..].iter().map(move |step| (seed, *step)))
     {
         let fleet = obeyed(strategy, seed, Some(turning));
         assert_eq!(fleet.failures, [], "{strategy} with seed {seed}, turning at {turning}");
@@ -169,8 +182,8 @@ fn with_gates_obeyed_every_way_back_ends_and_nothing_fails() {
 
 #[test]
 fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
-    let mut handshakes = 0;
-    for seed in 0..SEEDS {
+    let (mut handshakes, mut recovered) = (0, 0);
+    for seed in (0..40).step_by(sizes::of(6, 1)) {
         let mut fleet = Fleet::new(&ENDING, seed);
         // From an hour after its end on, with leaves left or without.
         (0..3 + seed).for_each(|_| fleet.tick(SignedDuration::from_hours(1)));
@@ -191,9 +204,10 @@ fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
         (0..60).for_each(|_| fleet.tick(SignedDuration::from_mins(30)));
         assert_eq!(fleet.failures, [], "seed {seed}");
         handshakes += fleet.handshakes - before;
+        recovered += 1;
     }
-    println!("recover: {SEEDS} seeds, {handshakes} handshakes after the last step");
-    assert!(handshakes > 100 * SEEDS);
+    println!("recover: {recovered} seeds, {handshakes} handshakes after the last step");
+    assert!(handshakes > 100 * recovered);
 }
 
 #[test]
@@ -204,18 +218,18 @@ fn with_gates_obeyed_every_cross_signed_rotation_ends_and_nothing_fails() {
 /// Nothing fails in any seed, and traffic did flow.
 fn nothing_fails(strategy: Strategy) {
     let began = Instant::now();
-    let (mut handshakes, mut restarts) = (0, 0);
-    for seed in 0..SEEDS {
+    let (seeds, mut handshakes, mut restarts) = (seeds(), 0, 0);
+    for seed in 0..seeds {
         let fleet = obeyed(strategy, seed, None);
         assert_eq!(fleet.failures, [], "{strategy} with seed {seed}");
         handshakes += fleet.handshakes;
         restarts += fleet.restarts;
     }
     println!(
-        "{strategy}: {SEEDS} seeds, {handshakes} handshakes, {restarts} restarts, {:?}",
+        "{strategy}: {seeds} seeds, {handshakes} handshakes, {restarts} restarts, {:?}",
         began.elapsed()
     );
-    assert!(handshakes > 100 * SEEDS && restarts > 40 * SEEDS);
+    assert!(handshakes > 100 * seeds && restarts > 40 * seeds);
 }
 
 #[test]
@@ -371,8 +385,17 @@ fn with_a_gate_ignored_its_failure_appears() {
                     .find(|(_, failure, _)| *failure == sabotage.expected)
                     .map(|one| (seed, one.clone())),
             );
+            // One seed in which it does harm is what is asked for; the others are for the count.
+            if sizes::of(!seen.is_empty(), false) {
+                break;
+            }
         }
-        println!("{}: in {} of {SABOTAGED_SEEDS} seeds, first {:?}", sabotage.name, seen.len(), seen.first());
+        println!(
+            "{}: in {} of up to {SABOTAGED_SEEDS} seeds, first {:?}",
+            sabotage.name,
+            seen.len(),
+            seen.first()
+        );
         assert!(!seen.is_empty(), "`{}` does no harm with seeds 0 to {SABOTAGED_SEEDS}", sabotage.name);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::pki_support;
 use crate::rotation_support;
+use crate::sizes;
 
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
@@ -11,8 +12,6 @@ use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Sever
 use pki_support::random::Dice;
 use rotation_support::*;
 
-/// Random rotations gone through where nothing else is asked for; `TURNED_SEEDS` asks for more.
-const SEEDS: u64 = 120;
 const ROUNDS: usize = 300;
 const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];
 
@@ -129,7 +128,7 @@ fn gone_through(seed: u64) -> Result<Vec<String>, String> {
 
 #[test]
 fn every_rotation_that_is_turned_at_random_comes_to_an_end_in_every_era() {
-    let seeds = std::env::var("TURNED_SEEDS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    let seeds = sizes::of(36, 120);
     let taken: Vec<_> = (0..seeds).map(|seed| gone_through(seed).unwrap()).collect();
     let of = |name: &str| taken.iter().flatten().filter(|step| *step == name).count() as u64;
     // The sample is worth something: turns, and steps of every phase.

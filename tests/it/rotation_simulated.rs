@@ -1,6 +1,7 @@
 //! Whole rotations over simulated clusters: step after step, until everything is in place.
 
 use crate::rotation_support;
+use crate::sizes;
 
 use std::sync::LazyLock;
 
@@ -37,7 +38,7 @@ fn member() -> impl proptest::strategy::Strategy<Value = Member> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sizes::of(36, 128), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn each_step_taken_in_order_is_safe_when_it_is_next_and_done_when_it_is_taken(

@@ -1,6 +1,7 @@
 //! The possible states over random meshes: less that is known never means fewer possibilities.
 
 use crate::rotation_support;
+use crate::sizes;
 
 use std::sync::LazyLock;
 
@@ -131,7 +132,7 @@ fn pair<'a>(states: &'a States, one: &Violation) -> (Invariant, Option<&'a Bundl
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_global_rejects: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sizes::of(60, 200), max_global_rejects: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn forgetting_a_time_never_takes_a_possibility_away(drawn in drawn(), what in any::<u8>()) {
