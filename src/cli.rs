@@ -11,9 +11,12 @@ mod verify;
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
+use crate::finding::Fact;
+use crate::linkerd::EXPIRY_THRESHOLD_TYPED;
 use crate::rotation::{RestartAnnotation, Strategy};
 use crate::step::{Confirmation, Phase};
 
@@ -30,7 +33,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  fine, nothing to say against it
   1  findings (check), something has expired (recover), or differences (diff)
   2  usage or input error
-  3  a gate is closed: wait, or act first
+  3  a precondition is not met: wait, or act first
   4  refused: it would break the mesh
 
 Nothing here ever writes to a cluster: it is read with `kubectl get`, and what is printed is for a pull request.";
@@ -90,7 +93,7 @@ pub enum Command {
     /// The mesh through the whole rotation: who accepts whom before, during and after each step
     #[command(after_help = examples::SIMULATE)]
     Simulate(Simulate),
-    /// What has expired, what is broken, until when the rest holds, and the shortest way back
+    /// What has expired, what is broken, until when the rest works, and the shortest remedy
     #[command(after_help = examples::RECOVER)]
     Recover(Recover),
     /// Certificates, bundles and secrets as people read them
@@ -99,6 +102,9 @@ pub enum Command {
     /// What was observed, in one small file without secrets that every -f reads
     #[command(after_help = examples::SNAPSHOT)]
     Snapshot(Snapshot),
+    /// What a finding means, why it matters and what to do
+    #[command(after_help = examples::EXPLAIN)]
+    Explain(Explain),
     /// The ClusterRole and Role that reading a cluster needs
     Rbac,
     /// A completion script for a shell, or for kubectl itself
@@ -111,6 +117,18 @@ pub enum Command {
     /// What kubectl asks `kubectl_complete-l5d_rotate` for
     #[command(hide = true, name = "__complete")]
     Complete(Complete),
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The code of a finding; without it, all codes are listed
+    #[arg(value_name = "CODE", value_parser = PossibleValuesParser::new(Fact::codes()), hide_possible_values = true)]
+    pub code: Option<String>,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: DataFormat,
 }
 
 /// Arguments of `status`.
@@ -151,8 +169,8 @@ pub struct Check {
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: CheckFormat,
 
-    /// Warn about certificates that end sooner than this: 60d, 720h
-    #[arg(long, value_name = "DURATION", default_value = "60d", value_parser = duration)]
+    /// Warn about certificates that expire sooner than this: 60d, 720h
+    #[arg(long, value_name = "DURATION", default_value = EXPIRY_THRESHOLD_TYPED, value_parser = duration)]
     pub expiry_threshold: SignedDuration,
 
     /// What makes the exit code 1

@@ -1,18 +1,39 @@
 //! Rotates Linkerd's trust anchor and identity issuer through Git.
 //!
-//! Data flows one way: [`source`] reads bytes into [`document`]s, [`mesh`] is what they say, [`check`] judges it,
-//! [`rotation`] plans, [`verify`] judges anybody's change, [`render`] turns a step into documents, [`report`] prints. [`states`]
-//! holds every bundle and certificate that may be in use, [`pki`] the one trust relation, [`linkerd`] its names.
+//! Rooms, in the order in which data flows; each may use those above it, and none below (`tests/it/rooms.rs` holds them to it):
+//!
+//! | room | holds | never |
+//! |---|---|---|
+//! | [`printable`] | foreign text that does nothing to a terminal | knows whose it is |
+//! | [`linkerd`] | Linkerd's names and thresholds | anything that has to be computed |
+//! | [`step`] | phases, steps, confirmations by name | what they do |
+//! | [`document`] | bytes to Kubernetes objects, with their place | knows Linkerd |
+//! | [`pki`] | certificates, bundles, keys, the one trust relation, minting | knows Kubernetes |
+//! | [`mesh`] | the observed mesh as plain data | judges, does I/O |
+//! | [`source`] | files, Git and the cluster into documents and a mesh | judges, writes |
+//! | [`finding`] | what there is to say, as data | a sentence |
+//! | [`states`] | every bundle and certificate that may be in use | knows a rotation |
+//! | [`check`] | what is wrong with a mesh as it stands | a sentence, I/O, the clock |
+//! | [`rotation`] | the record, its steps, what stands before each, simulation, recovery | a sentence, I/O, the clock |
+//! | [`verify`] | what anybody's change breaks | a sentence, I/O, the clock |
+//! | [`render`] | a step to documents | decides if it is safe |
+//! | [`diff`] | documents against the current state | shows a private key |
+//! | [`cli`] | the command line | does anything |
+//! | [`report`] | all of it as text, JSON, YAML, Markdown | decides |
+//! | [`output`] | files, atomically and with their modes | overwrites what it did not write |
+//! | [`command`] | one verb a file: wires the others | a rule of Linkerd's |
 
 pub mod check;
 pub mod cli;
 pub mod command;
 pub mod diff;
 pub mod document;
+pub mod finding;
 pub mod linkerd;
 pub mod mesh;
 pub mod output;
 pub mod pki;
+pub mod printable;
 pub mod render;
 pub mod report;
 pub mod rotation;

@@ -39,3 +39,5 @@ pub const ISSUER_ANNOTATION: &str = "l5d-rotate/issuer";
 
 /// `linkerd check` warns of what expires within it (`expirationWarningThresholdInDays` in `pkg/issuercerts`).
 pub const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// The same as a person types it.
+pub const EXPIRY_THRESHOLD_TYPED: &str = "60d";

@@ -22,10 +22,11 @@ fn main() -> ExitCode {
     let world = Environment {
         now,
         zone,
+        width: terminal_size::terminal_size().map_or(report::WIDTH, |(width, _)| width.0.into()),
         terminal: std::io::stdout().is_terminal(),
         external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
     };
     let response = command::run(&cli, &world)
         .unwrap_or_else(|failure| report::failure(&failure.to_string(), failure.help(), failure.exit()));
-    report::print(&response, &world.zone, color)
+    report::print(&response, color)
 }

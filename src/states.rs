@@ -8,7 +8,10 @@ mod violations;
 
 use jiff::Timestamp;
 
+use crate::finding::InputFact;
+pub use crate::finding::Invariant;
 use crate::mesh::WorkloadId;
+use crate::pki::pem::Defect;
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
 use class::Classes;
 pub use history::History;
@@ -20,7 +23,7 @@ pub struct States {
     pub identity: String,
     /// Bundles that proxies hold, or may hold; each once.
     pub bundles: Vec<Holding<Bundle>>,
-    /// Chains that proxies may present their leaf with; each once.
+    /// Chains that proxies may present their workload certificate with; each once.
     pub presented: Vec<Holding<IssuerChain>>,
     /// What identity controllers may have loaded: the bundle of their start, the issuer that they sign with.
     pub controllers: Vec<Holding<(Bundle, IssuerChain)>>,
@@ -28,10 +31,10 @@ pub struct States {
     pub published: Option<Bundle>,
     /// The issuer in the Secret: what a restarted identity controller loads.
     pub issuer: Option<IssuerChain>,
-    /// Why an identity controller that restarts would not read the published text, where it would not.
-    pub unreadable: Option<String>,
-    /// What could not be seen, by name.
-    pub unseen: Vec<String>,
+    /// Why an identity controller that restarts does not read the published text, where it does not.
+    pub unreadable: Option<Defect>,
+    /// What is not known and may be in use.
+    pub unseen: Vec<InputFact>,
     /// Who holds what, class by class: what the lists above are summed up from.
     classes: Classes,
 }
@@ -49,36 +52,80 @@ pub struct Holding<T> {
     pub workloads: Vec<WorkloadId>,
     /// Does one of them hold it for sure, or may each hold something else?
     pub certain: bool,
-    /// The last instant at which it can still be so (a leaf that runs out), where there is one.
+    /// The last instant at which it can still be so (a workload certificate that expires), where there is one.
     pub until: Option<Timestamp>,
 }
 
-/// Two sides that cannot work together.
+/// Two sides that do not work together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
-    /// Which of the standing invariants does not hold.
-    pub invariant: Invariant,
-    /// Index into [`States::bundles`] (or the controller's own bundle, or the published one, by the invariant).
-    pub bundle: Option<usize>,
-    /// Index into [`States::presented`] or [`States::controllers`], by the invariant.
-    pub chain: Option<usize>,
-    /// Under whose rules.
-    pub rules: Rules,
+    pub sides: Sides,
     /// The reason, as the verifier gives it.
     pub refusal: Refusal,
-    /// Is it so in every possible world, or only in some?
+    /// Is it so in every possible state, or only in some?
     pub certain: bool,
 }
 
-/// The standing invariants of trust (S1 to S4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Invariant {
-    /// S1: the published bundle accepts the Secret's issuer, so that an identity controller that restarts comes up.
-    ControllerStarts,
-    /// S2: every proxy accepts every leaf that may be presented to it.
-    EveryPair,
-    /// S3: every proxy accepts the leaf that any identity controller would sign for it now.
-    EveryRenewal,
-    /// S4: every identity controller still accepts its own issuer.
-    ControllerSigns,
+/// Who does not accept whom, by the invariant that does not hold; the numbers are indices into the lists of [`States`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// S1: the published bundle does not accept the Secret's issuer.
+    Start,
+    /// S2: a proxy's bundle does not accept a chain that a peer presents.
+    Peers { bundle: usize, presented: usize },
+    /// S3: a proxy's bundle does not accept the chain that an identity controller signs with.
+    Renewal { bundle: usize, controller: usize },
+    /// S4: an identity controller's own bundle does not accept its issuer.
+    Signing { controller: usize },
+}
+
+impl Violation {
+    /// Which of the standing invariants does not hold.
+    #[must_use]
+    pub const fn invariant(&self) -> Invariant {
+        match self.sides {
+            Sides::Start => Invariant::ControllerStarts,
+            Sides::Peers { .. } => Invariant::EveryPair,
+            Sides::Renewal { .. } => Invariant::EveryRenewal,
+            Sides::Signing { .. } => Invariant::ControllerSigns,
+        }
+    }
+
+    /// Under whose rules.
+    #[must_use]
+    pub const fn rules(&self) -> Rules {
+        match self.sides {
+            Sides::Start | Sides::Signing { .. } => Rules::Controller,
+            Sides::Peers { .. } | Sides::Renewal { .. } => Rules::Proxy,
+        }
+    }
+
+    /// The index of the proxies' bundle that refuses.
+    #[must_use]
+    pub const fn bundle(&self) -> Option<usize> {
+        match self.sides {
+            Sides::Peers { bundle, .. } | Sides::Renewal { bundle, .. } => Some(bundle),
+            Sides::Start | Sides::Signing { .. } => None,
+        }
+    }
+}
+
+impl States {
+    /// The bundle that refuses and the chain that is refused; what is published may not be known.
+    #[must_use]
+    pub fn sides(&self, violation: &Violation) -> (Option<&Bundle>, Option<&IssuerChain>) {
+        match violation.sides {
+            Sides::Start => (self.published.as_ref(), self.issuer.as_ref()),
+            Sides::Peers { bundle, presented } => {
+                (Some(&self.bundles[bundle].what), Some(&self.presented[presented].what))
+            }
+            Sides::Renewal { bundle, controller } => {
+                (Some(&self.bundles[bundle].what), Some(&self.controllers[controller].what.1))
+            }
+            Sides::Signing { controller } => {
+                let (bundle, chain) = &self.controllers[controller].what;
+                (Some(bundle), Some(chain))
+            }
+        }
+    }
 }

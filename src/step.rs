@@ -19,7 +19,7 @@ pub enum Phase {
     RemoveCross,
 }
 
-/// Which way the phases are taken.
+/// In which direction the phases are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
@@ -65,6 +65,14 @@ pub enum Confirmation {
     AllPodsSeen,
     /// cert-manager renews neither anchor nor issuer before the rotation is finished
     RenewalSuspended,
+}
+
+impl Confirmation {
+    /// Does it complete what is known of the mesh, rather than answer one finding?
+    #[must_use]
+    pub const fn completes_mesh(self) -> bool {
+        matches!(self, Self::AllPodsSeen | Self::ControlPlaneRestarted)
+    }
 }
 
 impl Phase {

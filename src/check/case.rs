@@ -1,24 +1,27 @@
 //! What checks ask of a mesh: its parts, or why they cannot be had.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::rule::{Judged, Stop};
-use super::{Options, Outcome, advice, expiry};
-use crate::mesh::{ChangeTime, Issuer, KeyState, Known, Mesh, ProxyGroup, Published, Scheme};
+use super::certificates::{expires_soon, lifetime, remaining};
+use super::{Judged, Options, Outcome, Stop, advice};
+use crate::document::ObjectRef;
+use crate::finding::{CheckFact, InputFact, Opens, WorkloadPods};
+use crate::linkerd;
+use crate::mesh::{Change, ChangeTime, Issuer, KeyState, Known, Mesh, ProxyGroup, Published, Scheme};
 use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Refusal, Rules, accepts};
 
-/// A mesh and what to judge it by.
+/// A mesh and what to evaluate it by.
 pub(super) struct Case<'a> {
-    /// What was observed.
     pub mesh: &'a Mesh,
-    /// When, and how far ahead to look.
     pub options: Options,
 }
 
 impl<'a> Case<'a> {
     /// The published bundle.
     pub(super) fn published(&self) -> Result<&'a Published, Stop> {
-        known(&self.mesh.trust.published, || self.bundle_name())
+        known(&self.mesh.trust.published, || self.mesh.bundle_home())
     }
 
     /// The published anchors as proxies read them; where they cannot, the check of the text says so.
@@ -26,22 +29,39 @@ impl<'a> Case<'a> {
         self.published()?.text.as_read_by(Rules::Proxy).map_err(|_| Stop::NotApplicable)
     }
 
+    /// The text from which an identity controller that starts now reads its anchors.
+    pub(super) fn identity_text(&self) -> Result<&'a BundleText, Stop> {
+        match &self.mesh.trust.identity {
+            Some(copy) => Ok(copy),
+            None => Ok(&self.published()?.text),
+        }
+    }
+
     /// The issuer, from wherever it was read.
     pub(super) fn issuer(&self) -> Result<&'a Issuer, Stop> {
-        known(&self.mesh.issuer, || self.secret_name())
+        known(&self.mesh.issuer, || self.mesh.issuer_secret())
     }
 
     /// The issuer as its Secret has it.
     pub(super) fn issuer_in_secret(&self) -> Result<&'a Issuer, Stop> {
         let issuer = self.issuer()?;
-        let unread = || Stop::Unknown(format!("{} was not read", self.secret_name()));
-        if issuer.from_secret { Ok(issuer) } else { Err(unread()) }
+        if issuer.from_secret {
+            return Ok(issuer);
+        }
+        let object = self.mesh.issuer_secret();
+        let gap = self.mesh.gaps.iter().find(|gap| gap.covers("secrets", &object.namespace, &object.name));
+        Err(Stop::unknown(match gap {
+            Some(gap) => InputFact::ObjectUnknown { object, why: gap.why.clone() },
+            None => InputFact::ObjectAbsent { object },
+        }))
     }
 
     /// Was the issuer's private key looked at?
     pub(super) fn saw_key(&self) -> Result<(), Stop> {
-        let unseen = || Stop::Unknown(format!("the private key in {} was not looked at", self.secret_name()));
-        if self.issuer_in_secret()?.key == KeyState::NotSeen { Err(unseen()) } else { Ok(()) }
+        if self.issuer_in_secret()?.key == KeyState::NotSeen {
+            return Err(Stop::unknown(InputFact::IssuerKeyNotSeen { secret: self.mesh.issuer_secret() }));
+        }
+        Ok(())
     }
 
     /// The issuer's certificates, from wherever they were read.
@@ -55,33 +75,33 @@ impl<'a> Case<'a> {
         if self.issuer()?.from_secret {
             return Ok(outcome);
         }
-        let copy = format!(
-            "{} was not read; linkerd-config's copy of the issuer, of the last render,",
-            self.secret_name()
-        );
-        Err(Stop::Unknown(match outcome {
-            Outcome::Success => format!("{copy} passes"),
-            Outcome::Failed(_, why) => format!("{copy} does not pass: {why}"),
-            Outcome::Unknown(why) => format!("{copy} cannot be judged either: {why}"),
-        }))
+        let found = match outcome {
+            Outcome::Success => None,
+            Outcome::Found(finding) => Some(Box::new(finding.fact)),
+        };
+        let (secret, config) = (self.mesh.issuer_secret(), self.mesh.linkerd_config());
+        Err(Stop::unknown(CheckFact::IssuerCopyChecked { secret, config, found }))
     }
 
     /// Running proxies; an input without pods is not known to have none.
     pub(super) fn proxies(&self) -> Result<&'a [ProxyGroup], Stop> {
-        self.seen_proxies().map_err(|stop| match stop {
-            Stop::NotApplicable => {
-                Stop::Unknown("the input holds no pods; add a dump of them, or read the cluster".to_owned())
-            }
-            stop @ Stop::Unknown(_) => stop,
-        })
+        match self.seen_proxies() {
+            Err(Stop::NotApplicable) => Err(Stop::unknown(InputFact::PodsNotGiven)),
+            proxies => proxies,
+        }
     }
 
     /// Running proxies, for checks that have nothing to say of an input without pods.
     pub(super) fn seen_proxies(&self) -> Result<&'a [ProxyGroup], Stop> {
-        known(&self.mesh.pods, || "pods".to_owned()).map(|()| self.mesh.proxies.as_slice())
+        match &self.mesh.pods {
+            Known::Is(()) => Ok(&self.mesh.proxies),
+            Known::Absent => Err(Stop::NotApplicable),
+            Known::Unknown(why) => Err(Stop::unknown(InputFact::PodsUnknown { why: why.clone() })),
+        }
     }
 
-    /// Do these anchors accept the issuer's leaves, validity left aside? Asked for an instant at which the chain is valid.
+    /// Do these anchors accept the issuer's workload certificates, validity left aside? Asked for an instant at which the chain is
+    /// valid.
     pub(super) fn trusts(&self, anchors: &Bundle, chain: &IssuerChain) -> Result<(), Refusal> {
         let start = chain.certificates().map(|one| one.facts().not_before).max();
         let at =
@@ -89,11 +109,9 @@ impl<'a> Case<'a> {
         accepts(anchors, chain, &self.mesh.identity_name(), at, Rules::Proxy)
     }
 
-    /// The published anchors that accept the issuer's leaves, validity left aside.
+    /// The published anchors that accept the issuer's workload certificates, validity left aside.
     pub(super) fn anchors_in_use(&self, anchors: &'a Bundle, chain: &IssuerChain) -> Vec<&'a Certificate> {
-        let trusted = |anchor: &&Certificate| {
-            Bundle::new([(*anchor).clone()]).is_some_and(|alone| self.trusts(&alone, chain).is_ok())
-        };
+        let trusted = |anchor: &&Certificate| self.trusts(&Bundle::of(anchor), chain).is_ok();
         anchors.anchors().iter().filter(trusted).collect()
     }
 
@@ -103,73 +121,80 @@ impl<'a> Case<'a> {
         in_use.into_iter().max_by_key(|anchor| anchor.facts().not_after).ok_or(Stop::NotApplicable)
     }
 
-    /// The instant to judge for.
+    /// The instant to evaluate as of.
     pub(super) const fn at(&self) -> Timestamp {
         self.options.at
     }
 
-    /// The procedure that is next, in a clause.
-    pub(super) fn next(&self) -> String {
-        advice(self.mesh, self.options).clause()
+    /// The same outcome, with the procedure that is next as what ends it.
+    pub(super) fn ended_by_procedure(&self, outcome: Outcome) -> Outcome {
+        match (outcome, advice(self.mesh, self.options).procedure()) {
+            (Outcome::Found(finding), Some(procedure)) => {
+                Outcome::found(finding.opened_by(Opens::Procedure(procedure)))
+            }
+            (outcome, _) => outcome,
+        }
     }
 
-    /// Does the certificate end soon, by the asked threshold or its share of lifetime?
-    pub(super) fn ends_soon(&self, certificate: &Certificate) -> bool {
-        expiry::is_near(certificate, self.at(), self.options.expiry_threshold)
+    /// Does the certificate expire soon, by the asked threshold or its share of lifetime?
+    pub(super) fn expires_soon(&self, certificate: &Certificate) -> bool {
+        expires_soon(certificate, self.at(), self.options.expiry_threshold)
     }
 
-    /// Does the issuer's file end soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is
+    /// Does the issuer's file expire soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is
     /// made once and renewed by nobody: its share of lifetime says nothing.
-    pub(super) fn chain_ends_soon(&self, chain: &IssuerChain) -> bool {
+    pub(super) fn chain_expires_soon(&self, chain: &IssuerChain) -> bool {
         let (first, threshold) = (chain.first_to_expire(), self.options.expiry_threshold);
-        let made_once = *first != chain.issuer && expiry::lifetime(&chain.issuer) >= threshold;
-        self.ends_soon(first) || made_once && expiry::remaining(first, self.at()) < threshold
+        let made_once = *first != chain.issuer && lifetime(&chain.issuer) >= threshold;
+        self.expires_soon(first) || made_once && remaining(first, self.at()) < threshold
     }
 
-    /// How long a fresh leaf is valid from now on: its lifetime and the clock skew.
+    /// How long a fresh workload certificate is valid from now on: its lifetime and the clock skew.
     pub(super) fn workload_certificate_lifetime(&self) -> SignedDuration {
         self.mesh.control_plane.workload_certificate_lifetime()
     }
 
-    /// When the published bundle last changed, or how to learn it.
-    pub(super) fn bundle_changed(&self) -> Result<Timestamp, Stop> {
-        changed(self.published()?.changed, &self.bundle_name())
-    }
-
-    /// The object that holds the published bundle.
-    pub(super) fn bundle_name(&self) -> String {
-        let plane = &self.mesh.control_plane;
-        format!("ConfigMap {}/{}", plane.namespace, plane.era.trust_home().config_map())
-    }
-
-    /// The issuer's Secret.
-    pub(super) fn secret_name(&self) -> String {
-        format!("Secret {}/linkerd-identity-issuer", self.mesh.control_plane.namespace)
-    }
-
-    /// Is the issuer made by somebody else than Linkerd's installer?
+    /// Does somebody else than Linkerd's installer make the issuer?
     pub(super) fn is_external(&self) -> bool {
         self.mesh.control_plane.scheme == Scheme::Kubernetes
+    }
+
+    /// How many proxies each workload of these groups has.
+    pub(super) fn by_workload(&self, groups: &[&ProxyGroup]) -> Vec<WorkloadPods> {
+        let mut counts: BTreeMap<&ObjectRef, u64> = BTreeMap::new();
+        for group in groups {
+            *counts.entry(&self.mesh.workload(group.workload).object).or_default() += group.count();
+        }
+        counts
+            .into_iter()
+            .map(|(workload, count)| WorkloadPods { workload: workload.clone(), count, sample: Vec::new() })
+            .collect()
+    }
+
+    /// The Deployment of the identity controller.
+    pub(super) fn identity_deployment(&self) -> ObjectRef {
+        ObjectRef::new("apps/v1", "Deployment", &self.mesh.control_plane.namespace, linkerd::IDENTITY)
     }
 }
 
 /// What is known, or why the check stops: what is absent is another check's finding.
-pub(super) fn known<T>(known: &Known<T>, name: impl FnOnce() -> String) -> Result<&T, Stop> {
+pub(super) fn known<T>(known: &Known<T>, object: impl FnOnce() -> ObjectRef) -> Result<&T, Stop> {
     match known {
         Known::Is(value) => Ok(value),
         Known::Absent => Err(Stop::NotApplicable),
-        Known::Unknown(why) => Err(Stop::Unknown(format!("{} could not be read: {why}", name()))),
+        Known::Unknown(why) => {
+            Err(Stop::unknown(InputFact::ObjectUnknown { object: object(), why: why.clone() }))
+        }
     }
 }
 
-/// When an object last changed, or how to learn it.
-pub(super) fn changed(changed: ChangeTime, name: &str) -> Result<Timestamp, Stop> {
-    match changed {
+/// When an object last changed.
+pub(super) fn changed_at(change: Change, object: &ObjectRef) -> Result<Timestamp, Stop> {
+    match change.at {
         ChangeTime::At(at) => Ok(at),
-        ChangeTime::Since(_) | ChangeTime::Unknown => Err(Stop::Unknown(format!(
-            "the input does not say when {name} last changed; dump it with `kubectl get -o yaml \
-             --show-managed-fields`, or read the cluster"
-        ))),
+        ChangeTime::Since(_) | ChangeTime::Unknown => {
+            Err(Stop::unknown(InputFact::ChangeTimeUnknown { object: object.clone() }))
+        }
     }
 }
 

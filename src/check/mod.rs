@@ -1,22 +1,21 @@
 //! The checks of `linkerd check --proxy` for identity, and stricter ones of our own, over an observed mesh.
 
 mod advice;
-mod algorithm;
 mod case;
-mod data_plane;
-mod expiry;
+mod certificates;
 mod identity;
 mod own;
-mod rule;
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::document::ObjectRef;
+use crate::finding::{Fact, Finding, Place, Severity};
 use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
-pub(crate) use algorithm::mind_anchor;
 use case::Case;
+pub(crate) use certificates::anchor_fault;
 
 /// A group of checks, in Linkerd's order, ours last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,65 +28,129 @@ pub enum Category {
     Own,
 }
 
-/// How much a failed check matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Exit code stays 0 unless `--fail-on warning`.
-    Warning,
-    /// Exit code 1.
-    Error,
-}
-
 /// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It holds.
+    /// The check holds.
     Success,
-    /// It does not, and why, with what to do; items of a list stand on lines of their own after a tab, as in Linkerd's.
-    Failed(Severity, String),
-    /// It could not be looked at: what is missing.
-    Unknown(String),
+    /// It does not hold (an error or a warning), or it could not be looked at (unknown).
+    Found(Box<Finding>),
 }
 
 /// One check and its outcome. Checks that do not apply to the mesh are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
-    /// Which group.
     pub category: Category,
-    /// The hint anchor: Linkerd's own (`l5d-identity-…`), or ours in kebab-case.
+    /// The check's name: the hint anchor of Linkerd's own (`l5d-identity-…`), or ours in kebab-case.
     pub code: &'static str,
-    /// The sentence that holds or does not.
-    pub description: String,
-    /// What was found.
     pub outcome: Outcome,
 }
 
-/// What to judge by.
+/// What to evaluate by.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The instant to judge for.
+    /// The instant to evaluate as of.
     pub at: Timestamp,
-    /// Warn when a certificate ends sooner than this; Linkerd's own is 60 days.
+    /// Warn when a certificate expires sooner than this; Linkerd's own is 60 days.
     pub expiry_threshold: SignedDuration,
+}
+
+/// A check as a row of a table.
+struct Rule {
+    code: &'static str,
+    /// The object that its findings are best shown at.
+    object: Option<fn(&Mesh) -> ObjectRef>,
+    judge: fn(&Case<'_>) -> Judged,
+}
+
+/// The outcome, or why there is none.
+type Judged = Result<Outcome, Stop>;
+
+/// Why a check has no outcome of its own.
+enum Stop {
+    /// It does not concern this mesh, or another check already says what is wrong.
+    NotApplicable,
+    /// It could not be looked at.
+    Unknown(Box<Fact>),
+}
+
+impl Stop {
+    fn unknown(fact: impl Into<Fact>) -> Self {
+        Self::Unknown(Box::new(fact.into()))
+    }
 }
 
 /// Runs every check that applies.
 #[must_use]
 pub fn run(mesh: &Mesh, options: Options) -> Vec<Checked> {
     let case = Case { mesh, options };
-    let own = own::RULES.iter().flat_map(|rules| rules.iter());
-    let rules = (identity::RULES.iter().map(|rule| (Category::Identity, rule)))
-        .chain(data_plane::RULES.iter().map(|rule| (Category::IdentityDataPlane, rule)))
-        .chain(own.map(|rule| (Category::Own, rule)));
-    rules.filter_map(|(category, rule)| rule.check(category, &case)).collect()
+    let linkerds = identity::RULES.iter().map(|rule| (Category::Identity, rule));
+    let data_plane = identity::DATA_PLANE_RULES.iter().map(|rule| (Category::IdentityDataPlane, rule));
+    let own = own::RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (Category::Own, rule));
+    linkerds.chain(data_plane).chain(own).filter_map(|(category, rule)| rule.check(category, &case)).collect()
+}
+
+impl Rule {
+    /// Runs the check; `None` where it does not apply.
+    fn check(&self, category: Category, case: &Case<'_>) -> Option<Checked> {
+        let outcome = match (self.judge)(case) {
+            Ok(Outcome::Found(finding)) => Outcome::found(self.placed(*finding, case.mesh)),
+            Ok(Outcome::Success) => Outcome::Success,
+            Err(Stop::Unknown(fact)) => {
+                Outcome::found(self.placed(Finding::new(Severity::Unknown, *fact), case.mesh))
+            }
+            Err(Stop::NotApplicable) => return None,
+        };
+        Some(Checked { category, code: self.code, outcome })
+    }
+
+    fn placed(&self, finding: Finding, mesh: &Mesh) -> Finding {
+        let object = self.object.map(|object| object(mesh));
+        match object.and_then(|object| mesh.manifest(&object.kind, &object.namespace, &object.name)) {
+            Some(manifest) => {
+                finding.at(Place { object: manifest.object.clone(), origin: manifest.origin.clone() })
+            }
+            None => finding,
+        }
+    }
+}
+
+impl Outcome {
+    fn found(finding: Finding) -> Self {
+        Self::Found(Box::new(finding))
+    }
+
+    /// What was found, where the check does not hold.
+    #[must_use]
+    pub fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Success => None,
+            Self::Found(finding) => Some(finding),
+        }
+    }
 }
 
 impl Checked {
-    /// Where Linkerd explains the check; ours say in the message what to do.
+    /// What was found, where the check does not hold.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        (self.category != Category::Own).then(|| format!("https://linkerd.io/2/checks/#{}", self.code))
+    pub fn finding(&self) -> Option<&Finding> {
+        self.outcome.finding()
     }
+}
+
+/// A finding that exits with 1.
+fn error(fact: impl Into<Fact>) -> Outcome {
+    Outcome::found(Finding::new(Severity::Error, fact))
+}
+
+/// A finding that exits with 1 only on `--fail-on warning`.
+fn warning(fact: impl Into<Fact>) -> Outcome {
+    Outcome::found(Finding::new(Severity::Warning, fact))
+}
+
+/// Success where nothing is listed.
+fn unless_empty<T>(list: Vec<T>, found: impl FnOnce(Vec<T>) -> Outcome) -> Outcome {
+    if list.is_empty() { Outcome::Success } else { found(list) }
 }
 
 impl fmt::Display for Category {

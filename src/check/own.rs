@@ -1,26 +1,30 @@
 //! `l5d-rotate`: what Linkerd's own checks miss.
 
-mod anchors;
+mod bundle;
 mod cert_manager;
-mod copies;
-mod input;
-mod issuer;
-mod outside;
+mod certificates;
 mod proxies;
 mod restarts;
-mod text;
 
-use super::rule::Rule;
+use super::{Rule, Stop};
+use crate::finding::InputFact;
 
 /// All of ours, by subject.
 pub(super) const RULES: &[&[Rule]] = &[
-    text::RULES,
-    copies::RULES,
-    anchors::RULES,
-    issuer::RULES,
+    bundle::RULES,
+    certificates::RULES,
     restarts::RULES,
     proxies::RULES,
-    outside::RULES,
     cert_manager::RULES,
-    input::RULES,
+    &[Rule {
+        code: "input-complete",
+        object: None,
+        judge: |case| {
+            let (gaps, only_namespace) = (case.mesh.gaps.clone(), case.mesh.only.clone());
+            if gaps.is_empty() && only_namespace.is_none() {
+                return Err(Stop::NotApplicable);
+            }
+            Err(Stop::unknown(InputFact::InputIncomplete { gaps, only_namespace }))
+        },
+    }],
 ];

@@ -62,3 +62,7 @@ pub(super) const SNAPSHOT: &str = "\
 Examples:
   kubectl l5d-rotate snapshot --out mesh.yaml
   kubectl l5d-rotate status -f mesh.yaml             anywhere, without the cluster";
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  kubectl l5d-rotate explain                         every code, with its meaning
+  kubectl l5d-rotate explain peer-rejected";

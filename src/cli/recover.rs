@@ -9,7 +9,7 @@ use super::{DataFormat, Minting};
 /// Arguments of `recover`.
 #[derive(Debug, Args)]
 pub struct Recover {
-    /// Directory to create for the way back, as `start` does; without it, only the diagnosis is shown
+    /// Directory to create for the recovery, as `start` does; without it, only the diagnosis is shown
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 

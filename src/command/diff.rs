@@ -7,23 +7,27 @@ use super::rotation::UnderWay;
 use super::{Environment, Failure};
 use crate::cli;
 use crate::diff::{self, Sides};
-use crate::report::{Clock, Exit, Response, closed_notes, differences, step_notes};
+use crate::report::{Exit, Response, Screen, differences, not_ready, step_notes};
 
 /// Shows the differences of the selected steps; like `kubectl diff` the exit code is 1 when there are any.
 pub(super) fn run(
     args: &cli::Diff,
     input: &cli::Input,
-    clock: &Clock,
+    screen: &Screen,
     world: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
-    let under_way = UnderWay::read(&selection.rotation, input, clock.at, true)?;
-    let mut rendered = Vec::new();
+    let under_way = UnderWay::read(&selection.rotation, input, screen.at, true)?;
+    let steps = under_way.selected(selection)?;
+    let closed: Vec<_> = steps.iter().copied().filter(|planned| !planned.blocked.is_empty()).collect();
     let mut notes = Vec::new();
-    for planned in under_way.selected(selection)? {
-        notes.extend(closed_notes(planned));
-        notes.extend(step_notes(planned, &under_way.dir, clock));
-        rendered.extend(super::render::documents(planned, &under_way, "CLOSED")?);
+    if !closed.is_empty() {
+        notes.push(not_ready(&closed, &under_way.dir, screen));
+    }
+    notes.extend(step_notes(&steps, &under_way.dir, screen));
+    let mut rendered = Vec::new();
+    for planned in steps {
+        rendered.extend(super::render::documents(planned, &under_way, "NOT READY", screen)?);
     }
     if let Some(program) = &world.external_diff {
         return external(program, &diff::external(&rendered)?, notes);
@@ -31,7 +35,7 @@ pub(super) fn run(
     let diffs = diff::diff(&rendered)?;
     let out: String = diffs.iter().map(differences).collect();
     let exit = if out.is_empty() { Exit::Fine } else { Exit::Findings };
-    Ok(Response { out, notes, exit })
+    Ok(Response { out, notes, exit, ..Response::default() })
 }
 
 /// Runs `KUBECTL_EXTERNAL_DIFF` as kubectl does: split at blanks, the directories LIVE and MERGED as last arguments, on the

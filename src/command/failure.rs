@@ -27,6 +27,11 @@ impl Failure {
         Self { message: message.into(), help: Some(help.into()), exit: Exit::Usage }
     }
 
+    /// A message that tells what to do next by itself.
+    pub fn bare(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, exit: Exit::Usage }
+    }
+
     /// The same failure with another exit code.
     #[must_use]
     pub const fn exiting(mut self, exit: Exit) -> Self {

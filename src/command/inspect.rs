@@ -6,10 +6,11 @@ use super::Failure;
 use crate::cli;
 use crate::document::{self, ObjectRef};
 use crate::mesh::{BundleId, Held, Mesh, ProxyGroup};
-use crate::report::{Clock, Inspected, Response, count, inspected};
+use crate::printable::escaped;
+use crate::report::{Inspected, Response, Screen, count, inspected};
 
 /// Reads the files named, or the mesh, and shows every certificate in them.
-pub(super) fn run(args: &cli::Inspect, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Inspect, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let found = if args.files.is_empty() {
         of_mesh(&super::reading::mesh(input, false)?)
     } else {
@@ -19,12 +20,12 @@ pub(super) fn run(args: &cli::Inspect, input: &cli::Input, clock: &Clock) -> Res
         }
         found
     };
-    Ok(Response::fine(inspected(found, args.output, clock)))
+    Ok(Response::fine(inspected(found, args.output, screen)))
 }
 
 fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {
     let text = super::reading::text(path)?;
-    let name = path.display().to_string();
+    let name = escaped(&path.display().to_string()).into_owned();
     if text.trim_start().starts_with("-----BEGIN") || !text.contains("kind") {
         return Ok(vec![Inspected::read(&name, &text)]);
     }
@@ -33,7 +34,7 @@ fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {
         let object = ObjectRef::of(&document.tree)
             .map_or_else(|| document.origin.to_string(), |object| object.to_string());
         for (field, text) in document::pem_texts(&document.tree) {
-            found.push(Inspected::read(&format!("{object} {field}"), &text));
+            found.push(Inspected::read(&format!("{object} {}", escaped(&field)), &text));
         }
     }
     if found.is_empty() {
@@ -49,7 +50,7 @@ fn of_mesh(mesh: &Mesh) -> Vec<Inspected> {
     let mut found = Vec::new();
     for manifest in &mesh.manifests {
         for (field, text) in document::pem_texts(&manifest.tree) {
-            found.push(Inspected::read(&format!("{} {field}", manifest.object), &text));
+            found.push(Inspected::read(&format!("{} {}", manifest.object, escaped(&field)), &text));
         }
     }
     for (id, bundle) in mesh.bundles.iter().enumerate() {

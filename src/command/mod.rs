@@ -4,6 +4,7 @@ mod check;
 pub mod complete;
 pub mod completion;
 mod diff;
+mod explain;
 mod failure;
 mod gate;
 mod inspect;
@@ -25,7 +26,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::{Cli, Command, DataFormat};
-use crate::report::{Clock, Response};
+use crate::report::{Response, Screen};
 
 pub use failure::Failure;
 
@@ -36,6 +37,8 @@ pub struct Environment {
     pub now: Timestamp,
     /// The time zone of who reads the answer (`TZ`, or the machine's).
     pub zone: TimeZone,
+    /// How wide the screen is, in columns.
+    pub width: usize,
     /// Is standard output a terminal?
     pub terminal: bool,
     /// `KUBECTL_EXTERNAL_DIFF`.
@@ -47,25 +50,27 @@ pub struct Environment {
 /// # Errors
 /// Whatever keeps the command from answering; what it finds is no error.
 pub fn run(cli: &Cli, world: &Environment) -> Result<Response, Failure> {
-    let clock = &Clock { at: cli.display.at.unwrap_or(world.now), zone: world.zone.clone() };
+    let screen =
+        &Screen { at: cli.display.at.unwrap_or(world.now), zone: world.zone.clone(), width: world.width };
     let input = &cli.input;
     match &cli.command {
         None => {
             let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
-            status::run(&status::Asked { dir, back: false, confirm: &[], format }, input, clock)
+            status::run(&status::Asked { dir, back: false, confirm: &[], format }, input, screen)
         }
-        Some(Command::Status(status)) => status::run(&status.into(), input, clock),
-        Some(Command::Check(check)) => check::run(check, input, clock),
-        Some(Command::Start(start)) => start::run(start, input, clock),
-        Some(Command::Plan(plan)) => plan::run(plan, input, clock),
-        Some(Command::Render(render)) => render::run(render, input, clock, world),
-        Some(Command::Next(next)) => next::run(next, input, clock, world),
-        Some(Command::Diff(diff)) => diff::run(diff, input, clock, world),
-        Some(Command::Verify(verify)) => verify::run(verify, input, clock),
-        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, clock),
-        Some(Command::Recover(recover)) => recover::run(recover, input, clock),
-        Some(Command::Inspect(inspect)) => inspect::run(inspect, input, clock),
+        Some(Command::Status(status)) => status::run(&status.into(), input, screen),
+        Some(Command::Check(check)) => check::run(check, input, screen),
+        Some(Command::Start(start)) => start::run(start, input, screen),
+        Some(Command::Plan(plan)) => plan::run(plan, input, screen),
+        Some(Command::Render(render)) => render::run(render, input, screen, world),
+        Some(Command::Next(next)) => next::run(next, input, screen, world),
+        Some(Command::Diff(diff)) => diff::run(diff, input, screen, world),
+        Some(Command::Verify(verify)) => verify::run(verify, input, screen),
+        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, screen),
+        Some(Command::Recover(recover)) => recover::run(recover, input, screen),
+        Some(Command::Inspect(inspect)) => inspect::run(inspect, input, screen),
         Some(Command::Snapshot(snapshot)) => snapshot::run(snapshot, input),
+        Some(Command::Explain(explain)) => Ok(explain::run(explain, screen)),
         Some(Command::Rbac) => {
             Ok(Response::fine(rbac::manifest(input.linkerd_namespace.as_deref().unwrap_or("linkerd"))))
         }

@@ -2,25 +2,22 @@
 
 use super::render::show;
 use super::rotation::UnderWay;
-use super::{Environment, Failure, gate};
+use super::{Environment, Failure, gate, reading};
 use crate::cli;
 use crate::render::Form;
-use crate::report::{Clock, Exit, Response, restart_again};
-use crate::rotation::{Direction, PlannedStep, Standing};
+use crate::report::{Exit, Response, Screen, acts, restart_again};
+use crate::rotation::{Direction, PlannedStep};
 
-/// Renders the first step that is not done, if its gate is open and there is something left to merge.
+/// Renders the first step that is not done, if it is ready and there is something left to merge.
 pub(super) fn run(
     args: &cli::Next,
     input: &cli::Input,
-    clock: &Clock,
+    screen: &Screen,
     world: &Environment,
 ) -> Result<Response, Failure> {
-    let under_way = UnderWay::read(&args.rotation, input, clock.at, args.printing.output == Form::Object)?;
-    let step = match under_way.plan.standing {
-        Standing::Finished => None,
-        Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
-    };
-    let Some(planned) = step else {
+    let under_way = UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object)?;
+    let shown = under_way.shown();
+    let Some(planned) = shown.standing() else {
         let dir = under_way.dir.display();
         let note = match under_way.record.direction {
             Direction::Forward => format!(
@@ -32,31 +29,31 @@ pub(super) fn run(
         };
         return Ok(Response { notes: vec![note], ..Response::default() });
     };
-    let passed = gate::pass(&[planned], false, under_way.record.direction)?;
+    let passed = gate::pass(&[planned], false, &under_way, &reading::arguments(input), screen)?;
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned));
     }
-    show(passed, &under_way, &args.printing, clock, world)
+    show(passed, &under_way, &args.printing, screen, world)
 }
 
-/// Nothing is left to merge, and the step is not done: pods, or people, are still to follow.
+/// Nothing is left to merge, and the step is not done: pods are still to restart, or something is to be done manually.
 fn merged(planned: &PlannedStep) -> Failure {
     if planned.changes.is_empty() && planned.manual.is_empty() {
-        let message = format!("{} has nothing to merge: it comes to its end by itself", planned.step);
+        let message = format!("{} has nothing to merge, and is not done yet", planned.step);
         return Failure::new(message, "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is")
             .exiting(Exit::Closed);
     }
     let mut manual: Vec<_> =
-        planned.manual.iter().map(|act| format!("{}: {}", act.object, act.act)).collect();
+        planned.manual.iter().map(|manual| format!("{}: {}", manual.object, acts(manual))).collect();
     let help = if manual.is_empty() {
         format!(
-            "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are{}",
+            "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are.{}",
             restart_again(planned)
         )
     } else {
-        manual.insert(0, "do by hand:".to_owned());
+        manual.insert(0, "do manually:".to_owned());
         manual.join("\n  ")
     };
-    Failure::new(format!("{} is merged, and not everything has followed yet", planned.step), help)
+    Failure::new(format!("{} is merged, and not everything has restarted yet", planned.step), help)
         .exiting(Exit::Closed)
 }

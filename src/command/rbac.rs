@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use crate::document::yaml;
+use crate::linkerd;
 
 const NAME: &str = "l5d-rotate-reader";
 
@@ -82,13 +83,13 @@ const CONTROL_PLANE: &[Grant] = &[
     Grant {
         group: "",
         resources: &["configmaps"],
-        names: &["linkerd-config", "linkerd-identity-trust-roots"],
+        names: &[linkerd::CONFIG, linkerd::TRUST_ROOTS],
         unknown_without: None,
     },
     Grant {
         group: "",
         resources: &["secrets"],
-        names: &["linkerd-identity-issuer"],
+        names: &[linkerd::ISSUER_SECRET],
         unknown_without: Some(
             "the issuer in use; linkerd-config shows that of the last install or upgrade \
              (the Secret holds the issuer's private key too, which is neither kept nor shown)",
@@ -97,7 +98,7 @@ const CONTROL_PLANE: &[Grant] = &[
     Grant {
         group: "",
         resources: &["secrets"],
-        names: &["linkerd-config-overrides"],
+        names: &[linkerd::CONFIG_OVERRIDES],
         unknown_without: Some("whether `linkerd upgrade` would bring the old certificates back"),
     },
     Grant {

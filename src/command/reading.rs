@@ -95,7 +95,12 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
     let read = if path == Path::new("-") {
         std::io::stdin().take(LIMIT).read_to_string(&mut text)
     } else {
-        fs::File::open(path).and_then(|file| file.take(LIMIT).read_to_string(&mut text))
+        fs::File::open(path).and_then(|file| {
+            // Room for all of it: where the text is a private key, no smaller buffer is left behind.
+            let length = file.metadata()?.len().min(LIMIT);
+            text.reserve(usize::try_from(length).unwrap_or_default() + 1);
+            file.take(LIMIT).read_to_string(&mut text)
+        })
     };
     match read.map_err(failed)? as u64 {
         LIMIT => Err(Failure::new(

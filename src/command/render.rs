@@ -13,21 +13,22 @@ use crate::document::yaml;
 use crate::output::{self, MARK, NewFile};
 use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
-use crate::report::{Clock, Response, step_notes};
+use crate::report::{Keyed, Response, Screen, directory_notes, head_notes, step_notes};
 use crate::rotation::{Change, Direction, PlannedStep};
 
-/// Renders the steps whose gate is open.
+/// Renders the steps that are ready.
 pub(super) fn run(
     args: &cli::Render,
     input: &cli::Input,
-    clock: &Clock,
+    screen: &Screen,
     world: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
     let under_way =
-        UnderWay::read(&selection.rotation, input, clock.at, args.printing.output == Form::Object)?;
-    let passed = gate::pass(&under_way.selected(selection)?, selection.force, under_way.record.direction)?;
-    show(passed, &under_way, &args.printing, clock, world)
+        UnderWay::read(&selection.rotation, input, screen.at, args.printing.output == Form::Object)?;
+    let steps = under_way.selected(selection)?;
+    let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
+    show(passed, &under_way, &args.printing, screen, world)
 }
 
 /// Prints or writes the steps that were let through.
@@ -35,25 +36,33 @@ pub(super) fn show(
     passed: Passed<'_>,
     under_way: &UnderWay,
     printing: &cli::Printing,
-    clock: &Clock,
+    screen: &Screen,
     world: &Environment,
 ) -> Result<Response, Failure> {
     let form = printing.output;
-    let Passed { open, mut notes, exit } = passed;
-    let mut out = String::new();
+    let Passed { ready, mut notes } = passed;
+    let mut shown = Vec::new();
     let mut directories = Vec::new();
-    for planned in open {
-        let documents = documents(planned, under_way, "FORCED")?;
-        notes.extend(step_notes(planned, &under_way.dir, clock));
+    notes.extend(step_notes(&ready, &under_way.dir, screen));
+    for planned in ready {
+        let documents = documents(planned, under_way, "FORCED", screen)?;
         match &printing.out {
-            Some(root) => directories.push(directory(&under_way.below(root), planned, &documents, form)?),
+            Some(root) => {
+                directories.push(directory(&under_way.below(root), planned, &documents, form, screen)?);
+            }
             None => {
-                out.push_str(&stream(&documents, form, world.terminal && !printing.show_keys, &mut notes)?)
+                let hide_keys = world.terminal && !printing.show_keys;
+                shown.extend(stream(&documents, form, hide_keys, &mut notes)?);
             }
         }
     }
     notes.extend(write(&directories, printing.allow_plaintext_keys)?);
-    Ok(Response { out, notes, exit })
+    if shown.iter().any(|(_, has_key)| *has_key) {
+        let keyed = shown.into_iter().map(|(text, _)| Keyed(text)).collect();
+        return Ok(Response { keyed, notes, ..Response::default() });
+    }
+    let out = shown.iter().map(|(text, _)| text.as_str()).collect();
+    Ok(Response { out, notes, ..Response::default() })
 }
 
 /// The documents of a step, with what stands before it at the top of each head; the issuer's key is read only for the step
@@ -62,6 +71,7 @@ pub(super) fn documents(
     planned: &PlannedStep,
     under_way: &UnderWay,
     warning: &str,
+    screen: &Screen,
 ) -> Result<Vec<Rendered>, Failure> {
     let swapped = planned.changes.iter().find_map(|change| match change {
         Change::Swap { chain, .. } => Some(&chain.issuer),
@@ -70,9 +80,8 @@ pub(super) fn documents(
     let key = swapped.map(|issuer| issuer_key(under_way, issuer)).transpose()?;
     let mut documents = render::render(planned, &under_way.mesh, &under_way.record, key.as_ref())?;
     for document in &mut documents {
-        let warnings = planned.blocked.iter().map(|blocker| format!("{warning}: {}", blocker.reason));
-        let confirmed = planned.confirmed.iter().map(|what| format!("confirmed by hand: {what}"));
-        document.head.splice(0..0, warnings.chain(confirmed));
+        let notes = head_notes(planned, &document.object, warning, &Screen::utc(screen.at));
+        document.head.splice(0..0, notes.iter().map(|note| render::one_line(note)));
     }
     Ok(documents)
 }
@@ -80,7 +89,7 @@ pub(super) fn documents(
 fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, Failure> {
     let is_new = *issuer == under_way.record.issuer.issuer;
     let back = under_way.record.direction == Direction::Rollback;
-    // With --rollback the key that is given is the old issuer's; the way back of `remove-cross` needs the new one's beside it.
+    // With --rollback the key that is given is the old issuer's; the rollback of `remove-cross` needs the new one's beside it.
     let path = match back && is_new && under_way.own_key.exists() {
         true => &under_way.own_key,
         false => &under_way.issuer_key,
@@ -114,25 +123,29 @@ fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, 
     ))
 }
 
+/// The documents of a step, and whether each shows a private key.
 fn stream(
     documents: &[Rendered],
     form: Form,
     hide_keys: bool,
     notes: &mut Vec<String>,
-) -> Result<String, Failure> {
-    let mut trees = Vec::new();
+) -> Result<Vec<(Zeroizing<String>, bool)>, Failure> {
+    let mut shown = Vec::new();
     for document in documents {
-        let tree = document.document(form)?;
-        let hidden = hide_keys && document.secret;
-        if hidden {
+        let has_key = document.key.is_some();
+        if has_key && hide_keys {
             let object = &document.object;
             notes.push(format!(
                 "{object}: the private key is hidden on a terminal; pipe the output, or say --show-keys"
             ));
+            let tree = masked(&document.document(form)?);
+            let text = yaml::write_stream(&[(document.head.clone(), tree)]);
+            shown.push((Zeroizing::new(text), false));
+        } else {
+            shown.push((document.written(form)?, has_key));
         }
-        trees.push((document.head.clone(), if hidden { masked(&tree) } else { tree }));
     }
-    Ok(yaml::write_stream(&trees))
+    Ok(shown)
 }
 
 /// A step's directory below `root`, and the files that it shall hold.
@@ -141,19 +154,22 @@ pub(super) fn directory(
     planned: &PlannedStep,
     documents: &[Rendered],
     form: Form,
+    screen: &Screen,
 ) -> Result<(PathBuf, Vec<NewFile>), Failure> {
     let directory = root.join(planned.step.to_string());
-    let mut files = render::directory(planned, documents, form)?;
+    let notes = directory_notes(planned, &Screen::utc(screen.at));
+    let mut files = render::directory(planned, documents, form, &notes)?;
     for namespace in output::directories_with(&directory, render::KUSTOMIZATION) {
         let kept = render::emptied(planned, &namespace, form);
         if files.iter().all(|file| file.path != kept.path) {
             files.push(kept);
         }
     }
-    let new = |file: render::File| NewFile {
-        path: root.join(file.path),
-        content: Zeroizing::new(format!("{MARK}{}", file.content)),
-        private: file.secret,
+    let new = |file: render::File| {
+        let mut content = Zeroizing::new(String::with_capacity(MARK.len() + file.content.len()));
+        content.push_str(MARK);
+        content.push_str(&file.content);
+        NewFile { path: root.join(file.path), content, private: file.secret }
     };
     Ok((directory, files.into_iter().map(new).collect()))
 }

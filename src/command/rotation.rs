@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{Failure, reading};
 use crate::cli;
 use crate::mesh::Mesh;
+use crate::report;
 use crate::rotation::{self, Direction, ISSUER_KEY_FILE, Plan, PlannedStep, Record, Restarts, Scope};
 
 /// A rotation, the mesh it is for, and what is left to do.
@@ -40,7 +41,12 @@ impl UnderWay {
         Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key, own_key })
     }
 
-    /// Where the directories of its steps are written: the way back has a place of its own.
+    /// As it is shown.
+    pub(super) fn shown(&self) -> report::UnderWay<'_> {
+        report::UnderWay { dir: &self.dir, record: &self.record, plan: &self.plan }
+    }
+
+    /// Where the directories of its steps are written: a rollback has a place of its own.
     pub(super) fn below(&self, root: &Path) -> PathBuf {
         match self.record.direction {
             Direction::Forward => root.to_owned(),
@@ -73,7 +79,7 @@ impl UnderWay {
     }
 }
 
-/// The record as it is gone through.
+/// The record in the direction that was asked for.
 pub(super) fn directed(record: Record, back: bool) -> Result<Record, Failure> {
     if back {
         record.rolled_back().map_err(|error| Failure::new(error.to_string(), error.help()))

@@ -2,26 +2,27 @@
 
 use super::{Failure, reading, rotation};
 use crate::cli::{self, SimulationFormat};
-use crate::report::{Clock, Exit, Response, simulation_json, simulation_markdown, simulation_text};
+use crate::finding::InputFact;
+use crate::report::{Exit, Response, Screen, simulation_json, simulation_markdown, simulation_text};
 use crate::rotation::simulate::{Verdict, simulate};
 use crate::rotation::{RestartAnnotation, plan};
 
 /// Goes through the rotation over the mesh that is read.
-pub(super) fn run(args: &cli::Simulate, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Simulate, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let record = rotation::directed(rotation::record(&args.dir)?, args.rollback)?;
     let mesh = reading::mesh(input, false)?;
     let confirmed = args.confirm.iter().copied().collect();
-    let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, clock.at)?;
+    let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, screen.at)?;
     let order = (!args.order.is_empty()).then_some(args.order.as_slice());
-    let mut simulation = simulate(&record, &mesh, &plan, order, &confirmed, clock.at)?;
+    let mut simulation = simulate(&record, &mesh, &plan, order, &confirmed, screen.at)?;
     if let (true, Some(namespace)) = (input.filename.is_empty(), &input.namespace) {
         simulation.blind = true;
-        simulation.unseen.push(format!("proxies outside namespace {namespace} (-n)"));
+        simulation.unseen.push(InputFact::OneNamespace { namespace: namespace.clone() });
     }
     let out = match args.output {
-        SimulationFormat::Text => simulation_text(&simulation, clock),
-        SimulationFormat::Json => format!("{:#}\n", simulation_json(&simulation, &mesh)),
-        SimulationFormat::Markdown => simulation_markdown(&simulation, clock),
+        SimulationFormat::Text => simulation_text(&simulation, screen),
+        SimulationFormat::Json => format!("{:#}\n", simulation_json(&simulation, &mesh, screen)),
+        SimulationFormat::Markdown => simulation_markdown(&simulation, screen),
     };
     let exit = match simulation.verdict() {
         Verdict::Safe => Exit::Fine,

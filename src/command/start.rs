@@ -15,7 +15,7 @@ use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
     mint_anchor, mint_issuer,
 };
-use crate::report::{Clock, Response, started};
+use crate::report::{Response, Screen, started};
 use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
@@ -29,7 +29,7 @@ const ALLOWED_ANCHOR: &str = "give an anchor with an ECDSA P-256 key and an ECDS
      2048 or 4096 bits and SHA-256), or let `start` mint one";
 
 /// Begins a rotation.
-pub(super) fn run(args: &cli::Start, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let begin = Begin {
         dir: &args.dir,
         minting: &args.minting,
@@ -38,7 +38,7 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, clock: &Clock) -> Resul
         old_anchor_key: args.old_anchor_key.as_deref(),
     };
     begin.refuse_begun()?;
-    begin.write(&reading::mesh(input, false)?, input, clock)
+    begin.write(&reading::mesh(input, false)?, input, screen)
 }
 
 /// A rotation to be begun.
@@ -57,8 +57,13 @@ impl Begin<'_> {
     }
 
     /// Mints what is not given, and writes the rotation directory.
-    pub(super) fn write(&self, mesh: &Mesh, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
-        let (Self { dir, minting, .. }, at) = (self, clock.at);
+    pub(super) fn write(
+        &self,
+        mesh: &Mesh,
+        input: &cli::Input,
+        screen: &Screen,
+    ) -> Result<Response, Failure> {
+        let (Self { dir, minting, .. }, at) = (self, screen.at);
         let anchor = anchor(minting, mesh, at)?;
         let issuer = mint_issuer(&issuer_request(minting, mesh, &anchor.certificate, at)?, &anchor)?;
         let record = self.record(mesh, at, &anchor.certificate, &issuer.certificate)?;
@@ -71,13 +76,13 @@ impl Begin<'_> {
         // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
         files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
         write(dir, &files, minting.allow_plaintext_keys)?;
-        let out = started(&record, dir, minting.anchor.is_none(), &reading::arguments(input), clock);
+        let out = started(&record, dir, minting.anchor.is_none(), &reading::arguments(input), screen);
         let not_after = record.issuer.issuer.facts().not_after;
         let capped = not_after < end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
         let notes = capped.then(|| {
             format!(
                 "the issuer ends with its anchor, {}: sooner than --issuer-lifetime asks",
-                clock.when(not_after)
+                screen.when(not_after)
             )
         });
         Ok(Response { out, notes: notes.into_iter().collect(), ..Response::default() })
@@ -143,7 +148,7 @@ fn anchor(args: &cli::Minting, mesh: &Mesh, at: Timestamp) -> Result<Authority, 
     };
     let given = anchor_file(certificate)?;
     let key = anchor_key(key)?;
-    if let Some(mind) = check::mind_anchor(&given, mesh.control_plane.era) {
+    if let Some(mind) = check::anchor_fault(&given, mesh.control_plane.era) {
         let place = certificate.display();
         let message = format!("{place}: `linkerd check` would refuse this trust anchor: it {mind}");
         return Err(Failure::new(message, ALLOWED_ANCHOR));

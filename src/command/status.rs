@@ -6,7 +6,7 @@ use super::{Failure, reading, rotation};
 use crate::check::{self, Options};
 use crate::cli::{self, DataFormat};
 use crate::linkerd;
-use crate::report::{Clock, Response, Status, UnderWay};
+use crate::report::{Response, Screen, Status, UnderWay};
 use crate::rotation::{Confirmation, RestartAnnotation, plan};
 
 /// What was asked for, by the verb or by the bare command.
@@ -28,9 +28,9 @@ impl<'a> From<&'a cli::Status> for Asked<'a> {
     }
 }
 
-/// Reads, judges and shows.
-pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
-    let at = clock.at;
+/// Reads, checks and shows.
+pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
+    let at = screen.at;
     let record = asked
         .dir
         .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, asked.back)))
@@ -47,6 +47,6 @@ pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, clock: &Clock) -> Resul
     };
     let advice = check::advice(&mesh, options);
     let status =
-        Status::new(&mesh, &checks, under_way.as_ref(), &advice, at).reading(&reading::arguments(input));
-    Ok(Response::fine(status.print(asked.format, &clock.zone)))
+        Status::new(&mesh, &checks, under_way.as_ref(), advice, screen).reading(&reading::arguments(input));
+    Ok(Response::fine(status.print(asked.format, screen)))
 }

@@ -4,15 +4,14 @@ use std::path::Path;
 
 use super::{Failure, reading, rotation};
 use crate::cli::{self, VerifyFormat};
-use crate::document::ObjectRef;
-use crate::mesh::{FieldFault, Mesh, MeshError};
+use crate::mesh::{Mesh, MeshError};
 use crate::report::verify::{self as report, Format};
-use crate::report::{Clock, Exit, Response};
+use crate::report::{Exit, Response, Screen};
 use crate::source::{Proposal, SourceError, Unjudged, git};
-use crate::verify::{Finding, Place, Verdict, Verification, Weight, verify};
+use crate::verify::{Verdict, Verification, field_unreadable, not_rendered, verify};
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
-pub(super) fn run(args: &cli::Verify, input: &cli::Input, clock: &Clock) -> Result<Response, Failure> {
+pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let record = args.dir.as_deref().map(rotation::record).transpose()?;
     let (current, proposed, unjudged) = match &args.git_base {
         Some(revision) => checkout(revision, input)?,
@@ -20,10 +19,14 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, clock: &Clock) -> Resu
     };
     let verification = match proposed {
         Ok(proposed) => {
-            let beside = unjudged.into_iter().map(not_judged).collect();
-            verify(&current, &proposed, record.as_ref(), clock.at, beside)
+            let beside = unjudged.iter().map(not_rendered).collect();
+            verify(&current, &proposed, record.as_ref(), screen.at, beside)
         }
-        Err(error) => Verification::unreadable(unreadable(error)?),
+        Err(SourceError::Mesh(MeshError::Field(fault))) => match field_unreadable(&fault) {
+            Some(finding) => Verification::unreadable(finding),
+            None => return Err(SourceError::Mesh(MeshError::Field(fault)).into()),
+        },
+        Err(error) => return Err(error.into()),
     };
     let format = match args.output {
         VerifyFormat::Text => Format::Text,
@@ -36,7 +39,7 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, clock: &Clock) -> Resu
         Verdict::SafeAfter(_) | Verdict::Unknown => Exit::Closed,
         Verdict::Unsafe => Exit::Refused,
     };
-    Ok(Response { out: report::write(&verification, format, clock), exit, ..Response::default() })
+    Ok(Response { out: report::write(&verification, format, screen), exit, ..Response::default() })
 }
 
 /// What is there, what is proposed (or why it is no mesh), and what of it cannot be judged.
@@ -71,38 +74,4 @@ fn checkout(revision: &str, input: &cli::Input) -> Result<Sides, Failure> {
     let current = before.whole(namespace)?;
     let unjudged = after.unrendered().since(&known, &current);
     Ok((current, after.whole(namespace), unjudged))
-}
-
-fn not_judged(unjudged: Unjudged) -> Finding {
-    let Unjudged { origin, what, gone, .. } = unjudged;
-    let gone = if gone { " (gone from the proposal)" } else { "" };
-    Finding {
-        weight: Weight::Unknown,
-        code: "not-rendered",
-        text: format!("{origin}: {what}{gone} may change trust material, and is not rendered here"),
-        help: "give what comes out of it: the output of `kustomize build` or `helm template`, or the Secret as the \
-               cluster has it"
-            .to_owned(),
-        place: Some(Place { object: ObjectRef::new("", "document", "", &origin.source), origin }),
-    }
-}
-
-/// The objects that the control plane reads trust material from.
-const TRUST: [&str; 3] = ["linkerd-identity-trust-roots", "linkerd-identity-issuer", "linkerd-config"];
-
-/// A proposed object that has not the field that Linkerd reads is a finding; everything else keeps the question open.
-fn unreadable(error: SourceError) -> Result<Finding, Failure> {
-    match error {
-        SourceError::Mesh(MeshError::Field(fault)) if TRUST.contains(&fault.object.name.as_str()) => {
-            let FieldFault { origin, object, field, found } = *fault;
-            Ok(Finding {
-                weight: Weight::Unsafe,
-                code: "field-unreadable",
-                text: format!("{object}: {field} {found}: the control plane could not start with it"),
-                help: "restore the field".to_owned(),
-                place: Some(Place { object, origin }),
-            })
-        }
-        other => Err(other.into()),
-    }
 }

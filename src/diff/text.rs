@@ -1,7 +1,6 @@
 //! One object's change as a unified diff.
 
-use anstyle::{AnsiColor, Style};
-use similar::{ChangeTag, TextDiff};
+use similar::TextDiff;
 
 use super::certificates::{CertificateChange, changes};
 use super::view;
@@ -13,7 +12,7 @@ use crate::render::{RenderError, Rendered, one_line};
 pub struct ObjectDiff {
     /// The object.
     pub object: ObjectRef,
-    /// The unified diff with ANSI colours, empty where nothing changes. It holds no private key.
+    /// The unified diff, empty where nothing changes. It holds no private key.
     pub text: String,
     /// The certificates of the changed fields, before and after.
     pub certificates: Vec<CertificateChange>,
@@ -37,32 +36,18 @@ fn object_diff(item: &Rendered) -> Result<ObjectDiff, RenderError> {
     Ok(ObjectDiff { object: item.object.clone(), text, certificates: changes(&item.certificates) })
 }
 
-const REMOVED: Style = AnsiColor::Red.on_default();
-const ADDED: Style = AnsiColor::Green.on_default();
-const HUNK: Style = AnsiColor::Cyan.on_default();
-const HEADER: Style = Style::new().bold();
-
 /// A unified diff of two named texts with three lines of context, as `diff -u` prints it; empty where they are equal.
 fn unified((old_name, old): (&str, &str), (new_name, new): (&str, &str)) -> String {
     let diff = TextDiff::from_lines(old, new);
     if old == new {
         return String::new();
     }
-    let mut out = painted(HEADER, &format!("--- {old_name}")) + &painted(HEADER, &format!("+++ {new_name}"));
+    let mut out = format!("--- {old_name}\n+++ {new_name}\n");
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        out += &painted(HUNK, &hunk.header().to_string());
+        out += &format!("{}\n", hunk.header());
         for change in hunk.iter_changes() {
-            let line = format!("{}{}", change.tag(), change.value().trim_end_matches('\n'));
-            out += &match change.tag() {
-                ChangeTag::Delete => painted(REMOVED, &line),
-                ChangeTag::Insert => painted(ADDED, &line),
-                ChangeTag::Equal => format!("{line}\n"),
-            };
+            out += &format!("{}{}\n", change.tag(), change.value().trim_end_matches('\n'));
         }
     }
     out
-}
-
-fn painted(style: Style, line: &str) -> String {
-    format!("{style}{line}{style:#}\n")
 }

@@ -13,8 +13,10 @@ pub mod yaml;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
+
+use crate::printable::escaped;
 
 pub use fault::DocumentError;
 pub use object::ObjectRef;
@@ -24,7 +26,7 @@ pub use pem::pem_texts;
 pub(crate) use tree::Tree;
 
 /// Where a document stands: what an error message names first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct Origin {
     /// A file's path, `stdin`, or the API path that was read.
     pub source: String,
@@ -38,7 +40,7 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.source)?;
+        f.write_str(&escaped(&self.source))?;
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
         }
@@ -51,7 +53,7 @@ impl fmt::Display for Origin {
 }
 
 /// One Kubernetes object as a tree, keys in the order they were written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Document {
     /// Where it was read.
     pub origin: Origin,

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::printable::escaped;
+
 /// Which object: what a patch is aimed at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
     /// `v1`, `apps/v1`, …
@@ -20,9 +22,10 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// Names an object.
+    /// Names an object. No name that Kubernetes takes has a control character; in a manifest that has one it is escaped.
     pub fn new(api_version: &str, kind: &str, namespace: &str, name: &str) -> Self {
-        let [api_version, kind, namespace, name] = [api_version, kind, namespace, name].map(str::to_owned);
+        let [api_version, kind, namespace, name] =
+            [api_version, kind, namespace, name].map(|part| escaped(part).into_owned());
         Self { api_version, kind, namespace, name }
     }
 

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Number, Value};
 
+use crate::printable::is_hidden;
+
 /// Writes one document: literal blocks for PEM, quotes for whatever some reader would take for something else.
 ///
 /// The same tree gives the same bytes, always.
@@ -180,8 +182,12 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Printable in YAML 1.1 and 1.2, and neither a break, a blank nor a byte order mark to either (sections 5.1, 5.2, 5.4).
+/// Printable in YAML 1.1 and 1.2, and neither a break, a blank nor a byte order mark to either (sections 5.1, 5.2, 5.4); nor
+/// anything that a person who reads the file does not see.
 fn is_printable(c: char) -> bool {
+    if is_hidden(c) {
+        return false;
+    }
     matches!(c, ' '..='~' | '\u{a1}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
         || (c > '\u{ffff}' && u32::from(c) & 0xfffe != 0xfffe)
 }

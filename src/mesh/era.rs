@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::linkerd;
 
 /// An era: versions that keep anchors and issuer in the same places (facts: Linkerd's charts at each tag).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Era {
     /// 2.6: as 2.7, but the identity controller does not reload the issuer.
     #[serde(rename = "2.6")]
@@ -30,7 +30,7 @@ pub enum Era {
 }
 
 /// In which field of which object anchors stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum TrustHome {
     /// ConfigMap `linkerd-config`, `data.global`, JSON `identityContext.trustAnchorsPem` (2.6 to 2.8).
     ConfigGlobal,
@@ -43,7 +43,7 @@ pub enum TrustHome {
 }
 
 /// The issuer Secret's scheme: which keys the identity controller reads (`controller/cmd/identity/main.go`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Scheme {
     /// `crt.pem` and `key.pem`.
     #[serde(rename = "linkerd.io/tls")]
@@ -80,7 +80,7 @@ impl Era {
         matches!(self, Self::V2_11 | Self::V2_12)
     }
 
-    /// Does the identity controller take up a changed issuer by itself (since 2.7)?
+    /// Does the identity controller load a changed issuer by itself (since 2.7)?
     #[must_use]
     pub const fn reloads_issuer(self) -> bool {
         !matches!(self, Self::V2_6)
@@ -90,6 +90,48 @@ impl Era {
     #[must_use]
     pub const fn needs_sec1_key(self) -> bool {
         matches!(self, Self::V2_6 | Self::V2_7)
+    }
+}
+
+/// The chart that installs a control plane, and the names of its values for trust anchors and issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChartNames {
+    pub chart: &'static str,
+    pub anchors: &'static str,
+    pub issuer_certificate: &'static str,
+    pub issuer_key: &'static str,
+    /// What charts up to 2.11 require beside a new issuer.
+    pub issuer_expiry: Option<&'static str>,
+}
+
+impl Era {
+    /// The chart of this era and its values (`values.yaml` at each tag).
+    #[must_use]
+    pub const fn chart_names(self) -> ChartNames {
+        match self {
+            Self::V2_6 => ChartNames {
+                chart: "linkerd2",
+                anchors: "Identity.TrustAnchorsPEM",
+                issuer_certificate: "Identity.Issuer.TLS.CrtPEM",
+                issuer_key: "Identity.Issuer.TLS.KeyPEM",
+                issuer_expiry: Some("Identity.Issuer.CrtExpiry"),
+            },
+            Self::V2_7 | Self::V2_9 => {
+                ChartNames { anchors: "global.identityTrustAnchorsPEM", ..Self::V2_11.chart_names() }
+            }
+            Self::V2_10 | Self::V2_11 => ChartNames {
+                chart: "linkerd2",
+                issuer_expiry: Some("identity.issuer.crtExpiry"),
+                ..Self::V2_12.chart_names()
+            },
+            Self::V2_12 => ChartNames {
+                chart: "linkerd-control-plane",
+                anchors: "identityTrustAnchorsPEM",
+                issuer_certificate: "identity.issuer.tls.crtPEM",
+                issuer_key: "identity.issuer.tls.keyPEM",
+                issuer_expiry: None,
+            },
+        }
     }
 }
 

@@ -16,14 +16,14 @@ mod workload;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::{ObjectRef, Origin};
 use crate::linkerd;
 use crate::pki::{BundleText, IssuerChain};
 
-pub use era::{Era, Scheme, TrustHome};
+pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, Scope, Unread};
 pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
@@ -36,8 +36,7 @@ pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, handed_over};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
 
 /// Something that was read, was looked for and is not there, or could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known<T> {
     /// It was read.
     Is(T),
@@ -58,8 +57,7 @@ impl<T> Known<T> {
 }
 
 /// One Linkerd: its control plane, its trust material and every proxy in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Mesh {
     /// The control plane and its settings.
     pub control_plane: ControlPlane,
@@ -73,7 +71,6 @@ pub struct Mesh {
     pub proxies: Vec<ProxyGroup>,
     /// Running pods without a proxy, of workloads that ask for one; only a dump shows them, as a cluster is asked for injected
     /// pods alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmeshed: Vec<Unmeshed>,
     /// What owns meshed pods, or would.
     pub workloads: Vec<Workload>,
@@ -94,8 +91,7 @@ pub struct Mesh {
 }
 
 /// The control plane and the settings in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ControlPlane {
     /// Its namespace, `linkerd` by default.
     pub namespace: String,
@@ -120,8 +116,7 @@ pub struct ControlPlane {
 }
 
 /// The trust bundle where it counts, and where it is copied.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trust {
     /// The bundle that the injector hands out.
     pub published: Known<Published>,
@@ -133,8 +128,7 @@ pub struct Trust {
 }
 
 /// The authoritative bundle.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Published {
     /// In which object and field it stands.
     pub home: TrustHome,
@@ -145,8 +139,7 @@ pub struct Published {
 }
 
 /// The identity issuer as its Secret has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Issuer {
     /// Was it read from the Secret, or is it `linkerd-config`'s copy, which shows the last render only?
     pub from_secret: bool,
@@ -165,7 +158,7 @@ pub struct Issuer {
 }
 
 /// What was found where the issuer's private key should be. The key itself is never kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyState {
     /// It belongs to the issuer certificate.
@@ -181,8 +174,7 @@ pub enum KeyState {
 }
 
 /// An object as it was observed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// Which object.
     pub object: ObjectRef,
@@ -198,7 +190,7 @@ pub struct Manifest {
 pub const REDACTED: &str = "(private key, not kept)";
 
 /// A cert-manager `Certificate` that makes the anchor or the issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertManagerCertificate {
     /// Which object.

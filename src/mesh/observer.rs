@@ -27,15 +27,14 @@ use serde_json::{Value, json};
 
 use self::certificates::Certificates;
 use self::gaps::Gaps;
-use self::identity::TRUST_ROOTS;
 use self::injection::Namespaces;
-use self::issuer::ISSUER;
 use self::kept::{Kept, named};
 use self::key::Key;
 use self::proxies::Proxies;
 use self::tree::text;
 use super::{Gap, Mesh, Pod};
 use crate::document::{Document, ObjectRef, Origin};
+use crate::linkerd;
 
 pub use self::error::{FieldFault, MeshError};
 
@@ -68,7 +67,7 @@ const KINDS: [(&str, &str, Take); 11] = [
         observer.certificates.issuer(object, &document.tree);
     }),
     ("trust.cert-manager.io", "Bundle", |observer, object, _| {
-        observer.has_bundle |= object.name == TRUST_ROOTS
+        observer.has_bundle |= object.name == linkerd::TRUST_ROOTS
     }),
     ("external-secrets.io", "ExternalSecret", |observer, object, document| {
         let target = text(&document.tree, "/spec/target/name").unwrap_or(&object.name).to_owned();
@@ -186,7 +185,7 @@ impl Observer {
     }
 
     fn config_map(&mut self, object: ObjectRef, document: Document) {
-        if ["linkerd-config", TRUST_ROOTS].contains(&object.name.as_str()) {
+        if [linkerd::CONFIG, linkerd::TRUST_ROOTS].contains(&object.name.as_str()) {
             let place = (object.name.clone(), object.namespace.clone());
             self.config_maps.insert(place, Kept::new(object, document));
         }
@@ -196,11 +195,11 @@ impl Observer {
         self.secrets_were_read = true;
         let namespace = object.namespace.clone();
         match object.name.as_str() {
-            ISSUER => {
+            linkerd::ISSUER_SECRET => {
                 let seen = issuer::Seen::new(object, document);
                 self.issuers.insert(namespace, seen);
             }
-            "linkerd-config-overrides" => {
+            linkerd::CONFIG_OVERRIDES => {
                 self.overrides.insert(namespace, Kept::new(object, document));
             }
             _ => redact::wipe(&mut document.tree),
@@ -208,7 +207,7 @@ impl Observer {
     }
 
     fn secret_source(&mut self, target: &str, object: &ObjectRef, document: &Document) {
-        if target == ISSUER {
+        if target == linkerd::ISSUER_SECRET {
             self.sources.insert(object.namespace.clone(), format!("{object} ({})", document.origin));
         }
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::observer::tree::{annotation, items, label, text};
+use crate::printable::escaped;
 
 /// An owner of a live object, told by labels, annotations and owner references.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Owner {
     /// cert-manager renews it from a `Certificate`.
@@ -62,7 +63,7 @@ pub enum Owner {
 }
 
 /// How each owner is told, strongest first: controllers that write the object anew by themselves, then GitOps engines, then
-/// what an upgrade by hand renders.
+/// what a manual upgrade renders.
 const RULES: [fn(&Value) -> Option<Owner>; 9] = [
     cert_manager,
     trust_manager,
@@ -89,16 +90,21 @@ impl Owner {
     }
 }
 
+/// A name out of an annotation, which may hold anything.
+fn told(name: &str) -> String {
+    escaped(name).into_owned()
+}
+
 fn cert_manager(tree: &Value) -> Option<Owner> {
     let certificate = annotation(tree, "cert-manager.io/certificate-name")
         .or_else(|| referenced(tree, "cert-manager.io", "Certificate"))?;
-    Some(Owner::CertManager { certificate: certificate.to_owned() })
+    Some(Owner::CertManager { certificate: told(certificate) })
 }
 
 fn trust_manager(tree: &Value) -> Option<Owner> {
     let bundle = label(tree, "trust.cert-manager.io/bundle")
         .or_else(|| referenced(tree, "trust.cert-manager.io", "Bundle"))?;
-    Some(Owner::TrustManager { bundle: bundle.to_owned() })
+    Some(Owner::TrustManager { bundle: told(bundle) })
 }
 
 fn external_secrets(tree: &Value) -> Option<Owner> {
@@ -106,31 +112,25 @@ fn external_secrets(tree: &Value) -> Option<Owner> {
         || annotation(tree, "reconcile.external-secrets.io/data-hash").is_some();
     let name =
         referenced(tree, "external-secrets.io", "ExternalSecret").or_else(|| own_name(tree, marked))?;
-    Some(Owner::ExternalSecrets { name: name.to_owned() })
+    Some(Owner::ExternalSecrets { name: told(name) })
 }
 
 fn sealed_secrets(tree: &Value) -> Option<Owner> {
     let marked = annotation(tree, "sealedsecrets.bitnami.com/managed") == Some("true");
     let name = referenced(tree, "bitnami.com", "SealedSecret").or_else(|| own_name(tree, marked))?;
-    Some(Owner::SealedSecrets { name: name.to_owned() })
+    Some(Owner::SealedSecrets { name: told(name) })
 }
 
 fn flux_helm_release(tree: &Value) -> Option<Owner> {
     let [name, namespace] =
         ["name", "namespace"].map(|key| label(tree, &format!("helm.toolkit.fluxcd.io/{key}")));
-    Some(Owner::FluxHelmRelease {
-        name: name?.to_owned(),
-        namespace: namespace.unwrap_or_default().to_owned(),
-    })
+    Some(Owner::FluxHelmRelease { name: told(name?), namespace: told(namespace.unwrap_or_default()) })
 }
 
 fn flux_kustomization(tree: &Value) -> Option<Owner> {
     let [name, namespace] =
         ["name", "namespace"].map(|key| label(tree, &format!("kustomize.toolkit.fluxcd.io/{key}")));
-    Some(Owner::FluxKustomization {
-        name: name?.to_owned(),
-        namespace: namespace.unwrap_or_default().to_owned(),
-    })
+    Some(Owner::FluxKustomization { name: told(name?), namespace: told(namespace.unwrap_or_default()) })
 }
 
 /// The tracking id reads `APPLICATION:GROUP/KIND:NAMESPACE/NAME`.
@@ -140,20 +140,20 @@ fn argo_cd(tree: &Value) -> Option<Owner> {
         .and_then(|id| id.split_once(':'))
         .map(|(name, _)| name);
     let application = tracked.or_else(|| label(tree, INSTANCE)).or_else(|| annotation(tree, INSTANCE))?;
-    Some(Owner::ArgoCd { application: application.to_owned() })
+    Some(Owner::ArgoCd { application: told(application) })
 }
 
 /// `meta.helm.sh/*` of Helm 3.2 and later, its label, or what Linkerd's charts say of themselves.
 fn helm(tree: &Value) -> Option<Owner> {
     let [release, namespace] = ["name", "namespace"]
         .map(|key| annotation(tree, &format!("meta.helm.sh/release-{key}")).unwrap_or_default());
-    let told = !release.is_empty()
+    let is_helm = !release.is_empty()
         || label(tree, "app.kubernetes.io/managed-by") == Some("Helm")
         || created_by(tree, "linkerd/helm");
-    told.then(|| Owner::Helm { release: release.to_owned(), namespace: namespace.to_owned() })
+    is_helm.then(|| Owner::Helm { release: told(release), namespace: told(namespace) })
 }
 
-/// Not of pods: there it says that `linkerd inject` was run by hand.
+/// Not of pods: there it says that `linkerd inject` was run manually.
 fn linkerd_cli(tree: &Value) -> Option<Owner> {
     let overrides = text(tree, "/metadata/name") == Some("linkerd-config-overrides");
     (text(tree, "/kind") != Some("Pod") && (overrides || created_by(tree, "linkerd/cli")))

@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::printable::escaped;
+
 /// A field that manifests may also leave as null.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(field: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(field)?.unwrap_or_default())
+}
+
+/// A name, which may also be left as null; what no name has is escaped.
+fn name<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    Ok(escaped(&or_default::<D, String>(field)?).into_owned())
 }
 
 /// The fields of a Pod that tell of its proxy; everything else is skipped while decoding.
@@ -29,8 +36,9 @@ pub struct Pod {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodMetadata {
+    #[serde(deserialize_with = "name")]
     pub name: String,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "name")]
     pub namespace: String,
     #[serde(deserialize_with = "or_default")]
     pub labels: BTreeMap<String, String>,

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Injection, WorkloadId};
 
 /// Index into [`super::Mesh::bundles`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct BundleId(pub usize);
 
 /// Where a proxy belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Plane {
     /// Beside a control-plane component.
@@ -22,7 +22,7 @@ pub enum Plane {
 }
 
 /// How a proxy came by its bundle: the last `LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS` of its environment counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Held {
     /// A literal value: known.
@@ -34,8 +34,7 @@ pub enum Held {
 }
 
 /// Proxies of one workload that hold the same bundle in the same way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ProxyGroup {
     /// Whose pods they run in.
     pub workload: WorkloadId,
@@ -60,8 +59,7 @@ impl ProxyGroup {
 }
 
 /// Pods of a workload that run without the proxy that its template or namespace asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmeshed {
     /// Their workload.
     pub workload: WorkloadId,
@@ -72,8 +70,7 @@ pub struct Unmeshed {
 }
 
 /// How many containers started when: by the second, with those that have not started, or do not tell, apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Starts {
     /// Containers by the instant they started.
     pub at: BTreeMap<Timestamp, u64>,
@@ -104,7 +101,7 @@ impl Starts {
 }
 
 /// A running container of the control plane that reads trust material when it starts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replica {
     /// Its pod.

@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Owner, Plane};
 use crate::document::{ObjectRef, Origin};
 use crate::linkerd;
 
 /// Index into [`super::Mesh::workloads`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct WorkloadId(pub usize);
 
 /// A Deployment, StatefulSet, DaemonSet, Job, CronJob, Rollout, ReplicaSet, ReplicationController or bare Pod.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
     /// Which object.
     pub object: ObjectRef,
@@ -44,15 +43,14 @@ impl Workload {
 }
 
 /// What is needed of a pod template to patch it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// `spec.template.metadata.annotations`; `None` where there are none at all (a JSON patch must add the map first).
     pub annotations: Option<BTreeMap<String, String>>,
 }
 
 /// How a proxy gets into a pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Injection {
     /// The proxy injector adds it when the pod is created.
@@ -64,7 +62,7 @@ pub enum Injection {
 }
 
 /// A reason for which a changed pod template does not, or not alone, give every pod a new start with the new bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Obstacle {
     /// DaemonSet or StatefulSet with `updateStrategy: OnDelete`.

@@ -14,6 +14,7 @@ use x509_parser::prelude::*;
 use x509_parser::public_key::PublicKey;
 
 use super::Fingerprint;
+use crate::printable::escaped;
 
 /// A parsed certificate. Cloning is cheap; equality is equality of the DER.
 #[derive(Clone)]
@@ -37,7 +38,8 @@ struct Raw {
     subject_key_id: Option<Vec<u8>>,
 }
 
-/// What the rules and the reader want to know of a certificate.
+/// What the rules and the reader want to know of a certificate. Its names are for people: hidden characters in them are
+/// escaped, and verification compares the DER.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The subject's common name, if it has one.
@@ -77,7 +79,8 @@ pub struct Facts {
 }
 
 /// A public key, as far as Linkerd tells keys apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum KeyKind {
     /// ECDSA on one of the NIST curves.
     Ec(Curve),
@@ -90,7 +93,8 @@ pub enum KeyKind {
 }
 
 /// A NIST curve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Curve {
     /// secp256r1, the one that Linkerd wants.
     P256,
@@ -103,7 +107,8 @@ pub enum Curve {
 }
 
 /// A signature algorithm, as far as Linkerd tells them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum SignatureKind {
     /// ecdsa-with-SHA256.
     EcdsaSha256,
@@ -249,8 +254,8 @@ fn facts(parsed: &X509Certificate<'_>) -> Facts {
         parsed.subject_alternative_name().ok().flatten().map(|extension| &extension.value.general_names);
     Facts {
         common_name: common_name(parsed.subject()),
-        subject: parsed.subject().to_string(),
-        issuer: parsed.issuer().to_string(),
+        subject: escaped(&parsed.subject().to_string()).into_owned(),
+        issuer: escaped(&parsed.issuer().to_string()).into_owned(),
         issuer_common_name: common_name(parsed.issuer()),
         serial: parsed.tbs_certificate.serial.to_string(),
         not_before: instant(parsed.validity().not_before),
@@ -272,7 +277,7 @@ fn facts(parsed: &X509Certificate<'_>) -> Facts {
             .into_iter()
             .flatten()
             .filter_map(|name| match name {
-                GeneralName::DNSName(dns) => Some((*dns).to_owned()),
+                GeneralName::DNSName(dns) => Some(escaped(dns).into_owned()),
                 _ => None,
             })
             .collect(),
@@ -285,7 +290,10 @@ fn facts(parsed: &X509Certificate<'_>) -> Facts {
 }
 
 fn common_name(name: &X509Name<'_>) -> Option<String> {
-    name.iter_common_name().last().and_then(|value| value.as_str().ok()).map(str::to_owned)
+    name.iter_common_name()
+        .last()
+        .and_then(|value| value.as_str().ok())
+        .map(|name| escaped(name).into_owned())
 }
 
 /// An end that no clock can express (RFC 5280's 9999-12-31T23:59:59Z, "no expiration") becomes the last that can.

@@ -1,12 +1,12 @@
 //! The identity issuer's certificate with the intermediates that are sent along with every leaf.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Certificate;
 use super::pem::{self, Defect};
 
 /// An issuer file's certificates: the issuer first, then what the identity controller hands to proxies as intermediates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IssuerChain {
     /// The certificate whose key signs leaves.
     pub issuer: Certificate,

@@ -5,9 +5,6 @@ use crate::document::ObjectRef;
 use crate::document::embedded::{self, EditError};
 use crate::mesh::TrustHome;
 
-/// The ConfigMap with the control plane's settings.
-pub(super) const LINKERD_CONFIG: &str = "linkerd-config";
-
 /// A scalar inside a text of `linkerd-config`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Inner {

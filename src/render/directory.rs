@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::head::one_line;
 use super::{Form, RenderError, Rendered};
 use crate::document::{ObjectRef, yaml};
-use crate::rotation::{Manual, Note, PlannedStep};
+use crate::rotation::PlannedStep;
 
 /// One file of a step.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct File {
     /// Where, below the directory that is written to.
     pub path: PathBuf,
     /// What.
-    pub content: String,
+    pub content: Zeroizing<String>,
     /// Does it hold a private key?
     pub secret: bool,
 }
@@ -25,14 +26,19 @@ pub struct File {
 const NO_NAMESPACE: &str = "_no-namespace";
 
 /// The files of a step: `bundle/1-trust/kustomization.yaml`, which takes in one directory a namespace, and there a file for
-/// each object.
+/// each object. `notes` stand at the top.
 ///
 /// Patches are Components with a `target`: an overlay that lacks an object passes over it, where a bare path would fail.
 /// Whole objects are resources.
 ///
 /// # Errors
 /// A form that needs more than was observed, or a name that Kubernetes does not allow.
-pub fn directory(step: &PlannedStep, rendered: &[Rendered], form: Form) -> Result<Vec<File>, RenderError> {
+pub fn directory(
+    step: &PlannedStep,
+    rendered: &[Rendered],
+    form: Form,
+    notes: &[String],
+) -> Result<Vec<File>, RenderError> {
     let root = PathBuf::from(step.step.phase.to_string()).join(step.step.directory());
     let mut namespaces: BTreeMap<&str, Vec<&Rendered>> = BTreeMap::new();
     for item in rendered {
@@ -45,7 +51,7 @@ pub fn directory(step: &PlannedStep, rendered: &[Rendered], form: Form) -> Resul
     };
     let mut files = vec![plain(
         root.join(KUSTOMIZATION),
-        &about(step, rendered, form),
+        &about(step, rendered, form, notes),
         &kustomization(form, field, entries),
     )];
     for (namespace, items) in namespaces {
@@ -53,14 +59,14 @@ pub fn directory(step: &PlannedStep, rendered: &[Rendered], form: Form) -> Resul
         let mut entries = Vec::new();
         for item in items {
             let name = file_name(&item.object)?;
-            let content = yaml::write_stream(&[(item.head.clone(), item.document(form)?)]);
+            let content = item.written(form)?;
             entries.push(match form {
                 Form::Object => json!(name),
                 Form::Patch | Form::JsonPatch => {
                     json!({ "path": name, "target": target(&item.as_written()) })
                 }
             });
-            files.push(File { path: root.join(name), content, secret: item.secret });
+            files.push(File { path: root.join(name), content, secret: item.key.is_some() });
         }
         let field = if form == Form::Object { "resources" } else { "patches" };
         let head = [format!("step {}, namespace {namespace}", step.step)];
@@ -83,7 +89,7 @@ pub fn emptied(step: &PlannedStep, namespace: &str, form: Form) -> File {
 
 fn plain(path: PathBuf, head: &[String], tree: &Value) -> File {
     let head: Vec<_> = head.iter().map(|line| one_line(line)).collect();
-    File { path, content: yaml::write_stream(&[(head, tree.clone())]), secret: false }
+    File { path, content: Zeroizing::new(yaml::write_stream(&[(head, tree.clone())])), secret: false }
 }
 
 fn kustomization(form: Form, field: &str, entries: Vec<Value>) -> Value {
@@ -117,7 +123,7 @@ const PASSED_OVER: [&str; 2] = [
 ];
 
 /// The head of a step's own file: how to take it, what to know, and what it does not do.
-fn about(step: &PlannedStep, rendered: &[Rendered], form: Form) -> Vec<String> {
+fn about(step: &PlannedStep, rendered: &[Rendered], form: Form, notes: &[String]) -> Vec<String> {
     let list = if form == Form::Object { "resources" } else { "components" };
     let mut lines = vec![
         format!("step {}, objects: {}", step.step, rendered.len()),
@@ -129,21 +135,8 @@ fn about(step: &PlannedStep, rendered: &[Rendered], form: Form) -> Vec<String> {
     if rendered.is_empty() {
         lines.push("nothing is to be changed in this step".to_owned());
     }
-    lines.extend(step.notes.iter().map(note));
-    let manual = |Manual { object, act, .. }: &Manual| format!("by hand: {object}: {act}");
-    lines.extend(step.manual.iter().map(manual));
+    lines.extend(notes.iter().cloned());
     lines
-}
-
-fn note(note: &Note) -> String {
-    match note {
-        Note::Owned { object, owner, instead } => {
-            format!("{object}: {owner} would put it back; change there instead: {instead}")
-        }
-        Note::Wait { how_long, until: Some(until) } => format!("wait {how_long}, until {until}"),
-        Note::Wait { how_long, until: None } => format!("wait {how_long}"),
-        Note::Said(text) => text.clone(),
-    }
 }
 
 fn namespace(object: &ObjectRef) -> Result<&str, RenderError> {

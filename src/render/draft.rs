@@ -57,7 +57,7 @@ impl<'a> Draft<'a> {
             current,
             edits: Vec::new(),
             certificates: Certificates::default(),
-            secret: false,
+            key: None,
             key_in_place: false,
         });
         item.head.push(purpose.to_owned());

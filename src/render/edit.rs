@@ -1,7 +1,5 @@
 //! One field of one object set to a value.
 
-use std::fmt;
-
 use super::path::Segment;
 
 /// How a change is written.
@@ -16,8 +14,8 @@ pub enum Form {
     Object,
 }
 
-/// One field of one object set to a value. `Debug` shows the place only: the value may be a private key.
-#[derive(Clone, PartialEq, Eq)]
+/// One field of one object set to a value; where a private key comes, the value is a placeholder.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// `data.KEY` of a ConfigMap, or (base64 already) of a Secret.
     Data {
@@ -111,11 +109,5 @@ impl Edit {
                 path
             }
         }
-    }
-}
-
-impl fmt::Debug for Edit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Edit({:?})", self.path())
     }
 }

@@ -1,5 +1,6 @@
 //! Why a step cannot be rendered.
 
+use super::key_text::PLACEHOLDER;
 use crate::document::ObjectRef;
 use crate::document::embedded::EditError;
 use crate::pki::KeyError;
@@ -22,6 +23,14 @@ pub enum RenderError {
          remove that key from it, or use -o patch where that leaves it alone"
     )]
     Redacted {
+        /// The object.
+        object: Box<ObjectRef>,
+    },
+    /// An object holds the text that stands for the private key until it is written.
+    #[error(
+        "{object} holds the text `{PLACEHOLDER}`, which stands for the private key: remove it from the object"
+    )]
+    Placeholder {
         /// The object.
         object: Box<ObjectRef>,
     },

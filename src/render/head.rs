@@ -1,43 +1,28 @@
 //! The comment above a document: what it is, for which step, and the certificates in it.
 
-use std::collections::HashMap;
-
 use super::{Current, Edit, Rendered};
-use crate::document::ObjectRef;
-use crate::mesh::{Mesh, Owner};
+use crate::mesh::Mesh;
 use crate::pki::Certificate;
-use crate::rotation::{Direction, Note, Phase, PhaseSpec, PlannedStep, Record};
+use crate::printable::escaped;
+use crate::rotation::{Direction, Phase, PhaseSpec, PlannedStep, Record};
 
 /// What the heads of a step's documents have in common.
-pub(super) struct Heads<'a> {
+pub(super) struct Heads {
     /// Which step of which rotation.
     step: String,
     /// What a restart is for.
     aim: String,
-    /// Who would put an object back, and where to make the change instead.
-    owned: HashMap<&'a ObjectRef, (&'a Owner, &'a str)>,
 }
 
-impl<'a> Heads<'a> {
-    pub(super) fn new(planned: &'a PlannedStep, mesh: &Mesh, record: &Record) -> Self {
-        let owned = planned.notes.iter().filter_map(|note| match note {
-            Note::Owned { object, owner, instead } => Some((object, (owner, instead.as_str()))),
-            _ => None,
-        });
+impl Heads {
+    pub(super) fn new(planned: &PlannedStep, mesh: &Mesh, record: &Record) -> Self {
+        let step = format!("step {} of the rotation started {}", planned.step, record.started);
         Self {
             step: match record.direction {
-                Direction::Forward => {
-                    format!("step {} of the rotation started {}", planned.step, record.started)
-                }
-                Direction::Rollback => {
-                    format!(
-                        "the way back of step {} of the rotation started {}",
-                        planned.step, record.started
-                    )
-                }
+                Direction::Forward => step,
+                Direction::Rollback => format!("rollback of {step}"),
             },
             aim: aim(planned.step.phase, mesh, record),
-            owned: owned.collect(),
         }
     }
 
@@ -50,13 +35,10 @@ impl<'a> Heads<'a> {
                     .to_owned(),
             );
         }
-        if item.secret {
+        if item.key.is_some() {
             lines.push(
                 "HOLDS A PRIVATE KEY: never commit it in plain text; encrypt or seal it first".to_owned(),
             );
-        }
-        if let Some((owner, instead)) = self.owned.get(&item.object) {
-            lines.push(format!("{owner} would put this back; change there instead: {instead}"));
         }
         if item.edits.iter().any(|edit| matches!(edit, Edit::TemplateAnnotation { .. })) {
             lines.push(self.aim.clone());
@@ -94,7 +76,5 @@ pub(crate) fn described(certificate: &Certificate) -> [String; 4] {
 
 /// A text without anything that a YAML reader takes for the end of a line, or a terminal for a command.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
-        .collect()
+    escaped(&text.replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ")).into_owned()
 }

@@ -6,10 +6,11 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::config::{ISSUER, LINKERD_CONFIG, like};
+use super::config::{ISSUER, like};
 use super::draft::{Draft, as_tree, control_plane_metadata};
-use super::{Current, Edit, RenderError, mask};
+use super::{Current, Edit, KeyText, RenderError, mask};
 use crate::document::ObjectRef;
+use crate::linkerd;
 use crate::mesh::{Issuer, KeyState, Known, Mesh, Scheme};
 use crate::pki::{Bundle, Certificate, IssuerChain, KeyEncoding, PrivateKey};
 
@@ -33,10 +34,10 @@ pub(super) fn swap(
         Some(manifest) => Current::whole(manifest),
         None => Current::New(new_secret(mesh)),
     };
-    let edits = secret_edits(mesh, &current, chain, anchors, &key);
+    let (edits, key) = secret_edits(mesh, &current, chain, anchors, &key);
     let item = draft.item(object, current, "the identity issuer with its private key");
     item.edits.extend(edits);
-    item.secret = true;
+    item.key = Some(key);
     item.key_in_place = seen(mesh).is_some_and(|issuer| {
         issuer.key == KeyState::Matches && issuer.chain.as_ref().is_ok_and(|old| old.issuer == chain.issuer)
     });
@@ -65,7 +66,7 @@ fn issuer_key(
         .map_err(|reason| RenderError::Key { object, reason })
 }
 
-/// The keys that the scheme needs. Linkerd's own is written as its chart does, without final newlines
+/// The keys that the scheme needs, a placeholder for the private one. Linkerd's own is written as its chart does, without final newlines
 /// (`charts/linkerd-control-plane/templates/identity.yaml`); the other as the Secret has it, or as cert-manager would.
 fn secret_edits(
     mesh: &Mesh,
@@ -73,24 +74,34 @@ fn secret_edits(
     chain: &IssuerChain,
     anchors: &Bundle,
     key: &Zeroizing<String>,
-) -> Vec<Edit> {
+) -> (Vec<Edit>, KeyText) {
     let scheme = mesh.control_plane.scheme;
     let (certificate_key, private_key) = scheme.keys();
     let tree = current.tree().unwrap_or(&Value::Null);
+    let is_plain = |name: &str| tree["stringData"][name].is_string();
     let edit = |name: &str, pem: &str| {
         let (plain, encoded) = (tree["stringData"][name].as_str(), tree["data"][name].as_str());
         let before = plain.map(str::to_owned).or_else(|| mask::decoded(encoded?));
         let text = match scheme {
             Scheme::Linkerd => pem.trim_end().to_owned(),
-            Scheme::Kubernetes if name == private_key => pem.to_owned(),
             Scheme::Kubernetes => like(Some(before.as_deref().unwrap_or("\n")), pem),
         };
-        match (name.to_owned(), plain) {
-            (key, Some(_)) => Edit::StringData { key, value: text },
-            (key, None) => Edit::Data { key, value: STANDARD.encode(text) },
+        let key = name.to_owned();
+        if is_plain(name) {
+            Edit::StringData { key, value: text }
+        } else {
+            Edit::Data { key, value: STANDARD.encode(text) }
         }
     };
-    let mut edits = vec![edit(certificate_key, &chain.to_pem()), edit(private_key, key)];
+    let pem = if scheme == Scheme::Linkerd { key.trim_end() } else { key.as_str() };
+    let key = if is_plain(private_key) { KeyText::plain(pem) } else { KeyText::base64(pem) };
+    let (name, value) = (private_key.to_owned(), key.placeholder());
+    let key_edit = if is_plain(private_key) {
+        Edit::StringData { key: name, value }
+    } else {
+        Edit::Data { key: name, value }
+    };
+    let mut edits = vec![edit(certificate_key, &chain.to_pem()), key_edit];
     if scheme == Scheme::Kubernetes {
         edits.push(edit("ca.crt", &anchors.to_pem()));
     }
@@ -98,12 +109,12 @@ fn secret_edits(
         let value = chain.issuer.facts().not_after.to_string();
         edits.push(Edit::Annotation { key: EXPIRY.to_owned(), value });
     }
-    edits
+    (edits, key)
 }
 
 /// `linkerd-config`'s copy of the issuer certificate: kept true where there is one, never made.
 fn in_config(draft: &mut Draft<'_>, chain: &IssuerChain) -> Result<(), RenderError> {
-    let object = draft.ours("v1", "ConfigMap", LINKERD_CONFIG);
+    let object = draft.ours("v1", "ConfigMap", linkerd::CONFIG);
     let has_values = |tree: &Value| tree["data"][ISSUER.key].is_string();
     if !draft.manifest(&object).is_some_and(|manifest| has_values(&manifest.tree)) {
         return Ok(());

@@ -5,6 +5,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use super::key_text::PLACEHOLDER;
 use crate::mesh::REDACTED;
 
 /// What stands for a value that is not shown (kubectl's own mark in `kubectl diff`).
@@ -78,9 +79,9 @@ pub(super) fn any_text(tree: &Value, test: &mut impl FnMut(&str) -> bool) -> boo
     }
 }
 
-/// The text with every private key in it replaced by [`MASK`].
+/// The text with every private key in it, and what stands for one, replaced by [`MASK`].
 fn mask_text(text: &str) -> String {
-    if decoded(text).is_some_and(|text| text.contains(LABEL)) {
+    if text.contains(PLACEHOLDER) || decoded(text).is_some_and(|text| text.contains(LABEL)) {
         return MASK.to_owned();
     }
     mask_words(&mask_blocks(&text.replace(REDACTED, MASK)))

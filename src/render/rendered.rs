@@ -1,12 +1,13 @@
 //! One object's change, ready to be written in any form.
 
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::current::named;
 use super::mask::any_text;
 use super::path::{self, Fault};
-use super::{Current, Edit, Form, RenderError};
-use crate::document::ObjectRef;
+use super::{Current, Edit, Form, KeyText, RenderError};
+use crate::document::{ObjectRef, yaml};
 use crate::mesh::REDACTED;
 use crate::pki::Certificate;
 use crate::rotation::Step;
@@ -26,8 +27,8 @@ pub struct Rendered {
     pub edits: Vec<Edit>,
     /// The certificates that the changed fields hold.
     pub certificates: Certificates,
-    /// Does it hold a private key?
-    pub secret: bool,
+    /// The private key that is put in when it is written, where it has one.
+    pub key: Option<KeyText>,
     /// Was the same private key observed in place already? (Both sides are redacted: comparing them tells nothing.)
     pub key_in_place: bool,
 }
@@ -61,7 +62,7 @@ impl Certificates {
 }
 
 impl Rendered {
-    /// The document in one of the three forms. Applied to the observed object, each gives the same.
+    /// The document in one of the three forms, with a placeholder for its private key. Applied to the observed object, each gives the same.
     ///
     /// # Errors
     /// A form that needs more of the current object than was observed, or a text in which a private key was not kept.
@@ -75,6 +76,20 @@ impl Rendered {
             return Err(RenderError::Redacted { object: self.object.clone().into() });
         }
         Ok(document)
+    }
+
+    /// The document in one of the three forms as YAML below its head, with its private key.
+    ///
+    /// # Errors
+    /// As [`Rendered::document`], and where the object holds the text that stands for the key.
+    pub fn written(&self, form: Form) -> Result<Zeroizing<String>, RenderError> {
+        let text = yaml::write_stream(&[(self.head.clone(), self.document(form)?)]);
+        match &self.key {
+            None => Ok(Zeroizing::new(text)),
+            Some(key) => key
+                .put_into(&text)
+                .ok_or_else(|| RenderError::Placeholder { object: self.object.clone().into() }),
+        }
     }
 
     fn patch(&self) -> Result<Value, RenderError> {

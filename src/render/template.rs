@@ -8,12 +8,10 @@ use super::config::like;
 use super::draft::Draft;
 use super::trust::{anchors, config_text};
 use super::{Current, Edit, RenderError, mask};
+use crate::linkerd;
 use crate::mesh::WorkloadId;
 use crate::pki::{Bundle, Fingerprint};
 use crate::rotation::Annotation;
-
-/// SHA-256 of the value that the chart was rendered with (2.12 and later, `charts/partials/templates/_metadata.tpl`).
-const TRUST_ROOT_SHA256: &str = "linkerd.io/trust-root-sha256";
 
 /// A literal copy of the bundle in a container of a control-plane template, up to 2.10.
 struct Copy {
@@ -25,7 +23,7 @@ struct Copy {
 
 /// Environment variables that hold the bundle (`charts/partials/templates/_proxy.tpl`; 2.10's `identity.yaml`).
 const VARIABLES: [Copy; 2] = [
-    Copy { container: "linkerd-proxy", name: "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", base64: false },
+    Copy { container: linkerd::PROXY_CONTAINER, name: linkerd::TRUST_ANCHORS_ENV, base64: false },
     Copy { container: "identity", name: "LINKERD2_IDENTITY_TRUST_ANCHORS", base64: true },
 ];
 
@@ -76,11 +74,12 @@ fn template_annotation(key: &str, value: &str) -> Edit {
 
 /// The hash annotation, where the template has one that means something: with an external CA it is the hash of nothing.
 fn trust_root_hash(tree: &Value, config: Option<&str>) -> Option<Edit> {
-    let old = tree.pointer("/spec/template/metadata/annotations")?.get(TRUST_ROOT_SHA256)?.as_str()?;
+    let old =
+        tree.pointer("/spec/template/metadata/annotations")?.get(linkerd::TRUST_ROOT_ANNOTATION)?.as_str()?;
     let hash = |text: &str| Fingerprint::digest(text.as_bytes()).to_string();
     (![hash(""), hash("\n")].contains(&old.to_owned()))
         .then_some(config)?
-        .map(|text| template_annotation(TRUST_ROOT_SHA256, &hash(text)))
+        .map(|text| template_annotation(linkerd::TRUST_ROOT_ANNOTATION, &hash(text)))
 }
 
 /// Every literal copy of the bundle in a template, with the text it holds now.

@@ -3,14 +3,13 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 
-use super::config::{COPY, Inner, LINKERD_CONFIG, like};
+use super::config::{COPY, Inner, like};
 use super::draft::{Draft, as_tree, control_plane_metadata};
 use super::{Current, Edit, RenderError};
+use crate::linkerd;
 use crate::mesh::Mesh;
 use crate::pki::{Bundle, BundleText, Certificate, Rules};
 
-/// The bundle's home since 2.11 (`charts/linkerd-control-plane/templates/identity.yaml`).
-const TRUST_ROOTS: &str = "linkerd-identity-trust-roots";
 /// Its one key.
 const CA_BUNDLE: &str = "ca-bundle.crt";
 
@@ -28,7 +27,7 @@ pub(super) fn publish(draft: &mut Draft<'_>, bundle: &Bundle) -> Result<(), Rend
 
 fn in_trust_roots(draft: &mut Draft<'_>, bundle: &Bundle) -> Result<(), RenderError> {
     let mesh = draft.mesh;
-    let object = draft.ours("v1", "ConfigMap", TRUST_ROOTS);
+    let object = draft.ours("v1", "ConfigMap", linkerd::TRUST_ROOTS);
     let current = match draft.manifest(&object) {
         Some(manifest) => Current::whole(manifest),
         None => Current::New(new_trust_roots(mesh)),
@@ -50,7 +49,7 @@ fn in_config(
     what: &str,
     home: bool,
 ) -> Result<(), RenderError> {
-    let object = draft.ours("v1", "ConfigMap", LINKERD_CONFIG);
+    let object = draft.ours("v1", "ConfigMap", linkerd::CONFIG);
     if draft.manifest(&object).is_none() && !home && draft.mesh.control_plane.external_ca {
         return Ok(());
     }
@@ -79,6 +78,6 @@ pub(super) fn config_text(mesh: &Mesh, bundle: &Bundle) -> Option<String> {
 }
 
 fn new_trust_roots(mesh: &Mesh) -> Value {
-    let metadata = control_plane_metadata(mesh, TRUST_ROOTS);
+    let metadata = control_plane_metadata(mesh, linkerd::TRUST_ROOTS);
     as_tree(&ConfigMap { metadata, data: Some([].into()), ..ConfigMap::default() })
 }

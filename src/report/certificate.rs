@@ -4,8 +4,9 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Clock;
+use super::Screen;
 use super::words::styled;
+use crate::linkerd::EXPIRY_THRESHOLD;
 use crate::pki::{Certificate, Fingerprint};
 
 /// What is shown of a certificate.
@@ -58,28 +59,43 @@ impl From<&Certificate> for CertificateView {
 impl CertificateView {
     /// One line: name, short fingerprint, validity as the clock shows it.
     #[must_use]
-    pub fn line(&self, clock: &Clock) -> String {
-        format!("{}  {}  {}", self.name, self.fingerprint.short(), self.validity(clock))
+    pub fn line(&self, screen: &Screen) -> String {
+        format!("{}  {}  {}", self.name, self.fingerprint.short(), self.validity(screen))
     }
 
-    fn validity(&self, clock: &Clock) -> String {
-        const SOON: i64 = 60 * 86400;
-        let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-        let at = clock.at;
+    /// The validity beside `name`, or below it where the screen is too narrow for both.
+    #[must_use]
+    pub fn beside(&self, name: &str, indent: &str, screen: &Screen) -> String {
+        let (_, validity) = self.validity_text(screen);
+        let fits = name.chars().count() + 2 + validity.chars().count() <= screen.width;
+        let gap = if fits { "  ".to_owned() } else { format!("\n{indent}") };
+        format!("{name}{gap}{}\n", self.validity(screen))
+    }
+
+    fn validity(&self, screen: &Screen) -> String {
+        match self.validity_text(screen) {
+            (Some(color), text) => styled(Style::new().fg_color(Some(color.into())), text),
+            (None, text) => text,
+        }
+    }
+
+    fn validity_text(&self, screen: &Screen) -> (Option<AnsiColor>, String) {
+        let at = screen.at;
+        let expires = format!("expires {}", screen.when(self.not_after));
         if at < self.not_before {
-            styled(color(AnsiColor::Red), format!("not valid before {}", clock.when(self.not_before)))
+            (Some(AnsiColor::Red), format!("not valid before {}", screen.when(self.not_before)))
         } else if at > self.not_after {
-            styled(color(AnsiColor::Red), format!("expired {}", clock.when(self.not_after)))
-        } else if self.not_after.as_second() - at.as_second() < SOON {
-            styled(color(AnsiColor::Yellow), format!("valid until {}", clock.when(self.not_after)))
+            (Some(AnsiColor::Red), format!("expired {}", screen.when(self.not_after)))
+        } else if at.duration_until(self.not_after) < EXPIRY_THRESHOLD {
+            (Some(AnsiColor::Yellow), expires)
         } else {
-            format!("valid until {}", clock.when(self.not_after))
+            (None, expires)
         }
     }
 
     /// Several lines: everything that is shown of it.
     #[must_use]
-    pub fn block(&self, clock: &Clock) -> String {
+    pub fn block(&self, screen: &Screen) -> String {
         let ca = match (self.is_ca, self.path_len) {
             (false, _) => "no".to_owned(),
             (true, None) => "yes".to_owned(),
@@ -94,8 +110,8 @@ impl CertificateView {
         format!(
             "{}\n  issued by    {issuer}\n  validity     from {}, {}\n  key          {}\n  CA           {ca}\n{names}  serial       {}\n  fingerprint  {}\n",
             self.subject,
-            clock.when(self.not_before),
-            self.validity(clock),
+            screen.when(self.not_before),
+            self.validity(screen),
             self.key,
             self.serial,
             self.fingerprint

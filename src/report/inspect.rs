@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::words::as_data;
-use super::{CertificateView, Clock};
+use super::{CertificateView, Screen};
 use crate::cli::DataFormat;
 use crate::pki::{BundleText, PrivateKey, Rules};
 
@@ -48,7 +48,7 @@ impl Inspected {
 
 /// All of it in one of the formats; what several places hold is shown once.
 #[must_use]
-pub fn inspected(found: Vec<Inspected>, format: DataFormat, clock: &Clock) -> String {
+pub fn inspected(found: Vec<Inspected>, format: DataFormat, screen: &Screen) -> String {
     let mut distinct: Vec<Inspected> = Vec::new();
     for one in found {
         match distinct.iter_mut().find(|other| other.holds_the_same(&one)) {
@@ -57,20 +57,20 @@ pub fn inspected(found: Vec<Inspected>, format: DataFormat, clock: &Clock) -> St
         }
     }
     as_data(format, &distinct)
-        .unwrap_or_else(|| distinct.iter().map(|one| text(one, clock)).collect::<Vec<_>>().join("\n"))
+        .unwrap_or_else(|| distinct.iter().map(|one| text(one, screen)).collect::<Vec<_>>().join("\n"))
 }
 
 /// So many places are named, the others counted.
 const NAMED: usize = 5;
 
-fn text(inspected: &Inspected, clock: &Clock) -> String {
+fn text(inspected: &Inspected, screen: &Screen) -> String {
     let mut out: String = inspected.places.iter().take(NAMED).map(|place| format!("{place}\n")).collect();
     if inspected.places.len() > NAMED {
         out.push_str(&format!("and {} more places\n", inspected.places.len() - NAMED));
     }
     let mut indented = |text: &str| text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
     for certificate in &inspected.certificates {
-        indented(&certificate.block(clock));
+        indented(&certificate.block(screen));
     }
     if let Some(key) = &inspected.private_key {
         indented(key);

@@ -2,35 +2,45 @@
 
 mod certificate;
 pub mod checks;
-mod clock;
 mod difference;
 mod failure;
+pub mod findings;
 mod inspect;
+mod next;
 mod plan;
 mod recover;
+mod screen;
 mod simulate;
 mod start;
 mod status;
 pub mod verify;
 mod words;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
 use anstream::AutoStream;
 pub use anstream::ColorChoice;
-use jiff::tz::TimeZone;
+
+use zeroize::Zeroizing;
+
+use crate::printable::screened;
 
 pub use certificate::CertificateView;
-pub use clock::Clock;
 pub use difference::differences;
 pub use failure::failure;
 pub use inspect::{Inspected, inspected};
-pub use plan::{blocker_word, closed_notes, notes_text, plan_json, plan_text, step_line, step_notes};
+pub use next::{Next, UnderWay, restart_again};
+pub use plan::{
+    acts, directory_notes, head_notes, not_ready, not_rendered, plan_json, plan_text, refused, step_notes,
+};
 pub use recover::Recovery;
+pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::started;
-pub use status::{Next, Status, UnderWay, restart_again};
+pub use status::Status;
 pub use words::{as_data, count, shell_word, styled};
 
 /// What a command answers.
@@ -38,10 +48,22 @@ pub use words::{as_data, count, shell_word, styled};
 pub struct Response {
     /// For standard output: what was asked for, and nothing else.
     pub out: String,
+    /// Printed after it: documents of which at least one holds a private key.
+    pub keyed: Vec<Keyed>,
     /// For standard error: what a person should know beside it.
     pub notes: Vec<String>,
     /// How it ended.
     pub exit: Exit,
+}
+
+/// A document that may hold a private key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keyed(pub Zeroizing<String>);
+
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyed(…)")
+    }
 }
 
 /// The exit codes, as `--help` lists them.
@@ -55,7 +77,7 @@ pub enum Exit {
     Findings = 1,
     /// Usage or input error.
     Usage = 2,
-    /// A gate is closed.
+    /// A precondition is not met.
     Closed = 3,
     /// Refused: it would break the mesh.
     Refused = 4,
@@ -68,18 +90,21 @@ impl Response {
     }
 }
 
-/// Prints an answer, instants in its notes in `zone` as well; a reader that has gone away is no failure.
-pub fn print(response: &Response, zone: &TimeZone, color: ColorChoice) -> ExitCode {
-    let notes: String =
-        response.notes.iter().map(|note| format!("{}\n", clock::localized(note.trim_end(), zone))).collect();
-    let printed = write(AutoStream::new(io::stdout(), color), &response.out);
+/// Prints an answer, without what a terminal would obey and this program did not write; a reader that has gone away is no
+/// failure.
+pub fn print(response: &Response, color: ColorChoice) -> ExitCode {
+    let notes: String = response.notes.iter().map(|note| format!("{}\n", note.trim_end())).collect();
+    let keyed = response.keyed.iter().map(|document| Cow::Borrowed(document.0.as_str()));
+    let printed = std::iter::once(screened(&response.out))
+        .chain(keyed)
+        .try_for_each(|text| write(AutoStream::new(io::stdout(), color), &text));
     let lost = printed.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
     let notes = lost.as_ref().map_or(notes, |error| {
         let help = Some("what was printed is not the whole: free the space, and run it again");
         format!("{}\n", failure(&format!("standard output: {error}"), help, Exit::Usage).notes.join("\n"))
     });
     // Where standard error is lost as well, the exit code is all that can be said.
-    let _ = write(AutoStream::new(io::stderr(), color), &notes);
+    let _ = write(AutoStream::new(io::stderr(), color), &screened(&notes));
     ExitCode::from(if lost.is_some() { Exit::Usage } else { response.exit } as u8)
 }
 

@@ -6,10 +6,9 @@ mod words;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Clock;
+use super::Screen;
 use super::words::styled;
 use crate::rotation::simulate::{Act, Break, Holder, Moment, Row, SimulatedStep, Simulation, When};
-pub(super) use words::wrapped;
 use words::{break_text, does, held, label, legend, verdict_text};
 
 /// So wide is what stands left of the marks, at least.
@@ -28,11 +27,11 @@ enum Shown<'a> {
 
 /// The simulation as text: the verdict, then one small table wherever something changes.
 #[must_use]
-pub fn simulation_text(simulation: &Simulation, clock: &Clock) -> String {
+pub fn simulation_text(simulation: &Simulation, screen: &Screen) -> String {
     let mut told = Told::default();
-    let mut out = wrapped(&clock.localized(&verdict_text(simulation)), "", "") + "\n";
-    legend(simulation).iter().for_each(|line| out.push_str(&wrapped(line, "", "")));
-    out.push_str(&format!("\n{}", moment_text("now", &simulation.start, simulation, clock, &mut told)));
+    let mut out = screen.wrapped(&verdict_text(simulation, screen), "", "") + "\n";
+    legend(simulation).iter().for_each(|line| out.push_str(&screen.wrapped(line, "", "")));
+    out.push_str(&format!("\n{}", moment_text("now", &simulation.start, simulation, screen, &mut told)));
     for (step, shown) in simulation.steps.iter().zip(shown(simulation)) {
         let name = styled(Style::new().bold(), step.step);
         out.push_str(&format!("\n{name}: {}", does(&step.act, simulation)));
@@ -44,7 +43,7 @@ pub fn simulation_text(simulation: &Simulation, clock: &Clock) -> String {
                 for (label, moment) in moments {
                     out.push_str(&match moment {
                         None => format!("  {label}: as before\n"),
-                        Some(moment) => moment_text(&label, moment, simulation, clock, &mut told),
+                        Some(moment) => moment_text(&label, moment, simulation, screen, &mut told),
                     });
                 }
             }
@@ -58,6 +57,12 @@ pub fn simulation_text(simulation: &Simulation, clock: &Clock) -> String {
 struct Told<'a>(Vec<&'a Break>);
 
 impl<'a> Told<'a> {
+    /// The number of the first break with the same reason, unless it is this one.
+    fn same_reason(&self, broken: &Break) -> Option<usize> {
+        let first = self.0.iter().position(|known| known.refusal == broken.refusal)?;
+        (!self.0[first].is_of(broken)).then_some(first + 1)
+    }
+
     /// The number of a break, and whether it is told for the first time.
     fn number(&mut self, broken: &'a Break) -> (usize, bool) {
         let same = |known: &&Break| known.is_of(broken) && known.at_once == broken.at_once;
@@ -71,12 +76,12 @@ impl<'a> Told<'a> {
     }
 }
 
-/// The table of one moment, its columns headed by the issuers of the leaves; under it, what breaks.
+/// The table of one moment, its columns headed by the issuers of workload certificates; under it, what breaks.
 fn moment_text<'a>(
     label: &str,
     moment: &'a Moment,
     simulation: &Simulation,
-    clock: &Clock,
+    screen: &Screen,
     told: &mut Told<'a>,
 ) -> String {
     let mut out = table(label, moment, simulation);
@@ -85,8 +90,8 @@ fn moment_text<'a>(
         match told.number(broken) {
             (number, true) => {
                 let first = format!("    {} {number}. ", mark(false));
-                out.push_str(&wrapped(
-                    &clock.localized(&break_text(broken, simulation)),
+                out.push_str(&screen.wrapped(
+                    &break_text(broken, told.same_reason(broken), simulation, screen),
                     &first,
                     &" ".repeat(9),
                 ));
@@ -162,7 +167,7 @@ fn shown_of<'a>(step: &'a SimulatedStep, simulation: &Simulation, last: &mut &'a
         }
         moments.push((label, Some(moment)));
         // What comes of waiting is no step of the way.
-        if moment.when != When::Expired {
+        if moment.when != When::Later {
             *last = moment;
         }
     }

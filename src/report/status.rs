@@ -1,25 +1,24 @@
 //! The mesh on one screen: who trusts what, where the rotation stands, and the next command.
 
+mod advice;
 mod observed;
-
-use std::path::Path;
 
 use anstyle::Style;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use observed::{CURRENT, Class, Shown, bundle, classes, issuer};
+use observed::{Class, Material, bundle, classes, issuer, summary};
 
-use super::Clock;
-use super::plan::{blocker_word, plan_json, step_line};
-use super::words::{as_data, count, shell_word, styled};
-use crate::check::{Advice, Checked, Outcome, Severity};
+use super::Screen;
+use super::findings::{self, mark};
+use super::next::{Next, UnderWay};
+use super::plan::{Row, plan_json, rows, table};
+use super::words::{as_data, styled};
+use crate::check::{Advice, Category, Checked};
 use crate::cli::DataFormat;
-use crate::document::ObjectRef;
+use crate::finding::{Finding, Severity};
 use crate::mesh::Mesh;
-use crate::rotation::{Direction, Note, Plan, PlannedStep, Record, Standing, StepState};
 
 /// Everything that the screen shows, ready to be printed in any format.
 #[derive(Debug, Serialize)]
@@ -27,16 +26,23 @@ use crate::rotation::{Direction, Note, Plan, PlannedStep, Record, Standing, Step
 pub struct Status {
     at: Timestamp,
     linkerd: Linkerd,
-    bundle: Shown,
-    issuer: Shown,
+    bundle: Material,
+    issuer: Material,
     proxies: Vec<Class>,
-    findings: Findings,
-    unread: Vec<String>,
+    findings: Vec<Value>,
     #[serde(skip_serializing_if = "Value::is_null")]
     rotation: Value,
+    /// What is next where no rotation is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Advice>,
     next: Next,
+    /// The next thing to do as its reader sees it.
     #[serde(skip)]
-    steps: Vec<String>,
+    shown_next: Next,
+    #[serde(skip)]
+    found: Vec<Finding>,
+    #[serde(skip)]
+    steps: Vec<Row>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,49 +55,22 @@ struct Linkerd {
     installed_by: Option<String>,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct Findings {
-    errors: Vec<String>,
-    warnings: Vec<String>,
-    unknown: Vec<String>,
-}
-
-/// The next thing to do.
-#[derive(Debug, Clone, Serialize)]
-pub struct Next {
-    /// Why, in a sentence.
-    pub why: String,
-    /// The command, where there is one.
-    pub command: Option<String>,
-}
-
-impl From<&Advice> for Next {
-    fn from(advice: &Advice) -> Self {
-        Self { why: advice.to_string(), command: advice.command().map(str::to_owned) }
-    }
-}
-
-/// A rotation under way.
-pub struct UnderWay<'a> {
-    /// Its directory.
-    pub dir: &'a Path,
-    /// Its record.
-    pub record: &'a Record,
-    /// Its plan over the mesh.
-    pub plan: &'a Plan,
-}
-
 impl Status {
-    /// Puts the screen together as it is at `at`. `advice` is the next flow where no rotation is under way.
+    /// Puts the screen together as it is at `at`. `advice` is the next procedure where no rotation is under way.
     #[must_use]
     pub fn new(
         mesh: &Mesh,
         checks: &[Checked],
         rotation: Option<&UnderWay<'_>>,
-        advice: &Advice,
-        at: Timestamp,
+        advice: Advice,
+        screen: &Screen,
     ) -> Self {
-        let plane = &mesh.control_plane;
+        let (plane, at, utc) = (&mesh.control_plane, screen.at, Screen::utc(screen.at));
+        let next = |screen: &Screen| match rotation {
+            Some(under_way) => Next::of(under_way, mesh, screen),
+            None => advice::next(&advice, screen),
+        };
+        let found = distinct(checks);
         Self {
             at,
             linkerd: Linkerd {
@@ -102,204 +81,113 @@ impl Status {
                 installed_by: plane.installer.as_ref().map(ToString::to_string),
             },
             bundle: bundle(mesh),
-            issuer: issuer(mesh, at),
+            issuer: issuer(mesh),
             proxies: classes(mesh, rotation.map(|under_way| under_way.record)),
-            findings: Findings::of(checks),
-            unread: mesh.unread().collect(),
-            rotation: rotation.map_or(Value::Null, |under_way| {
-                plan_json(under_way.plan, under_way.record, mesh, under_way.dir)
-            }),
-            next: rotation.map_or_else(|| Next::from(advice), |under_way| next(under_way, mesh)),
-            steps: rotation.map_or_else(Vec::new, |under_way| {
-                under_way
-                    .plan
-                    .steps
-                    .iter()
-                    .map(|planned| {
-                        format!("{:<7} {}", planned.step.phase.to_string(), step_line(planned, mesh))
-                    })
-                    .collect()
-            }),
+            findings: found.iter().map(|found| found.json(&utc)).collect(),
+            rotation: rotation.map_or(Value::Null, |under_way| plan_json(under_way, mesh, screen)),
+            next: next(&utc),
+            shown_next: next(screen),
+            advice: rotation.is_none().then_some(advice),
+            found: found.into_iter().map(|found| found.finding).collect(),
+            steps: rotation.map_or_else(Vec::new, |under_way| rows(under_way.plan, under_way.record, mesh)),
         }
     }
 
     /// The same screen, whose next command reads what this one read.
     #[must_use]
     pub fn reading(mut self, arguments: &str) -> Self {
-        self.next.command = self.next.command.map(|command| command + arguments);
+        self.next = self.next.reading(arguments);
+        self.shown_next = self.shown_next.reading(arguments);
         self
     }
 
-    /// The screen in one of the formats; people see instants in `zone` as well.
+    /// The screen in one of the formats; people see instants in their zone as well.
     #[must_use]
-    pub fn print(&self, format: DataFormat, zone: &TimeZone) -> String {
-        as_data(format, self).unwrap_or_else(|| self.text(&Clock { at: self.at, zone: zone.clone() }))
+    pub fn print(&self, format: DataFormat, screen: &Screen) -> String {
+        as_data(format, self).unwrap_or_else(|| self.text(screen))
     }
 
-    fn text(&self, clock: &Clock) -> String {
-        let linkerd = &self.linkerd;
-        let mut out = format!(
-            "Linkerd {} in namespace {}, trust domain {}{}\n",
-            linkerd.version.as_deref().unwrap_or("of unknown version"),
-            linkerd.namespace,
-            linkerd.trust_domain,
-            linkerd.installed_by.as_ref().map_or_else(String::new, |by| format!(", installed by {by}")),
-        );
-        self.bundle.print("Trust bundle", clock, &mut out);
-        self.issuer.print("Issuer", clock, &mut out);
-        section("Proxies", "", &mut out);
-        if self.proxies.is_empty() {
-            line("none seen", &mut out);
-        }
-        for class in &self.proxies {
-            line(&format!("{:>9}  {}", count(class.proxies, "", "").trim(), class.holds), &mut out);
-            if class.holds != CURRENT {
-                line(&format!("{:>9}  {}", "", first(&class.workloads, 3)), &mut out);
-            }
-        }
+    fn text(&self, screen: &Screen) -> String {
+        let mut out = self.linkerd.text(screen);
+        out.push('\n');
+        out += &Material::print(&[("Trust bundle", &self.bundle), ("Issuer", &self.issuer)], screen);
+        out += &summary(&self.proxies, screen);
         if !self.steps.is_empty() {
-            section("Rotation", "", &mut out);
-            self.steps.iter().for_each(|step| line(step, &mut out));
+            section("Rotation", &mut out);
+            out.push_str(&table(&self.steps));
         }
-        self.findings.print(&mut out);
-        if !self.unread.is_empty() {
-            section("Not read", "", &mut out);
-            self.unread.iter().for_each(|gap| line(gap, &mut out));
+        out += &self.findings_text(screen);
+        out += &self.next_text(screen);
+        out
+    }
+
+    fn findings_text(&self, screen: &Screen) -> String {
+        let mut out = String::new();
+        section("Findings", &mut out);
+        if self.found.is_empty() {
+            return out + "  none: every check passes\n";
         }
-        section("Next", "", &mut out);
-        line(&self.next.why, &mut out);
-        out = clock.localized(&out);
-        if let Some(command) = &self.next.command {
-            line(&styled(Style::new().bold(), command), &mut out);
+        let column = self.found.iter().map(|finding| finding.code().len()).max().unwrap_or_default();
+        let rest = " ".repeat(column + 6);
+        for finding in &self.found {
+            let first = format!("  {} {:column$}  ", mark(finding.severity), finding.code());
+            out += &screen.wrapped(&findings::words(finding, screen).what, &first, &rest);
+        }
+        out + "  kubectl l5d-rotate explain CODE tells more\n"
+    }
+
+    fn next_text(&self, screen: &Screen) -> String {
+        self.shown_next.text(screen)
+    }
+}
+
+impl Linkerd {
+    fn text(&self, screen: &Screen) -> String {
+        let version = self.version.as_deref().unwrap_or("of unknown version");
+        let line =
+            format!("Linkerd {version}, namespace {}, trust domain {}", self.namespace, self.trust_domain);
+        let mut out = screen.wrapped(&line, "", "  ");
+        if let Some(by) = &self.installed_by {
+            out += &screen.wrapped(&format!("Installed by {by}"), "", "  ");
         }
         out
     }
 }
 
-fn section(title: &str, place: &str, out: &mut String) {
-    out.push_str(&format!("\n{}", styled(Style::new().bold(), title)));
-    out.push_str(&if place.is_empty() { "\n".to_owned() } else { format!("  {place}\n") });
+fn section(title: &str, out: &mut String) {
+    out.push_str(&format!("\n{}\n", styled(Style::new().bold(), title)));
 }
 
-fn line(text: &str, out: &mut String) {
-    out.push_str(&format!("  {text}\n"));
+/// A finding, and the checks that found it.
+struct Found {
+    finding: Finding,
+    checks: Vec<&'static str>,
 }
 
-/// The first few of many: `a, b, c and 9 more`.
-pub(super) fn first(names: &[String], shown: usize) -> String {
-    match names.len().checked_sub(shown) {
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..shown].join(", ")),
+impl Found {
+    fn json(&self, screen: &Screen) -> Value {
+        let mut value = findings::json(&self.finding, screen);
+        value["checks"] = json!(self.checks);
+        value
     }
 }
 
-impl Shown {
-    fn print(&self, title: &str, clock: &Clock, out: &mut String) {
-        section(title, &self.place, out);
-        self.certificates.iter().for_each(|certificate| line(&certificate.line(clock), out));
-        if let Some(changed) = self.changed {
-            line(&format!("last changed {}", clock.when(changed)), out);
-        }
-        self.remarks.iter().for_each(|remark| line(remark, out));
-    }
-}
-
-impl Findings {
-    fn of(checks: &[Checked]) -> Self {
-        let mut findings = Self::default();
-        for check in checks {
-            let description = check.description.clone();
-            match &check.outcome {
-                Outcome::Success => {}
-                Outcome::Failed(Severity::Error, _) => findings.errors.push(description),
-                Outcome::Failed(Severity::Warning, _) => findings.warnings.push(description),
-                Outcome::Unknown(_) => findings.unknown.push(description),
+/// What was found, each fact once as the gravest that a check calls it, the gravest first and what is not known last. What our
+/// own checks say goes before what Linkerd's say: it names the procedure.
+fn distinct(checks: &[Checked]) -> Vec<Found> {
+    let (own, linkerds): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.category == Category::Own);
+    let mut all: Vec<Found> = Vec::new();
+    for check in own.into_iter().chain(linkerds) {
+        let Some(finding) = check.finding() else { continue };
+        match all.iter_mut().find(|found| found.finding.fact == finding.fact) {
+            Some(found) => {
+                found.finding.severity = found.finding.severity.min(finding.severity);
+                found.checks.push(check.code);
             }
+            None => all.push(Found { finding: finding.clone(), checks: vec![check.code] }),
         }
-        findings
     }
-
-    fn print(&self, out: &mut String) {
-        let failed = self.errors.len() + self.warnings.len() + self.unknown.len();
-        section("Checks", "", out);
-        if failed == 0 {
-            return line("all hold", out);
-        }
-        for (mark, descriptions) in [("×", &self.errors), ("‼", &self.warnings), ("?", &self.unknown)] {
-            descriptions.iter().for_each(|description| line(&format!("{mark} {description}"), out));
-        }
-        line("details: kubectl l5d-rotate check -o short", out);
-    }
-}
-
-/// What is left to be done when the rollouts of a merged step are through and its pods are still not as they shall be; empty
-/// where nothing is.
-#[must_use]
-pub fn restart_again(planned: &PlannedStep) -> String {
-    let command = |object: &ObjectRef| {
-        format!(
-            "`kubectl rollout restart {}/{} -n {}`",
-            object.kind.to_lowercase(),
-            object.name,
-            object.namespace
-        )
-    };
-    let commands: Vec<_> = planned.again.iter().map(command).collect();
-    if commands.is_empty() {
-        return String::new();
-    }
-    format!(
-        "; what is left when they are through started too early, and restarts by hand only: {}",
-        first(&commands, 5)
-    )
-}
-
-fn next(under_way: &UnderWay<'_>, mesh: &Mesh) -> Next {
-    let dir = under_way.dir.display();
-    let directory = dir.to_string();
-    let word = shell_word(&directory);
-    let way = if under_way.record.direction == Direction::Rollback { " --rollback" } else { "" };
-    let plan = Some(format!("kubectl l5d-rotate plan --dir {word}{way}"));
-    let standing = match under_way.plan.standing {
-        Standing::Finished => None,
-        Standing::At(step) => under_way.plan.steps.iter().find(|planned| planned.step == step),
-    };
-    let Some(planned) = standing else {
-        let why = match under_way.record.direction {
-            Direction::Forward => {
-                format!("the rotation is finished: archive {dir}, and destroy the old keys")
-            }
-            Direction::Rollback => {
-                format!("the rotation is rolled back: delete {dir}, and destroy the new keys")
-            }
-        };
-        return Next { why, command: None };
-    };
-    let step = planned.step;
-    if let Some(blocker) = planned.blocked.first() {
-        let why = format!("before {step}: {}: {}", blocker_word(blocker.severity), blocker.reason);
-        return Next { why, command: plan };
-    }
-    if planned.is_merged(mesh) {
-        let why = match planned.manual.first() {
-            Some(manual) => format!("{step} is merged; by hand: {}: {}", manual.object, manual.act),
-            None if planned.changes.is_empty() => {
-                let followed = match planned.state {
-                    StepState::Pending { done, of } => format!(", {done} of {of} are through"),
-                    StepState::Done | StepState::Unknown(_) => String::new(),
-                };
-                let said = planned.notes.iter().find_map(|note| match note {
-                    Note::Said(text) => Some(text.as_str()),
-                    Note::Owned { .. } | Note::Wait { .. } => None,
-                });
-                let said = said.unwrap_or("it comes to its end by itself");
-                format!("{step} has nothing to merge{followed}: {said}")
-            }
-            None => format!("{step} is merged; its pods are still to start again{}", restart_again(planned)),
-        };
-        return Next { why, command: plan };
-    }
-    let command =
-        format!("kubectl l5d-rotate render {} --step {} --dir {word}{way}", step.phase, step.number());
-    Next { why: format!("{step} may be rendered and merged"), command: Some(command) }
+    let is_unknown = |found: &Found| found.finding.severity == Severity::Unknown;
+    all.sort_by_key(|found| (is_unknown(found), found.finding.severity));
+    all
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use anstyle::Style;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::cli::DataFormat;
@@ -20,6 +21,17 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
         grouped.push(digit);
     }
     format!("{grouped} {}", if number == 1 { one } else { many })
+}
+
+/// A duration in the largest unit that has two: `12 days`, `16 hours`, `5 minutes`.
+#[must_use]
+pub(super) fn duration(duration: SignedDuration) -> String {
+    let minutes = duration.as_mins().max(0).unsigned_abs();
+    match minutes {
+        m if m >= 48 * 60 => count(m / (24 * 60), "day", "days"),
+        m if m >= 120 => count(m / 60, "hour", "hours"),
+        m => count(m, "minute", "minutes"),
+    }
 }
 
 /// A word of a command line as a POSIX shell reads it: quoted where it has to be.
@@ -65,6 +77,16 @@ mod tests {
         ] {
             assert_eq!(shell_word(word), quoted);
         }
+    }
+
+    #[test]
+    fn durations_are_said_in_the_largest_unit_that_has_two() {
+        let said = [90, 119 * 60, 120 * 60, 47 * 3600, 48 * 3600, 60 * 86400, -5]
+            .map(|seconds| duration(SignedDuration::from_secs(seconds)));
+        assert_eq!(
+            said,
+            ["1 minute", "119 minutes", "2 hours", "47 hours", "2 days", "60 days", "0 minutes"]
+        );
     }
 
     #[test]

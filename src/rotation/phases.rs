@@ -1,6 +1,7 @@
-//! The phases of a rotation: what is published and what issues leaves once each of its phases is through.
+//! The phases of a rotation: what is published and what issues workload certificates once each of its phases is done.
 
 use super::{Direction, Phase, Record, Scope, Stage, Step, Strategy};
+use crate::finding::IssuerRole;
 use crate::mesh::{ChangeTime, Mesh, Plane, Workload};
 use crate::pki::{Bundle, IssuerChain};
 use crate::states::History;
@@ -20,7 +21,7 @@ pub struct PhaseSpec {
     pub drops: bool,
     /// The chain in the issuer Secret once it is through, where it is known.
     pub issuer: Option<IssuerChain>,
-    /// Must restarted workloads take up a bundle that no phase before it restarted them for?
+    /// Must restarted workloads load a bundle that no phase before it restarted them for?
     pub restarts_for_bundle: bool,
     direction: Direction,
 }
@@ -32,7 +33,7 @@ pub enum Restarted {
     ControlPlane,
     /// The whole data plane.
     DataPlane,
-    /// The identity controller: first, since whoever restarts with it may still get a leaf from a replica that it replaces.
+    /// The identity controller: first, since whoever restarts with it may still get a certificate from a replica that it replaces.
     Identity,
     /// Everything else.
     AllButIdentity,
@@ -76,7 +77,7 @@ impl Record {
                 Direction::Rollback => (&ends[1], &ends[0]),
             };
             let drops = !from.bundle.is_within(&to.bundle);
-            // Who never took up what is taken back lacks nothing.
+            // Who never loaded what is rolled back lacks nothing.
             let brings_back = self.direction == Direction::Rollback && !to.bundle.is_within(&from.bundle);
             let held = if brings_back { &self.old } else { &to.bundle };
             PhaseSpec {
@@ -139,7 +140,7 @@ impl Record {
         }
     }
 
-    /// What is published and what is in the Secret in its phases, from the old anchors and issuer on, whichever way it is gone.
+    /// What is published and what is in the Secret in its phases, from the old anchors and issuer on, in either direction.
     pub(super) fn points(&self) -> impl Iterator<Item = (Bundle, Option<IssuerChain>)> {
         let forward = self.forward().into_iter().map(|(_, point)| (point.bundle, point.issuer));
         std::iter::once((self.old.clone(), self.old_issuer.clone())).chain(forward)
@@ -187,7 +188,7 @@ impl Record {
 }
 
 /// The later phase whose bundle the mesh publishes, if that lacks anchors of the phase at `place`, with the issuer Secret not
-/// known to hold another issuer than the later phase's: then the phase at `place` is over.
+/// known to hold another issuer than the later phase's: then nothing is left of the phase at `place`.
 pub(super) fn superseded<'a>(phases: &'a [PhaseSpec], place: usize, mesh: &Mesh) -> Option<&'a PhaseSpec> {
     let published = mesh.trust.published.as_option()?;
     let secret = mesh.secret_chain().map(|chain| &chain.issuer);
@@ -237,59 +238,33 @@ impl PhaseSpec {
         self.issuer.as_ref().filter(|_| self.stages.contains(&Stage::Issuer))
     }
 
-    /// Which way it is gone.
+    /// Forward, or rolled back.
     #[must_use]
     pub const fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// How people call the chain that it puts into the Secret.
+    /// Which of the rotation's issuers it puts into the Secret.
     #[must_use]
-    pub const fn issuer_name(&self) -> &'static str {
+    pub const fn issuer_role(&self) -> IssuerRole {
         match (self.phase, self.direction) {
-            (Phase::RemoveCross, Direction::Forward) => "the new issuer without the cross certificate",
-            (Phase::RemoveCross, Direction::Rollback) => "the new issuer with the cross certificate",
-            (_, Direction::Forward) => "the new issuer",
-            (_, Direction::Rollback) => "the old issuer",
+            (Phase::RemoveCross, Direction::Forward) => IssuerRole::NewWithoutCross,
+            (Phase::RemoveCross, Direction::Rollback) => IssuerRole::NewWithCross,
+            (_, Direction::Forward) => IssuerRole::New,
+            (_, Direction::Rollback) => IssuerRole::Old,
         }
     }
 
-    /// How people call the issuer whose leafs run out once it is through.
+    /// Which of them it replaces.
     #[must_use]
-    pub const fn issuer_before(&self) -> &'static str {
+    pub const fn replaced_issuer(&self) -> IssuerRole {
         match self.direction {
-            Direction::Forward => "the old issuer",
-            Direction::Rollback => "the new issuer",
+            Direction::Forward => IssuerRole::Old,
+            Direction::Rollback => IssuerRole::New,
         }
     }
 
-    /// How people call the anchors that it brings.
-    #[must_use]
-    pub const fn anchors_name(&self) -> &'static str {
-        match self.direction {
-            Direction::Forward => "the new anchor",
-            Direction::Rollback => "the old anchors",
-        }
-    }
-
-    /// The same, of their refusing something.
-    pub(super) const fn anchors_refuse(&self) -> &'static str {
-        match self.direction {
-            Direction::Forward => "the new anchor alone does not accept",
-            Direction::Rollback => "the old anchors alone do not accept",
-        }
-    }
-
-    /// How people call the anchors that the rotation takes away in the end.
-    #[must_use]
-    pub const fn dropped_name(&self) -> &'static str {
-        match self.direction {
-            Direction::Forward => "the old anchors",
-            Direction::Rollback => "the new anchor",
-        }
-    }
-
-    /// Its place among all phases of both ways: no two have the same.
+    /// Its place among the phases of both directions: no two have the same.
     #[must_use]
     pub const fn rank(&self) -> i64 {
         let phase = self.phase as i64;

@@ -22,8 +22,8 @@ pub use files::{
     ANCHOR_FILE, ANCHOR_KEY_FILE, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, OLD_ANCHORS_FILE,
     OLD_ISSUER_FILE, RECORD_FILE, TRUST_BUNDLE_FILE,
 };
-pub use start::StartError;
 pub(super) use start::published_bundle;
+pub use start::{BundleGap, StartError};
 
 /// One rotation, as `rotation.yaml` and the certificates beside it hold it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,6 @@
-//! A mesh whose certificates have expired: what is broken, until when the rest holds, and the shortest way back.
+//! A mesh whose certificates have expired: what is broken, until when the rest works, and the shortest remedy.
 
+mod findings;
 mod parts;
 mod remedy;
 mod workload_certificates;
@@ -7,48 +8,52 @@ mod workload_certificates;
 use jiff::Timestamp;
 
 use crate::document::ObjectRef;
-use crate::linkerd;
-use crate::mesh::{Change, GoDuration, Known, Mesh, Owner, Read, Replica};
+use crate::finding::Finding;
+use crate::mesh::{GoDuration, Mesh, Owner};
 use crate::pki::{Certificate, Refusal};
 use crate::states::States;
 
-pub use parts::{Part, Role};
-use parts::{Parts, is_past};
-pub use remedy::{Candidate, Standing, Way, steps};
-pub use workload_certificates::{Left, WithoutCertificate, WorkloadCertificates};
+pub use parts::Part;
+use parts::Parts;
+pub use remedy::{Eligibility, Remedy, Signer, steps};
+pub use workload_certificates::{Remaining, WithoutCertificate, WorkloadCertificates};
 
 /// What is to be said of a mesh at an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnosis {
     /// The instant that it is of.
     pub at: Timestamp,
-    /// How long a leaf may be in use after it is issued: issuance lifetime and clock skew (T+s).
+    /// How long a workload certificate may be in use after it is issued: issuance lifetime and clock skew (T+s).
     pub workload_certificate_lifetime: GoDuration,
-    /// The published anchors and the issuer file's certificates that are over, the first to end first.
+    /// The object with the published anchors.
+    pub bundle_home: ObjectRef,
+    /// The object with the issuer.
+    pub issuer_secret: ObjectRef,
+    /// The published anchors and the issuer file's certificates that have expired, the first to expire first.
     pub expired: Vec<Part>,
-    /// The others, the next to end first.
+    /// The others, the next to expire first.
     pub valid: Vec<Part>,
-    /// Do proxies get leaves that are good for something?
+    /// Do proxies get workload certificates that others accept?
     pub issuance: Issuance,
-    /// The shortest way back.
-    pub way: Way,
-    /// Certificates behind the issuer in its file that are over and that it does not need: without them it is good again, with
-    /// nothing minted.
-    pub trim: Vec<Certificate>,
-    /// Expired anchors whose end alone has stopped issuance: signed anew with its own key, such an anchor is accepted by everybody
-    /// at once, because proxies know it by name and key, and the issuer stays.
+    /// The shortest remedy.
+    pub remedy: Remedy,
+    /// Expired certificates behind the issuer in its file that it does not need: without them it is good again, with nothing
+    /// minted.
+    pub unneeded: Vec<Certificate>,
+    /// Expired anchors whose expiry alone has stopped issuance: signed anew with its own key, such an anchor is accepted by
+    /// everybody at once, because proxies know it by name and key, and the issuer stays.
     pub renewable: Vec<Certificate>,
-    /// What is broken besides, whatever has expired: in every possible world, as the verifier says it.
-    pub also: Vec<String>,
+    /// Where issuance works: what is rejected for certain nevertheless.
+    pub rejected: Vec<Finding>,
     /// The bundle's and the issuer's object, where cert-manager or trust-manager makes it.
-    pub automated: Vec<(ObjectRef, Owner)>,
-    /// What the diagnosis needs and could not be read, by name.
-    pub unknown: Vec<String>,
-    /// What was not seen and may be broken besides, by name.
-    pub unseen: Vec<String>,
+    pub managed: Vec<(ObjectRef, Owner)>,
+    /// What the diagnosis needs and could not be read.
+    pub unknown: Vec<Finding>,
+    /// What was not seen and may be broken besides.
+    pub unseen: Vec<Finding>,
 }
 
-/// Does the identity controller issue leaves that proxies accept?
+/// Does the identity controller issue workload certificates that proxies accept?
 #[derive(Debug, Clone, PartialEq)]
 pub enum Issuance {
     /// It does.
@@ -56,9 +61,9 @@ pub enum Issuance {
         /// The last instant at which it will, if nothing is changed.
         until: Timestamp,
     },
-    /// It did, until something ended.
+    /// It did, until something expired.
     Stopped(Stopped),
-    /// The published bundle does not accept the Secret's issuer, and did not before anything ended: identity controllers that
+    /// The published bundle does not accept the Secret's issuer, and did not before anything expired: identity controllers that
     /// run may sign with the one before it.
     Refused(Refusal),
     /// It cannot be told.
@@ -68,17 +73,17 @@ pub enum Issuance {
 /// The end of issuance, and what follows from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stopped {
-    /// The last instant at which a leaf was issued that is good for something.
+    /// The last instant at which a workload certificate was issued that proxies accept.
     pub since: Timestamp,
     /// Is it that very instant? Else it was then at the latest, because a part of the trust material is not known.
     pub exact: bool,
-    /// What ended then.
+    /// What expired then.
     pub because: Vec<Part>,
-    /// When the leaves that were in use then end.
+    /// When the workload certificates that were in use then expire.
     pub presented: WorkloadCertificates,
-    /// Proxies that started since, and so have no leaf.
+    /// Proxies that started since, and so have no workload certificate.
     pub without_certificate: WithoutCertificate,
-    /// Why an identity controller that restarts does not come up, where it does not for certain.
+    /// Why an identity controller that restarts fails to start, where it does so for certain.
     pub no_start: Option<Refusal>,
 }
 
@@ -87,28 +92,28 @@ impl Diagnosis {
     #[must_use]
     pub fn of(mesh: &Mesh, at: Timestamp) -> Self {
         let parts = Parts::of(mesh);
-        let all = parts.all();
         let (expired, valid): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|part| is_past(&part.certificate, at));
+            parts.all().into_iter().partition(|part| part.certificate.is_expired_at(at));
         let issuance = parts.issuance(mesh, &expired, at);
         let states = States::of(mesh, None, at);
-        let way = remedy::of(&parts, &issuance, &expired, &states, at);
-        let also = match &issuance {
-            Issuance::Works { .. } => also(&states, at),
+        let rejected = match &issuance {
+            Issuance::Works { .. } => findings::rejected(&states, at),
             Issuance::Stopped(_) | Issuance::Refused(_) | Issuance::Unknown => Vec::new(),
         };
         Self {
             at,
             workload_certificate_lifetime: GoDuration(mesh.control_plane.workload_certificate_lifetime()),
-            trim: parts.trim(&states, at),
-            unseen: unseen(mesh, &issuance),
+            bundle_home: mesh.bundle_home(),
+            issuer_secret: mesh.issuer_secret(),
+            remedy: remedy::of(mesh, &parts, &issuance, &expired, &states, at),
+            unneeded: parts.unneeded(&states, at),
             renewable: parts.renewable(&issuance, at),
-            automated: automated(mesh),
+            managed: findings::managed(mesh),
+            unseen: findings::unseen(mesh, &issuance),
+            rejected,
             expired,
             valid,
             issuance,
-            way,
-            also,
             unknown: parts.unknown,
         }
     }
@@ -120,84 +125,11 @@ impl Diagnosis {
     }
 
     /// The anchors that can sign a new issuer which every proxy accepts, if the user has the key of one: the likeliest first.
-    pub fn fit(&self) -> impl Iterator<Item = &Candidate> {
-        let candidates: &[Candidate] = match &self.way {
-            Way::Replace(candidates) => candidates,
-            Way::Nothing | Way::Prune | Way::Repair | Way::Unknown => &[],
+    pub fn eligible(&self) -> impl Iterator<Item = &Signer> {
+        let signers: &[Signer] = match &self.remedy {
+            Remedy::Replace(signers) => signers,
+            Remedy::None | Remedy::Prune | Remedy::Repair | Remedy::Unknown => &[],
         };
-        candidates.iter().filter(|one| one.is_fit())
+        signers.iter().filter(|one| one.is_eligible())
     }
-}
-
-/// Handshakes, renewals and starts that fail for certain at this instant.
-fn also(states: &States, at: Timestamp) -> Vec<String> {
-    let mut said: Vec<_> = states
-        .broken(at)
-        .into_iter()
-        .filter(|broken| broken.certain)
-        .map(|broken| broken.refusal.to_string())
-        .collect();
-    said.sort();
-    said.dedup();
-    said
-}
-
-/// The objects with trust material that a controller would make again.
-fn automated(mesh: &Mesh) -> Vec<(ObjectRef, Owner)> {
-    let makes = |owner: &Owner| matches!(owner, Owner::CertManager { .. } | Owner::TrustManager { .. });
-    let objects = [mesh.bundle_home(), mesh.issuer_secret()];
-    let owner = |object: ObjectRef| {
-        let owner = mesh.owners_of(&object).into_iter().find(makes)?;
-        Some((object, owner))
-    };
-    objects.into_iter().filter_map(owner).collect()
-}
-
-/// What was not looked at, or does not tell.
-fn unseen(mesh: &Mesh, issuance: &Issuance) -> Vec<String> {
-    let pods = match &mesh.pods {
-        Known::Is(()) => None,
-        Known::Absent => Some("pods: they are not in the input".to_owned()),
-        Known::Unknown(why) => Some(format!("pods: {why}")),
-    };
-    let name =
-        |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
-    let external = name("ExternalWorkloads", &mesh.external_workloads);
-    let links = name("the proxies of linked clusters", &mesh.links);
-    let works = matches!(issuance, Issuance::Works { .. });
-    let loaded = works.then(|| not_loaded(mesh)).into_iter().flatten();
-    pods.into_iter().chain(mesh.unread()).chain(external).chain(links).chain(loaded).collect()
-}
-
-/// Identity controllers that may go on without the last change of the bundle, which they read at their start, or of the issuer,
-/// which they sometimes miss (linkerd2#15109): what they have loaded may be over.
-fn not_loaded(mesh: &Mesh) -> Vec<String> {
-    let published =
-        mesh.trust.published.as_option().filter(|_| mesh.control_plane.era.control_plane_by_reference());
-    let issuer = mesh.issuer.as_option().filter(|issuer| issuer.from_secret);
-    let sources = [
-        published.map(|_| (mesh.bundle_home(), mesh.bundle_change())),
-        issuer.map(|_| (mesh.issuer_secret(), mesh.issuer_change())),
-    ];
-    let told = |(object, change): (ObjectRef, Change)| {
-        if !change.is_dated() {
-            return Some(format!(
-                "whether identity controllers have taken up {object}: when it changed is not told"
-            ));
-        }
-        let is_older = |replica: &&Replica| {
-            replica.container == linkerd::IDENTITY_CONTAINER
-                && change.by_mount(replica.started) != Read::After
-        };
-        let older = mesh.control_plane.replicas.iter().filter(is_older).map(|replica| replica.pod.as_str());
-        let older: Vec<_> = older.collect();
-        (!older.is_empty()).then(|| {
-            format!(
-                "whether these identity controllers have taken up the last change of {object}, or go on with what was there \
-                 before and may be over: {}",
-                older.join(", ")
-            )
-        })
-    };
-    sources.into_iter().flatten().filter_map(told).collect()
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::plan::as_confirmed;
 use super::{Confirmation, Phase, PhaseSpec, Plan, Record, Restarted, Stage, Step, StepState};
+use crate::finding::InputFact;
 use crate::mesh::{GoDuration, Held, Known, Mesh, ProxyGroup, Workload, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
 use crate::states::{Invariant, States};
@@ -26,14 +27,14 @@ pub struct Simulation {
     pub order: Vec<Phase>,
     /// Every bundle and issuer that occurs, by name.
     pub classes: Classes,
-    /// How long a leaf may be in use after it is issued: issuance lifetime and clock skew (T+s).
+    /// How long a workload certificate may be in use after it is issued: issuance lifetime and clock skew (T+s).
     pub workload_certificate_lifetime: GoDuration,
     /// The mesh as it was observed, before any step.
     pub start: Moment,
     /// The steps in the order they are taken.
     pub steps: Vec<SimulatedStep>,
-    /// What could not be seen, by name: of it nothing is said.
-    pub unseen: Vec<String>,
+    /// What is not known: of it nothing is said.
+    pub unseen: Vec<InputFact>,
     /// Was too little seen to call anything safe?
     pub blind: bool,
 }
@@ -59,7 +60,7 @@ pub enum Act {
     Swap(IssuerChain),
     /// These workloads start anew.
     Restart(Restarted),
-    /// Leaves of issuers that nobody signs with any more run out.
+    /// Workload certificates of issuers that nobody signs with any more expire.
     Wait,
 }
 
@@ -72,14 +73,14 @@ pub enum When {
     During,
     /// All have followed that the step itself makes follow.
     After,
-    /// If it is left so: T+s later, when every leaf has been renewed or has run out.
-    Expired,
+    /// If it is left so: T+s later, when every workload certificate has been renewed or has expired.
+    Later,
 }
 
 /// What is to be said of the whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict<'a> {
-    /// Nothing breaks in any possible world.
+    /// Nothing breaks in any possible state.
     Safe,
     /// The mesh is broken before the first step.
     Broken(&'a Break),
@@ -123,7 +124,7 @@ impl OrderError {
 }
 
 /// Goes through the steps of `record` over `mesh` as it stood at `at`: in the order of `order`, or in the record's own. What
-/// is `confirmed` by hand is taken as seen.
+/// is `confirmed` is taken as seen.
 ///
 /// # Errors
 /// An order with a phase twice, or with one that the rotation does not have.
@@ -227,7 +228,9 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
         };
         let end = if act == Act::Wait { self.later() } else { self.at };
         let fresh = match &act {
-            Act::Swap(chain) if before.presented.iter().all(|leaf| leaf.what != *chain) => Some(chain),
+            Act::Swap(chain) if before.presented.iter().all(|presented| presented.what != *chain) => {
+                Some(chain)
+            }
             _ => None,
         };
         let mut moments = vec![
@@ -238,12 +241,12 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
         (self.states, self.at) = (after, end);
         if renewals_break(&moments) {
             let later = self.later();
-            moments.push(self.moment(When::Expired, &self.states.waited(later), later, None));
+            moments.push(self.moment(When::Later, &self.states.waited(later), later, None));
         }
         SimulatedStep { step, act, moments }
     }
 
-    /// The instant at which every leaf that is in use now has run out.
+    /// The instant at which every workload certificate that is in use now has expired.
     fn later(&self) -> Timestamp {
         self.at.checked_add(self.workload_certificate_lifetime).unwrap_or(Timestamp::MAX)
     }
@@ -261,7 +264,7 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
     }
 }
 
-/// Has a step broken what is felt only when leaves run out?
+/// Has a step broken what is felt only when workload certificates expire?
 fn renewals_break(moments: &[Moment]) -> bool {
     let [before, .., after] = moments else { return false };
     let is_new = |broken: &&Break| !before.broken.iter().any(|old| old.is_of(broken));

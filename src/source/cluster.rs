@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use super::intake::Intake;
 use super::kubectl::{Answer, Running};
 use super::{Cluster, Request, Sink, SourceError};
+use crate::linkerd;
 use crate::mesh::{Gap, Interest, Scope as Asked, Unread};
+use crate::printable::escaped;
 
 /// A resource, and the versions of its API to try, newest first.
 struct Resource {
@@ -43,10 +45,10 @@ const fn resource(
 
 /// Objects that are known by name, in the control plane's namespace (the rest of the observer's needs are lists).
 const NAMED: [(&str, &str, &str); 4] = [
-    ("configmaps", "ConfigMap", CONFIG),
-    ("configmaps", "ConfigMap", "linkerd-identity-trust-roots"),
-    ("secrets", "Secret", "linkerd-identity-issuer"),
-    ("secrets", "Secret", "linkerd-config-overrides"),
+    ("configmaps", "ConfigMap", linkerd::CONFIG),
+    ("configmaps", "ConfigMap", linkerd::TRUST_ROOTS),
+    ("secrets", "Secret", linkerd::ISSUER_SECRET),
+    ("secrets", "Secret", linkerd::CONFIG_OVERRIDES),
 ];
 
 /// Lists that are short even in a big cluster: asked for ahead, as starting kubectl takes longer than reading them.
@@ -98,8 +100,6 @@ const INJECTED: &str = "linkerd.io/control-plane-ns";
 
 /// Where Linkerd is installed unless somebody chose another namespace.
 const USUAL_NAMESPACE: &str = "linkerd";
-/// What every control plane has.
-const CONFIG: &str = "linkerd-config";
 
 /// Every resource that is asked for, by group and name.
 #[cfg(test)]
@@ -296,7 +296,7 @@ impl<'a, S: Sink> Reading<'a, S> {
                 Answer::Forbidden(why) => return self.refused(query, why),
                 Answer::Read(_) | Answer::Expired => {
                     self.answered = true;
-                    self.has_config |= !query.list && path.ends_with(CONFIG);
+                    self.has_config |= !query.list && path.ends_with(linkerd::CONFIG);
                     break;
                 }
             }
@@ -310,7 +310,7 @@ impl<'a, S: Sink> Reading<'a, S> {
         let is_it = |known: &Gap| (&known.group, &known.resource, &known.scope) == (group, resource, of);
         if !self.gaps.iter().any(is_it) {
             let (group, resource, scope) = (group.clone(), resource.clone(), of.clone());
-            let gap = Gap { group, resource, scope, why: Unread::Refused(why) };
+            let gap = Gap { group, resource, scope, why: Unread::Refused(escaped(&why).into_owned()) };
             self.intake.gap(gap.clone());
             self.gaps.push(gap);
         }

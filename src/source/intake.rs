@@ -1,9 +1,9 @@
 //! What is read, sorted by what the sink wants of it.
 
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{Observed, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError};
+use super::{Observed, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError, snapshot};
 use crate::document::{Document, Origin};
 use crate::mesh::{Gap, Interest, Mesh, Pod};
 
@@ -84,8 +84,7 @@ impl<S: Sink> Intake<S> {
         if self.snapshot.is_some() {
             return Err(SourceError::SnapshotNotAlone { origin });
         }
-        let mesh = Mesh::deserialize(tree["mesh"].take());
-        match mesh {
+        match snapshot::read(tree["mesh"].take()) {
             Ok(mesh) => self.snapshot = Some((origin, Box::new(mesh))),
             Err(error) => return Err(SourceError::SnapshotDamaged { origin, reason: error.to_string() }),
         }

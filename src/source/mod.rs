@@ -12,12 +12,11 @@ mod kubectl;
 mod object;
 mod proposal;
 mod scan;
+mod snapshot;
 mod unrendered;
 
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
-
-use serde_json::{Value, json};
 
 use crate::document::{Document, Origin};
 use crate::mesh::{Gap, Interest, Mesh, MeshError, Observer, Pod};
@@ -25,12 +24,9 @@ use intake::Intake;
 
 pub use error::SourceError;
 pub use proposal::Proposal;
-pub use unrendered::{Unjudged, Unrendered};
-
-/// The `apiVersion` of a snapshot's document; its kind is [`SNAPSHOT_KIND`], and `mesh` holds the [`Mesh`].
-pub const SNAPSHOT_VERSION: &str = "l5d-rotate/v1";
-/// The kind of a snapshot's document.
-pub const SNAPSHOT_KIND: &str = "Snapshot";
+pub use snapshot::snapshot;
+use snapshot::{SNAPSHOT_KIND, SNAPSHOT_VERSION};
+pub use unrendered::{Renderer, Unjudged, Unrendered};
 
 /// What to read.
 #[derive(Debug, Clone, Default)]
@@ -223,12 +219,6 @@ impl Sink for Beside {
     fn gap(&mut self, gap: Gap) {
         self.observer.gap(gap);
     }
-}
-
-/// A mesh as the document that every `-f` reads.
-#[must_use]
-pub fn snapshot(mesh: &Mesh) -> Value {
-    json!({ "apiVersion": SNAPSHOT_VERSION, "kind": SNAPSHOT_KIND, "mesh": mesh })
 }
 
 /// Reads into any sink.

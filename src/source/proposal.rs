@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::unrendered::{Unrendered, names};
 use super::{Sink, SourceError};
 use crate::document::{Document, ObjectRef, Origin, lay_over};
+use crate::linkerd;
 use crate::mesh::{Gap, Interest, Known, Mesh, MeshError, Observer, Plane, Pod};
 
 /// Documents in the order in which they were read, one an object: later ones are laid over earlier ones.
@@ -77,9 +78,8 @@ impl Proposal {
             };
             self.documents.iter().filter(is_of).any(|document| names(&document.tree, name))
         };
-        let issuer = touches(&["Secret", "SealedSecret", "ExternalSecret"], "linkerd-identity-issuer");
-        let trust = touches(&["ConfigMap"], "linkerd-identity-trust-roots")
-            || touches(&["ConfigMap"], "linkerd-config");
+        let issuer = touches(&["Secret", "SealedSecret", "ExternalSecret"], linkerd::ISSUER_SECRET);
+        let trust = touches(&["ConfigMap"], linkerd::TRUST_ROOTS) || touches(&["ConfigMap"], linkerd::CONFIG);
         let manifests = current.manifests.iter();
         let mut documents: Vec<_> = manifests
             .map(|manifest| {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::{Document, ObjectRef, Origin, lay_over};
+use crate::linkerd;
 use crate::mesh::{Interest, Mesh, Owner};
 
 /// Something that may change trust material once another program has rendered it: it cannot be judged as it stands.
@@ -12,31 +14,48 @@ use crate::mesh::{Interest, Mesh, Owner};
 pub struct Unjudged {
     /// Where it was read.
     pub origin: Origin,
-    /// What it is.
-    pub what: &'static str,
+    /// Who makes trust material of it.
+    pub renderer: Renderer,
     /// Has only the side before the proposal got it?
     pub gone: bool,
     tree: Value,
+}
+
+/// What another program makes trust material of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Renderer {
+    /// Helm, of values.
+    Helm,
+    /// Kustomize, of an inline patch or a generator.
+    Kustomize,
+    /// Whoever applies a patch with a `$patch` directive.
+    PatchDirective,
+    /// A controller in the cluster, of a SealedSecret or an ExternalSecret.
+    SealedSecret,
+    /// trust-manager, of a Bundle.
+    TrustManager,
+    /// cert-manager, of a Certificate.
+    CertManager,
+    /// cert-manager, with an Issuer or a ClusterIssuer.
+    CertManagerIssuer,
 }
 
 /// Everything in an input that another program has to render first.
 #[derive(Debug, Clone, Default)]
 pub struct Unrendered(Vec<Unjudged>);
 
-/// Where only another program can tell what becomes of it: the kinds, what they are, and what they would have to name.
-const RENDERED_ELSEWHERE: [(&[&str], &str, &[&str]); 3] = [
-    (&["HelmRelease", "Application", "ApplicationSet", "HelmChart"], "Helm values", &HELM),
-    (&["Kustomization", "Component"], "an inline patch or generator of Kustomize", &NAMES),
-    (&[""], "Helm values", &HELM),
+/// Where only another program can tell what becomes of it: the kinds, the program, and what they would have to name.
+const RENDERED_ELSEWHERE: [(&[&str], Renderer, &[&str]); 3] = [
+    (&["HelmRelease", "Application", "ApplicationSet", "HelmChart"], Renderer::Helm, &HELM),
+    (&["Kustomization", "Component"], Renderer::Kustomize, &NAMES),
+    (&[""], Renderer::Helm, &HELM),
 ];
 const SEALED: [&str; 2] = ["SealedSecret", "ExternalSecret"];
 const HELM: [&str; 3] = ["identityTrustAnchorsPEM", "IdentityTrustAnchorsPEM", "crtPEM"];
-const TRUST_ROOTS: &str = "linkerd-identity-trust-roots";
-const ISSUER: &str = "linkerd-identity-issuer";
-const NAMES: [&str; 3] = [TRUST_ROOTS, ISSUER, "linkerd-config"];
+const NAMES: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG];
 /// The anchor's Secret in Linkerd's guide.
 const ANCHOR: &str = "linkerd-trust-anchor";
-const DIRECTIVE: &str = "a patch with a `$patch` directive";
 
 impl Unrendered {
     pub(super) fn interest(kind: &str) -> Interest {
@@ -47,9 +66,9 @@ impl Unrendered {
     }
 
     pub(super) fn see(&mut self, document: &Document) {
-        if let Some(what) = what(&document.tree) {
+        if let Some(renderer) = renderer(&document.tree) {
             let Document { origin, tree } = document.clone();
-            self.0.push(Unjudged { origin, what, gone: false, tree });
+            self.0.push(Unjudged { origin, renderer, gone: false, tree });
         }
     }
 
@@ -61,7 +80,9 @@ impl Unrendered {
             !known.0.iter().any(|before| {
                 let mut laid = before.tree.clone();
                 lay_over(&mut laid, one.tree.clone());
-                one.what != DIRECTIVE && same_object(before, one) && says(&laid) == says(&before.tree)
+                one.renderer != Renderer::PatchDirective
+                    && same_object(before, one)
+                    && says(&laid) == says(&before.tree)
             })
         };
         let concerns = |one: &&Unjudged| chain.concerns(one, current);
@@ -101,7 +122,7 @@ impl Chain {
     fn of<'a>(all: impl Iterator<Item = &'a Unjudged>, current: &Mesh) -> Self {
         let all: Vec<&Value> = all.map(|one| &one.tree).collect();
         let mut chain = Self {
-            secrets: [ISSUER, ANCHOR].map(str::to_owned).into(),
+            secrets: [linkerd::ISSUER_SECRET, ANCHOR].map(str::to_owned).into(),
             signers: BTreeSet::new(),
             certificates: current.certificates.iter().map(|known| known.object.name.clone()).collect(),
             is_open: false,
@@ -118,7 +139,7 @@ impl Chain {
             all.iter().any(|tree| at(tree, "/kind") == "Certificate" && at(tree, "/metadata/name") == name)
         };
         let by_cert_manager = current.manifests.iter().any(|manifest| {
-            manifest.object.name == ISSUER
+            manifest.object.name == linkerd::ISSUER_SECRET
                 && manifest.owners.iter().any(|owner| matches!(owner, Owner::CertManager { .. }))
         });
         chain.is_open = (by_cert_manager && chain.signers.is_empty())
@@ -165,7 +186,9 @@ impl Chain {
                 let may_be = self.is_open || mentions(tree, &["linkerd"]);
                 self.has_signer(tree) || (may_be && tree.pointer("/spec/acme").is_none())
             }
-            kind if one.what == DIRECTIVE && !NAMES.iter().any(|name| names(tree, name)) => {
+            kind if one.renderer == Renderer::PatchDirective
+                && !NAMES.iter().any(|name| names(tree, name)) =>
+            {
                 current.workloads.iter().any(|known| {
                     let namespace = at(tree, "/metadata/namespace");
                     (known.object.kind.as_str(), known.object.name.as_str()) == (kind, name)
@@ -177,22 +200,22 @@ impl Chain {
     }
 }
 
-/// What it is, where it may change trust material.
-fn what(tree: &Value) -> Option<&'static str> {
+/// Who makes something of it that may change trust material.
+fn renderer(tree: &Value) -> Option<Renderer> {
     let (group, _) = at(tree, "/apiVersion").rsplit_once('/').unwrap_or_default();
     match (group, at(tree, "/kind")) {
         _ if RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&at(tree, "/kind"))) => {
             rendered_elsewhere(at(tree, "/kind"), tree)
         }
-        _ if has_directive(tree) => Some(DIRECTIVE),
-        (_, kind) if SEALED.contains(&kind) && names(tree, ISSUER) => {
-            Some("a Secret that only the cluster can make")
+        _ if has_directive(tree) => Some(Renderer::PatchDirective),
+        (_, kind) if SEALED.contains(&kind) && names(tree, linkerd::ISSUER_SECRET) => {
+            Some(Renderer::SealedSecret)
         }
-        ("trust.cert-manager.io", "Bundle") if names(tree, TRUST_ROOTS) => {
-            Some("a Bundle of which trust-manager makes the anchors")
+        ("trust.cert-manager.io", "Bundle") if names(tree, linkerd::TRUST_ROOTS) => {
+            Some(Renderer::TrustManager)
         }
-        ("cert-manager.io", "Certificate") => Some("a Certificate that cert-manager makes"),
-        ("cert-manager.io", "Issuer" | "ClusterIssuer") => Some("an issuer with which cert-manager signs"),
+        ("cert-manager.io", "Certificate") => Some(Renderer::CertManager),
+        ("cert-manager.io", "Issuer" | "ClusterIssuer") => Some(Renderer::CertManagerIssuer),
         _ => None,
     }
 }
@@ -227,9 +250,9 @@ pub(super) fn names(tree: &Value, name: &str) -> bool {
     at(tree, "/metadata/name") == name || at(tree, "/spec/target/name") == name
 }
 
-/// What it is that another program has to render first; `None` where it does not touch trust material.
-fn rendered_elsewhere(kind: &str, tree: &Value) -> Option<&'static str> {
-    let (_, what, needles) = RENDERED_ELSEWHERE.iter().find(|(kinds, ..)| kinds.contains(&kind))?;
+/// The program that has to render it first; `None` where it does not touch trust material.
+fn rendered_elsewhere(kind: &str, tree: &Value) -> Option<Renderer> {
+    let (_, renderer, needles) = RENDERED_ELSEWHERE.iter().find(|(kinds, ..)| kinds.contains(&kind))?;
     let fields = [
         "patch",
         "patches",
@@ -242,7 +265,7 @@ fn rendered_elsewhere(kind: &str, tree: &Value) -> Option<&'static str> {
         "Kustomization" | "Component" => fields.iter().filter_map(|field| tree.get(field)).any(inline),
         _ => mentions(tree, needles),
     };
-    searched.then_some(*what)
+    searched.then_some(*renderer)
 }
 
 /// Does a part of a kustomization hold the patch itself, or generate one of Linkerd's objects?

@@ -8,6 +8,7 @@ use super::States;
 use super::class::{Class, Classes, May};
 use super::history::{History, Past};
 use super::violations::{is_strange, rejects};
+use crate::finding::{InputFact, Pods};
 use crate::linkerd;
 use crate::mesh::{
     Doubt, Era, Held, Known, Mesh, ProxyGroup, Read, Replica, Starts, Workload, WorkloadId, handed_over,
@@ -25,7 +26,7 @@ struct Seen<'a> {
     issuer: Past,
     /// Is what every identity replica may sign with among its possibilities?
     closed: bool,
-    unseen: Vec<String>,
+    unseen: Vec<InputFact>,
 }
 
 impl States {
@@ -50,8 +51,8 @@ impl Seen<'_> {
     fn pods(&mut self) {
         match &self.mesh.pods {
             Known::Is(()) => {}
-            Known::Absent => self.unseen.push("pods: they are not in the input".to_owned()),
-            Known::Unknown(why) => self.unseen.push(format!("pods: {why}")),
+            Known::Absent => self.unseen.push(InputFact::PodsNotGiven),
+            Known::Unknown(why) => self.unseen.push(InputFact::PodsUnknown { why: why.clone() }),
         }
     }
 
@@ -59,7 +60,7 @@ impl Seen<'_> {
     fn held(&mut self) {
         let past = Past::of_bundle(&mut self.classes, self.mesh, self.history, Rules::Proxy);
         if past.now.is_none() {
-            self.unseen.push(format!("the published bundle in {}", self.mesh.bundle_place()));
+            self.unseen.push(InputFact::BundleNotKnown { place: self.mesh.bundle_place() });
         }
         let mut older = false;
         for group in self.mesh.proxies.iter().filter(|group| group.count() > 0) {
@@ -76,9 +77,7 @@ impl Seen<'_> {
             }
         }
         if older {
-            let place = self.mesh.bundle_place();
-            self.unseen
-                .push(format!("what {place} held before its last change, which some proxies may have"));
+            self.unseen.push(InputFact::EarlierBundleNotKnown { place: self.mesh.bundle_place() });
         }
         if !matches!(self.mesh.pods, Known::Is(())) {
             self.classes.held.push(Class::unseen(unsure(past.held(NOT_KNOWN))));
@@ -91,11 +90,10 @@ impl Seen<'_> {
                 let at = self.classes.bundle_at(bundle);
                 self.classes.held.push(class(self.mesh, group, group.count(), vec![(at, true)]));
             }
-            Some(Err(defect)) => self.unseen.push(format!(
-                "the bundle of {} proxies ({}) cannot be read: {defect}",
-                group.count(),
-                self.mesh.sample(std::iter::once(group)).join(", ")
-            )),
+            Some(Err(defect)) => self.unseen.push(InputFact::HeldBundleUnreadable {
+                pods: Pods::of(self.mesh, std::iter::once(group)),
+                defect: defect.clone(),
+            }),
             None => {}
         }
     }
@@ -118,7 +116,7 @@ impl Seen<'_> {
             self.classes.signing.push(Class { workload, count: 1, sample, may });
         }
         if self.classes.signing.is_empty() || !matches!(mesh.pods, Known::Is(())) {
-            self.unseen.push("identity controllers: which bundle and issuer they have loaded".to_owned());
+            self.unseen.push(InputFact::IdentityControllersNotSeen);
             self.closed = false;
             let may = unsure(self.pairs(&unsure(read(NOT_KNOWN)), true, NOT_KNOWN));
             self.classes.signing.push(Class::unseen(may));
@@ -224,7 +222,7 @@ impl Seen<'_> {
             self.classes.presented.push(Class::unseen(unsure(mixed)));
         }
         if before.1 {
-            self.unseen.push(format!("the issuer that signed before the one in {}", mesh.issuer_secret()));
+            self.unseen.push(InputFact::EarlierIssuerNotKnown { object: mesh.issuer_secret() });
         }
     }
 
@@ -301,13 +299,15 @@ impl Seen<'_> {
 
     /// Proxies that no cluster shows.
     fn outside(&mut self) {
-        let name = |what: &str, names: &[String]| {
-            (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
-        };
-        self.unseen.extend(name("ExternalWorkloads", &self.mesh.external_workloads));
-        self.unseen.extend(name("the proxies of linked clusters", &self.mesh.links));
+        let Mesh { external_workloads, links, .. } = self.mesh;
+        if !external_workloads.is_empty() {
+            self.unseen.push(InputFact::ExternalWorkloadsUnseen { names: external_workloads.clone() });
+        }
+        if !links.is_empty() {
+            self.unseen.push(InputFact::LinkedClustersUnseen { links: links.clone() });
+        }
         if self.mesh.secret_chain().is_none() {
-            self.unseen.push(format!("the issuer in {}", self.mesh.issuer_secret()));
+            self.unseen.push(InputFact::IssuerNotKnown { object: self.mesh.issuer_secret() });
         }
     }
 
@@ -324,7 +324,7 @@ impl Seen<'_> {
             controllers: Vec::new(),
             published: bundle,
             issuer: mesh.secret_chain().cloned(),
-            unreadable: controller.and_then(Result::err).map(ToString::to_string),
+            unreadable: controller.and_then(Result::err).cloned(),
             unseen,
             classes,
         }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::class::Classes;
-use super::{Invariant, States, Violation};
+use super::{Sides, States, Violation};
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules, accepts};
 
 /// Judgements, each made once.
 struct Judge<'a> {
     identity: &'a str,
     at: Timestamp,
-    /// Does a leaf end with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's `pkg/tls`, since 2.7)?
+    /// Does a workload certificate end with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's `pkg/tls`, since 2.7)?
     capped: bool,
     made: BTreeMap<(Fingerprint, Vec<Fingerprint>, bool), Option<Refusal>>,
 }
@@ -41,31 +41,29 @@ impl States {
         let mut judge =
             Judge { identity: &self.identity, at, capped: self.classes.reloads, made: BTreeMap::new() };
         let mut broken: Vec<_> = self.start(&mut judge).into_iter().collect();
-        for (place, held) in self.bundles.iter().enumerate() {
-            let mut ask = |invariant, chain_at, chain: &IssuerChain, certain| {
-                let refusal = judge.refusal(&held.what, chain, Rules::Proxy)?;
-                let (bundle, chain, rules) = (Some(place), Some(chain_at), Rules::Proxy);
-                Some(Violation { invariant, bundle, chain, rules, refusal, certain: held.certain && certain })
-            };
-            let present = |end: Option<Timestamp>| end.is_none_or(|end| end >= at);
-            for (chain_at, leaf) in self.presented.iter().enumerate().filter(|(_, leaf)| present(leaf.until))
-            {
-                broken.extend(ask(Invariant::EveryPair, chain_at, &leaf.what, leaf.certain));
+        let expired = |until: Option<Timestamp>| until.is_some_and(|end| end < at);
+        for (bundle, held) in self.bundles.iter().enumerate() {
+            for (presented, chain) in self.presented.iter().enumerate() {
+                if !expired(chain.until)
+                    && let Some(refusal) = judge.refusal(&held.what, &chain.what, Rules::Proxy)
+                {
+                    let sides = Sides::Peers { bundle, presented };
+                    broken.push(Violation { sides, refusal, certain: held.certain && chain.certain });
+                }
             }
-            for (chain_at, controller) in self.controllers.iter().enumerate() {
-                broken.extend(ask(Invariant::EveryRenewal, chain_at, &controller.what.1, controller.certain));
+            for (controller, replica) in self.controllers.iter().enumerate() {
+                if let Some(refusal) = judge.refusal(&held.what, &replica.what.1, Rules::Proxy) {
+                    let sides = Sides::Renewal { bundle, controller };
+                    broken.push(Violation { sides, refusal, certain: held.certain && replica.certain });
+                }
             }
         }
-        for (place, controller) in self.controllers.iter().enumerate() {
-            let (bundle, chain) = &controller.what;
-            broken.extend(judge.refusal(bundle, chain, Rules::Controller).map(|refusal| Violation {
-                invariant: Invariant::ControllerSigns,
-                bundle: None,
-                chain: Some(place),
-                rules: Rules::Controller,
-                refusal,
-                certain: controller.certain,
-            }));
+        for (controller, replica) in self.controllers.iter().enumerate() {
+            let (bundle, chain) = &replica.what;
+            if let Some(refusal) = judge.refusal(bundle, chain, Rules::Controller) {
+                let sides = Sides::Signing { controller };
+                broken.push(Violation { sides, refusal, certain: replica.certain });
+            }
         }
         broken.sort_by_key(|one| !one.certain);
         broken
@@ -74,18 +72,15 @@ impl States {
     /// S1, of what an identity controller reads when it starts.
     fn start(&self, judge: &mut Judge<'_>) -> Option<Violation> {
         let refusal = match (&self.unreadable, &self.published, &self.issuer) {
-            (Some(reason), ..) => {
-                Refusal::Malformed { certificate: "the published bundle".to_owned(), reason: reason.clone() }
-            }
+            (Some(defect), ..) => Refusal::BundleUnreadable { defect: defect.clone() },
             (None, Some(bundle), Some(chain)) => judge.refusal(bundle, chain, Rules::Controller)?,
             _ => return None,
         };
-        let (invariant, rules) = (Invariant::ControllerStarts, Rules::Controller);
-        Some(Violation { invariant, bundle: None, chain: None, rules, refusal, certain: true })
+        Some(Violation { sides: Sides::Start, refusal, certain: true })
     }
 }
 
-/// The end of a certificate in the issuer's file that ended every leaf, though the certificate is not on the way to the anchor.
+/// The end of a certificate in the issuer's file that ended every workload certificate, though the certificate is not on the way to the anchor.
 fn expired_in_chain(chain: &IssuerChain, at: Timestamp) -> Option<Refusal> {
     let first = chain.first_to_expire();
     let (certificate, not_after) = (first.name().to_owned(), first.facts().not_after);
@@ -102,8 +97,8 @@ pub(super) fn rejects(classes: &Classes, identity: &str, bundle: usize, chain: u
     }
 }
 
-/// Does a proxy with this bundle never present a leaf of the chain? No anchor of it has signed the chain, whatever the time and
-/// the use: it rejects such a leaf of its own and keeps the one it has (`Store::validate` in the proxy).
+/// Does a proxy with this bundle never present a workload certificate of the chain? No anchor of it has signed the chain, whatever the time and
+/// the use: it rejects such a one of its own and keeps the one it has (`Store::validate` in the proxy).
 pub(super) fn is_strange(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
     let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
     let found = accepts(bundle, chain, identity, classes.at, Rules::Proxy);

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::Place;
+use super::wiring;
 use crate::document::{ObjectRef, Origin};
+use crate::finding::{Place, Setting, TrustSource};
+use crate::linkerd;
 use crate::mesh::{Issuer, KeyState, Known, Mesh, Plane};
 use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Rules};
 
@@ -25,7 +27,11 @@ pub struct Changes {
     /// Workloads of the control plane that the proposal lacks.
     pub gone: Vec<Place>,
     /// Settings of identity that change.
-    pub settings: Vec<&'static str>,
+    pub settings: Vec<Setting>,
+    /// Where the control plane would take trust material from elsewhere: the workload, and the part of its template.
+    pub sources: Vec<(Place, TrustSource)>,
+    /// Is the identity controller given other anchors by its argument or environment?
+    pub identity: bool,
 }
 
 /// A change of the issuer Secret.
@@ -71,6 +77,8 @@ impl Changes {
             restarts: restarts(current, proposed),
             gone: gone(current, proposed),
             settings: settings(current, proposed),
+            sources: wiring::sources(current, proposed),
+            identity: wiring::gives_identity_others(current, proposed),
         }
     }
 
@@ -81,6 +89,8 @@ impl Changes {
             || self.issuer.is_some()
             || self.copy
             || !self.settings.is_empty()
+            || !self.sources.is_empty()
+            || self.identity
             || self.restarts.iter().any(|restart| restart.for_trust)
     }
 }
@@ -181,7 +191,7 @@ fn gone(current: &Mesh, proposed: &Mesh) -> Vec<Place> {
     lost.map(|workload| place(proposed, current, &workload.object)).collect()
 }
 
-fn template(tree: &Value) -> Option<&Value> {
+pub(super) fn template(tree: &Value) -> Option<&Value> {
     tree.pointer("/spec/template").or_else(|| tree.pointer("/spec/jobTemplate/spec/template"))
 }
 
@@ -189,32 +199,32 @@ fn template(tree: &Value) -> Option<&Value> {
 fn literal(template: &Value) -> Option<&str> {
     let list = |pointer: &str| template.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let containers = list("/spec/containers").chain(list("/spec/initContainers"));
-    let mut proxies = containers.filter(|container| container["name"] == "linkerd-proxy");
-    let anchors = |entry: &&Value| entry["name"] == "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
+    let mut proxies = containers.filter(|container| container["name"] == linkerd::PROXY_CONTAINER);
+    let anchors = |entry: &&Value| entry["name"] == linkerd::TRUST_ANCHORS_ENV;
     proxies.find_map(|proxy| proxy["env"].as_array()?.iter().rfind(anchors)?["value"].as_str())
 }
 
 /// The annotations that restart pods for the sake of trust.
 fn for_trust(template: &Value) -> Vec<(&String, &Value)> {
     const KEYS: [&str; 4] = [
-        "l5d-rotate/trust-bundle",
-        "l5d-rotate/issuer",
-        "linkerd.io/trust-root-sha256",
-        "kubectl.kubernetes.io/restartedAt",
+        linkerd::BUNDLE_ANNOTATION,
+        linkerd::ISSUER_ANNOTATION,
+        linkerd::TRUST_ROOT_ANNOTATION,
+        linkerd::RESTARTED_AT,
     ];
     let annotations = template.pointer("/metadata/annotations").and_then(Value::as_object);
     annotations.into_iter().flatten().filter(|(key, _)| KEYS.contains(&key.as_str())).collect()
 }
 
-fn settings(current: &Mesh, proposed: &Mesh) -> Vec<&'static str> {
+fn settings(current: &Mesh, proposed: &Mesh) -> Vec<Setting> {
     let (before, after) = (&current.control_plane, &proposed.control_plane);
     let rules = [
-        ("the trust domain", before.trust_domain != after.trust_domain),
-        ("the issuer's scheme", before.scheme != after.scheme),
-        (
-            "the place where this version keeps trust material",
-            before.era.trust_home() != after.era.trust_home(),
-        ),
+        (Setting::TrustDomain, before.trust_domain != after.trust_domain),
+        (Setting::IssuerScheme, before.scheme != after.scheme),
+        (Setting::TrustHome, before.era.trust_home() != after.era.trust_home()),
     ];
-    rules.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
+    let found: Vec<_> =
+        rules.into_iter().filter_map(|(setting, changed)| changed.then_some(setting)).collect();
+    let configured = wiring::settings(current, proposed).into_iter().filter(|one| !found.contains(one));
+    found.iter().copied().chain(configured).collect()
 }

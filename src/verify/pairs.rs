@@ -5,15 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::changes::{Changes, text};
-use super::{Pair, Party, texts};
+use super::texts;
 use crate::document::ObjectRef;
+use crate::finding::{CertificateRef, Fact, InputFact, Order, Party, Pods, Rejection, TrustFact};
 use crate::mesh::{Mesh, WorkloadId};
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
 use crate::rotation::{Record, Strategy};
-use crate::states::{History, Holding, Invariant, States, Violation};
+use crate::states::{History, Holding, Invariant, Sides, States, Violation};
 
-/// When pods start with the bundle that their template holds.
-const BY_TEMPLATE: &str = "when pods start with the bundle in their own template";
+/// Two sides that work together today and may not after the change.
+pub(super) struct Pair {
+    /// Which invariant fails.
+    invariant: Invariant,
+    pub(super) rejection: Rejection,
+}
+
+impl From<Pair> for Fact {
+    fn from(Pair { invariant, rejection }: Pair) -> Self {
+        Self::Trust(TrustFact::of(invariant, rejection))
+    }
+}
 
 /// What moves, from where.
 pub(super) struct Moves<'a> {
@@ -75,29 +86,29 @@ impl<'a> Moves<'a> {
 
     /// What breaks at `at` that works before, or may work before and surely does not afterwards, and what is not known and
     /// would matter.
-    pub(super) fn judged(&self, at: Timestamp) -> (Vec<Pair>, Vec<String>) {
+    pub(super) fn judged(&self, at: Timestamp) -> (Vec<Pair>, Vec<InputFact>) {
         let now = States::of(self.current, self.history.as_ref(), at);
         let before: BTreeMap<Key, bool> =
             self.broken(&now, at).iter().map(|broken| (key(&now, broken), broken.certain)).collect();
         let (mut pairs, mut told) = (Vec::new(), BTreeSet::new());
-        for (when, states) in self.orders(&now) {
+        for (order, states) in self.orders(&now) {
             // A bundle in a template is its proxy's alone: no controller reads it.
-            let counts = |broken: &Violation| when != BY_TEMPLATE || broken.rules == Rules::Proxy;
+            let counts = |broken: &Violation| order != Order::Template || broken.rules() == Rules::Proxy;
             for broken in self.broken(&states, at).into_iter().filter(counts) {
                 let key = key(&states, &broken);
-                // Leaves that are refused for sure have an issuer that signs for sure: the broken renewal tells it.
-                let surely = broken.certain && broken.invariant != Invariant::EveryPair;
+                // Workload certificates that are surely refused have an issuer that surely signs: the refused renewal tells it.
+                let surely = broken.certain && broken.invariant() != Invariant::EveryPair;
                 let is_worse = before.get(&key).is_none_or(|certain| !certain && surely);
                 if is_worse && told.insert(key) {
-                    pairs.push(self.pair(&now, &states, &broken, when));
+                    pairs.push(self.pair(&now, &states, &broken, order));
                 }
             }
         }
-        pairs.sort_by_key(|pair| (!pair.certain, pair.invariant));
+        pairs.sort_by_key(|pair| (!pair.rejection.certain, pair.invariant));
         if self.recovers() && is_dead(&now, at) {
             pairs.clear();
         }
-        // A controller that does not come up with a bundle and an issuer signs nothing with them either.
+        // A controller that fails to start with a bundle and an issuer signs nothing with them either.
         let dead: Vec<_> = pairs
             .iter()
             .filter(|pair| pair.invariant == Invariant::ControllerStarts)
@@ -107,14 +118,14 @@ impl<'a> Moves<'a> {
         (pairs, self.missing(&now))
     }
 
-    /// What does not hold at `at`, and what has not begun yet by a clock that lags as far as a leaf allows for (20 s by default).
+    /// What does not hold at `at`, and what has not begun yet by a clock that lags as far as a workload certificate allows for (20 s by default).
     fn broken(&self, states: &States, at: Timestamp) -> Vec<Violation> {
         let behind = at.saturating_sub(self.current.control_plane.clock_skew.0).unwrap_or(at);
         let lagging = states.broken(behind).into_iter().filter(|broken| has_not_begun(&broken.refusal));
         states.broken(at).into_iter().chain(lagging).collect()
     }
 
-    /// Is it nothing but a part of a recovery: its bundle, its issuer, or restarts once an identity controller comes up?
+    /// Is it nothing but a part of a recovery: its bundle, its issuer, or restarts once an identity controller starts?
     fn recovers(&self) -> bool {
         let Some(record) = self.record.filter(|record| record.strategy == Strategy::Recover) else {
             return false;
@@ -130,7 +141,7 @@ impl<'a> Moves<'a> {
     }
 
     /// In how many ways the mesh is broken already.
-    pub(super) fn already_violated(&self, at: Timestamp) -> usize {
+    pub(super) fn already_broken(&self, at: Timestamp) -> usize {
         States::of(self.current, self.history.as_ref(), at)
             .broken(at)
             .iter()
@@ -154,12 +165,12 @@ impl<'a> Moves<'a> {
         self.instants(&now).into_iter().filter(|then| *then > at).find(clean)
     }
 
-    /// When something changes by time alone: leaves run out, a certificate begins.
+    /// When something changes by time alone: workload certificates expire, a certificate begins.
     fn instants(&self, now: &States) -> BTreeSet<Timestamp> {
         let life = self.current.control_plane.workload_certificate_lifetime();
         let started = self.current.control_plane.replicas.iter().filter_map(|replica| replica.started);
         let ends = started.filter_map(|started| started.checked_add(life).ok());
-        let ends = ends.chain(now.presented.iter().filter_map(|leaf| leaf.until));
+        let ends = ends.chain(now.presented.iter().filter_map(|presented| presented.until));
         let begins = self.issuer.into_iter().flat_map(IssuerChain::certificates);
         let begins = begins.chain(self.bundles.iter().flat_map(|bundle| bundle.anchors()));
         let skew = self.current.control_plane.clock_skew.0;
@@ -170,96 +181,102 @@ impl<'a> Moves<'a> {
     }
 
     /// The states on the way, however objects are applied and whoever follows first.
-    fn orders(&self, now: &States) -> Vec<(&'static str, States)> {
+    fn orders(&self, now: &States) -> Vec<(Order, States)> {
         let mut orders = Vec::new();
         let issuer = |states: &States| self.issuer.map(|chain| states.swapping(chain));
         for bundle in &self.bundles {
             let published = now.publishing(bundle);
             let both = issuer(&published);
-            orders.push(("once the bundle is published", published));
-            orders.extend(both.map(|both| ("once bundle and issuer are both in place", both)));
+            orders.push((Order::Bundle, published));
+            orders.extend(both.map(|both| (Order::Both, both)));
         }
         if let Some(swapped) = issuer(now) {
             let both: Vec<_> = self.bundles.iter().map(|bundle| swapped.publishing(bundle)).collect();
-            let when = match both.is_empty() {
-                true => "once the issuer is in the Secret",
-                false => "while the issuer is in the Secret and the bundle has not followed",
-            };
-            orders.push((when, swapped));
-            orders.extend(both.into_iter().map(|both| ("once bundle and issuer are both in place", both)));
+            let alone = if both.is_empty() { Order::Issuer } else { Order::IssuerBeforeBundle };
+            orders.push((alone, swapped));
+            orders.extend(both.into_iter().map(|both| (Order::Both, both)));
         }
         let last = orders.last().map_or_else(|| now.clone(), |(_, states)| states.clone());
-        orders.extend(self.literals.iter().map(|bundle| (BY_TEMPLATE, last.publishing(bundle))));
+        orders.extend(self.literals.iter().map(|bundle| (Order::Template, last.publishing(bundle))));
         if !self.restarted.is_empty() {
-            orders.push(("when the pods restart", last.restarted(|one| self.restarted.contains(&one))));
+            orders.push((Order::Restart, last.restarted(|one| self.restarted.contains(&one))));
         }
         if !self.bundles.is_empty() || self.issuer.is_some() {
-            orders.push(("once everything has restarted", last.restarted(|_| true)));
+            orders.push((Order::Everything, last.restarted(|_| true)));
         }
         orders
     }
 
-    /// What is not seen and could break. A bundle that only grows breaks nobody, whatever they hold; without an anchor
+    /// What is not known and could break. A bundle that only grows breaks nobody, whatever they hold; without an anchor
     /// less, it does not matter who signed before.
-    fn missing(&self, now: &States) -> Vec<String> {
+    fn missing(&self, now: &States) -> Vec<InputFact> {
         if self.issuer.is_none() && !self.removes {
             return Vec::new();
         }
-        let matters = |what: &&String| self.removes || !what.starts_with("the issuer ");
-        now.unseen.iter().filter(matters).cloned().collect()
+        let is_issuer = |fact: &InputFact| {
+            matches!(fact, InputFact::IssuerNotKnown { .. } | InputFact::EarlierIssuerNotKnown { .. })
+        };
+        now.unseen.iter().filter(|fact| self.removes || !is_issuer(fact)).cloned().collect()
     }
 
-    fn pair(&self, now: &States, states: &States, broken: &Violation, when: &'static str) -> Pair {
-        let (bundle, chain) = sides(states, broken);
+    fn pair(&self, now: &States, states: &States, broken: &Violation, order: Order) -> Pair {
+        let (bundle, chain) = states.sides(broken);
         let held = bundle.and_then(|bundle| now.bundles.iter().find(|one| one.what.same_set(bundle)));
         let presented = chain.and_then(|chain| now.presented.iter().find(|one| one.what == *chain));
-        let proxies = broken.rules == Rules::Proxy;
-        let leaves = broken.invariant == Invariant::EveryPair;
-        Pair {
-            invariant: broken.invariant,
-            verifier: self
-                .party(bundle.map(Bundle::anchors).unwrap_or_default().to_vec(), held.filter(|_| proxies)),
+        let proxies = broken.rules() == Rules::Proxy;
+        let presented_at = match broken.sides {
+            Sides::Peers { presented, .. } => Some(presented),
+            Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } => None,
+        };
+        let anchors = bundle.map(Bundle::anchors).unwrap_or_default();
+        let rejection = Rejection {
+            verifier: self.party(anchors.iter(), held.filter(|_| proxies)),
             presenter: self.party(
-                chain.map(|chain| chain.certificates().cloned().collect()).unwrap_or_default(),
-                presented.filter(|_| leaves),
+                chain.into_iter().flat_map(IssuerChain::certificates),
+                presented.filter(|_| presented_at.is_some()),
             ),
-            reason: broken.refusal.to_string(),
+            refusal: broken.refusal.clone(),
             certain: broken.certain,
-            until: broken.chain.filter(|_| leaves).and_then(|at| states.presented[at].until),
-            when,
-        }
+            until: presented_at.and_then(|at| states.presented[at].until),
+            order: Some(order),
+        };
+        Pair { invariant: broken.invariant(), rejection }
     }
 
-    fn party<T>(&self, certificates: Vec<Certificate>, holding: Option<&Holding<T>>) -> Party {
-        let workloads = holding.map(|holding| holding.workloads.as_slice()).unwrap_or_default();
+    fn party<'c, T>(
+        &self,
+        certificates: impl Iterator<Item = &'c Certificate>,
+        holding: Option<&Holding<T>>,
+    ) -> Party {
+        let pods = holding.map(|holding| Pods {
+            count: holding.count,
+            sample: holding.sample.clone(),
+            workloads: holding.workloads.iter().map(|id| self.current.workload(*id).object.clone()).collect(),
+        });
         Party {
-            certificates,
-            count: holding.map_or(0, |holding| holding.count),
-            pods: holding.map(|holding| holding.sample.clone()).unwrap_or_default(),
-            workloads: workloads.iter().map(|id| self.current.workload(*id).object.clone()).collect(),
+            certificates: certificates.map(CertificateRef::from).collect(),
+            pods: pods.unwrap_or_default(),
         }
     }
 }
 
-/// Is there nothing left that a change could break: no proxy that was seen accepts another's leaf, nor gets one?
+/// Is there nothing left that a change could break: no proxy that was seen accepts another's workload certificate, nor gets one?
 fn is_dead(states: &States, at: Timestamp) -> bool {
     let broken = states.broken(at);
-    let refused = |invariant, bundle, chain| {
-        broken.iter().any(|one| (one.invariant, one.bundle, one.chain) == (invariant, bundle, Some(chain)))
-    };
-    let by_all =
-        |invariant, chain| (0..states.bundles.len()).all(|bundle| refused(invariant, Some(bundle), chain));
-    // Nobody has a leaf of the Secret's issuer before a controller signs with it.
+    let any = |sides| broken.iter().any(|one| one.sides == sides);
+    let bundles = || 0..states.bundles.len();
+    let rejected = |presented| bundles().all(|bundle| any(Sides::Peers { bundle, presented }));
+    let lost = |controller| bundles().all(|bundle| any(Sides::Renewal { bundle, controller }));
+    // The Secret's issuer has signed nothing before a controller signs with it.
     let signed = |chain: &IssuerChain| states.controllers.iter().any(|one| one.what.1 == *chain);
     let ended = |chain: usize| {
-        let leaf = &states.presented[chain];
-        leaf.until.is_some_and(|end| end < at)
-            || states.issuer.as_ref() == Some(&leaf.what) && !signed(&leaf.what)
+        let presented = &states.presented[chain];
+        presented.until.is_some_and(|end| end < at)
+            || states.issuer.as_ref() == Some(&presented.what) && !signed(&presented.what)
     };
-    let renews =
-        |chain| !refused(Invariant::ControllerSigns, None, chain) && !by_all(Invariant::EveryRenewal, chain);
+    let renews = |controller| !any(Sides::Signing { controller }) && !lost(controller);
     states.unseen.is_empty()
-        && (0..states.presented.len()).all(|chain| ended(chain) || by_all(Invariant::EveryPair, chain))
+        && (0..states.presented.len()).all(|chain| ended(chain) || rejected(chain))
         && !(0..states.controllers.len()).any(renews)
 }
 
@@ -274,29 +291,13 @@ fn has_not_begun(refusal: &Refusal) -> bool {
 
 /// The certificates of both sides.
 fn materials(pair: &Pair) -> (BTreeSet<Fingerprint>, Vec<Fingerprint>) {
-    let of = |party: &Party| party.certificates.iter().map(Certificate::fingerprint).collect::<Vec<_>>();
-    (of(&pair.verifier).into_iter().collect(), of(&pair.presenter))
-}
-
-/// The bundle that refuses and the chain that is refused.
-fn sides<'a>(states: &'a States, broken: &Violation) -> (Option<&'a Bundle>, Option<&'a IssuerChain>) {
-    let controller = || broken.chain.and_then(|at| states.controllers.get(at)).map(|one| &one.what);
-    let held = || broken.bundle.and_then(|at| states.bundles.get(at)).map(|one| &one.what);
-    match broken.invariant {
-        Invariant::ControllerStarts => (states.published.as_ref(), states.issuer.as_ref()),
-        Invariant::EveryPair => {
-            (held(), broken.chain.and_then(|at| states.presented.get(at)).map(|one| &one.what))
-        }
-        Invariant::EveryRenewal => (held(), controller().map(|(_, chain)| chain)),
-        Invariant::ControllerSigns => {
-            (controller().map(|(bundle, _)| bundle), controller().map(|(_, chain)| chain))
-        }
-    }
+    let of = |party: &Party| party.certificates.iter().map(|one| one.fingerprint).collect::<Vec<_>>();
+    (of(&pair.rejection.verifier).into_iter().collect(), of(&pair.rejection.presenter))
 }
 
 fn key(states: &States, broken: &Violation) -> Key {
-    let (bundle, chain) = sides(states, broken);
+    let (bundle, chain) = states.sides(broken);
     let anchors = bundle.map(|bundle| bundle.fingerprints().into_iter().collect()).unwrap_or_default();
     let chain = chain.map(|chain| chain.certificates().map(Certificate::fingerprint).collect());
-    (broken.invariant, anchors, chain.unwrap_or_default())
+    (broken.invariant(), anchors, chain.unwrap_or_default())
 }

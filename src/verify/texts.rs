@@ -1,11 +1,15 @@
 //! Texts and keys of a proposal as Linkerd's processes will read them.
 
+use jiff::Timestamp;
+
+use super::Changes;
 use super::changes::{chain, issuer_is_gone, place, reading, text};
-use super::{Changes, Finding, Place, Weight};
 use crate::document::ObjectRef;
-use crate::mesh::{CertManagerCertificate, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
-use crate::pki::Rules;
+use crate::finding::{CertificateRef, ChangeFact, Fact, Finding, InputFact, KeyFault, Place, Role, Severity};
+use crate::linkerd;
+use crate::mesh::{CertManagerCertificate, GoDuration, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
 use crate::pki::pem::{Defect, Outcome};
+use crate::pki::{IssuerChain, Rules};
 
 pub(super) fn findings(current: &Mesh, proposed: &Mesh, changes: &Changes) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -19,141 +23,97 @@ pub(super) fn findings(current: &Mesh, proposed: &Mesh, changes: &Changes) -> Ve
     found
 }
 
-/// Without these no pod starts, or none gets a leaf. Other workloads of the control plane go by a setting or an upgrade.
-const NEEDED: [&str; 3] = ["linkerd-identity", "linkerd-destination", "linkerd-proxy-injector"];
-
 fn gone(place: &Place) -> Finding {
-    let needed = NEEDED.contains(&place.object.name.as_str());
-    let effect = match place.object.name.as_str() {
-        "linkerd-identity" => "no proxy can renew its leaf without it, and none can start",
-        "linkerd-proxy-injector" => "no pod is given a proxy without it",
-        "linkerd-destination" => "no proxy finds its peers without it",
-        _ => "no bundle and no issuer depends on it",
+    let role = match place.object.name.as_str() {
+        linkerd::IDENTITY => Role::Identity,
+        linkerd::DESTINATION => Role::Destination,
+        linkerd::PROXY_INJECTOR => Role::ProxyInjector,
+        // Other workloads of the control plane go by a setting or an upgrade.
+        _ => Role::Other,
     };
-    Finding {
-        weight: if needed { Weight::Unsafe } else { Weight::Warning },
-        code: "workload-missing",
-        place: Some(place.clone()),
-        text: format!("{} is gone from the proposal: {effect}", place.object),
-        help: "put it back, unless it is to go".to_owned(),
-    }
+    let severity = if role == Role::Other { Severity::Warning } else { Severity::Error };
+    let fact = ChangeFact::ControlPlaneWorkloadRemoved { object: place.object.clone(), role };
+    Finding::new(severity, fact).at(place.clone())
 }
 
 fn bundle(current: &Mesh, proposed: &Mesh, place: &Place) -> Vec<Finding> {
-    let finding = |weight, code, text: String, help: &str| Finding {
-        weight,
-        code,
-        place: Some(place.clone()),
-        text,
-        help: help.to_owned(),
-    };
     let Some(after) = text(proposed) else {
-        let text = format!(
-            "{} is gone from the proposal: pods of the control plane cannot start without it",
-            place.object
-        );
-        return vec![finding(Weight::Unsafe, "bundle-missing", text, "put the ConfigMap back")];
+        let fact = ChangeFact::BundleRemoved { object: place.object.clone() };
+        return vec![Finding::new(Severity::Error, fact).at(place.clone())];
     };
     let known = text(current).map(|before| before.defects()).unwrap_or_default();
     let is_new = |defect: &&Defect| !known.iter().any(|known| known.kind == defect.kind);
-    let refused = after.as_read_by(Rules::Controller).err().or(after.as_read_by(Rules::Proxy).err());
-    let grave = |defect: &Defect| {
+    let mut found = Vec::new();
+    for defect in after.defects().iter().filter(is_new) {
         let effect = defect.kind.effect();
-        [effect.proxy, effect.controller].into_iter().max().unwrap_or(Outcome::Reads)
-    };
-    let told = after.defects().iter().filter(is_new).filter_map(|defect| match grave(defect) {
-        Outcome::Reads => None,
-        Outcome::Refuses => Some((Weight::Unsafe, defect)),
-        Outcome::DropsCertificates => Some((Weight::Warning, defect)),
-    });
-    let mut told: Vec<_> = told.collect();
-    if let Some(refused) = refused
-        && !told.iter().any(|(weight, _)| *weight == Weight::Unsafe)
-    {
-        told.push((Weight::Unsafe, refused));
+        let (place, defect) = (proposed.bundle_place(), defect.clone());
+        match effect.proxy.max(effect.controller) {
+            Outcome::Reads => {}
+            Outcome::DropsCertificates => {
+                found.push((Severity::Warning, ChangeFact::BundlePartlyRead { place, defect }));
+            }
+            Outcome::Refuses => found.push((Severity::Error, ChangeFact::BundleUnreadable { place, defect })),
+        }
     }
-    let say = |(weight, defect): (Weight, &Defect)| {
-        let text = format!("the bundle in {}, {defect}", proposed.bundle_place());
-        let help = "write the bundle as certificate blocks only, with at most one newline after the last \
-                    (`kubectl l5d-rotate inspect FILE` checks it)";
-        let code = if weight == Weight::Unsafe { "bundle-unreadable" } else { "bundle-partly-read" };
-        finding(weight, code, text, help)
-    };
-    told.into_iter().map(say).collect()
+    let refused = after.as_read_by(Rules::Controller).err().or(after.as_read_by(Rules::Proxy).err());
+    if let Some(defect) = refused
+        && !found.iter().any(|(severity, _)| *severity == Severity::Error)
+    {
+        let (place, defect) = (proposed.bundle_place(), defect.clone());
+        found.push((Severity::Error, ChangeFact::BundleUnreadable { place, defect }));
+    }
+    found.into_iter().map(|(severity, fact)| Finding::new(severity, fact).at(place.clone())).collect()
 }
 
 /// What is in the way of reading the proposed issuer.
-fn unread(current: &Mesh, proposed: &Mesh, object: &ObjectRef) -> Option<(Weight, &'static str, String)> {
-    let made = |certificate: &CertManagerCertificate| {
-        certificate.secret == object.name
-            && ["", object.namespace.as_str()].contains(&certificate.object.namespace.as_str())
-    };
-    let gone = issuer_is_gone(current, proposed) || proposed.issuer == Known::Absent;
+fn unread(current: &Mesh, proposed: &Mesh, object: &ObjectRef) -> Option<(Severity, Fact)> {
+    let object = object.clone();
+    if issuer_is_gone(current, proposed) || proposed.issuer == Known::Absent {
+        let makes = |certificate: &&CertManagerCertificate| {
+            certificate.secret == object.name
+                && ["", object.namespace.as_str()].contains(&certificate.object.namespace.as_str())
+        };
+        return Some(match proposed.certificates.iter().find(makes) {
+            Some(made) => {
+                let certificate = made.object.clone();
+                (Severity::Unknown, ChangeFact::IssuerMadeByCertManager { object, certificate }.into())
+            }
+            None => (Severity::Error, ChangeFact::IssuerRemoved { object }.into()),
+        });
+    }
     match &proposed.issuer {
-        _ if gone && proposed.certificates.iter().any(made) => {
-            let text = format!("{object} is gone from the proposal: cert-manager would make it");
-            Some((Weight::Unknown, "issuer-not-seen", text))
-        }
-        _ if gone => {
-            let text = format!(
-                "{object} is gone from the proposal: the identity controller cannot start without it"
-            );
-            Some((Weight::Unsafe, "issuer-missing", text))
-        }
         Known::Unknown(why) => {
-            Some((Weight::Unknown, "issuer-not-seen", format!("the proposed issuer cannot be read: {why}")))
+            Some((Severity::Unknown, InputFact::ObjectUnknown { object, why: why.clone() }.into()))
         }
-        Known::Is(Issuer { chain: Err(why), key: KeyState::NotSeen, .. }) => {
-            Some((Weight::Unknown, "issuer-not-seen", format!("the proposed issuer cannot be read: {why}")))
+        Known::Is(Issuer { chain: Err(reason), key: KeyState::NotSeen, .. }) => {
+            let reason = reason.clone();
+            Some((Severity::Unknown, ChangeFact::IssuerNotShown { object, reason }.into()))
         }
         Known::Is(_) | Known::Absent => None,
     }
 }
 
 fn issuer(current: &Mesh, proposed: &Mesh, place: &Place) -> Option<Finding> {
-    let finding = |weight, code, text: String, help: &str| {
-        Some(Finding { weight, code, place: Some(place.clone()), text, help: help.to_owned() })
-    };
-    const FOLLOWS: &str = "a running identity controller would skip it (IssuerUpdateSkipped) and go on with the old issuer; the \
-                           next one that starts would crash";
-    if let Some((weight, code, text)) = unread(current, proposed, &place.object) {
-        let help = match weight {
-            Weight::Unsafe => "put the Secret back",
-            _ => "add the Secret as the cluster would have it",
-        };
-        return finding(weight, code, text, help);
+    let finding = |severity, fact: Fact| Some(Finding::new(severity, fact).at(place.clone()));
+    if let Some((severity, fact)) = unread(current, proposed, &place.object) {
+        return finding(severity, fact);
     }
     let after = proposed.issuer.as_option()?;
-    if let Err(why) = &after.chain {
-        let text = format!("{}: {why}; {FOLLOWS}", place.object);
-        let help = "write the issuer's certificate, then its intermediates, as PEM";
-        return finding(Weight::Unsafe, "issuer-unreadable", text, help);
+    let object = place.object.clone();
+    if let Err(reason) = &after.chain {
+        let fact = ChangeFact::NewIssuerUnreadable { object, reason: reason.clone() };
+        return finding(Severity::Error, fact.into());
     }
-    let (wrong, help) = match key(current, after) {
+    let key = match key(current, after) {
         KeyState::Matches => return None,
-        KeyState::Mismatch => (
-            "does not belong to the issuer's certificate".to_owned(),
-            "put the key of this certificate into the Secret",
-        ),
-        KeyState::Missing => ("is missing".to_owned(), "put the issuer's key into the Secret"),
-        KeyState::Unreadable(why) => {
-            (format!("cannot be read: {why}"), "write it as `EC PRIVATE KEY` (SEC1) in PEM")
-        }
         KeyState::NotSeen => {
-            let text = format!(
-                "{}: the proposed private key was not seen, so that nothing proves that it fits",
-                place.object
-            );
-            return finding(
-                Weight::Unknown,
-                "issuer-key-not-seen",
-                text,
-                "let the Secret be read with its key; it is never printed or kept",
-            );
+            return finding(Severity::Unknown, InputFact::IssuerKeyNotSeen { secret: object }.into());
         }
+        KeyState::Mismatch => KeyFault::Mismatch,
+        KeyState::Missing => KeyFault::Missing,
+        KeyState::Unreadable(why) => KeyFault::Unreadable(why),
     };
-    let text = format!("{}: the private key {wrong}; {FOLLOWS}", place.object);
-    finding(Weight::Unsafe, "issuer-key", text, help)
+    finding(Severity::Error, ChangeFact::IssuerKeyUnusable { object, key }.into())
 }
 
 /// What the key is to the certificate. A proposal may leave the key that is there: then the certificate must be for it.
@@ -170,23 +130,17 @@ fn key(current: &Mesh, after: &Issuer) -> KeyState {
     }
 }
 
-/// A bundle that Go's reader refuses harms nobody who runs; what restarts in the control plane reads it anew, and does not
+/// A bundle that Go's reader refuses harms nobody who runs; what restarts in the control plane reads it anew, and fails to
 /// start.
 pub(super) fn restart_into_crash(proposed: &Mesh, changes: &Changes) -> Option<Finding> {
     let restart = changes.restarts.iter().find(|restart| restart.place_in == Plane::Control)?;
-    let reads = changes.bundle.is_none() && proposed.control_plane.era.control_plane_by_reference();
-    let defect = text(proposed)?.as_read_by(Rules::Controller).err().filter(|_| reads)?;
-    Some(Finding {
-        weight: Weight::Unsafe,
-        code: "bundle-unreadable",
-        place: Some(restart.place.clone()),
-        text: format!(
-            "the bundle in {}, {defect}; that is so already, and {} would restart into it",
-            proposed.bundle_place(),
-            restart.place.object
-        ),
-        help: "repair the published bundle in a commit of its own first".to_owned(),
-    })
+    if changes.bundle.is_some() || !proposed.control_plane.era.control_plane_by_reference() {
+        return None;
+    }
+    let defect = text(proposed)?.as_read_by(Rules::Controller).err()?.clone();
+    let (place, workload) = (proposed.bundle_place(), restart.place.object.clone());
+    let fact = ChangeFact::RestartIntoUnreadableBundle { place, defect, workload };
+    Some(Finding::new(Severity::Error, fact).at(restart.place.clone()))
 }
 
 /// `linkerd-config` has a copy of the bundle that must follow it.
@@ -195,23 +149,39 @@ pub(super) fn copy(changes: &Changes, proposed: &Mesh) -> Option<Finding> {
     let copy = proposed.trust.config.as_option().filter(|copy| !copy.text().trim().is_empty())?;
     let apart = reading(copy).is_none_or(|copy| !copy.same_set(bundle));
     let is_copy = proposed.control_plane.era.trust_home() == TrustHome::TrustRoots;
-    (is_copy && apart && changes.bundle.is_some()).then(|| {
-        let config = proposed.linkerd_config();
-        Finding {
-            weight: Weight::Warning,
-            code: "config-copy",
-            text: format!(
-                "the copy of the bundle in {config} (identityTrustAnchorsPEM) has other anchors: `linkerd check` and \
-                 `linkerd inject --manual` read it, and the next `linkerd upgrade` or `helm upgrade` may publish it again"
-            ),
-            help: "change it, and the values it is rendered from, in the same commit".to_owned(),
-            place: Some(place(proposed, proposed, &config)),
-        }
-    })
+    if !is_copy || !apart || changes.bundle.is_none() {
+        return None;
+    }
+    let object = proposed.linkerd_config();
+    let place = place(proposed, proposed, &object);
+    Some(Finding::new(Severity::Warning, ChangeFact::ConfigCopyLeftBehind { object }).at(place))
+}
+
+/// A new issuer must outlast the workload certificates that it signs, and should last longer than a warning.
+pub(super) fn lasts(current: &Mesh, proposed: &Mesh, changes: &Changes, at: Timestamp) -> Option<Finding> {
+    let place = &changes.issuer.as_ref()?.place;
+    let first = loadable(current, proposed)?.first_to_expire();
+    let facts = first.facts();
+    let lifetime = proposed.control_plane.workload_certificate_lifetime();
+    let (left, whole) =
+        (facts.not_after.duration_since(at), facts.not_after.duration_since(facts.not_before));
+    let certificate = CertificateRef::from(first);
+    // One that has expired is refused, which the possible states tell.
+    let finding = if left.is_negative() {
+        return None;
+    } else if left < lifetime {
+        let lifetime = GoDuration(lifetime);
+        Finding::new(Severity::Error, ChangeFact::IssuerExpiresAtOnce { certificate, lifetime })
+    } else if left < linkerd::EXPIRY_THRESHOLD.min(whole / 3) {
+        Finding::new(Severity::Warning, ChangeFact::IssuerExpiresSoon { certificate })
+    } else {
+        return None;
+    };
+    Some(finding.at(place.clone()))
 }
 
 /// The issuer of the proposal, where it is one that a controller can load.
-pub(super) fn loadable<'a>(current: &Mesh, proposed: &'a Mesh) -> Option<&'a crate::pki::IssuerChain> {
+pub(super) fn loadable<'a>(current: &Mesh, proposed: &'a Mesh) -> Option<&'a IssuerChain> {
     let after = proposed.issuer.as_option().filter(|_| !issuer_is_gone(current, proposed))?;
     matches!(key(current, after), KeyState::Matches | KeyState::NotSeen).then(|| chain(proposed)).flatten()
 }

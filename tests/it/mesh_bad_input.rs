@@ -260,7 +260,7 @@ fn each_state_of_the_key_is_told_and_the_key_is_gone() {
         assert_eq!(issuer(&mesh).key, state);
         let manifest = mesh.manifest("Secret", "linkerd", "linkerd-identity-issuer").unwrap();
         assert_eq!(manifest.tree["stringData"]["key.pem"], REDACTED);
-        assert!(!serde_json::to_string(&mesh).unwrap().contains("EC PRIVATE"));
+        assert!(!l5d_rotate::source::snapshot(&mesh).to_string().contains("EC PRIVATE"));
     }
     let missing = with_issuer(|secret, _| _ = secret["data"].as_object_mut().unwrap().remove("key.pem"));
     assert_eq!(issuer(&missing).key, KeyState::Missing);
@@ -337,7 +337,7 @@ fn a_secret_that_may_not_be_read_is_taken_from_the_configuration_or_unknown() {
         let found = issuer(&mesh);
         assert_eq!((found.from_secret, &found.key), (false, &KeyState::NotSeen));
         assert_eq!(found.chain.as_ref().unwrap().issuer.name(), "identity.linkerd.cluster.local");
-        assert_eq!(mesh.gaps, [gap.clone()]);
+        assert_eq!(mesh.gaps, std::slice::from_ref(&gap));
 
         let mut observer = observe(&[&text.replace("crtPEM", "nothing")]);
         observer.gap(gap);

@@ -111,7 +111,7 @@ fn no_private_key_of_an_install_is_kept() {
             let overrides = mesh.manifest("Secret", "linkerd", "linkerd-config-overrides").unwrap();
             assert_eq!(overrides.tree["data"]["linkerd-config-overrides"], REDACTED);
         }
-        let snapshot = serde_json::to_string(&mesh).unwrap();
+        let snapshot = l5d_rotate::source::snapshot(&mesh).to_string();
         assert!(!snapshot.contains("PRIVATE KEY"), "{version}");
         // The same words in base64, at each of the three offsets.
         let encoded = ["UFJJVkFURSBLRV", "BSSVZBVEUgS0VZ", "QUklWQVRFIEtFW"];

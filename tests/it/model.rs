@@ -11,7 +11,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use l5d_rotate::mesh::Era;
 use l5d_rotate::pki::{Refusal, Rules};
-use l5d_rotate::states::{Invariant, States};
+use l5d_rotate::states::{Invariant, Sides, States};
 use pki_support::go::{self, Oracle};
 use pki_support::random::Dice;
 use pki_support::tls::{self, Proxy};
@@ -107,16 +107,16 @@ fn world(
 fn said(states: &States, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTreeSet<Finding>) {
     let (mut some, mut all) = (BTreeSet::new(), BTreeSet::new());
     for broken in states.broken(state.judged) {
-        let bundle = broken.bundle.map(|at| pool.bundle_at(&states.bundles[at].what));
-        let (own, chain) = match (broken.invariant, broken.chain) {
-            (Invariant::EveryPair, Some(at)) => (None, pool.chain_at(&states.presented[at].what)),
-            (_, Some(at)) => {
-                let (own, chain) = &states.controllers[at].what;
+        let bundle = broken.bundle().map(|at| pool.bundle_at(&states.bundles[at].what));
+        let (own, chain) = match broken.sides {
+            Sides::Start => (None, state.secret),
+            Sides::Peers { presented, .. } => (None, pool.chain_at(&states.presented[presented].what)),
+            Sides::Renewal { controller, .. } | Sides::Signing { controller } => {
+                let (own, chain) = &states.controllers[controller].what;
                 (Some(pool.bundle_at(own)), pool.chain_at(chain))
             }
-            (_, None) => (None, state.secret),
         };
-        let finding = (broken.invariant, bundle, own, chain);
+        let finding = (broken.invariant(), bundle, own, chain);
         some.insert(finding);
         if broken.certain {
             all.insert(finding);

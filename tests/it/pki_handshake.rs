@@ -150,8 +150,8 @@ fn an_anchors_path_length_and_ca_flag_count_for_the_controller_only() {
 
     let flat = Shape::new("root", None, |params| params.is_ca = IsCa::ExplicitNoCa);
     let issuer = Shape::new("identity", Some(&flat), plain);
-    let flat_message = "`identity` was signed by no anchor of the bundle: there is one named `root`, but `root` may not \
-                        sign certificates: it is not a CA certificate";
+    let flat_message = "no anchor in the bundle signed `identity` (the bundle's `root` does not count: `root` may not sign \
+                        certificates: it is not a CA certificate)";
     row(&[&flat], &[&issuer], "", flat_message);
 }
 
@@ -200,8 +200,8 @@ fn key_usage_counts_for_the_controller_only_and_not_of_the_issuer() {
         &[&root],
         &[&Shape::new("identity", Some(&root), plain)],
         "",
-        "`identity` was signed by no anchor of the bundle: there is one named `root`, but `root` may not sign \
-         certificates: its key usage lacks keyCertSign",
+        "no anchor in the bundle signed `identity` (the bundle's `root` does not count: `root` may not sign \
+         certificates: its key usage lacks keyCertSign)",
     );
 }
 
@@ -221,12 +221,11 @@ fn the_issuer_must_be_a_ca_for_both() {
 fn another_key_under_the_same_name_is_told_as_an_unknown_issuer() {
     let (root, namesake) = (Shape::new("root", None, plain), Shape::new("root", None, plain));
     let issuer = Shape::new("identity", Some(&root), plain);
-    let message =
-        "`identity` was signed by no anchor of the bundle: there is one named `root`, but with another key";
+    let message = "no anchor in the bundle signed `identity` (the bundle's `root` has the same name but a different key)";
     row(&[&namesake], &[&issuer], message, message);
     row(&[&namesake, &root], &[&issuer], "", "");
     let stranger = Shape::new("stranger", None, plain);
-    let message = "`identity` was signed by no anchor of the bundle: none is named `root`";
+    let message = "no anchor in the bundle signed `identity` (it holds none named `root`)";
     row(&[&stranger], &[&issuer], message, message);
 }
 
@@ -258,8 +257,8 @@ fn an_issuer_that_is_the_anchor_itself_is_accepted_until_the_anchor_is_renewed_w
     row(&[&root], &[&root], "", "");
     let key = || KeyPair::try_from(root.key.serialize_der()).unwrap();
     let renewed = Shape::of_key(key(), "root", None, |params| params.not_after = date_time_ymd(2036, 1, 1));
-    let controller = "`root` was signed by no anchor of the bundle: there is one named `root`, but `root` has that name and \
-                      the same key already, and the controller passes it over";
+    let controller = "no anchor in the bundle signed `root` (the bundle's `root` does not count: `root` has that name and \
+                      the same key already, and the controller passes it over)";
     row(&[&renewed], &[&root], "", controller);
     row(&[&renewed], &[&Shape::new("identity", Some(&root), plain)], "", "");
 }

@@ -1,4 +1,4 @@
-//! Ways back through the program itself, over a cluster that takes what is rendered and then prints what it is.
+//! Recoveries through the program itself, over a cluster that takes what is rendered and then prints what it is.
 
 use crate::cluster;
 use crate::runner;
@@ -11,8 +11,9 @@ use cluster::{Cluster, at, pem};
 use l5d_rotate::pki::{BundleText, KeyEncoding, Rules};
 use l5d_rotate::rotation::recover::steps;
 use l5d_rotate::rotation::{Record, Scope};
+use serde_json::{Value, json};
 
-const OVER: &str = "2026-11-22T21:04:11Z";
+const PAST: &str = "2026-11-22T21:04:11Z";
 const LATER: &str = "2027-12-28T09:00:00Z";
 
 fn user(cluster: Cluster) -> Rotation {
@@ -35,13 +36,19 @@ fn ran(user: &Rotation, arguments: &str) -> (String, String, i32) {
     (text(output.stdout), text(output.stderr), output.status.code().unwrap())
 }
 
+/// The diagnosis as data, and the exit code.
+fn diagnosed(user: &Rotation) -> (Value, i32) {
+    let (out, notes, exit) = ran(user, "recover -o json");
+    (serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{notes}")), exit)
+}
+
 fn record(user: &Rotation) -> Record {
     let directory = user.home.path().join("rotation");
     Record::from_files(|file| fs::read_to_string(directory.join(file)).ok()).unwrap()
 }
 
-/// Merges every step that the diagnosis tells, in its order, without any `--force`; then nothing is over and nothing is left.
-fn goes_back(user: &mut Rotation, issuer_alone: bool) {
+/// Merges every step that the diagnosis tells, in its order, without any `--force`; then nothing has expired and nothing is left.
+fn recovers(user: &mut Rotation, issuer_alone: bool) {
     let told = steps(issuer_alone);
     assert_eq!(record(user).steps(), told, "the steps that are told are those of the rotation");
     for step in told {
@@ -53,24 +60,22 @@ fn goes_back(user: &mut Rotation, issuer_alone: bool) {
         user.merge(&step.phase.to_string(), step.number());
         user.cluster.all_by_hand();
     }
-    let (screen, _, exit) = ran(user, "recover");
-    assert!(screen.starts_with("Nothing has expired; proxies get leaves until 2027-11-23"), "{screen}");
+    let (found, exit) = diagnosed(user);
+    assert_eq!((&found["expired"], &found["issuance"]["state"]), (&json!([]), &json!("works")), "{found}");
+    assert!(found["issuance"]["until"].as_str().unwrap().starts_with("2027-11-23"), "{found}");
     assert_eq!(exit, 0);
     assert!(user.run("status --dir rotation").contains("the rotation is finished"));
 }
 
 #[test]
-fn an_anchor_that_is_over_is_replaced_with_its_issuer() {
-    for cluster in [Cluster::ending(OVER, OVER), Cluster::ending(LATER, OVER)] {
+fn an_expired_anchor_is_replaced_with_its_issuer() {
+    for cluster in [Cluster::ending(PAST, PAST), Cluster::ending(LATER, PAST)] {
         let mut user = user(cluster);
         assert_eq!(ran(&user, "recover").2, 1);
         let (out, notes, exit) = ran(&user, "recover --dir rotation");
-        assert!(
-            out.contains("anchor.key") && notes.contains("downtime: it is there already"),
-            "{out}{notes}"
-        );
+        assert!(out.contains("anchor.key") && notes.starts_with("Downtime: now."), "{out}{notes}");
         assert_eq!(exit, 0);
-        goes_back(&mut user, false);
+        recovers(&mut user, false);
         let bundle = BundleText::read(user.cluster.bundle.as_str());
         let anchors = bundle.as_read_by(Rules::Controller).unwrap().anchors().to_vec();
         assert_eq!(record(&user).scope, Scope::Full { anchor: anchors[0].clone() });
@@ -79,56 +84,61 @@ fn an_anchor_that_is_over_is_replaced_with_its_issuer() {
 }
 
 #[test]
-fn an_issuer_that_is_over_is_replaced_alone_with_the_key_of_its_anchor() {
-    let mut user = user(Cluster::ending(LATER, OVER));
+fn an_expired_issuer_is_replaced_alone_with_the_key_of_its_anchor() {
+    let mut user = user(Cluster::ending(LATER, PAST));
     let published = user.cluster.bundle.clone();
     let (out, _, exit) = ran(&user, "recover --dir rotation --anchor ca.crt --anchor-key ca.key");
     assert!(!out.contains("anchor.key"), "{out}");
     assert_eq!((exit, record(&user).scope), (0, Scope::IssuerOnly));
-    let plan = user.run("plan --dir rotation");
-    assert!(plan.contains("back when it has restarted") && !plan.contains("refuse each other"), "{plan}");
-    goes_back(&mut user, true);
+    let plan: serde_json::Value = serde_json::from_str(&user.run("plan --dir rotation -o json")).unwrap();
+    let notes = plan["steps"].as_array().unwrap().iter().flat_map(|step| step["notes"].as_array().unwrap());
+    let downtime: Vec<_> = notes.filter(|note| note["code"] == "downtime").collect();
+    assert!(!downtime.is_empty(), "{plan:#}");
+    assert!(downtime.iter().all(|note| note["evidence"]["replacesAnchor"] == false), "{plan:#}");
+    recovers(&mut user, true);
     assert_eq!(user.cluster.bundle, published);
 }
 
 /// The same anchor, which has ended, below it an issuer that has not.
-fn anchor_is_over(user: &mut Rotation) {
+fn anchor_has_expired(user: &mut Rotation) {
     let key = rcgen::KeyPair::from_pem(&user.cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
     let mut anchor = rcgen::CertificateParams::default();
     let name = "root.linkerd.cluster.local".try_into().unwrap();
     anchor.distinguished_name.push(rcgen::DnType::CommonName, rcgen::DnValue::PrintableString(name));
     anchor.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(1));
     anchor.not_before = rcgen::date_time_ymd(2025, 12, 28);
-    anchor.not_after = time::OffsetDateTime::from_unix_timestamp(at(OVER).as_second()).unwrap();
+    anchor.not_after = time::OffsetDateTime::from_unix_timestamp(at(PAST).as_second()).unwrap();
     anchor.self_signed(&key).unwrap().pem().trim_end().clone_into(&mut user.cluster.bundle);
-    let over = user.cluster.bundle.clone();
-    user.cluster.workloads.iter_mut().for_each(|load| load.held.clone_from(&over));
+    let past = user.cluster.bundle.clone();
+    user.cluster.workloads.iter_mut().for_each(|load| load.held.clone_from(&past));
 }
 
-/// Leaves hold for hours yet: what a recovery breaks then is told.
+/// Workload certificates are valid for hours yet: what a recovery breaks then is told.
 #[test]
 fn a_recovery_is_called_unsafe_where_something_works_still() {
     let mut user = user(Cluster::ending(LATER, LATER));
-    anchor_is_over(&mut user);
+    anchor_has_expired(&mut user);
     assert_eq!(ran(&user, "recover --dir rotation").2, 0);
     fs::write(
         user.home.path().join("step.yaml"),
         user.run("render bundle --step 1 --dir rotation -o object"),
     )
     .unwrap();
-    let (verdict, _, exit) = ran(&user, "verify --proposed step.yaml --dir rotation");
-    assert!(verdict.contains("proxies that start from then on refuse 25 proxies"), "{verdict}");
+    let (verdict, _, exit) = ran(&user, "verify --proposed step.yaml --dir rotation -o json");
+    let verdict: serde_json::Value = serde_json::from_str(&verdict).unwrap();
+    let rejected = verdict["findings"].as_array().unwrap().iter().find(|one| one["code"] == "peer-rejected");
+    assert_eq!(rejected.unwrap()["evidence"]["presenter"]["pods"]["count"], 25, "{verdict:#}");
     assert_eq!(exit, 4);
 }
 
 /// No recovery excuses an issuer that is none of its own.
 #[test]
 fn a_change_that_is_no_part_of_the_recovery_is_called_unsafe_though_nothing_works() {
-    let user = user(Cluster::ending(OVER, OVER));
+    let user = user(Cluster::ending(PAST, PAST));
     assert_eq!(ran(&user, "recover --dir rotation").2, 0);
     fs::write(
         user.home.path().join("step.yaml"),
-        serde_json::json!({
+        json!({
             "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca-bundle.crt": Cluster::new().bundle},
             "metadata": {"name": "linkerd-identity-trust-roots", "namespace": "linkerd"},
         })
@@ -139,16 +149,17 @@ fn a_change_that_is_no_part_of_the_recovery_is_called_unsafe_though_nothing_work
     assert_eq!(exit, 4, "{verdict}");
 }
 
-/// What the screen says of an anchor whose key is there, followed by hand: `verify` calls it safe.
+/// What the screen says of an anchor whose key is there, followed manually: `verify` calls it safe.
 #[test]
-fn an_anchor_that_is_over_may_be_signed_anew_with_its_own_key() {
+fn an_expired_anchor_may_be_signed_anew_with_its_own_key() {
     let mut user = user(Cluster::ending(LATER, LATER));
     let renewed = user.cluster.bundle.clone();
-    anchor_is_over(&mut user);
-    let (screen, _, exit) = ran(&user, "recover");
-    assert!(screen.contains("without downtime, if you have the key of"), "{screen}");
-    assert_eq!(exit, 1);
-    let config_map = serde_json::json!({
+    anchor_has_expired(&mut user);
+    let (found, exit) = diagnosed(&user);
+    let expired = &found["expired"][0]["certificate"]["fingerprint"];
+    assert_eq!(&found["remedy"]["renewableAnchors"], &json!([expired]), "{found}");
+    assert_eq!((&found["issuance"]["workloadCertificates"]["remaining"], exit), (&json!("all"), 1));
+    let config_map = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca-bundle.crt": renewed},
         "metadata": {"name": "linkerd-identity-trust-roots", "namespace": "linkerd"},
     });
@@ -156,8 +167,8 @@ fn an_anchor_that_is_over_may_be_signed_anew_with_its_own_key() {
     let (verdict, notes, exit) = ran(&user, "verify --proposed renewed.json");
     assert_eq!(exit, 0, "{verdict}{notes}");
     user.cluster.apply(&config_map);
-    let (screen, ..) = ran(&user, "recover");
-    assert!(screen.starts_with("Nothing has expired"), "{screen}");
+    let (found, _) = diagnosed(&user);
+    assert_eq!((&found["expired"], &found["issuance"]["state"]), (&json!([]), &json!("works")), "{found}");
 }
 
 fn refused(user: &Rotation, arguments: &str, code: i32, says: &str, helps: &str) {
@@ -180,10 +191,10 @@ fn it_is_refused_where_nothing_has_expired() {
 }
 
 #[test]
-fn it_is_refused_where_nothing_depends_on_the_anchor_that_is_over() {
+fn it_is_refused_where_nothing_depends_on_the_expired_anchor() {
     let mut user = user(Cluster::ending(LATER, LATER));
-    let over = Cluster::ending(OVER, OVER).bundle;
-    user.cluster.bundle = format!("{over}\n{}", user.cluster.bundle);
+    let past = Cluster::ending(PAST, PAST).bundle;
+    user.cluster.bundle = format!("{past}\n{}", user.cluster.bundle);
     refused(
         &user,
         "recover --dir rotation",
@@ -194,12 +205,12 @@ fn it_is_refused_where_nothing_depends_on_the_anchor_that_is_over() {
 }
 
 #[test]
-fn it_is_refused_with_an_anchor_that_is_over_or_is_not_published() {
-    let mut user = user(Cluster::ending(OVER, OVER));
+fn it_is_refused_with_an_expired_anchor_or_is_not_published() {
+    let mut user = user(Cluster::ending(PAST, PAST));
     let arguments = "recover --dir rotation --anchor ca.crt --anchor-key ca.key";
-    let says = "ca.crt: the trust anchor `root.linkerd.cluster.local` expired on 2026-11-22T21:04:11Z";
+    let says = "ca.crt: the trust anchor root.linkerd.cluster.local expired 2026-11-22 21:04 UTC";
     refused(&user, arguments, 2, says, "leave --anchor and --anchor-key out");
-    user.cluster = Cluster::ending(LATER, OVER);
+    user.cluster = Cluster::ending(LATER, PAST);
     let other = Cluster::new().anchor;
     fs::write(user.home.path().join("ca.crt"), other.certificate.to_pem()).unwrap();
     fs::write(user.home.path().join("ca.key"), pem(&other.key)).unwrap();
@@ -224,7 +235,7 @@ fn it_is_refused_where_it_cannot_be_told_whether_it_is_needed() {
     let user = user(Cluster::new());
     let without: Vec<_> =
         user.cluster.items().into_iter().filter(|object| object["kind"] != "Secret").collect();
-    let text = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": without}).to_string();
+    let text = json!({"apiVersion": "v1", "kind": "List", "items": without}).to_string();
     fs::write(user.home.path().join("no-secret.json"), text).unwrap();
     let run = |arguments: &str| {
         runner::plugin()
@@ -234,14 +245,15 @@ fn it_is_refused_where_it_cannot_be_told_whether_it_is_needed() {
             .output()
             .unwrap()
     };
-    let screen = run("recover");
-    let text = String::from_utf8(screen.stdout).unwrap();
-    assert!(text.contains("whether proxies get leaves cannot be told"), "{text}");
-    assert!(text.contains("? the issuer"), "{text}");
+    let screen = run("recover -o json");
+    let found: Value = serde_json::from_slice(&screen.stdout).unwrap();
+    assert_eq!(found["issuance"]["state"], "unknown", "{found}");
+    assert_eq!(found["findings"][0]["severity"], "unknown", "{found}");
+    assert_eq!(found["findings"][0]["evidence"]["object"]["kind"], "Secret", "{found}");
     assert_eq!(screen.status.code(), Some(3));
     let refused = run("recover --dir rotation");
     let notes = String::from_utf8(refused.stderr).unwrap();
-    assert!(notes.contains("whether a recovery is needed cannot be told: the issuer"), "{notes}");
+    assert!(notes.contains("whether a recovery is needed cannot be told"), "{notes}");
     assert_eq!(refused.status.code(), Some(3));
 }
 
@@ -260,5 +272,5 @@ fn a_rotation_that_a_recovery_has_overtaken_does_not_publish_the_expired_anchor_
     assert!(user.run("status --dir rotation").contains("the rotation is finished"));
     let (out, notes, exit) = ran(&user, "render bundle --step 1 --dir first");
     assert_eq!((out.as_str(), exit), ("", 4), "{notes}");
-    assert!(notes.contains("another rotation has superseded this one"), "{notes}");
+    assert!(notes.contains(" expired-anchor-returns\n"), "{notes}");
 }

@@ -5,13 +5,13 @@ use crate::render_support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use l5d_rotate::document::{ObjectRef, yaml};
+use l5d_rotate::document::ObjectRef;
 use l5d_rotate::mesh::{Era, Scheme};
 use l5d_rotate::render::{Current, File, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, PlannedStep, Stage};
 use render_support::install::{ERAS, Install};
 use render_support::kubectl::overlay;
-use render_support::{Rotation, kubectl, planned, step};
+use render_support::{Rotation, kubectl, planned, step, written};
 use serde_json::{Value, json};
 
 fn by_name(objects: impl IntoIterator<Item = Value>) -> BTreeMap<ObjectRef, Value> {
@@ -21,7 +21,7 @@ fn by_name(objects: impl IntoIterator<Item = Value>) -> BTreeMap<ObjectRef, Valu
 /// The install's objects with what a step makes of them.
 fn expected(rotation: &Rotation, rendered: &[Rendered]) -> BTreeMap<ObjectRef, Value> {
     let mut objects = by_name(rotation.install.mesh.manifests.iter().map(|manifest| manifest.tree.clone()));
-    objects.extend(by_name(rendered.iter().map(|item| item.document(Form::Object).unwrap())));
+    objects.extend(by_name(rendered.iter().map(|item| written(item, Form::Object))));
     objects
 }
 
@@ -43,13 +43,13 @@ fn an_overlay_with_a_step_gives_the_whole_objects_in_every_era() {
         for step in rotation.distinct_steps() {
             let rendered = rotation.render(&step);
             for form in [Form::Patch, Form::JsonPatch] {
-                let files = directory(&step, &rendered, form).unwrap();
+                let files = directory(&step, &rendered, form, &[]).unwrap();
                 let built = overlay(&objects(&rotation), &files, "components", &[&at(&step)]).unwrap();
                 assert_eq!(by_name(built), expected(&rotation, &rendered), "{era:?} {} {form:?}", step.step);
             }
-            let files = directory(&step, &rendered, Form::Object).unwrap();
+            let files = directory(&step, &rendered, Form::Object, &[]).unwrap();
             let built = overlay(&[], &files, "resources", &[&at(&step)]).unwrap();
-            let whole = rendered.iter().map(|item| item.document(Form::Object).unwrap());
+            let whole = rendered.iter().map(|item| written(item, Form::Object));
             assert_eq!(by_name(built), by_name(whole), "{era:?} {}", step.step);
         }
     }
@@ -63,7 +63,7 @@ fn a_namespace_takes_its_own_part_of_a_step() {
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
     let step = rotation.step(step(Phase::Bundle, Stage::DataPlane));
     let rendered = rotation.render(&step);
-    let files = directory(&step, &rendered, Form::Patch).unwrap();
+    let files = directory(&step, &rendered, Form::Patch, &[]).unwrap();
     let in_namespace = |tree: &Value| tree["metadata"]["namespace"] == "emojivoto";
     let web: Vec<_> = objects(&rotation).into_iter().filter(in_namespace).collect();
     let mut whole = expected(&rotation, &rendered);
@@ -83,7 +83,7 @@ fn a_target_is_one_object_and_no_other() {
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
     let step = rotation.step(step(Phase::Bundle, Stage::DataPlane));
     let rendered = rotation.render(&step);
-    let files = directory(&step, &rendered, Form::Patch).unwrap();
+    let files = directory(&step, &rendered, Form::Patch, &[]).unwrap();
     // `authors.v1` read as a pattern would also mean `authors-v1`.
     let other = |namespace: &str, kind: &str, name: &str| {
         let mut tree = objects(&rotation).pop().unwrap();
@@ -112,9 +112,10 @@ fn an_overlay_whose_base_sets_the_namespace_takes_a_step() {
     let web = rendered.iter().find(|item| item.object.name == "web").unwrap();
     let mut open = web.current.tree().unwrap().clone();
     open["metadata"].as_object_mut().unwrap().remove("namespace");
-    let mut files: Vec<_> = directory(&step, &rendered, Form::Patch).unwrap();
-    let mut add =
-        |path: &str, content: String| files.push(File { path: path.into(), content, secret: false });
+    let mut files: Vec<_> = directory(&step, &rendered, Form::Patch, &[]).unwrap();
+    let mut add = |path: &str, content: String| {
+        files.push(File { path: path.into(), content: content.into(), secret: false })
+    };
     add("base/web.json", open.to_string());
     add("base/kustomization.yaml", "resources: [web.json]\nnamespace: emojivoto\n".to_owned());
     add("overlay/kustomization.yaml", format!("resources: [../base]\ncomponents: [../{}]\n", at(&step)));
@@ -131,10 +132,10 @@ fn steps_follow_each_other_in_one_overlay() {
     let (mut files, mut taken) = (vec![], vec![]);
     for step in rotation.steps() {
         let rendered = rotation.render(&step);
-        files.extend(directory(&step, &rendered, Form::Patch).unwrap());
+        files.extend(directory(&step, &rendered, Form::Patch, &[]).unwrap());
         taken.push(at(&step));
         for item in rendered {
-            let document = yaml::write(&item.document(Form::Patch).unwrap());
+            let document = item.written(Form::Patch).unwrap();
             let object = expected.get_mut(&item.object).unwrap();
             *object = kubectl::patch("strategic", object, &document).unwrap();
         }
@@ -145,15 +146,14 @@ fn steps_follow_each_other_in_one_overlay() {
 
 #[test]
 fn an_empty_step_builds_and_says_why() {
-    use l5d_rotate::rotation::Note;
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
-    let mut step = planned(step(Phase::Issuer, Stage::DataPlane), vec![]);
-    step.notes.push(Note::Said("leaf lifetimes are waited out\ninstead".to_owned()));
+    let step = planned(step(Phase::Issuer, Stage::DataPlane), vec![]);
+    let notes = ["workload certificates expire\ninstead".to_owned()];
     for form in [Form::Patch, Form::JsonPatch, Form::Object] {
-        let files = directory(&step, &[], form).unwrap();
+        let files = directory(&step, &[], form, &notes).unwrap();
         let [file] = files.as_slice() else { panic!("one file") };
         assert_eq!(file.path, Path::new("issuer/3-data-plane/kustomization.yaml"));
-        assert!(file.content.contains("# leaf lifetimes are waited out instead\n"), "{}", file.content);
+        assert!(file.content.contains("# workload certificates expire instead\n"), "{}", *file.content);
         if kubectl::present("an_empty_step_builds_and_says_why") {
             let field = if form == Form::Object { "resources" } else { "components" };
             let built = overlay(&objects(&rotation), &files, field, &[&at(&step)]).unwrap();
@@ -167,7 +167,7 @@ fn only_the_file_with_the_key_is_secret() {
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
     let step = rotation.step(step(Phase::Issuer, Stage::Issuer));
     for form in [Form::Patch, Form::JsonPatch, Form::Object] {
-        let files = directory(&step, &rotation.render(&step), form).unwrap();
+        let files = directory(&step, &rotation.render(&step), form, &[]).unwrap();
         let secret: Vec<_> =
             files.iter().filter(|file| file.secret).map(|file| file.path.to_str().unwrap()).collect();
         assert_eq!(secret, ["issuer/1-issuer/linkerd/secret-linkerd-identity-issuer.yaml"]);
@@ -184,6 +184,6 @@ fn a_name_that_leads_out_of_the_directory_is_refused() {
     {
         let object = ObjectRef::new("apps/v1", "Deployment", namespace, name);
         let item = Rendered { object, current: Current::Unseen, ..item.clone() };
-        assert!(directory(&step, &[item], Form::Patch).is_err(), "{namespace} {name}");
+        assert!(directory(&step, &[item], Form::Patch, &[]).is_err(), "{namespace} {name}");
     }
 }

@@ -59,7 +59,7 @@ fn every_planned_step_of_a_real_install_renders_in_every_form() {
         for step in &plan.steps {
             let rendered = render(step, &mesh, &record, Some(new.key())).unwrap();
             for form in [Form::Patch, Form::JsonPatch, Form::Object] {
-                let files = directory(step, &rendered, form).unwrap();
+                let files = directory(step, &rendered, form, &[]).unwrap();
                 assert!(files.len() > rendered.len(), "{version} {}", step.step);
             }
             objects += rendered.len();

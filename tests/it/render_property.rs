@@ -113,7 +113,7 @@ fn rendered((tree, edits): (Value, Vec<Edit>)) -> Rendered {
         current: Current::Whole(tree),
         edits,
         certificates: Certificates::default(),
-        secret: false,
+        key: None,
         key_in_place: false,
     }
 }
@@ -185,7 +185,7 @@ fn kustomize_makes_the_same_objects_of_random_edits() {
     let wanted: Vec<_> = items.iter().map(|item| item.document(Form::Object).unwrap()).collect();
     let planned = planned(step(Phase::Bundle, Stage::ControlPlane), vec![]);
     for form in [Form::Patch, Form::JsonPatch] {
-        let files = directory(&planned, &items, form).unwrap();
+        let files = directory(&planned, &items, form, &[]).unwrap();
         let built = kubectl::overlay(&objects, &files, "components", &["bundle/2-control-plane"]).unwrap();
         for (built, wanted) in built.iter().zip(&wanted) {
             assert_eq!(built, wanted, "{form:?}");

@@ -9,7 +9,7 @@ use l5d_rotate::pki::Fingerprint;
 use l5d_rotate::render::{Current, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, Stage};
 use render_support::install::Install;
-use render_support::{Rotation, kubectl, step};
+use render_support::{Rotation, kubectl, step, written};
 use serde_json::Value;
 
 const VERSIONS: [(&str, Era); 4] =
@@ -75,9 +75,9 @@ fn kustomize_builds_real_installs_with_every_step() {
             let planned = rotation.step(step);
             let rendered = rotation.render(&planned);
             let objects: Vec<_> = rendered.iter().map(|item| current(item).clone()).collect();
-            let wanted: Vec<_> = rendered.iter().map(|item| item.document(Form::Object).unwrap()).collect();
+            let wanted: Vec<_> = rendered.iter().map(|item| written(item, Form::Object)).collect();
             for form in [Form::Patch, Form::JsonPatch] {
-                let files = directory(&planned, &rendered, form).unwrap();
+                let files = directory(&planned, &rendered, form, &[]).unwrap();
                 let built = kubectl::overlay(&objects, &files, "components", &[&step.to_string()]).unwrap();
                 assert_eq!(sorted(built), sorted(wanted.clone()), "{version} {step} {form:?}");
             }

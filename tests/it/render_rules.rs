@@ -4,12 +4,14 @@ use crate::render_support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use l5d_rotate::finding::{Finding, Instead, Severity, StepFact};
 use l5d_rotate::mesh::{Era, Known, Manifest, Mesh, Owner, REDACTED, Scheme, Unread};
 use l5d_rotate::pki::{BundleText, Fingerprint};
 use l5d_rotate::render::{Edit, Form, RenderError, Rendered, render};
-use l5d_rotate::rotation::{Note, Phase, Stage};
+use l5d_rotate::report::{Screen, head_notes};
+use l5d_rotate::rotation::{Phase, Stage};
 use render_support::install::{ERAS, Install, SCHEMES};
-use render_support::{Pair, Rotation, kubectl, named, step};
+use render_support::{Pair, Rotation, kubectl, named, step, written};
 use serde_json::{Value, json};
 
 fn over(era: Era, scheme: Scheme) -> Rotation {
@@ -156,7 +158,9 @@ fn trust_roots_that_are_not_there_are_built_new() {
 fn the_issuer_is_written_as_its_era_and_scheme_read_it() {
     for (era, scheme) in ERAS.into_iter().flat_map(|era| SCHEMES.map(|scheme| (era, scheme))) {
         let rotation = over(era, scheme);
-        let tree = issuer(&rotation).document(Form::Object).unwrap();
+        let item = issuer(&rotation);
+        assert!(!item.document(Form::Object).unwrap().to_string().contains("PRIVATE KEY"));
+        let tree = written(&item, Form::Object);
         let (certificate, key) = scheme.keys();
         let label = if era <= Era::V2_7 { "EC PRIVATE KEY" } else { "PRIVATE KEY" };
         assert!(decoded(&tree, key).starts_with(&format!("-----BEGIN {label}-----\n")), "{era:?}");
@@ -218,14 +222,14 @@ fn an_issuer_secret_that_may_not_be_read_is_built_whole() {
         rotation.install.mesh.manifests.retain(|manifest| manifest.object.kind != "Secret");
         rotation.install.mesh.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
         let item = issuer(&rotation);
-        let tree = item.document(Form::Object).unwrap();
+        let tree = written(&item, Form::Object);
         assert_eq!(
             tree["type"],
             if scheme == Scheme::Linkerd { Value::Null } else { json!("kubernetes.io/tls") }
         );
         assert_eq!(tree["metadata"]["labels"]["linkerd.io/control-plane-ns"], "linkerd");
         assert!(decoded(&tree, scheme.keys().1).contains("PRIVATE KEY"));
-        assert_eq!(item.document(Form::Patch).unwrap()["data"], tree["data"]);
+        assert_eq!(written(&item, Form::Patch)["data"], tree["data"]);
         assert!(item.head.iter().any(|line| line.starts_with("built new (it was not in the input")));
     }
 }
@@ -250,13 +254,23 @@ fn a_second_private_key_is_never_written_as_its_placeholder() {
 }
 
 #[test]
+fn an_object_that_holds_the_text_which_stands_for_the_key_is_not_given_one() {
+    let rotation = with(Era::V2_12, Scheme::Linkerd, "Secret", "linkerd-identity-issuer", |tree| {
+        tree["metadata"]["annotations"]["note"] = json!("l5d-rotate-private-key-000");
+    });
+    let item = issuer(&rotation);
+    assert!(matches!(item.written(Form::Object), Err(RenderError::Placeholder { .. })));
+    assert!(decoded(&written(&item, Form::Patch), "key.pem").contains("PRIVATE KEY"));
+}
+
+#[test]
 fn a_secret_written_as_string_data_is_changed_there() {
     let mut rotation = over(Era::V2_12, Scheme::Linkerd);
     let certificate = rotation.old.chain().to_pem();
     let tree = &mut manifest(&mut rotation.install.mesh, "linkerd-identity-issuer").tree;
     tree.as_object_mut().unwrap().remove("data");
     tree["stringData"] = json!({ "crt.pem": certificate, "key.pem": REDACTED });
-    let object = issuer(&rotation).document(Form::Object).unwrap();
+    let object = written(&issuer(&rotation), Form::Object);
     assert_eq!(object["stringData"]["crt.pem"], rotation.new.chain().to_pem().trim_end());
     assert!(object["stringData"]["key.pem"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
     assert!(object["data"].is_null());
@@ -267,7 +281,7 @@ fn what_sops_encrypted_is_written_anew() {
     let mut rotation = over(Era::V2_12, Scheme::Linkerd);
     let tree = &mut manifest(&mut rotation.install.mesh, "linkerd-identity-issuer").tree;
     tree["sops"] = json!({ "mac": "ENC[AES256_GCM,data:x]" });
-    let object = issuer(&rotation).document(Form::Object).unwrap();
+    let object = written(&issuer(&rotation), Form::Object);
     assert!(object["sops"].is_null() && decoded(&object, "key.pem").contains("PRIVATE KEY"));
 }
 
@@ -330,7 +344,7 @@ fn a_namespace_that_a_manifest_leaves_open_stays_open() {
     let rendered = rotation.render(&planned);
     let roots = rendered.iter().find(|item| item.object.name == "linkerd-identity-trust-roots").unwrap();
     assert!(roots.document(Form::Patch).unwrap()["metadata"]["namespace"].is_null());
-    let files = l5d_rotate::render::directory(&planned, &rendered, Form::Patch).unwrap();
+    let files = l5d_rotate::render::directory(&planned, &rendered, Form::Patch, &[]).unwrap();
     if kubectl::present("a_namespace_that_a_manifest_leaves_open_stays_open") {
         let objects = [roots.current.tree().unwrap().clone()];
         let built = kubectl::overlay(&objects, &files, "components", &["bundle/1-trust"]).unwrap();
@@ -339,14 +353,18 @@ fn a_namespace_that_a_manifest_leaves_open_stays_open() {
 }
 
 #[test]
-fn the_head_names_every_certificate_and_who_would_put_the_object_back() {
+fn the_head_names_every_certificate_and_beside_it_stands_who_would_put_the_object_back() {
     let rotation = over(Era::V2_12, Scheme::Linkerd);
     let mut planned = rotation.step(step(Phase::Bundle, Stage::Trust));
-    planned.notes.push(Note::Owned {
-        object: named("ConfigMap", "linkerd-identity-trust-roots"),
-        owner: Owner::Helm { release: "linkerd".to_owned(), namespace: "linkerd".to_owned() },
-        instead: "set identityTrustAnchorsPEM\nkind: Secret".to_owned(),
-    });
+    planned.notes = vec![Finding::new(
+        Severity::Warning,
+        StepFact::ManagedObject {
+            object: named("ConfigMap", "linkerd-identity-trust-roots"),
+            owner: Owner::Helm { release: "linkerd".to_owned(), namespace: "linkerd".to_owned() },
+            instead: Instead::SealedSecret { name: "x\nkind: Secret".to_owned() },
+            lacks_published: false,
+        },
+    )];
     let rendered = rotation.render(&planned);
     let [config, roots] = rendered.as_slice() else { panic!("two objects") };
     let anchor = &rotation.new.anchor.certificate;
@@ -359,11 +377,13 @@ fn the_head_names_every_certificate_and_who_would_put_the_object_back() {
     ] {
         assert!(roots.head.contains(&line) && config.head.contains(&line), "{line}: {:?}", roots.head);
     }
-    let owned = "Helm release linkerd/linkerd would put this back; change there instead: \
-                 set identityTrustAnchorsPEM kind: Secret";
-    assert!(roots.head.iter().any(|line| line == owned), "{:?}", roots.head);
-    assert!(!config.head.iter().any(|line| line == owned));
     assert!(rendered.iter().flat_map(|item| &item.head).all(|line| !line.contains(char::is_control)));
+    let screen = Screen::utc(render_support::start());
+    let notes = |item: &Rendered| head_notes(&planned, &item.object, "FORCED", &screen);
+    let [note] = &notes(roots)[..] else { panic!("{:?}", notes(roots)) };
+    assert!(note.starts_with("note: managed-object: ") && note.contains("x\\nkind: Secret"), "{note}");
+    assert!(!note.contains(char::is_control));
+    assert_eq!(notes(config), [""; 0]);
 }
 
 #[test]

@@ -4,14 +4,15 @@ use crate::rotation_support;
 
 use jiff::ToSpan;
 use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::finding::{Fact, Finding, IssuerRole, Severity, StepFact};
 use l5d_rotate::mesh::{Era, Manifest, Obstacle, Owner};
 use l5d_rotate::pki::{
     AnchorRequest, Authority, Bundle, IssuerChain, IssuerRequest, Rules, accepts, cross_sign, mint_anchor,
     mint_issuer,
 };
 use l5d_rotate::rotation::{
-    Change, CrossError, Phase, Record, RestartAnnotation, Restarts, Severity, Standing, StepState, Strategy,
-    anchor_of_key, plan,
+    Change, CrossError, Direction, Phase, PlannedStep, Record, RestartAnnotation, Restarts, Standing, Step,
+    StepState, Strategy, anchor_of_key, plan,
 };
 use rotation_support::*;
 
@@ -95,11 +96,8 @@ fn the_old_anchor_goes_only_when_no_leaf_of_the_old_issuer_can_be_left() {
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)));
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 2)));
     let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
-    assert!(
-        reasons(&prune, Severity::Wait).contains("issuer/3-data-plane comes first"),
-        "{:?}",
-        prune.blocked
-    );
+    let fact = step_fact(&prune, Severity::Wait, "step-order");
+    assert!(matches!(fact, StepFact::StepOrder { before, .. } if before == step(Phase::Issuer, 3)));
     cluster.now += 25.hours();
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Prune, 1)).blocked, []);
 }
@@ -115,13 +113,10 @@ fn the_cross_certificate_stays_while_one_proxy_holds_only_the_old_anchor() {
     let plan = cluster.plan(&record);
     assert_eq!(state(&plan, step(Phase::Prune, 3)), StepState::Pending { done: 3, of: 7 });
     let remove_cross = planned(&plan, step(Phase::RemoveCross, 1));
-    assert!(reasons(&remove_cross, Severity::Wait).contains("prune/3-data-plane comes first: 3 of 7"));
-    let unsafe_now = reasons(&remove_cross, Severity::Unsafe);
-    assert!(
-        unsafe_now.contains("4 running proxies")
-            && unsafe_now.contains("would refuse the new issuer without the cross certificate"),
-        "{unsafe_now}"
-    );
+    assert!(waits_for(&remove_cross, step(Phase::Prune, 3), 3, 7), "{:?}", remove_cross.blocked);
+    let fact = step_fact(&remove_cross, Severity::Error, "proxies-not-ready");
+    let StepFact::ProxiesNotReady { proxies, issuer, .. } = fact else { panic!() };
+    assert_eq!((proxies.count, issuer.role), (4, IssuerRole::NewWithoutCross));
 }
 
 #[test]
@@ -140,9 +135,11 @@ fn a_restart_is_rendered_on_request_only() {
 #[test]
 fn the_reader_is_told_by_when_all_must_have_restarted() {
     let (_, cluster, record) = crossed(Era::V2_12);
-    let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 3)).notes);
-    // The old anchor, and so the cross certificate, ends at the start of 2036: a leaf's life (24 h and 20 s) before that.
-    assert!(notes.contains("all must have restarted by 2035-12-30T23:59:40Z"), "{notes}");
+    let notes = notes(&planned(&cluster.plan(&record), step(Phase::Prune, 3)), "bundle-loaded-by-time");
+    let [StepFact::BundleLoadedByTime { latest, is_late, .. }] = notes[..] else { panic!("{notes:?}") };
+    // The old anchor, and so the cross certificate, expires at the start of 2036: a certificate's lifetime (24 h and 20 s) before
+    // that.
+    assert_eq!((latest, is_late), (Some(time("2035-12-30T23:59:40Z")), false));
 }
 
 #[test]
@@ -154,7 +151,7 @@ fn a_crossed_chain_that_lost_its_cross_certificate_is_put_in_place_again() {
     let plan = cluster.plan(&record);
     assert_eq!(plan.standing, Standing::At(step(Phase::Issuer, 1)));
     let restart = planned(&plan, step(Phase::Issuer, 2));
-    assert!(reasons(&restart, Severity::Unsafe).contains("would refuse the issuer"), "{:?}", restart.blocked);
+    step_fact(&restart, Severity::Error, "restart-stops-identity");
 }
 
 #[test]
@@ -163,7 +160,7 @@ fn an_expired_cross_certificate_stops_the_rotation_before_remove_cross() {
     cluster.advance(&record, step(Phase::Prune, 3));
     cluster.now = time("2036-01-02T00:00:00Z");
     let plan = cluster.plan(&record);
-    assert!(reasons(&planned(&plan, step(Phase::Prune, 3)), Severity::Unsafe).contains("expired on"));
+    step_fact(&planned(&plan, step(Phase::Prune, 3)), Severity::Error, "rotation-expired");
 }
 
 #[test]
@@ -214,9 +211,9 @@ fn when_the_old_anchor_is_over_before_the_first_step_the_way_out_is_another() {
     let (_, mut cluster, record) = crossed(Era::V2_12);
     cluster.now = time("2036-01-02T00:00:00Z");
     let restart = planned(&cluster.plan(&record), step(Phase::Issuer, 2));
-    let found = reasons(&restart, Severity::Unsafe);
-    assert!(found.contains("start a new rotation in another directory"), "{found}");
-    assert!(!found.contains("bundle/1-trust"), "this rotation has no such step: {found}");
+    let fact = step_fact(&restart, Severity::Error, "rotation-expired");
+    assert!(matches!(fact, StepFact::RotationExpired { direction: Direction::Forward, .. }));
+    assert_eq!(forced(&restart), [], "this rotation has no step bundle/1-trust");
 }
 
 #[test]
@@ -240,8 +237,17 @@ fn near_its_end_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
     let (_, mut cluster, record) = crossed(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 3));
     cluster.now = time("2035-12-31T12:00:00Z");
-    let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 3)).notes);
-    assert!(notes.contains("restart them now with --restart-data-plane"), "{notes}");
+    let notes = notes(&planned(&cluster.plan(&record), step(Phase::Prune, 3)), "bundle-loaded-by-time");
+    assert!(matches!(notes[..], [StepFact::BundleLoadedByTime { is_late: true, .. }]), "{notes:?}");
+}
+
+/// The steps that are named as those that lead on by force.
+fn forced(planned: &PlannedStep) -> Vec<Step> {
+    let forced = |finding: &Finding| match &finding.fact {
+        Fact::Step(StepFact::PresentIssuerExpired { forced, .. }) => forced.clone(),
+        _ => Vec::new(),
+    };
+    planned.blocked.iter().flat_map(forced).collect()
 }
 
 /// An old anchor, and its issuer, that end then.
@@ -263,8 +269,10 @@ fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_end() {
     cluster.now = time("2026-06-07T23:00:00Z");
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
     cluster.now = time("2026-06-08T00:00:00Z");
-    let found = reasons(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)), Severity::Unsafe);
-    assert!(found.contains("ends on 2026-06-10T00:00:00Z, less than two leafs' lives from now"), "{found}");
+    let swap = planned(&cluster.plan(&record), step(Phase::Issuer, 1));
+    let fact = step_fact(&swap, Severity::Error, "cross-expires-soon");
+    let StepFact::CrossExpiresSoon { certificate, .. } = fact else { panic!() };
+    assert_eq!(certificate.not_after, time("2026-06-10T00:00:00Z"));
 }
 
 #[test]
@@ -295,11 +303,8 @@ fn where_the_cross_certificate_is_over_no_way_out_is_named_that_the_rotation_doe
             .for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
         cluster.now = time("2026-06-10T01:00:00Z");
         let plan = cluster.plan(&record);
-        let found: Vec<_> = plan.steps.iter().map(|step| reasons(step, Severity::Unsafe)).collect();
-        assert!(
-            found.iter().any(|reason| reason.contains("start a new rotation in another directory")),
-            "{found:?}"
-        );
-        assert!(!found.iter().any(|reason| reason.contains("with --force")), "{found:?}");
+        let found: Vec<_> = plan.steps.iter().map(|step| codes(step, Severity::Error)).collect();
+        assert!(found.iter().any(|codes| codes.contains(&"rotation-expired")), "{found:?}");
+        assert!(plan.steps.iter().all(|step| forced(step).is_empty()), "{found:?}");
     }
 }

@@ -5,11 +5,12 @@ use crate::rotation_support;
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
+use l5d_rotate::finding::{CertificateRef, Fact, InputFact, Instead, Opens, SecretGap, Severity, StepFact};
 use l5d_rotate::mesh::{ChangeTime, Era, Held, Known, Obstacle, Owner, Scheme, Unread};
 use l5d_rotate::pki::{Authority, BundleText, IssuerChain, PrivateKey};
 use l5d_rotate::rotation::{
-    Change, Note, Phase, PlanError, Record, RestartAnnotation, Scope, Severity, Standing, StepState,
-    Strategy, plan,
+    Act, BundleGap, Change, Phase, PlanError, PlannedStep, Record, RestartAnnotation, Scope, Standing,
+    StepState, Strategy, plan,
 };
 use rotation_support::*;
 
@@ -21,11 +22,9 @@ fn times_that_are_not_known_make_a_step_unknown_and_tell_what_to_read() {
     cluster.advance(&record, step(Phase::Bundle, 3));
     for unknown in [ChangeTime::Unknown, ChangeTime::Since(time(INSTALLED))] {
         cluster.bundle().changed = unknown;
-        let StepState::Unknown(why) = state(&cluster.plan(&record), step(Phase::Bundle, 2)) else { panic!() };
-        assert!(
-            why.contains("linkerd-identity-trust-roots") && why.contains("--show-managed-fields"),
-            "{why}"
-        );
+        let why = self::unknown(state(&cluster.plan(&record), step(Phase::Bundle, 2)));
+        let object = cluster.mesh.bundle_home();
+        assert_eq!(why.fact, InputFact::ChangeTimeUnknown { object }.into());
     }
     cluster.bundle().changed = ChangeTime::Since(cluster.now);
     assert_eq!(state(&cluster.plan(&record), step(Phase::Bundle, 2)), StepState::Pending { done: 0, of: 5 });
@@ -39,10 +38,15 @@ fn an_unreadable_secret_makes_the_swap_unknown() {
     assert!(matches!(state(&cluster.plan(&record), step(Phase::Issuer, 1)), StepState::Unknown(_)));
     cluster.mesh.issuer = Known::Unknown(Unread::Refused("secrets is forbidden".into()));
     let plan = cluster.plan(&record);
-    let StepState::Unknown(why) = state(&plan, step(Phase::Issuer, 1)) else { panic!() };
-    assert!(why.contains("secrets is forbidden"));
-    let prune = planned(&plan, step(Phase::Prune, 1));
-    assert!(reasons(&prune, Severity::Unknown).contains("linkerd-identity-issuer"));
+    let why = unknown(state(&plan, step(Phase::Issuer, 1)));
+    let Fact::Step(StepFact::IssuerSecretUnknown { secret, why: SecretGap::Unread(gap) }) = &why.fact else {
+        panic!("{why:?}")
+    };
+    assert_eq!(
+        (secret.name.as_str(), gap),
+        ("linkerd-identity-issuer", &Unread::Refused("secrets is forbidden".into()))
+    );
+    assert!(planned(&plan, step(Phase::Prune, 1)).blocked.contains(&why));
 }
 
 #[test]
@@ -72,7 +76,8 @@ fn the_record_is_of_one_mesh() {
     cluster.mesh.trust.published = Known::Unknown(Unread::Refused("forbidden".into()));
     let error =
         plan(&record, &cluster.mesh, RestartAnnotation::Content, &BTreeSet::new(), cluster.now).unwrap_err();
-    assert!(error.to_string().contains("forbidden"), "{error}");
+    let PlanError::BundleUnknown { why, .. } = error else { panic!("{error}") };
+    assert_eq!(why, BundleGap::Unread(Unread::Refused("forbidden".into())));
 }
 
 #[test]
@@ -109,9 +114,11 @@ fn an_issuer_only_swap_waits_for_a_control_plane_that_has_not_read_the_bundle() 
     let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1));
     assert_eq!(swap(&cluster).blocked, []);
     cluster.bundle().changed = ChangeTime::At(cluster.now);
-    assert!(reasons(&swap(&cluster), Severity::Wait).contains("0 of 5 have taken up the published bundle"));
+    let bundle = cluster.mesh.bundle_home();
+    let lacking = StepFact::ControlPlaneLacksBundle { bundle, done: 0, of: 5 };
+    assert_eq!(step_fact(&swap(&cluster), Severity::Wait, "control-plane-lacks-bundle"), lacking);
     cluster.bundle().changed = ChangeTime::Unknown;
-    assert!(reasons(&swap(&cluster), Severity::Unknown).contains("--show-managed-fields"));
+    blocker(&swap(&cluster), Severity::Unknown, "change-time-unknown");
 }
 
 #[test]
@@ -140,13 +147,13 @@ fn leafs_are_unknown_while_the_time_of_the_swap_is() {
     cluster.issuer().changed = ChangeTime::Unknown;
     let plan = cluster.plan(&record);
     for number in [2, 3] {
-        let StepState::Unknown(why) = state(&plan, step(Phase::Issuer, number)) else { panic!() };
-        assert!(why.contains("linkerd-identity-issuer") && why.contains("--show-managed-fields"), "{why}");
+        let why = unknown(state(&plan, step(Phase::Issuer, number)));
+        let object = cluster.mesh.issuer_secret();
+        assert_eq!(why.fact, InputFact::ChangeTimeUnknown { object }.into());
     }
     let prune = planned(&plan, step(Phase::Prune, 1));
-    assert!(
-        reasons(&prune, Severity::Unknown).starts_with("issuer/2-control-plane comes first: cannot be told")
-    );
+    let fact = step_fact(&prune, Severity::Unknown, "step-order-unknown");
+    assert!(matches!(fact, StepFact::StepOrderUnknown { before, .. } if before == step(Phase::Issuer, 2)));
 }
 
 // Blockers.
@@ -156,8 +163,7 @@ fn a_restart_is_never_in_the_commit_of_the_bundle() {
     let (_, cluster, record) = fixture(Era::V2_12);
     let plan = cluster.plan(&record);
     for number in [2, 3] {
-        let reason = reasons(&planned(&plan, step(Phase::Bundle, number)), Severity::Wait);
-        assert!(reason.starts_with("bundle/1-trust comes first"), "{reason}");
+        assert!(waits_for(&planned(&plan, step(Phase::Bundle, number)), step(Phase::Bundle, 1), 0, 1));
     }
 }
 
@@ -171,7 +177,11 @@ fn prune_never_drops_an_anchor_that_the_record_does_not_know() {
     cluster.bundle().text = text(&anchors.iter().collect::<Vec<_>>());
     let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
     assert_eq!(prune.changes, []);
-    assert!(reasons(&prune, Severity::Unsafe).contains(&third.fingerprint().to_string()));
+    let StepFact::UnknownAnchors { anchors, .. } = step_fact(&prune, Severity::Error, "unknown-anchors")
+    else {
+        panic!()
+    };
+    assert_eq!(anchors, [CertificateRef::from(&third)]);
 }
 
 #[test]
@@ -180,8 +190,18 @@ fn external_workloads_and_linked_clusters_are_told_before_the_steps_that_need_th
     cluster.mesh.external_workloads = vec!["vms/legacy".into()];
     cluster.mesh.links = vec!["linkerd-multicluster/west".into()];
     for at in [step(Phase::Issuer, 1), step(Phase::Prune, 1)] {
-        let notes = format!("{:?}", planned(&cluster.plan(&record), at).notes);
-        assert!(notes.contains("vms/legacy") && notes.contains("linkerd-multicluster/west"), "{notes}");
+        let planned = planned(&cluster.plan(&record), at);
+        let [StepFact::ExternalWorkloadsFirst { names, .. }] =
+            &notes(&planned, "external-workloads-first")[..]
+        else {
+            panic!("{:?}", planned.notes)
+        };
+        assert_eq!(names, &["vms/legacy"]);
+        let [StepFact::LinkedClustersFirst { names, .. }] = &notes(&planned, "linked-clusters-first")[..]
+        else {
+            panic!("{:?}", planned.notes)
+        };
+        assert_eq!(names, &["linkerd-multicluster/west"]);
     }
 }
 
@@ -190,8 +210,9 @@ fn the_old_anchor_in_ca_crt_is_told_when_prune_is_planned() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.mesh.control_plane.scheme = Scheme::Kubernetes;
     cluster.advance(&record, step(Phase::Prune, 1));
-    let notes = format!("{:?}", planned(&cluster.plan(&record), step(Phase::Prune, 1)).notes);
-    assert!(notes.contains("render issuer/1-issuer again"), "{notes}");
+    let found = notes(&planned(&cluster.plan(&record), step(Phase::Prune, 1)), "ca-crt-outdated");
+    let [StepFact::CaCrtOutdated { render, .. }] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(*render, step(Phase::Issuer, 1));
 }
 
 // What users suffered (pains) and what takes a mesh down (pitfalls).
@@ -215,18 +236,14 @@ fn pain_2_and_pitfall_2_the_old_anchor_stays_while_a_leaf_of_the_old_issuer_can_
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 3));
     let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
-    assert!(
-        reasons(&prune, Severity::Wait).starts_with("issuer/3-data-plane comes first: 0 of 5"),
-        "{:?}",
-        prune.blocked
-    );
+    assert!(waits_for(&prune, step(Phase::Issuer, 3), 0, 5), "{:?}", prune.blocked);
     cluster.now += 25.hours();
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Prune, 1)).blocked, []);
     // Without the swap at all it is unsafe.
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 1));
     let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
-    assert!(reasons(&prune, Severity::Unsafe).contains("the new anchor alone does not accept the issuer"));
+    step_fact(&prune, Severity::Error, "anchors-refuse-issuer");
 }
 
 #[test]
@@ -238,7 +255,7 @@ fn pain_3_and_pitfall_3_the_issuer_waits_until_the_control_plane_holds_the_bundl
     cluster.group(web).held = Held::Literal(both);
     let swap = planned(&cluster.plan(&record), step(Phase::Issuer, 1));
     assert_eq!(swap.blocked.len(), 1);
-    assert!(reasons(&swap, Severity::Wait).starts_with("bundle/2-control-plane comes first: 0 of 5"));
+    assert!(waits_for(&swap, step(Phase::Bundle, 2), 0, 5), "{:?}", swap.blocked);
 }
 
 #[test]
@@ -282,28 +299,28 @@ fn pain_5_an_anchor_that_is_already_expired_makes_every_restart_unsafe_and_force
     let pki = Pki { old, new, old_issuer, new_issuer };
     let mut cluster = Cluster::new(&pki, Era::V2_12);
     let record = pki.record(&cluster.mesh, Strategy::Staged);
-    let unsafe_ones = |cluster: &Cluster, step| {
-        let blocked = planned(&cluster.plan(&record), step).blocked;
-        blocked.into_iter().filter(|one| one.severity == Severity::Unsafe).collect::<Vec<_>>()
+    let at = |cluster: &Cluster, step| planned(&cluster.plan(&record), step);
+    let forced = |planned: &PlannedStep| {
+        let fact = step_fact(planned, Severity::Error, "present-issuer-expired");
+        let StepFact::PresentIssuerExpired { forced, issuer } = fact else { panic!() };
+        assert_eq!(issuer, CertificateRef::from(&pki.old_issuer.issuer));
+        forced
     };
     cluster.now = time(ended);
     for number in [2, 3] {
-        assert_eq!(unsafe_ones(&cluster, step(Phase::Bundle, number)), []);
+        assert_eq!(codes(&at(&cluster, step(Phase::Bundle, number)), Severity::Error), [""; 0]);
     }
-    assert!(unsafe_ones(&cluster, step(Phase::Issuer, 1)).iter().all(|one| !one.over));
+    let swap = at(&cluster, step(Phase::Issuer, 1));
+    assert!(!codes(&swap, Severity::Error).contains(&"present-issuer-expired"));
     cluster.now += 1.hour();
     for number in [2, 3] {
-        let [one] = &unsafe_ones(&cluster, step(Phase::Bundle, number))[..] else { panic!() };
-        assert!(one.over && one.reason.contains("Replacing expired certificates"), "{}", one.reason);
-        assert!(
-            one.reason.contains("take bundle/1-trust, then issuer/1-issuer with --force"),
-            "{}",
-            one.reason
-        );
+        let restart = at(&cluster, step(Phase::Bundle, number));
+        let expected = ["restart-stops-identity", "present-issuer-expired"];
+        assert_eq!(codes(&restart, Severity::Error), expected);
+        assert_eq!(forced(&restart), [step(Phase::Bundle, 1), step(Phase::Issuer, 1)]);
     }
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
-    let said = unsafe_ones(&cluster, step(Phase::Issuer, 1));
-    assert!(said.iter().any(|one| one.over && one.reason.contains("take issuer/1-issuer with --force")));
+    assert_eq!(forced(&at(&cluster, step(Phase::Issuer, 1))), [step(Phase::Issuer, 1)]);
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)));
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 2)).blocked, []);
 }
@@ -330,10 +347,8 @@ fn pain_10_after_an_identity_controller_moved_old_leafs_run_out_or_proxies_resta
     let moved = cluster.now;
     let plan = cluster.plan(&record);
     assert_eq!(plan.standing, Standing::At(step(Phase::Issuer, 3)));
-    assert!(
-        reasons(&planned(&plan, step(Phase::Prune, 1)), Severity::Wait)
-            .contains("restart them, or wait until")
-    );
+    let presenting = blocker(&planned(&plan, step(Phase::Prune, 1)), Severity::Wait, "certificates-refused");
+    assert!(matches!(presenting.opens[..], [Opens::At(_)]), "{presenting:?}");
     cluster.now = moved + 86_421.seconds();
     assert_eq!(cluster.plan(&record).standing, Standing::At(step(Phase::Prune, 1)), "after T+s");
     cluster.now = moved + 3.minutes();
@@ -358,11 +373,11 @@ fn pitfall_2_pods_moved_before_the_identity_controller_restarted_prove_nothing_w
         let kept = cluster.mesh.clone();
         let id = cluster.id(namespace, name);
         cluster.group(id).starts.at = [(swap + 3.minutes(), 1)].into();
-        let waits = reasons(&planned(&cluster.plan(&record), step(Phase::Prune, 1)), Severity::Wait);
-        assert!(
-            waits.contains(&format!("1 proxy ({namespace}/{name}-0) may still present a leaf")),
-            "{waits}"
-        );
+        let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
+        let fact = step_fact(&prune, Severity::Wait, "certificates-refused");
+        let StepFact::CertificatesRefused { proxies, certain, .. } = fact else { panic!() };
+        assert_eq!((proxies.count, certain), (1, false));
+        assert_eq!(proxies.sample, [format!("{namespace}/{name}-0")]);
         cluster.mesh = kept;
     }
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Prune, 1)).blocked, []);
@@ -387,8 +402,10 @@ fn an_identity_container_that_starts_within_the_kubelets_lag_has_not_surely_read
             match (is_read, state(&plan, step(phase, 2))) {
                 (true, found) => assert_eq!(found, StepState::Done, "{seconds} s"),
                 (false, StepState::Unknown(why)) => {
-                    assert!(why.contains("within 120 s") && why.contains("restart again"), "{why}");
-                    assert!(why.contains("linkerd-identity-0 (identity)"), "{why}");
+                    let Fact::Step(StepFact::StartedTooEarly { containers, seconds, .. }) = why.fact else {
+                        panic!("{why:?}")
+                    };
+                    assert_eq!((containers, seconds), (vec!["linkerd-identity-0 (identity)".into()], 120));
                     assert_ne!(planned(&plan, step(phase, 3)).blocked, []);
                 }
                 (false, found) => panic!("{seconds} s: {found:?}"),
@@ -419,7 +436,10 @@ fn pain_12_an_argo_rollout_is_not_restarted_by_annotation() {
     for phase in PHASES {
         let data_plane = planned(&cluster.plan(&record), step(phase, 3));
         assert!(!restarted(&cluster.mesh, &data_plane).contains(&"canary".to_owned()));
-        assert!(data_plane.manual[0].act.contains("kubectl argo rollouts restart canary -n apps"));
+        assert_eq!(
+            (data_plane.manual[0].object.name.as_str(), &data_plane.manual[0].acts[..]),
+            ("canary", &[Act::RestartRollout][..])
+        );
     }
 }
 
@@ -443,21 +463,20 @@ fn pain_25_extensions_stateful_sets_and_jobs_are_restarted_or_listed_and_hold_up
     restarts.manual.clear(); // the Job runs on
     cluster.merge(&restarts);
     let swap = planned(&cluster.plan(&record), step(Phase::Issuer, 1));
-    let reason = reasons(&swap, Severity::Unsafe);
-    assert!(reason.starts_with("1 running proxy (apps/import-0, …) would refuse the new issuer"), "{reason}");
+    let fact = step_fact(&swap, Severity::Error, "proxies-not-ready");
+    let StepFact::ProxiesNotReady { proxies, .. } = fact else { panic!() };
+    assert_eq!((proxies.count, proxies.sample), (1, vec!["apps/import-0".into()]));
 }
 
 #[test]
 fn pitfall_1_the_issuer_is_unsafe_while_a_running_proxy_or_the_bundle_does_not_accept_it() {
     let (_, cluster, record) = fixture(Era::V2_12);
     let swap = planned(&cluster.plan(&record), step(Phase::Issuer, 1));
-    let reason = reasons(&swap, Severity::Unsafe);
-    assert!(
-        reason.contains("3 running proxies (emojivoto/web-0, …) would refuse the new issuer"),
-        "{reason}"
-    );
-    assert!(reason.contains("the identity controller would refuse the new issuer"), "{reason}");
-    assert_eq!(swap.blocked[0].severity, Severity::Unsafe, "the gravest comes first");
+    let fact = step_fact(&swap, Severity::Error, "proxies-not-ready");
+    let StepFact::ProxiesNotReady { proxies, .. } = fact else { panic!() };
+    assert_eq!((proxies.count, proxies.sample[0].as_str()), (3, "emojivoto/web-0"));
+    step_fact(&swap, Severity::Error, "bundle-refuses-issuer");
+    assert_eq!(swap.blocked[0].severity, Severity::Error, "the gravest comes first");
 }
 
 #[test]
@@ -465,10 +484,7 @@ fn pitfall_4_no_restart_while_the_published_bundle_does_not_accept_the_issuer_in
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     cluster.issuer().chain = Ok(pki.new_issuer.clone());
     let control_plane = planned(&cluster.plan(&record), step(Phase::Bundle, 2));
-    assert!(
-        reasons(&control_plane, Severity::Unsafe)
-            .contains("an identity controller that restarts now would refuse")
-    );
+    step_fact(&control_plane, Severity::Error, "restart-stops-identity");
     cluster.bundle().text = BundleText::read("-----BEGIN NONSENSE");
     cluster.issuer().chain = Ok(pki.old_issuer.clone());
     let error =
@@ -486,29 +502,27 @@ fn pitfall_7_a_pod_that_restarted_and_still_got_the_old_bundle_is_seen() {
     cluster.group(web).held = Held::Literal(stale); // the injector's mount lagged
     let plan = cluster.plan(&record);
     assert_eq!(plan.standing, Standing::At(step(Phase::Bundle, 3)));
-    assert!(
-        reasons(&planned(&plan, step(Phase::Issuer, 1)), Severity::Unsafe)
-            .contains("would refuse the new issuer")
-    );
+    step_fact(&planned(&plan, step(Phase::Issuer, 1)), Severity::Error, "proxies-not-ready");
 }
 
 #[test]
 fn pitfall_13_a_patch_that_the_next_upgrade_reverts_is_told_for_the_bundle_and_for_its_copy() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.mesh.control_plane.installer = Some(Owner::LinkerdCli);
-    let notes = planned(&cluster.plan(&record), step(Phase::Bundle, 1)).notes;
-    let owned: Vec<_> = notes
-        .iter()
-        .filter_map(|note| match note {
-            Note::Owned { object, instead, .. } => {
-                Some((object.name.as_str(), instead.contains("linkerd-config-overrides")))
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(owned, [("linkerd-identity-trust-roots", true), ("linkerd-config", true)]);
+    let managed = |cluster: &Cluster| -> Vec<_> {
+        let notes = notes(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)), "managed-object");
+        let told = notes.into_iter().map(|note| match note {
+            StepFact::ManagedObject {
+                object,
+                instead: Instead::LinkerdUpgrade { from_overrides, .. },
+                ..
+            } => (object.name, from_overrides),
+            other => panic!("{other:?}"),
+        });
+        told.collect()
+    };
+    let (roots, config) = ("linkerd-identity-trust-roots".to_owned(), "linkerd-config".to_owned());
+    assert_eq!(managed(&cluster), [(roots.clone(), true), (config, true)]);
     cluster.mesh.control_plane.external_ca = true;
-    let notes = planned(&cluster.plan(&record), step(Phase::Bundle, 1)).notes;
-    let copy = |note: &Note| matches!(note, Note::Owned { object, .. } if object.name == "linkerd-config");
-    assert!(!notes.iter().any(copy), "with externalCA there is no copy in linkerd-config");
+    assert_eq!(managed(&cluster), [(roots, true)], "with externalCA there is no copy in linkerd-config");
 }

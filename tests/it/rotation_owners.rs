@@ -2,83 +2,146 @@
 
 use crate::rotation_support;
 
+use l5d_rotate::finding::{ChartValue, Finding, Flag, Instead, SecretFile, Severity, StepFact, ValueContent};
 use l5d_rotate::mesh::{Era, Owner};
-use l5d_rotate::rotation::{Note, Phase};
+use l5d_rotate::rotation::Phase;
 use rotation_support::*;
+
+fn file(name: &'static str, file: &'static str) -> ChartValue {
+    ChartValue { name, content: ValueContent::File(file) }
+}
+
+fn release(chart: &'static str, values: Vec<ChartValue>) -> Instead {
+    let release = "linkerd-control-plane".to_owned();
+    Instead::HelmRelease { release, namespace: "linkerd".to_owned(), chart, values }
+}
+
+fn upgrade(flags: &[(&'static str, &'static str)]) -> Instead {
+    let flags = flags.iter().map(|(flag, file)| Flag { flag, file }).collect();
+    Instead::LinkerdUpgrade { flags, from_overrides: true, drops_intermediates: false }
+}
 
 #[test]
 fn whoever_would_revert_a_patch_is_named_with_the_place_to_change_instead() {
     let roots = "linkerd-identity-trust-roots";
     let issuer = "linkerd-identity-issuer";
     let flux = Owner::FluxHelmRelease { name: "l5d".into(), namespace: "flux-system".into() };
+    let bundle = "trust-bundle.pem";
+    let certificate_and_key = || {
+        vec![
+            file("identity.issuer.tls.crtPEM", "issuer.pem"),
+            file("identity.issuer.tls.keyPEM", "issuer.key"),
+        ]
+    };
+    let expiry = ChartValue {
+        name: "identity.issuer.crtExpiry",
+        content: ValueContent::Time(time("2027-01-01T00:00:00Z")),
+    };
     let table = [
         (
             Era::V2_12,
             "ConfigMap",
             roots,
             helm(),
-            "helm upgrade linkerd-control-plane linkerd/linkerd-control-plane -n linkerd --version INSTALLED --reuse-values --set-file identityTrustAnchorsPEM=DIR/trust-bundle.pem",
+            release("linkerd-control-plane", vec![file("identityTrustAnchorsPEM", bundle)]),
         ),
         (
             Era::V2_9,
             "ConfigMap",
             "linkerd-config",
             helm(),
-            "linkerd/linkerd2 -n linkerd --version INSTALLED --reuse-values --set-file global.identityTrustAnchorsPEM=",
+            release("linkerd2", vec![file("global.identityTrustAnchorsPEM", bundle)]),
         ),
-        (Era::V2_6, "ConfigMap", "linkerd-config", helm(), "--set-file Identity.TrustAnchorsPEM="),
         (
-            Era::V2_12,
+            Era::V2_6,
+            "ConfigMap",
+            "linkerd-config",
+            helm(),
+            release("linkerd2", vec![file("Identity.TrustAnchorsPEM", bundle)]),
+        ),
+        (Era::V2_12, "Secret", issuer, helm(), release("linkerd-control-plane", certificate_and_key())),
+        (
+            Era::V2_11,
             "Secret",
             issuer,
             helm(),
-            "--set-file identity.issuer.tls.crtPEM=DIR/issuer.pem --set-file identity.issuer.tls.keyPEM=DIR/issuer.key",
+            release("linkerd2", certificate_and_key().into_iter().chain([expiry]).collect()),
         ),
-        (Era::V2_11, "Secret", issuer, helm(), "--set identity.issuer.crtExpiry=2027-01-01T00:00:00Z"),
         (
             Era::V2_12,
             "ConfigMap",
             roots,
             Owner::LinkerdCli,
-            "linkerd upgrade --identity-trust-anchors-file=DIR/trust-bundle.pem | kubectl apply -f -",
+            upgrade(&[("--identity-trust-anchors-file", bundle)]),
         ),
         (
             Era::V2_12,
             "Secret",
             issuer,
             Owner::LinkerdCli,
-            "--identity-issuer-certificate-file=DIR/issuer.pem --identity-issuer-key-file=DIR/issuer.key",
+            upgrade(&[
+                ("--identity-issuer-certificate-file", "issuer.pem"),
+                ("--identity-issuer-key-file", "issuer.key"),
+            ]),
         ),
-        (Era::V2_12, "Secret", issuer, Owner::CertManager { certificate: "c".into() }, "spec.issuerRef"),
+        (
+            Era::V2_12,
+            "Secret",
+            issuer,
+            Owner::CertManager { certificate: "c".into() },
+            Instead::CertManager { certificate: "c".into() },
+        ),
         (
             Era::V2_12,
             "ConfigMap",
             roots,
             Owner::TrustManager { bundle: "b".into() },
-            "trust-bundle.pem as an `inLine` source",
+            Instead::TrustManager { bundle: "b".into(), file: bundle, is_added: true },
         ),
-        (Era::V2_12, "Secret", issuer, Owner::ExternalSecrets { name: "e".into() }, "vault"),
-        (Era::V2_12, "Secret", issuer, Owner::SealedSecrets { name: "s".into() }, "kubeseal"),
+        (
+            Era::V2_12,
+            "Secret",
+            issuer,
+            Owner::ExternalSecrets { name: "e".into() },
+            Instead::ExternalSecret {
+                name: "e".into(),
+                files: vec![
+                    SecretFile { file: "issuer.pem", key: Some("crt.pem") },
+                    SecretFile { file: "issuer.key", key: Some("key.pem") },
+                ],
+            },
+        ),
+        (
+            Era::V2_12,
+            "Secret",
+            issuer,
+            Owner::SealedSecrets { name: "s".into() },
+            Instead::SealedSecret { name: "s".into() },
+        ),
         (
             Era::V2_12,
             "ConfigMap",
             roots,
             flux,
-            "spec.values.identityTrustAnchorsPEM to the content of trust-bundle.pem in HelmRelease flux-system/l5d",
+            Instead::FluxHelmRelease {
+                name: "l5d".into(),
+                namespace: "flux-system".into(),
+                values: vec![file("identityTrustAnchorsPEM", bundle)],
+            },
         ),
     ];
     for (era, kind, name, owner, expected) in table {
         let (_, mut cluster, record) = fixture(era);
         cluster.own(kind, name, owner.clone());
         let phase = if kind == "Secret" { Phase::Issuer } else { Phase::Bundle };
-        let notes = planned(&cluster.plan(&record), step(phase, 1)).notes;
+        let notes = notes(&planned(&cluster.plan(&record), step(phase, 1)), "managed-object");
         let found = notes.iter().find_map(|note| match note {
-            Note::Owned { object, owner: told, instead } if object.name == name => Some((told, instead)),
+            StepFact::ManagedObject { object, owner, instead, .. } if object.name == name => {
+                Some((owner, instead))
+            }
             _ => None,
         });
-        let (told, instead) = found.unwrap_or_else(|| panic!("{owner:?}: {notes:?}"));
-        assert_eq!(*told, owner);
-        assert!(instead.contains(expected), "{instead}");
+        assert_eq!(found, Some((&owner, &expected)), "{era} {kind}: {notes:?}");
     }
 }
 
@@ -87,9 +150,9 @@ fn objects_that_are_applied_from_git_are_no_warning() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     let web = cluster.id("emojivoto", "web");
     cluster.mesh.workloads[web.0].owners = vec![Owner::ArgoCd { application: "emojivoto".into() }];
+    let owners = cluster.mesh.workloads[web.0].owners.clone();
     let notes = planned(&cluster.plan(&record), step(Phase::Bundle, 3)).notes;
-    let expected = "commit it where these are applied from: Argo CD Application emojivoto";
-    assert_eq!(notes, [Note::Said(expected.to_owned())]);
+    assert_eq!(notes, [Finding::new(Severity::Note, StepFact::AppliedFromGit { owners })]);
 }
 
 #[test]
@@ -104,26 +167,28 @@ fn what_is_applied_from_git_is_changed_in_git_whoever_once_rendered_it() {
         (vec![argo.clone(), Owner::LinkerdCli], None),
         (
             vec![argo, helm()],
-            Some((unreleased, "if the chart is rendered on the way (Argo CD, `helm template`)")),
+            Some((
+                unreleased,
+                Instead::RenderedChart {
+                    values: vec![
+                        file("identity.issuer.tls.crtPEM", "issuer.pem"),
+                        file("identity.issuer.tls.keyPEM", "issuer.key"),
+                    ],
+                },
+            )),
         ),
-        (vec![sealed.clone(), flux], Some((sealed, "kubeseal"))),
+        (vec![sealed.clone(), flux], Some((sealed, Instead::SealedSecret { name: "s".into() }))),
     ];
     for (owners, expected) in cases {
         let (_, mut cluster, record) = fixture(Era::V2_12);
         cluster.own("Secret", "linkerd-identity-issuer", Owner::LinkerdCli);
         cluster.mesh.manifests[0].owners = owners.clone();
-        let notes = planned(&cluster.plan(&record), step(Phase::Issuer, 1)).notes;
-        let found = notes.iter().find_map(|note| match note {
-            Note::Owned { owner, instead, .. } => Some((owner, instead)),
+        let notes = notes(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)), "managed-object");
+        let found = notes.into_iter().find_map(|note| match note {
+            StepFact::ManagedObject { owner, instead, .. } => Some((owner, instead)),
             _ => None,
         });
-        match (found, expected) {
-            (None, None) => {}
-            (Some((owner, instead)), Some((expected, words))) => {
-                assert!(*owner == expected && instead.contains(words), "{owners:?}: {instead}");
-            }
-            (found, _) => panic!("{owners:?}: {found:?}"),
-        }
+        assert_eq!(found, expected, "{owners:?}");
     }
 }
 
@@ -133,24 +198,28 @@ fn a_workload_of_a_helm_release_under_flux_is_restarted_through_the_release() {
     let web = cluster.id("emojivoto", "web");
     let owner = Owner::FluxHelmRelease { name: "emojivoto".into(), namespace: "flux-system".into() };
     cluster.mesh.workloads[web.0].owners = vec![owner];
-    let notes = planned(&cluster.plan(&record), step(Phase::Bundle, 3)).notes;
-    let [Note::Owned { instead, .. }] = &notes[..] else { panic!("{notes:?}") };
-    assert!(
-        instead.contains("l5d-rotate/trust-bundle: sha256-") && instead.contains("postRenderers"),
-        "{instead}"
-    );
+    let notes = notes(&planned(&cluster.plan(&record), step(Phase::Bundle, 3)), "managed-object");
+    let [StepFact::ManagedObject { instead: Instead::FluxPodAnnotation { annotation, name, .. }, .. }] =
+        &notes[..]
+    else {
+        panic!("{notes:?}")
+    };
+    assert_eq!((annotation.key, name.as_str()), ("l5d-rotate/trust-bundle", "emojivoto"));
+    assert!(annotation.value.starts_with("sha256-"), "{annotation:?}");
 }
 
 #[test]
 fn a_file_that_would_drop_a_published_anchor_is_not_named_without_saying_so() {
-    let said = |extra: bool| {
+    let lacks = |extra: bool| {
         let (pki, mut cluster, record) = fixture(Era::V2_12);
         cluster.own("ConfigMap", "linkerd-identity-trust-roots", helm());
         let other = mint_root("root.of.another.rotation");
         let anchors = [&pki.old.certificate, &other.certificate];
         cluster.bundle().text = text(&anchors[..=usize::from(extra)]);
-        format!("{:?}", planned(&cluster.plan(&record), step(Phase::Bundle, 1)).notes)
+        let notes = notes(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)), "managed-object");
+        let StepFact::ManagedObject { lacks_published, .. } = notes[0] else { panic!("{notes:?}") };
+        lacks_published
     };
-    assert!(said(true).contains("that file lacks anchors that are published"), "{}", said(true));
-    assert!(!said(false).contains("lacks anchors"), "{}", said(false));
+    assert!(lacks(true));
+    assert!(!lacks(false));
 }

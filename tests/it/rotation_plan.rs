@@ -5,10 +5,11 @@ use crate::rotation_support;
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
+use l5d_rotate::finding::{Opens, Severity, StepFact};
 use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Owner, Scheme};
 use l5d_rotate::pki::Fingerprint;
 use l5d_rotate::rotation::{
-    Change, Note, Phase, Record, RestartAnnotation, Scope, Severity, Standing, StepState, Strategy, plan,
+    Act, Change, Phase, Record, RestartAnnotation, Scope, Standing, StepState, Strategy, plan,
 };
 use rotation_support::*;
 
@@ -108,10 +109,7 @@ fn without_pods_every_meshed_workload_is_restarted_and_nothing_is_proven() {
         assert_ne!(data_plane.state, StepState::Done);
     }
     assert!(matches!(state(&plan, step(Phase::Bundle, 3)), StepState::Unknown(_)));
-    assert!(
-        reasons(&planned(&plan, step(Phase::Issuer, 1)), Severity::Unknown)
-            .contains("pods are not in the input")
-    );
+    blocker(&planned(&plan, step(Phase::Issuer, 1)), Severity::Unknown, "pods-not-given");
 }
 
 #[test]
@@ -136,30 +134,28 @@ fn after_the_swap_only_proxies_that_started_with_it_or_before_are_restarted() {
 }
 
 #[test]
-fn a_patient_rotation_waits_for_leafs_instead_of_restarting_the_data_plane() {
+fn a_patient_rotation_waits_for_certificates_instead_of_restarting_the_data_plane() {
     let pki = Pki::mint();
     let mut cluster = Cluster::new(&pki, Era::V2_12);
     let record = pki.record(&cluster.mesh, Strategy::Patient);
     let data = step(Phase::Issuer, 3);
     let wait = |cluster: &Cluster| {
-        let notes = planned(&cluster.plan(&record), data).notes;
-        notes.into_iter().find_map(|note| match note {
-            Note::Wait { how_long, until } => Some((how_long, until)),
-            _ => None,
-        })
+        let notes = notes(&planned(&cluster.plan(&record), data), "renewal-time");
+        let [StepFact::RenewalTime { lifetime, renewed_after, until, .. }] = notes[..] else {
+            panic!("{notes:?}")
+        };
+        (lifetime.to_string(), renewed_after.to_string(), until)
     };
-    let (how_long, until) = wait(&cluster).unwrap();
-    assert!(how_long.starts_with("24h0m20s after") && how_long.contains("16h48m14s"), "{how_long}");
-    assert_eq!(until, None);
+    assert_eq!(wait(&cluster), ("24h0m20s".to_owned(), "16h48m14s".to_owned(), None));
     cluster.advance(&record, data);
     let signing = cluster.now - 5.minutes();
     let until = signing + 86_420.seconds();
-    assert_eq!(wait(&cluster).unwrap().1, Some(until));
+    assert_eq!(wait(&cluster).2, Some(until));
     let waiting = planned(&cluster.plan(&record), data);
     assert!(waiting.changes.is_empty() && waiting.manual.is_empty());
     assert_eq!(waiting.state, StepState::Pending { done: 0, of: 5 });
     let blocked = planned(&cluster.plan(&record), step(Phase::Prune, 1));
-    assert!(reasons(&blocked, Severity::Wait).contains(&until.to_string()), "{:?}", blocked.blocked);
+    assert_eq!(blocker(&blocked, Severity::Wait, "step-order").opens, [Opens::At(until)]);
     cluster.now = until;
     assert_ne!(state(&cluster.plan(&record), data), StepState::Done);
     cluster.now = until + 1.second();
@@ -189,37 +185,22 @@ fn an_issuer_only_rotation_is_phase_issuer_and_nothing_else() {
     assert_eq!(cluster.plan(&record).standing, Standing::Finished);
 }
 
-// Restarts by hand.
+// Manual restarts.
 
 #[test]
 fn each_obstacle_has_its_act_and_its_template_change_where_that_helps() {
     let table = [
-        (
-            "StatefulSet",
-            Obstacle::OnDelete,
-            true,
-            "kubectl delete pod -n apps -l linkerd.io/proxy-statefulset=it",
-        ),
-        (
-            "DaemonSet",
-            Obstacle::OnDelete,
-            true,
-            "kubectl delete pod -n apps -l linkerd.io/proxy-daemonset=it",
-        ),
-        ("StatefulSet", Obstacle::Partition(2), true, "spec.updateStrategy.rollingUpdate.partition to 0"),
-        ("Deployment", Obstacle::Paused, true, "kubectl rollout resume deployment/it -n apps"),
-        ("Pod", Obstacle::BarePod, false, "kubectl replace --force"),
-        ("Job", Obstacle::RunningJob, false, "kubectl wait --for=condition=complete job/it -n apps"),
-        ("CronJob", Obstacle::NextRun, false, "wait for its end"),
-        ("Deployment", Obstacle::ManualInjection, false, "once bundle/1-trust is done"),
-        ("Rollout", Obstacle::ArgoRollout, false, "spec.restartAt"),
-        (
-            "ReplicaSet",
-            Obstacle::BareReplicas,
-            false,
-            "kubectl delete pod -n apps -l linkerd.io/proxy-replicaset=it",
-        ),
-        ("Strimzi", Obstacle::UnknownOwner, false, "as its own controller wants it"),
+        ("StatefulSet", Obstacle::OnDelete, true, Act::DeletePods),
+        ("DaemonSet", Obstacle::OnDelete, true, Act::DeletePods),
+        ("StatefulSet", Obstacle::Partition(2), true, Act::LowerPartition(2)),
+        ("Deployment", Obstacle::Paused, true, Act::Resume),
+        ("Pod", Obstacle::BarePod, false, Act::RecreatePod),
+        ("Job", Obstacle::RunningJob, false, Act::AwaitJob),
+        ("CronJob", Obstacle::NextRun, false, Act::AwaitRun),
+        ("Deployment", Obstacle::ManualInjection, false, Act::InjectAgain),
+        ("Rollout", Obstacle::ArgoRollout, false, Act::RestartRollout),
+        ("ReplicaSet", Obstacle::BareReplicas, false, Act::DeletePods),
+        ("Strimzi", Obstacle::UnknownOwner, false, Act::RestartByOwner),
     ];
     for (kind, obstacle, patched, act) in table {
         let (_, mut cluster, record) = fixture(Era::V2_12);
@@ -228,8 +209,11 @@ fn each_obstacle_has_its_act_and_its_template_change_where_that_helps() {
         let restarts = restarted(&cluster.mesh, &data_plane).contains(&"it".to_owned());
         assert_eq!(restarts, patched, "{obstacle:?}");
         let [manual] = &data_plane.manual[..] else { panic!("{obstacle:?}: {:?}", data_plane.manual) };
-        assert!(manual.act.contains(act), "{obstacle:?}: {}", manual.act);
-        assert_eq!((manual.obstacles.as_slice(), manual.proxies), ([obstacle].as_slice(), 4));
+        assert_eq!(
+            (manual.acts.as_slice(), manual.obstacles.as_slice()),
+            ([act].as_slice(), [obstacle].as_slice())
+        );
+        assert_eq!(manual.proxies, 4);
     }
 }
 
@@ -270,9 +254,9 @@ fn a_control_plane_that_rolls_with_the_helm_value_is_not_restarted_twice() {
         let plan = cluster.plan(&record);
         let control_plane = planned(&plan, step(Phase::Bundle, 2));
         assert_eq!(control_plane.changes, []);
-        assert!(control_plane.notes.iter().any(
-            |note| matches!(note, Note::Said(said) if said.contains("restart by themselves") && said.contains("linkerd-identity"))
-        ));
+        let notes = notes(&control_plane, "restarted-by-install");
+        let [StepFact::RestartedByInstall { workloads }] = &notes[..] else { panic!("{notes:?}") };
+        assert!(workloads.iter().any(|object| object.name == "linkerd-identity"), "{workloads:?}");
         assert_eq!(restarted(&cluster.mesh, &planned(&plan, step(Phase::Issuer, 2))), ["linkerd-identity"]);
     }
 }
@@ -341,8 +325,9 @@ fn ca_crt_is_mended_after_prune_without_another_restart() {
         let record = pki.record(&cluster.mesh, Strategy::Staged);
         record.steps().into_iter().for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
         let plan = cluster.plan(&record);
-        let notes = format!("{:?}", planned(&plan, step(Phase::Prune, 1)).notes);
-        assert!(notes.contains("render issuer/1-issuer again"), "{notes}");
+        let notes = notes(&planned(&plan, step(Phase::Prune, 1)), "ca-crt-outdated");
+        let [StepFact::CaCrtOutdated { render, .. }] = &notes[..] else { panic!("{notes:?}") };
+        assert_eq!(*render, step(Phase::Issuer, 1));
         cluster.merge(&planned(&plan, step(Phase::Issuer, 1)));
         assert_eq!(cluster.plan(&record).standing, Standing::Finished, "{era:?}");
     }

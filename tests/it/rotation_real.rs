@@ -5,13 +5,14 @@ use crate::rotation_support;
 
 use std::collections::BTreeSet;
 
+use l5d_rotate::finding::{Flag, Instead, Severity, StepFact};
 use l5d_rotate::mesh::Mesh;
 use l5d_rotate::pki::{Authority, IssuerChain};
 use l5d_rotate::rotation::{
-    Change, Note, Phase, Record, RestartAnnotation, Scope, Severity, Standing, StepState, Strategy, plan,
+    Change, Phase, Record, RestartAnnotation, Scope, Standing, StepState, Strategy, plan,
 };
 use mesh_support::{mesh, real};
-use rotation_support::{PHASES, mint_chain, mint_root, planned, reasons, restarted, step, time};
+use rotation_support::{PHASES, mint_chain, mint_root, notes, planned, restarted, step, step_fact, time};
 
 /// An instant at which the certificates of the installs are valid: the day after they begin.
 fn instant(mesh: &Mesh) -> jiff::Timestamp {
@@ -72,16 +73,13 @@ fn every_install_is_planned_from_its_manifests_alone() {
             assert_ne!(control_plane.state, StepState::Done);
         }
         let swap = planned(&plan, step(Phase::Issuer, 1));
-        assert!(
-            reasons(&swap, Severity::Unsafe).contains("the identity controller would refuse"),
-            "{version}"
-        );
-        let owned = planned(&plan, step(Phase::Bundle, 1)).notes.into_iter().find_map(|note| match note {
-            Note::Owned { instead, .. } => Some(instead),
-            _ => None,
-        });
-        assert!(
-            owned.unwrap().contains("linkerd upgrade --identity-trust-anchors-file=DIR/trust-bundle.pem")
-        );
+        step_fact(&swap, Severity::Error, "bundle-refuses-issuer");
+        let managed = notes(&planned(&plan, step(Phase::Bundle, 1)), "managed-object");
+        let StepFact::ManagedObject { instead: Instead::LinkerdUpgrade { flags, .. }, .. } = &managed[0]
+        else {
+            panic!("{version}: {managed:?}")
+        };
+        let expected = Flag { flag: "--identity-trust-anchors-file", file: "trust-bundle.pem" };
+        assert_eq!(*flags, [expected]);
     }
 }

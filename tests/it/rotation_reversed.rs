@@ -6,9 +6,10 @@ use crate::sizes;
 
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
+use l5d_rotate::finding::Severity;
 use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Scheme};
 use l5d_rotate::pki::{BundleText, IssuerChain};
-use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Severity, Standing, Strategy};
+use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Standing, Strategy};
 use pki_support::random::Dice;
 use rotation_support::*;
 
@@ -122,7 +123,7 @@ fn gone_through(seed: u64) -> Result<Vec<String>, String> {
     }
     let plan = cluster.plan(&ways[way]);
     let stuck: Vec<_> =
-        plan.steps.iter().map(|step| (step.step, &step.state, reasons(step, Severity::Unsafe))).collect();
+        plan.steps.iter().map(|step| (step.step, &step.state, codes(step, Severity::Error))).collect();
     Err(format!("{:?} {} seed {seed}: {taken:?} {stuck:#?}", cluster.mesh.control_plane.era, forth.strategy))
 }
 

@@ -1,10 +1,11 @@
-//! The way back: from every step of a rotation, each phase to what was before it.
+//! Rollbacks: from every step of a rotation, each phase to what was before it.
 
 use crate::rotation_support;
 
+use l5d_rotate::finding::{AnchorRole, Instead, IssuerRole, Opens, Severity, StepFact, ValueContent};
 use l5d_rotate::mesh::Era;
 use l5d_rotate::rotation::{
-    Change, NoRollback, Phase, Record, Severity, Standing, Step, StepState, Strategy,
+    Change, Direction, NoRollback, Phase, Record, Standing, Step, StepState, Strategy,
 };
 use rotation_support::*;
 
@@ -23,14 +24,18 @@ fn at(strategy: Strategy, era: Era, taken: usize) -> (Cluster, Record) {
     (cluster, record)
 }
 
-/// Takes the steps of the way back in order, each only when nothing stands before it, and gives those that were taken. Whether
-/// the cross certificate had been taken out before cannot be seen, so that there leafs without it run out first.
+/// Takes the steps of a rollback in order, each only when nothing stands before it, and gives those that were taken. Whether
+/// the cross certificate had been taken out before cannot be seen, so that there certificates without it expire first.
 fn roll_back(cluster: &mut Cluster, back: &Record) -> Vec<Step> {
     let mut taken = Vec::new();
     while let Standing::At(step) = cluster.plan(back).standing {
         let mut next = planned(&cluster.plan(back), step);
-        if back.cross.is_some() && reasons(&next, Severity::Wait).contains("or wait until it has run out at")
-        {
+        let is_waited_for = next.blocked.iter().any(|finding| {
+            finding.code() == "certificates-refused"
+                && finding.severity == Severity::Wait
+                && finding.opens.iter().any(|opens| matches!(opens, Opens::At(_)))
+        });
+        if back.cross.is_some() && is_waited_for {
             cluster.now += jiff::SignedDuration::from_hours(25);
             next = planned(&cluster.plan(back), step);
         }
@@ -48,7 +53,7 @@ fn roll_back(cluster: &mut Cluster, back: &Record) -> Vec<Step> {
 }
 
 #[test]
-fn from_every_step_of_every_strategy_the_way_back_ends_where_the_rotation_began() {
+fn from_every_step_of_every_strategy_a_rollback_ends_where_the_rotation_began() {
     for era in [Era::V2_9, Era::V2_12] {
         for strategy in strategies(era) {
             let count = at(strategy, era, 0).1.steps().len();
@@ -72,7 +77,7 @@ fn from_every_step_of_every_strategy_the_way_back_ends_where_the_rotation_began(
 }
 
 #[test]
-fn a_phase_that_was_never_taken_asks_for_nothing_on_the_way_back() {
+fn a_phase_that_was_never_taken_asks_for_nothing_in_a_rollback() {
     let (mut cluster, record) = at(Strategy::Staged, Era::V2_12, 1);
     let back = record.rolled_back().unwrap();
     let names: Vec<_> = roll_back(&mut cluster, &back).iter().map(ToString::to_string).collect();
@@ -84,30 +89,35 @@ fn a_phase_that_was_never_taken_asks_for_nothing_on_the_way_back() {
 fn the_new_anchor_is_not_taken_out_under_its_own_issuer() {
     let (cluster, record) = at(Strategy::Staged, Era::V2_12, 5);
     let trust = planned(&cluster.plan(&record.rolled_back().unwrap()), step(Phase::Bundle, 1));
-    let found = reasons(&trust, Severity::Unsafe);
-    assert!(found.contains("the old anchors alone do not accept the issuer"), "{found}");
+    let fact = step_fact(&trust, Severity::Error, "anchors-refuse-issuer");
+    let StepFact::AnchorsRefuseIssuer { anchors, .. } = fact else { panic!() };
+    assert_eq!(anchors.role, AnchorRole::Old);
 }
 
 #[test]
 fn the_old_issuer_does_not_come_back_while_a_proxy_holds_the_new_anchor_alone() {
     let (cluster, record) = at(Strategy::Staged, Era::V2_12, 9);
     let swap = planned(&cluster.plan(&record.rolled_back().unwrap()), step(Phase::Issuer, 1));
-    let found = reasons(&swap, Severity::Unsafe);
-    assert!(found.contains("would refuse the old issuer"), "{found}");
-    assert!(found.contains("publish the old anchors first"), "{found}");
+    let fact = step_fact(&swap, Severity::Error, "proxies-not-ready");
+    let StepFact::ProxiesNotReady { issuer, .. } = fact else { panic!() };
+    assert_eq!(issuer.role, IssuerRole::Old);
+    let fact = step_fact(&swap, Severity::Error, "bundle-refuses-issuer");
+    let StepFact::BundleRefusesIssuer { lacks, .. } = fact else { panic!() };
+    assert_eq!(lacks.role, AnchorRole::Old);
 }
 
 #[test]
-fn after_the_old_issuer_has_expired_going_back_is_not_safe_any_more() {
+fn after_the_old_issuer_has_expired_a_rollback_is_not_safe_any_more() {
     let (mut cluster, record) = at(Strategy::Staged, Era::V2_12, 5);
     cluster.now = time("2027-01-01T00:00:01Z");
     let swap = planned(&cluster.plan(&record.rolled_back().unwrap()), step(Phase::Issuer, 1));
-    let found = reasons(&swap, Severity::Unsafe);
-    assert!(found.contains("going back has stopped being safe"), "{found}");
+    let fact = step_fact(&swap, Severity::Error, "rotation-expired");
+    let StepFact::RotationExpired { direction, .. } = fact else { panic!() };
+    assert_eq!(direction, Direction::Rollback);
 }
 
 #[test]
-fn restarts_of_the_way_back_carry_what_they_are_for() {
+fn restarts_of_a_rollback_carry_what_they_are_for() {
     let (cluster, record) = at(Strategy::Staged, Era::V2_12, 9);
     let back = record.clone().rolled_back().unwrap();
     let annotation = |record: &Record, phase, number| {
@@ -126,7 +136,7 @@ fn restarts_of_the_way_back_carry_what_they_are_for() {
 }
 
 #[test]
-fn a_record_that_does_not_know_the_old_issuer_has_no_way_back() {
+fn a_record_that_does_not_know_the_old_issuer_has_no_rollback() {
     let (_, record) = at(Strategy::Staged, Era::V2_12, 0);
     let blind = Record { old_issuer: None, ..record };
     assert_eq!(blind.rolled_back().unwrap_err(), NoRollback::IssuerUnknown);
@@ -148,24 +158,27 @@ fn what_is_rolled_back_can_be_gone_through_again() {
 }
 
 #[test]
-fn each_swap_of_the_way_back_names_the_file_and_the_key_of_its_own_issuer() {
+fn each_swap_of_a_rollback_names_the_file_and_the_key_of_its_own_issuer() {
     let (mut cluster, record) = at(Strategy::CrossSigned, Era::V2_12, 0);
     cluster.own("Secret", "linkerd-identity-issuer", helm());
     let plan = cluster.plan(&record.rolled_back().unwrap());
-    let notes = |phase, number| format!("{:?}", planned(&plan, step(phase, number)).notes);
-    let remove_cross = notes(Phase::RemoveCross, 1);
-    assert!(
-        remove_cross.contains("crtPEM=DIR/issuer-chain.pem")
-            && remove_cross.contains("keyPEM=DIR/issuer.key"),
-        "{remove_cross}"
-    );
-    let issuer = notes(Phase::Issuer, 1);
-    assert!(
-        issuer.contains("crtPEM=DIR/old-issuer.pem") && issuer.contains("keyPEM=DIR/OLD-ISSUER-KEY"),
-        "{issuer}"
-    );
-    let wait = notes(Phase::Issuer, 3);
-    assert!(wait.contains("was restarted with the old issuer"), "{wait}");
+    let files = |phase| {
+        let managed = notes(&planned(&plan, step(phase, 1)), "managed-object");
+        let [StepFact::ManagedObject { instead: Instead::HelmRelease { values, .. }, .. }] = &managed[..]
+        else {
+            panic!("{managed:?}")
+        };
+        values.iter().map(|value| (value.name, value.content.clone())).collect::<Vec<_>>()
+    };
+    let expected = |certificate, key| {
+        let names = Era::V2_12.chart_names();
+        let file = ValueContent::File;
+        vec![(names.issuer_certificate, file(certificate)), (names.issuer_key, file(key))]
+    };
+    assert_eq!(files(Phase::RemoveCross), expected("issuer-chain.pem", "issuer.key"));
+    assert_eq!(files(Phase::Issuer), expected("old-issuer.pem", "OLD-ISSUER-KEY"));
+    let wait = notes(&planned(&plan, step(Phase::Issuer, 3)), "renewal-time");
+    assert!(matches!(wait[..], [StepFact::RenewalTime { issuer: IssuerRole::Old, .. }]), "{wait:?}");
 }
 
 #[test]

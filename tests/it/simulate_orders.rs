@@ -19,7 +19,7 @@ fn a_patient_rotation_waits_until_the_old_leaves_have_run_out_and_breaks_nothing
     let ran = User::started(Cluster::new(), "--strategy patient").simulate("");
     assert_eq!(ran.code, 0);
     let wait = "\
-issuer/3-data-plane: wait until old leaves have run out
+issuer/3-data-plane: wait until the old workload certificates have expired
   while waiting: as before
   after T+s = 24h0m20s                new issuer
     {old,new}  25 proxies                  ✓
@@ -34,7 +34,10 @@ fn a_self_signed_issuer_that_is_its_own_anchor_is_rotated_without_a_break() {
     cluster.issuer_key = cluster::pem(&cluster.anchor.key);
     let user = User::started(cluster, "");
     let ran = user.simulate("");
-    assert_eq!((ran.code, ran.out.lines().next().unwrap()), (0, "every handshake works through all 9 steps"));
+    assert_eq!(
+        (ran.code, ran.out.lines().next().unwrap()),
+        (0, "Every handshake works through all 9 steps.")
+    );
     assert_eq!(user.simulate("--order issuer,bundle,prune").code, 4);
 }
 
@@ -44,8 +47,8 @@ fn a_mesh_that_is_broken_before_the_first_step_is_called_so() {
     user.cluster.now = cluster::at("2026-12-29T00:00:00Z");
     let ran = user.simulate("");
     assert_eq!(ran.code, 4);
-    assert!(ran.out.starts_with("already broken before the first step: "), "{}", ran.out);
-    assert!(ran.out.contains("expired on 2026-12-28T09:00:00Z"), "{}", ran.out);
+    assert!(ran.out.starts_with("Already broken before the first step: "), "{}", ran.out);
+    assert!(ran.out.contains("expired 2026-12-28 09:00 UTC"), "{}", ran.out);
 }
 
 #[test]
@@ -55,11 +58,7 @@ fn without_pods_it_cannot_be_told_unless_the_order_is_wrong_for_any_pod() {
     list["items"].as_array_mut().unwrap().retain(|item| item["kind"] != "Pod");
     let ran = user.run_over("simulate --dir rotation", &list.to_string());
     assert_eq!(ran.code, 3, "{}", ran.out);
-    assert!(
-        ran.out.starts_with("cannot be told: not seen: pods: they are not in the input; "),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.starts_with("Unknown. The input holds no pods."), "{}", ran.out);
     let ran = user.run_over("simulate --dir rotation --order issuer,bundle,prune", &list.to_string());
     assert_eq!(ran.code, 4);
 }
@@ -84,7 +83,7 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
             ];
             let verdict = if untold.contains(&(strategy, phase, step)) { "unknown" } else { "safe" };
             let found = (strategy, &simulation["verdict"]["is"], done);
-            assert_eq!(found, (strategy, &json!(verdict), place), "{}", simulation["says"]);
+            assert_eq!(found, (strategy, &json!(verdict), place), "{}", simulation["text"]);
             if (strategy, phase, step) == ("patient", "issuer", 3) {
                 user.cluster.wait(SignedDuration::from_hours(25));
                 continue;
@@ -131,7 +130,7 @@ fn a_cross_certificate_that_is_over_has_ended_every_leaf_though_the_new_anchor_a
     user.cluster.now = cluster::at("2026-12-28T15:00:00Z");
     let ran = user.simulate("");
     assert_eq!(ran.code, 4, "{}", ran.out);
-    assert!(ran.out.contains("`root.linkerd.cluster.local` expired on 2026-12-28T09:00:00Z"), "{}", ran.out);
+    assert!(ran.out.contains("root.linkerd.cluster.local expired 2026-12-28 09:00 UTC"), "{}", ran.out);
 }
 
 #[test]
@@ -166,18 +165,24 @@ fn data_has_every_moment_of_every_step_and_the_late_one_where_renewals_break() {
     let wrong = user.json("--order issuer,bundle,prune");
     assert_eq!(wrong["verdict"], json!({"is": "breaks", "step": "issuer/1-issuer", "when": "during"}));
     let first = &wrong["steps"][0];
-    assert_eq!(moments(first), ["before", "during", "after", "leavesRunOut"]);
+    assert_eq!(moments(first), ["before", "during", "after", "later"]);
     let felt = |moment: usize| -> Vec<(String, bool)> {
         let broken = first["moments"][moment]["broken"].as_array().unwrap();
         let mut felt: Vec<_> = broken
             .iter()
-            .map(|one| (one["invariant"].as_str().unwrap().to_owned(), one["atOnce"] == true))
+            .map(|one| (one["code"].as_str().unwrap().to_owned(), one["atOnce"] == true))
             .collect();
         felt.sort();
         felt
     };
     let all = |at_once| {
-        [("S1", false), ("S2", at_once), ("S3", false), ("S4", false)].map(|(s, b)| (s.to_owned(), b))
+        [
+            ("identity-fails-to-start", false),
+            ("peer-rejected", at_once),
+            ("renewal-rejected", false),
+            ("signing-refused", false),
+        ]
+        .map(|(s, b)| (s.to_owned(), b))
     };
     assert_eq!(felt(0), []);
     assert_eq!(felt(1), all(false));
@@ -195,7 +200,11 @@ fn external_workloads_are_taken_on_trust_only_when_confirmed() {
     }));
     let ran = user.run_over("simulate --dir rotation", &list.to_string());
     assert_eq!(ran.code, 3, "{}", ran.out);
-    assert!(ran.out.starts_with("cannot be told: not seen: ExternalWorkloads: shop/vm; "), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("Unknown. Proxies of ExternalWorkloads were not seen: shop/vm."),
+        "{}",
+        ran.out
+    );
     let ran = user.run_over("simulate --dir rotation --confirm external-workloads", &list.to_string());
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
@@ -209,7 +218,7 @@ fn a_dump_without_managed_fields_breaks_nothing_and_says_what_was_not_seen() {
     }
     let ran = user.run_over("simulate --dir rotation", &list.to_string());
     assert_eq!(ran.code, 0, "{}", ran.out);
-    assert!(ran.out.starts_with("every handshake works through all 9 steps"), "{}", ran.out);
+    assert!(ran.out.starts_with("Every handshake works through all 9 steps."), "{}", ran.out);
     let ran = user.run_over("simulate --dir rotation --order prune,issuer", &list.to_string());
     assert_eq!(ran.code, 4, "{}", ran.out);
 }
@@ -295,8 +304,8 @@ fn every_mark_is_the_answer_of_the_one_trust_relation() {
             for row in moment["bundles"].as_array().unwrap() {
                 let held = bundle(&row["class"]);
                 let accepts = row["accepts"].as_array().unwrap();
-                assert_eq!(accepts.len(), moment["leaves"].as_array().unwrap().len());
-                for (accepted, leaf) in accepts.iter().zip(moment["leaves"].as_array().unwrap()) {
+                assert_eq!(accepts.len(), moment["presented"].as_array().unwrap().len());
+                for (accepted, leaf) in accepts.iter().zip(moment["presented"].as_array().unwrap()) {
                     let answer = accepts_leaf(&held, issuer(&leaf["class"]), identity, user.cluster.now);
                     assert_eq!(*accepted, answer, "{order:?}: {} {}", row["name"], leaf["name"]);
                     marks[usize::from(answer)] += 1;

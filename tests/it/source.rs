@@ -7,9 +7,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use l5d_rotate::source::{
-    Input, Observed, Request, SNAPSHOT_KIND, SNAPSHOT_VERSION, SourceError, observe, observe_reader,
-};
+use l5d_rotate::source::{Input, Observed, Request, SourceError, observe, observe_reader};
 use proptest::prelude::*;
 use recorder::Recorder;
 
@@ -305,7 +303,7 @@ fn a_snapshot_gives_back_the_mesh_it_was_taken_of() {
         l5d_rotate::source::read(&Request { inputs, ..Request::default() })
     };
     let mesh = read(&[&install]).unwrap();
-    let tree = serde_json::json!({"apiVersion": SNAPSHOT_VERSION, "kind": SNAPSHOT_KIND, "mesh": mesh});
+    let tree = l5d_rotate::source::snapshot(&mesh);
     for text in [l5d_rotate::document::yaml::write(&tree), tree.to_string()] {
         fs::write(&copy, text).unwrap();
         assert_eq!(read(&[&copy]).unwrap(), mesh);

@@ -4,11 +4,13 @@ use crate::rotation_support;
 
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
-use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Gap, Held, Known, Starts, Unread};
+use l5d_rotate::finding::{Fact, Finding, InputFact, Opens, Severity, StepFact, WhyRefused};
+use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Held, Known, Starts, Unread};
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, BundleText, IssuerChain, IssuerRequest, Rules, mint_anchor, mint_issuer,
+    AnchorRequest, Authority, BundleText, IssuerChain, IssuerRequest, Refusal, Rules, mint_anchor,
+    mint_issuer,
 };
-use l5d_rotate::rotation::{Confirmation, Phase, Record, Severity, Stage, StepState};
+use l5d_rotate::rotation::{Confirmation, Phase, PlannedStep, Record, Stage, StepState};
 use l5d_rotate::states::{Invariant, States, Violation};
 use rotation_support::*;
 
@@ -17,13 +19,23 @@ fn states(cluster: &Cluster, record: &Record) -> States {
 }
 
 fn certain(broken: &[Violation]) -> Vec<Invariant> {
-    let mut found: Vec<_> = broken.iter().filter(|one| one.certain).map(|one| one.invariant).collect();
+    let mut found: Vec<_> = broken.iter().filter(|one| one.certain).map(|one| one.invariant()).collect();
     found.dedup();
     found
 }
 
-fn blocked(cluster: &Cluster, record: &Record, phase: Phase, number: usize, severity: Severity) -> String {
-    reasons(&planned(&cluster.plan(record), step(phase, number)), severity)
+fn at(cluster: &Cluster, record: &Record, phase: Phase, number: usize) -> PlannedStep {
+    planned(&cluster.plan(record), step(phase, number))
+}
+
+/// Proxies that may still present a certificate that the remaining anchors refuse: how many, the first of them, until when.
+fn presenting(prune: &PlannedStep) -> (u64, String, bool, Vec<Opens>) {
+    let finding = blocker(prune, Severity::Wait, "certificates-refused");
+    let Fact::Step(StepFact::CertificatesRefused { proxies, certain, why, .. }) = finding.fact else {
+        panic!()
+    };
+    assert!(is_unsigned(&why), "{why}");
+    (proxies.count, proxies.sample[0].clone(), certain, finding.opens)
 }
 
 /// Swaps the issuer now, whatever the gates say.
@@ -67,27 +79,22 @@ fn pitfall_1_a_premature_swap_breaks_every_renewal_once_an_identity_controller_s
     cluster.restart(identity);
     let broken = states(&cluster, &record).broken(cluster.now);
     assert!(certain(&broken).contains(&Invariant::EveryRenewal), "{broken:?}");
-    let refusal = &broken.iter().find(|one| one.invariant == Invariant::EveryRenewal).unwrap().refusal;
-    assert!(refusal.to_string().contains("was signed by no anchor of the bundle"), "{refusal}");
+    let refusal = &broken.iter().find(|one| one.invariant() == Invariant::EveryRenewal).unwrap().refusal;
+    assert!(matches!(refusal, Refusal::UnknownIssuer { .. }), "{refusal}");
 }
 
 #[test]
-fn pitfall_2_pain_2_prune_names_who_still_presents_an_old_leaf_and_until_when() {
+fn pitfall_2_pain_2_prune_names_who_still_presents_an_old_certificate_and_until_when() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 3));
-    let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
     let end = cluster.now - 5.minutes() + 86_420.seconds();
-    assert!(
-        waits.contains("5 proxies (linkerd/linkerd-destination-0, …) may still present a leaf of"),
-        "{waits}"
-    );
-    assert!(waits.contains(&format!("until it has run out at {end}")), "{waits}");
-    assert!(waits.contains("was signed by no anchor of the bundle"), "{waits}");
+    let expected = (5, "linkerd/linkerd-destination-0".to_owned(), false, vec![Opens::At(end)]);
+    assert_eq!(presenting(&at(&cluster, &record, Phase::Prune, 1)), expected);
     cluster.now = end;
     assert_ne!(
-        blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait),
-        "",
-        "the last instant of the leaf"
+        codes(&at(&cluster, &record, Phase::Prune, 1), Severity::Wait),
+        [""; 0],
+        "the last instant of the certificate"
     );
     cluster.now += 1.second();
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Prune, 1)).blocked, []);
@@ -107,10 +114,12 @@ fn pitfall_3_pain_3_an_identity_controller_with_the_old_bundle_skips_the_new_iss
         "it signs with the old issuer for sure"
     );
     assert_eq!(certain(&now.broken(cluster.now)), []);
-    let unsafe_to_prune = blocked(&cluster, &record, Phase::Prune, 1, Severity::Unsafe);
-    assert!(
-        unsafe_to_prune.contains("1 identity controller (linkerd/linkerd-identity-0) sign"),
-        "{unsafe_to_prune}"
+    let prune = at(&cluster, &record, Phase::Prune, 1);
+    let fact = step_fact(&prune, Severity::Error, "identity-signs-refused");
+    let StepFact::IdentitySignsRefused { replicas, certain, .. } = fact else { panic!() };
+    assert_eq!(
+        (replicas.count, replicas.sample, certain),
+        (1, vec!["linkerd/linkerd-identity-0".into()], true)
     );
 }
 
@@ -119,10 +128,9 @@ fn pitfall_4_a_bundle_that_refuses_the_secrets_issuer_stops_the_next_identity_co
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     cluster.bundle().text = text(&[&pki.new.certificate]);
     let broken = states(&cluster, &record).broken(cluster.now);
-    assert_eq!(broken[0].invariant, Invariant::ControllerStarts);
-    assert_eq!((broken[0].certain, broken[0].rules), (true, Rules::Controller));
-    let reason = blocked(&cluster, &record, Phase::Bundle, 3, Severity::Unsafe);
-    assert!(reason.contains("an identity controller that restarts now would refuse the issuer"), "{reason}");
+    assert_eq!(broken[0].invariant(), Invariant::ControllerStarts);
+    assert_eq!((broken[0].certain, broken[0].rules()), (true, Rules::Controller));
+    step_fact(&at(&cluster, &record, Phase::Bundle, 3), Severity::Error, "restart-stops-identity");
 }
 
 #[test]
@@ -149,12 +157,14 @@ fn pitfall_6_pain_4_a_missed_reload_keeps_prune_closed_however_long_one_waits() 
         }
     }
     cluster.now += 96.hours();
-    let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
-    assert!(
-        waits.contains("1 identity controller (linkerd/linkerd-identity-0) may still sign with"),
-        "{waits}"
+    let finding = blocker(&at(&cluster, &record, Phase::Prune, 1), Severity::Wait, "identity-signs-refused");
+    let Fact::Step(StepFact::IdentitySignsRefused { replicas, certain, .. }) = finding.fact else { panic!() };
+    assert_eq!(
+        (replicas.count, replicas.sample, certain),
+        (1, vec!["linkerd/linkerd-identity-0".into()], false)
     );
-    assert!(waits.contains("restart the identity controller"), "{waits}");
+    let identity = cluster.mesh.workload(cluster.id("linkerd", "linkerd-identity")).object.clone();
+    assert_eq!(finding.opens, [Opens::Restart(vec![identity])]);
 }
 
 #[test]
@@ -164,12 +174,8 @@ fn pitfall_9_a_bundle_that_the_controller_cannot_read_is_a_start_that_fails() {
     cluster.bundle().text = BundleText::read(format!("{pem}\n# our root\n"));
     let now = states(&cluster, &record);
     let broken = now.broken(cluster.now);
-    assert_eq!((broken[0].invariant, broken[0].certain), (Invariant::ControllerStarts, true));
-    assert!(
-        broken[0].refusal.to_string().starts_with("`the published bundle` cannot be read"),
-        "{}",
-        broken[0].refusal
-    );
+    assert_eq!((broken[0].invariant(), broken[0].certain), (Invariant::ControllerStarts, true));
+    assert!(matches!(broken[0].refusal, Refusal::BundleUnreadable { .. }), "{}", broken[0].refusal);
     let mended = now.publishing(&record.bundle_for(Phase::Bundle, &cluster.mesh));
     assert_eq!(mended.broken(cluster.now), [], "phase bundle publishes it strictly");
 }
@@ -226,9 +232,10 @@ fn pitfall_20_a_renewal_by_cert_manager_within_the_step_holds_it_up() {
         renewal_time: Some(at),
     };
     cluster.mesh.certificates = vec![renewed_at(cluster.now + 3.hours())];
-    let said = blocked(&cluster, &record, Phase::Bundle, 1, Severity::Unknown);
-    assert!(said.contains("cert-manager renews") && said.contains("linkerd-trust-anchor"), "{said}");
-    assert!(said.ends_with("--confirm renewal-suspended"), "{said}");
+    let finding = blocker(&at(&cluster, &record, Phase::Bundle, 1), Severity::Unknown, "renewal-due");
+    let Fact::Step(StepFact::RenewalDue { certificate, due, .. }) = &finding.fact else { panic!() };
+    assert_eq!((certificate.name.as_str(), *due), ("linkerd-trust-anchor", cluster.now + 3.hours()));
+    assert!(finding.is_confirmed_by(Confirmation::RenewalSuspended));
     cluster.confirmed.insert(Confirmation::RenewalSuspended);
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 1)).blocked, []);
     cluster.confirmed.clear();
@@ -251,8 +258,9 @@ fn an_issuer_that_cert_manager_renews_every_day_holds_up_the_swap_and_prune_unti
             rotation_policy: None,
             renewal_time: Some(cluster.now + 18.hours()),
         }];
-        let said = blocked(&cluster, &record, at.phase, at.number().into(), Severity::Unknown);
-        assert_eq!(said.contains("--confirm renewal-suspended"), at.phase != Phase::Bundle, "{at}: {said}");
+        let found = planned(&cluster.plan(&record), at).blocked;
+        let is_held_up = found.iter().any(|one| one.is_confirmed_by(Confirmation::RenewalSuspended));
+        assert_eq!(is_held_up, at.phase != Phase::Bundle, "{at}: {found:?}");
         cluster.confirmed.insert(Confirmation::RenewalSuspended);
         assert_eq!(planned(&cluster.plan(&record), at).blocked, []);
     }
@@ -268,8 +276,8 @@ fn pitfall_21_an_anchor_that_begins_in_the_future_of_some_clock_is_not_published
     let scope = l5d_rotate::rotation::Scope::Full { anchor: new.certificate };
     let strategy = l5d_rotate::rotation::Strategy::Staged;
     let record = Record::new(&cluster.mesh, cluster.now, strategy, scope, new_issuer, false).unwrap();
-    let waits = blocked(&cluster, &record, Phase::Bundle, 1, Severity::Wait);
-    assert!(waits.contains("wait until 2026-06-01T00:00:30Z"), "{waits}");
+    let waits = blocker(&at(&cluster, &record, Phase::Bundle, 1), Severity::Wait, "certificate-not-begun");
+    assert_eq!(waits.opens, [Opens::At(time("2026-06-01T00:00:30Z"))]);
     cluster.now += 10.seconds();
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Bundle, 1)).blocked, []);
 }
@@ -279,14 +287,13 @@ fn a_rotation_whose_own_certificates_are_over_is_started_anew() {
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     let issuer = &pki.new_issuer.issuer;
     cluster.now = issuer.facts().not_after;
-    let said = blocked(&cluster, &record, Phase::Bundle, 1, Severity::Unsafe);
-    assert_eq!(said, "", "its last instant is a valid one");
+    let said = codes(&at(&cluster, &record, Phase::Bundle, 1), Severity::Error);
+    assert_eq!(said, [""; 0], "its last instant is a valid one");
     cluster.now += 1.second();
     for at in record.steps() {
-        let said = reasons(&planned(&cluster.plan(&record), at), Severity::Unsafe);
-        let over =
-            format!("`{}` expired on {}: start a new rotation", issuer.name(), issuer.facts().not_after);
-        assert!(said.contains(&over), "{at}: {said}");
+        let fact = step_fact(&planned(&cluster.plan(&record), at), Severity::Error, "rotation-expired");
+        let StepFact::RotationExpired { certificate, direction } = fact else { panic!() };
+        assert_eq!((certificate.fingerprint, direction), (issuer.fingerprint(), record.direction), "{at}");
     }
 }
 
@@ -305,11 +312,8 @@ fn pitfall_22_replicas_that_reload_at_different_times_sign_with_both_issuers() {
     let now = states(&cluster, &record);
     assert_eq!(now.controllers.len(), 2);
     assert_eq!(now.presented.len(), 2, "even a proxy that just started may have a leaf of either");
-    let waits = blocked(&cluster, &record, Phase::Prune, 1, Severity::Wait);
-    assert!(
-        waits.contains("6 proxies (linkerd/linkerd-destination-0, …) may still present a leaf"),
-        "{waits}"
-    );
+    let (count, first, certain, _) = presenting(&at(&cluster, &record, Phase::Prune, 1));
+    assert_eq!((count, first.as_str(), certain), (6, "linkerd/linkerd-destination-0", false));
 }
 
 #[test]
@@ -322,12 +326,9 @@ fn no_restart_of_the_data_plane_without_a_running_injector() {
             replica.started = None;
         }
     }
-    assert!(
-        blocked(&cluster, &record, Phase::Bundle, 3, Severity::Wait).contains("no proxy injector is running")
-    );
+    step_fact(&at(&cluster, &record, Phase::Bundle, 3), Severity::Wait, "injector-not-running");
     cluster.mesh.pods = Known::Absent;
-    let unknown = blocked(&cluster, &record, Phase::Bundle, 3, Severity::Unknown);
-    assert!(unknown.contains("whether the proxy injector runs cannot be told"), "{unknown}");
+    blocker(&at(&cluster, &record, Phase::Bundle, 3), Severity::Unknown, "pods-not-given");
 }
 
 #[test]
@@ -336,10 +337,22 @@ fn the_swap_waits_while_the_next_upgrade_would_publish_the_old_anchors_again() {
     cluster.advance(&record, step(Phase::Issuer, 1));
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
     cluster.mesh.trust.config = Known::Is(text(&[&pki.old.certificate]));
-    let waits = blocked(&cluster, &record, Phase::Issuer, 1, Severity::Wait);
-    assert!(waits.contains("linkerd-config") && waits.contains("identityTrustAnchorsPEM"), "{waits}");
+    let fact = step_fact(&at(&cluster, &record, Phase::Issuer, 1), Severity::Wait, "upgrade-reverts-bundle");
+    let StepFact::UpgradeRevertsBundle { config, value, why, .. } = fact else { panic!() };
+    assert_eq!((config.name.as_str(), value), ("linkerd-config", "identityTrustAnchorsPEM"));
+    assert!(is_unsigned(&why), "{why}");
     cluster.mesh.control_plane.external_ca = true;
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
+}
+
+/// Who must be prepared outside the cluster.
+fn outside(finding: &Finding) -> Vec<String> {
+    match &finding.fact {
+        Fact::Step(
+            StepFact::ExternalWorkloadsFirst { names, .. } | StepFact::LinkedClustersFirst { names, .. },
+        ) => names.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -351,19 +364,23 @@ fn what_lies_outside_the_cluster_is_unknown_until_it_is_confirmed_and_then_still
         cluster.confirmed.clear();
         cluster.advance(&record, at);
         let closed = planned(&cluster.plan(&record), at);
-        let unknown = reasons(&closed, Severity::Unknown);
-        assert_eq!((closed.blocked.len(), closed.confirmed.len()), (2, 0), "{unknown}");
-        assert!(
-            unknown.contains("vms/legacy") && unknown.contains("--confirm external-workloads"),
-            "{unknown}"
-        );
-        assert!(unknown.contains("west") && unknown.contains("--confirm linked-clusters"), "{unknown}");
+        assert_eq!((closed.blocked.len(), closed.confirmed.len()), (2, 0), "{:?}", closed.blocked);
+        for (code, name, confirmation) in [
+            ("external-workloads-first", "vms/legacy", Confirmation::ExternalWorkloads),
+            ("linked-clusters-first", "linkerd-multicluster/west", Confirmation::LinkedClusters),
+        ] {
+            let finding = blocker(&closed, Severity::Unknown, code);
+            assert_eq!(
+                (outside(&finding), finding.is_confirmed_by(confirmation)),
+                (vec![name.to_owned()], true)
+            );
+        }
         cluster.confirmed.insert(Confirmation::ExternalWorkloads);
         assert_eq!(planned(&cluster.plan(&record), at).blocked.len(), 1);
         cluster.confirmed.insert(Confirmation::LinkedClusters);
         let open = planned(&cluster.plan(&record), at);
         assert_eq!((open.blocked.len(), open.confirmed.len()), (0, 2));
-        assert!(open.confirmed[0].contains("vms/legacy"), "{:?}", open.confirmed);
+        assert_eq!(outside(&open.confirmed[0]), ["vms/legacy"]);
     }
 }
 
@@ -373,16 +390,18 @@ fn a_dump_without_change_times_opens_when_the_restart_is_confirmed() {
     cluster.advance(&record, step(Phase::Issuer, 1));
     cluster.bundle().changed = ChangeTime::Since(time(INSTALLED));
     let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1));
-    assert!(reasons(&swap(&cluster), Severity::Unknown).contains("--confirm control-plane-restarted"));
+    let waits = blocker(&swap(&cluster), Severity::Unknown, "step-order-unknown");
+    assert!(waits.is_confirmed_by(Confirmation::ControlPlaneRestarted), "{waits:?}");
     cluster.confirmed.insert(Confirmation::ControlPlaneRestarted);
     let open = swap(&cluster);
     assert_eq!(open.blocked, []);
-    assert_eq!(open.confirmed, ["the control plane has started since the published bundle last changed"]);
+    let object = cluster.mesh.bundle_home();
+    assert_eq!(open.confirmed, [Finding::new(Severity::Note, StepFact::RestartConfirmed { object })]);
     // A time that is known is not talked away.
     let now = cluster.now;
     cluster.bundle().changed = ChangeTime::At(now);
-    assert!(reasons(&swap(&cluster), Severity::Wait).starts_with("bundle/2-control-plane comes first"));
-    assert_eq!(swap(&cluster).confirmed, [""; 0]);
+    assert!(waits_for(&swap(&cluster), step(Phase::Bundle, 2), 0, 5), "{:?}", swap(&cluster).blocked);
+    assert_eq!(swap(&cluster).confirmed, []);
 }
 
 #[test]
@@ -391,16 +410,20 @@ fn pods_that_are_not_all_open_when_they_are_confirmed_to_be_and_unread_ones_neve
     cluster.advance(&record, step(Phase::Issuer, 1));
     cluster.mesh.pods = Known::Unknown(Unread::NoDataPlane);
     let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1));
-    assert!(reasons(&swap(&cluster), Severity::Unknown).contains("--confirm all-pods-seen"));
+    let is_confirmable = |planned: &PlannedStep| {
+        planned.blocked.iter().any(|one| one.is_confirmed_by(Confirmation::AllPodsSeen))
+    };
+    assert!(is_confirmable(&swap(&cluster)));
     cluster.confirmed.insert(Confirmation::AllPodsSeen);
     let open = swap(&cluster);
     assert_eq!(open.blocked, []);
-    assert_eq!(open.confirmed, ["every pod of the mesh is in the input"]);
+    assert_eq!(open.confirmed, [Finding::new(Severity::Note, StepFact::PodsConfirmed)]);
     // A list that may not be read is not talked away.
     cluster.mesh.pods = Known::Unknown(Unread::Refused("forbidden".into()));
     let unread = swap(&cluster);
-    assert!(!reasons(&unread, Severity::Unknown).contains("all-pods-seen") && !unread.blocked.is_empty());
-    assert_eq!(unread.confirmed, [""; 0]);
+    assert!(!is_confirmable(&unread));
+    assert!(unread.blocked.iter().any(|one| matches!(one.fact, Fact::Input(InputFact::PodsUnknown { .. }))));
+    assert_eq!(unread.confirmed, []);
 }
 
 #[test]
@@ -427,12 +450,11 @@ fn a_proxy_with_an_older_bundle_than_its_workload_is_named_with_the_verifiers_re
     let stale = cluster.intern(old);
     let web = cluster.id("emojivoto", "web");
     cluster.group(web).held = Held::Literal(stale);
-    let reason = blocked(&cluster, &record, Phase::Issuer, 1, Severity::Unsafe);
-    assert!(
-        reason.contains("3 running proxies (emojivoto/web-0, …) would refuse the new issuer"),
-        "{reason}"
-    );
-    assert!(reason.contains("was signed by no anchor of the bundle"), "{reason}");
+    let fact = step_fact(&at(&cluster, &record, Phase::Issuer, 1), Severity::Error, "proxies-not-ready");
+    let StepFact::ProxiesNotReady { proxies, issuer, why: WhyRefused::Refusal(why) } = fact else { panic!() };
+    assert_eq!((proxies.count, proxies.sample[0].as_str()), (3, "emojivoto/web-0"));
+    assert_eq!(issuer.certificate.fingerprint, record.issuer.issuer.fingerprint());
+    assert!(is_unsigned(&why), "{why}");
 }
 
 #[test]
@@ -462,5 +484,5 @@ fn a_proxy_that_starts_seconds_after_the_last_identity_controller_is_not_surely_
     cluster.group(web).starts = Starts { at: [(since + 5.seconds(), 3)].into(), unknown: 0 };
     let plan = cluster.plan(&record);
     assert_ne!(state(&plan, step(Phase::Issuer, 3)), StepState::Done);
-    assert_ne!(reasons(&planned(&plan, step(Phase::Prune, 1)), Severity::Wait), "");
+    assert_ne!(codes(&planned(&plan, step(Phase::Prune, 1)), Severity::Wait), [""; 0]);
 }

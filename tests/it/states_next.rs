@@ -93,19 +93,15 @@ fn what_no_input_shows_closes_the_gate_and_what_was_confirmed_stands_in_the_head
             "next --dir rotation -o object",
         );
         let said = text(&next.stderr);
-        if said.contains("--confirm external-workloads") {
+        if said.contains("external-workloads-first") {
             assert_eq!((next.status.code(), text(&next.stdout)), (Some(3), String::new()), "{said}");
             let dump = with_external_workload(&cluster);
             let open =
                 run_over(home.path(), &cluster, &dump, "next --dir rotation --confirm external-workloads");
             let yaml = text(&open.stdout);
             assert!(open.status.success(), "{}", text(&open.stderr));
-            assert!(
-                yaml.contains(
-                    "# confirmed by hand: the proxies of ExternalWorkloads hold the new anchor (vms/legacy)"
-                ),
-                "{yaml}"
-            );
+            assert!(yaml.contains("# confirmed: external-workloads-first: "), "{yaml}");
+            assert!(yaml.contains("vms/legacy"), "{yaml}");
             return;
         }
         for document in document::parse(&text(&next.stdout), "next").unwrap() {

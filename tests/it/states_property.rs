@@ -120,15 +120,8 @@ fn within<T: PartialEq>(few: &[Holding<T>], many: &[Holding<T>]) -> bool {
 
 /// What is broken, by what it is.
 fn pair<'a>(states: &'a States, one: &Violation) -> (Invariant, Option<&'a Bundle>, Option<&'a IssuerChain>) {
-    let bundle = one.bundle.map(|at| &states.bundles[at].what);
-    let controller = || one.chain.map(|at| &states.controllers[at].what);
-    let (bundle, chain) = match one.invariant {
-        Invariant::ControllerStarts => (states.published.as_ref(), states.issuer.as_ref()),
-        Invariant::EveryPair => (bundle, one.chain.map(|at| &states.presented[at].what)),
-        Invariant::EveryRenewal => (bundle, controller().map(|what| &what.1)),
-        Invariant::ControllerSigns => (controller().map(|what| &what.0), controller().map(|what| &what.1)),
-    };
-    (one.invariant, bundle, chain)
+    let (bundle, chain) = states.sides(one);
+    (one.invariant(), bundle, chain)
 }
 
 proptest! {
@@ -141,7 +134,7 @@ proptest! {
         let now = hour(drawn.now);
         let sure = States::of(&known, Some(&record.history()), now);
         // An identity controller that refused what it read when it started does not run.
-        prop_assume!(sure.broken(now).iter().all(|one| one.invariant != Invariant::ControllerSigns));
+        prop_assume!(sure.broken(now).iter().all(|one| one.invariant() != Invariant::ControllerSigns));
         let blurred = States::of(&forget(known, what), Some(&record.history()), now);
         prop_assert!(within(&sure.bundles, &blurred.bundles), "{sure:?}\n{blurred:?}");
         prop_assert!(within(&sure.controllers, &blurred.controllers));

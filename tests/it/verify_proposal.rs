@@ -22,7 +22,7 @@ fn a_new_anchor_beside_the_old_one_is_safe() {
     let (verdict, exit) = reviewer.verdict(&[trust_roots(&both)]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
     assert_eq!(verdict["changes"]["bundle"]["added"][0]["name"], "root.new");
-    assert_eq!(codes(&verdict), ["config-copy"]);
+    assert_eq!(codes(&verdict), ["config-copy-left-behind"]);
 }
 
 #[test]
@@ -31,8 +31,11 @@ fn an_anchor_dropped_too_early_is_unsafe() {
     let (verdict, exit) = reviewer.verdict(&[trust_roots(&bundle(&[&new_anchor()]))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
     let broken = broken(&verdict);
-    assert!(["controller-starts", "every-pair"].iter().all(|one| broken.contains(one)), "{verdict:#}");
-    assert!(verdict["advice"].as_str().unwrap().contains("keep the anchor"));
+    assert!(
+        ["identity-fails-to-start", "peer-rejected"].iter().all(|one| broken.contains(one)),
+        "{verdict:#}"
+    );
+    assert_eq!(verdict["advice"]["code"], "keep-anchor");
 }
 
 #[test]
@@ -40,11 +43,11 @@ fn the_issuer_before_the_bundle_is_unsafe_and_names_the_proxies() {
     let reviewer = Reviewer::new();
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&new_anchor()))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert!(broken(&verdict).contains(&"controller-starts"), "{verdict:#}");
+    assert!(broken(&verdict).contains(&"identity-fails-to-start"), "{verdict:#}");
     let pair =
-        verdict["pairs"].as_array().unwrap().iter().find(|pair| pair["invariant"] == "every-pair").unwrap();
-    assert_eq!(pair["verifier"]["count"], 25, "{pair:#}");
-    assert!(verdict["advice"].as_str().unwrap().contains("first publish the anchor"));
+        verdict["findings"].as_array().unwrap().iter().find(|one| one["code"] == "peer-rejected").unwrap();
+    assert_eq!(pair["evidence"]["verifier"]["pods"]["count"], 25, "{pair:#}");
+    assert_eq!(verdict["advice"]["code"], "publish-anchor-first");
 }
 
 #[test]
@@ -54,7 +57,7 @@ fn bundle_and_issuer_in_one_commit_are_unsafe() {
     let both = bundle(&[&reviewer.cluster.anchor, &new]);
     let (verdict, exit) = reviewer.verdict(&[trust_roots(&both), secret_of(&issuer_of(&new))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert!(verdict["advice"].as_str().unwrap().starts_with("split it"));
+    assert_eq!(verdict["advice"]["code"], "split");
 }
 
 #[test]
@@ -66,7 +69,7 @@ fn a_bundle_that_would_crash_the_control_plane_is_unsafe_with_its_line() {
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
     let finding = &verdict["findings"][0];
     assert_eq!(finding["code"], "bundle-unreadable");
-    assert!(finding["text"].as_str().unwrap().contains(&format!("line {line}")), "{finding:#}");
+    assert_eq!(finding["evidence"]["defect"]["line"], line, "{finding:#}");
     assert_eq!(finding["place"]["origin"]["source"], "proposed.yaml");
 }
 
@@ -88,7 +91,7 @@ fn a_key_of_another_certificate_is_unsafe_and_never_printed() {
     let proposed = [secret(&one.certificate.to_pem(), &key)];
     let (verdict, exit) = reviewer.verdict(&proposed);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert_eq!(codes(&verdict), ["issuer-key"]);
+    assert_eq!(codes(&verdict), ["issuer-key-unusable"]);
     let body = key.lines().nth(1).unwrap();
     assert!(!verdict.to_string().contains(body) && !reviewer.text(&proposed).contains(body));
 }
@@ -100,7 +103,7 @@ fn a_certificate_changed_without_its_key_is_unsafe() {
     certificate["data"].as_object_mut().unwrap().remove("key.pem");
     let (verdict, exit) = reviewer.verdict(&[certificate]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert_eq!(codes(&verdict), ["issuer-key"]);
+    assert_eq!(codes(&verdict), ["issuer-key-unusable"]);
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn an_issuer_that_no_proxy_accepts_is_unsafe() {
     let stranger = anchor("nobody", "2026-11-22T02:00:00Z", "2036-11-20T02:00:00Z");
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&stranger))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert!(broken(&verdict).contains(&"every-renewal") || broken(&verdict).contains(&"every-pair"));
+    assert!(broken(&verdict).contains(&"renewal-rejected") || broken(&verdict).contains(&"peer-rejected"));
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_restart_in_the_commit_of_the_bundle_is_safe_but_must_be_repeated() {
     let (verdict, exit) = reviewer.verdict(&[trust_roots(&both), restarted]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
     assert!(codes(&verdict).contains(&"restart-with-bundle"), "{verdict:#}");
-    assert_eq!(verdict["changes"]["restarts"][0]["object"]["name"], "checkout");
+    assert_eq!(verdict["changes"]["restarts"][0]["place"]["object"]["name"], "checkout");
 }
 
 #[test]
@@ -162,7 +165,7 @@ fn a_restart_that_surely_activates_an_issuer_that_was_swapped_too_early_is_unsaf
     };
     let (verdict, exit) = reviewer.verdict(&[restarted("linkerd-identity", "linkerd")]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert_eq!(broken(&verdict), ["every-renewal"]);
+    assert_eq!(broken(&verdict), ["renewal-rejected"]);
     let (verdict, exit) = reviewer.verdict(&[restarted("checkout", "shop")]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
 }
@@ -199,7 +202,7 @@ fn without_pods_what_can_be_judged_is_and_the_rest_is_named() {
     };
     let (same_anchor, exit) = verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
     assert_eq!((same_anchor["verdict"].as_str(), exit), (Some("unknown"), 3), "{same_anchor:#}");
-    assert!(codes(&same_anchor).contains(&"not-seen"));
+    assert!(codes(&same_anchor).contains(&"pods-not-given"));
     let (early, exit) = verdict(&[secret_of(&issuer_of(&new))]);
     assert_eq!((early["verdict"].as_str(), exit), (Some("unsafe"), 4), "{early:#}");
     let (added, exit) = verdict(&[trust_roots(&bundle(&[&reviewer.cluster.anchor, &new]))]);
@@ -231,7 +234,7 @@ fn a_template_that_holds_a_bundle_of_its_own_is_judged_by_it() {
     };
     let (verdict, exit) = reviewer.verdict(&[injected(bundle(&[&new_anchor()]))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert_eq!(broken(&verdict), ["every-pair", "every-renewal"]);
+    assert_eq!(broken(&verdict), ["peer-rejected", "renewal-rejected"]);
     let (verdict, exit) = reviewer.verdict(&[injected(bundle(&[&reviewer.cluster.anchor]))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
 }
@@ -287,7 +290,7 @@ fn every_step_that_is_rendered_when_its_gate_is_open_is_found_safe() {
                 ]);
                 let said = String::from_utf8_lossy(&output.stdout);
                 assert_eq!(output.status.code(), Some(0), "{phase} {step} as {form}: {said}");
-                assert!(said.contains("Safe: "), "{phase} {step} as {form}: {said}");
+                assert!(said.starts_with("SAFE "), "{phase} {step} as {form}: {said}");
             }
             for document in document::parse(&render("object", &reviewer), "step").unwrap() {
                 reviewer.cluster.apply(&document.tree);
@@ -318,7 +321,7 @@ fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
     reviewer.cluster.issuer_key = pem(&issuer.key);
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
-    assert!(codes(&verdict).contains(&"broken-already"), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"already-broken"), "{verdict:#}");
 }
 
 #[test]
@@ -415,4 +418,37 @@ fn a_patch_directive_counts_for_workloads_of_the_mesh_and_no_others() {
         let (verdict, exit) = reviewer.verdict(&[removed(namespace, name)]);
         assert_eq!((verdict["verdict"].as_str().unwrap(), exit), expected, "{namespace}/{name}: {verdict:#}");
     }
+}
+
+/// An issuer of the present anchor that is valid from before now until then.
+fn present_issuer(reviewer: &Reviewer, not_after: &str) -> Value {
+    let request = IssuerRequest {
+        common_name: "identity.short".to_owned(),
+        dns_names: Vec::new(),
+        not_before: at("2025-12-28T09:00:00Z"),
+        not_after: at(not_after),
+    };
+    secret_of(&mint_issuer(&request, &reviewer.cluster.anchor).unwrap())
+}
+
+#[test]
+fn an_issuer_that_ends_every_workload_certificate_within_a_day_is_unsafe() {
+    let reviewer = Reviewer::new();
+    for (not_after, verdict, exit, code) in [
+        ("2026-11-23T21:00:00Z", "unsafe", 4, "issuer-expires-at-once"),
+        ("2026-11-30T21:00:00Z", "safe", 0, "issuer-expires-soon"),
+    ] {
+        let (found, ended) = reviewer.verdict(&[present_issuer(&reviewer, not_after)]);
+        assert_eq!((found["verdict"].as_str(), ended), (Some(verdict), exit), "{found:#}");
+        assert_eq!(codes(&found), [code], "{found:#}");
+    }
+}
+
+#[test]
+fn what_to_do_about_an_issuer_follows_from_the_reason_of_its_refusal() {
+    let reviewer = Reviewer::new();
+    let (expired, _) = reviewer.verdict(&[present_issuer(&reviewer, "2026-11-20T09:00:00Z")]);
+    assert_eq!(expired["advice"]["code"], "replace-issuer", "{expired:#}");
+    let (unknown, _) = reviewer.verdict(&[secret_of(&issuer_of(&new_anchor()))]);
+    assert_eq!(unknown["advice"]["code"], "publish-anchor-first", "{unknown:#}");
 }

@@ -1,31 +1,22 @@
-//! Running proxies: what they hold, and whether it accepts the issuer.
+//! Running proxies: what they hold, whether it accepts the issuer, and which of them a change of the bundle does not reach.
 
 use std::collections::BTreeMap;
 
-use crate::check::Outcome;
 use crate::check::case::Case;
-use crate::check::data_plane::pods;
-use crate::check::rule::{Judged, Rule, Stop, error, listed, unless_any, warning};
-use crate::mesh::{BundleId, Held, ProxyGroup, Unmeshed};
+use crate::check::identity::holds_other_anchors;
+use crate::check::{Judged, Outcome, Rule, Stop, advice, error, unless_empty, warning};
+use crate::finding::{CheckFact, InputFact, Pods, RefusingProxies, UnreadableBundle, WorkloadPods};
+use crate::mesh::{BundleId, Held, Injection, Mesh, ProxyGroup};
 use crate::pki::{Bundle, BundleText, IssuerChain, Rules};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "proxies-accept-issuer",
-        description: "running proxies accept the issuer",
-        judge: accept_issuer,
-    },
-    Rule {
-        code: "proxies-hold-readable-bundles",
-        description: "running proxies hold bundles that can be read",
-        judge: readable,
-    },
-    Rule {
-        code: "proxies-hold-anchors",
-        description: "running proxies are given trust anchors",
-        judge: given,
-    },
-    Rule { code: "pods-are-meshed", description: "pods that should have a proxy have one", judge: meshed },
+    Rule { code: "proxies-accept-issuer", object: Some(Mesh::issuer_secret), judge: accept_issuer },
+    Rule { code: "proxies-hold-readable-bundles", object: None, judge: readable },
+    Rule { code: "proxies-hold-anchors", object: None, judge: given },
+    Rule { code: "pods-are-meshed", object: None, judge: meshed },
+    Rule { code: "manual-injection", object: None, judge: manual_injection },
+    Rule { code: "external-workloads", object: None, judge: external_workloads },
+    Rule { code: "linked-clusters", object: None, judge: linked_clusters },
 ];
 
 /// Proxies by the literal bundle they hold.
@@ -40,64 +31,70 @@ fn classes<'a>(case: &Case<'a>, proxies: &'a [ProxyGroup]) -> Vec<(&'a BundleTex
     classes.into_iter().filter_map(text).collect()
 }
 
-/// Each class of proxies is judged once. Those that hold the bundle by reference are taken to hold the published one;
-/// whether they started early enough not to is a check of its own, and so is whether the issuer is still valid.
+/// Each bundle is judged once. Proxies that hold it by reference are taken to hold the published one; whether they started
+/// early enough not to is a check of its own, and so is whether the issuer is still valid.
 fn accept_issuer(case: &Case<'_>) -> Judged {
     let proxies = case.proxies()?;
-    let readable = classes(case, proxies)
-        .into_iter()
-        .filter_map(|(text, groups)| Some((text.as_read_by(Rules::Proxy).ok()?, groups)));
-    let mut held: Vec<_> = readable.collect();
+    let mut held: Vec<(&Bundle, Vec<&ProxyGroup>)> = Vec::new();
+    for (text, groups) in classes(case, proxies) {
+        if let Ok(bundle) = text.as_read_by(Rules::Proxy) {
+            add(&mut held, bundle, groups);
+        }
+    }
     let by_reference: Vec<_> = proxies.iter().filter(|group| group.held == Held::ByReference).collect();
     if !by_reference.is_empty()
         && let Ok(published) = case.anchors()
     {
-        held.push((published, by_reference));
+        add(&mut held, published, by_reference);
     }
     case.judge_chain(|chain| {
-        let refusing: Vec<_> =
+        let refusals =
             held.iter().filter_map(|(bundle, groups)| refusal(case, bundle, groups, chain)).collect();
-        let head = "leaves of the issuer are refused by these proxies, and they by everybody else; put back \
-                    the issuer that they trust, or publish its anchor beside the others and restart them";
-        unless_any(refusing, head, error)
+        unless_empty(refusals, |refusals| error(CheckFact::ProxiesRefuseIssuer { refusals }))
     })
 }
 
-fn refusal(case: &Case<'_>, bundle: &Bundle, groups: &[&ProxyGroup], chain: &IssuerChain) -> Option<String> {
-    let refusal = case.trusts(bundle, chain).err()?;
-    let workloads = by_workload(case, groups);
-    Some(format!("bundle {}: {refusal}\n\t    {}", bundle.fingerprint().short(), workloads.join("\n\t    ")))
+/// Counts groups to those that hold the same anchors.
+fn add<'a>(
+    held: &mut Vec<(&'a Bundle, Vec<&'a ProxyGroup>)>,
+    bundle: &'a Bundle,
+    groups: Vec<&'a ProxyGroup>,
+) {
+    match held.iter_mut().find(|(other, _)| other.same_set(bundle)) {
+        Some((_, others)) => others.extend(groups),
+        None => held.push((bundle, groups)),
+    }
 }
 
-/// Workloads with the number of their proxies, sorted.
-pub(super) fn by_workload(case: &Case<'_>, groups: &[&ProxyGroup]) -> Vec<String> {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for group in groups {
-        *counts.entry(case.mesh.workload(group.workload).object.to_string()).or_default() += group.count();
-    }
-    let plural = |count| if count == 1 { "proxy" } else { "proxies" };
-    counts.into_iter().map(|(name, count)| format!("{name}: {count} {}", plural(count))).collect()
+fn refusal(
+    case: &Case<'_>,
+    bundle: &Bundle,
+    groups: &[&ProxyGroup],
+    chain: &IssuerChain,
+) -> Option<RefusingProxies> {
+    let refusal = case.trusts(bundle, chain).err()?;
+    Some(RefusingProxies { bundle: bundle.fingerprint(), refusal, workloads: case.by_workload(groups) })
 }
 
 /// The proxy's entry point is written in Go, and reads the variable before the proxy does.
 fn readable(case: &Case<'_>) -> Judged {
-    let items = classes(case, case.seen_proxies()?).into_iter().filter_map(|(text, groups)| {
-        let read = text.as_read_by(Rules::Proxy).and(text.as_read_by(Rules::Controller));
-        Some(format!("{}\n\t    {}", read.err()?, by_workload(case, &groups).join("\n\t    ")))
-    });
-    let head = "a proxy does not start again with what stands in LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS; \
-                repair the published bundle, or the template that holds it, and restart";
-    Ok(unless_any(items.collect(), head, error))
+    let mut bundles = Vec::new();
+    for (text, groups) in classes(case, case.seen_proxies()?) {
+        if let Err(defect) = text.as_read_by(Rules::Proxy).and(text.as_read_by(Rules::Controller)) {
+            let (defect, workloads) = (defect.clone(), case.by_workload(&groups));
+            bundles.push(UnreadableBundle { defect, workloads });
+        }
+    }
+    Ok(unless_empty(bundles, |bundles| error(CheckFact::ProxyBundleUnreadable { bundles })))
 }
 
 fn given(case: &Case<'_>) -> Judged {
-    let without: Vec<_> = case.seen_proxies()?.iter().filter(|group| group.held == Held::Nothing).collect();
-    if without.is_empty() {
+    let without = case.seen_proxies()?.iter().filter(|group| group.held == Held::Nothing);
+    let pods = Pods::of(case.mesh, without);
+    if pods.count == 0 {
         return Ok(Outcome::Success);
     }
-    let head = "these proxies have no LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS, so no identity and no mTLS; \
-                remove the annotation that disables identity and restart them";
-    Ok(warning(listed(head, pods(case, &without))))
+    Ok(warning(CheckFact::ProxiesWithoutAnchors { pods }))
 }
 
 /// With `failurePolicy: Ignore` a pod starts all the same where no injector answers (`linkerd-proxy-injector-webhook-config`).
@@ -105,13 +102,46 @@ fn meshed(case: &Case<'_>) -> Judged {
     if case.mesh.unmeshed.is_empty() {
         return Err(Stop::NotApplicable);
     }
-    let head = "no injector answered when these started, or injection was asked for later: they take no part in mTLS, and \
-                policies that ask for it refuse them; restart them while the injector runs";
-    let item = |pods: &Unmeshed| {
-        let (object, more) =
-            (&case.mesh.workload(pods.workload).object, pods.count > pods.sample.len() as u64);
-        let named = format!("{}{}", pods.sample.join(", "), if more { ", …" } else { "" });
-        format!("{object}: {} {} ({named})", pods.count, if pods.count == 1 { "pod" } else { "pods" })
-    };
-    Ok(warning(listed(head, case.mesh.unmeshed.iter().map(item))))
+    let workloads = case.mesh.unmeshed.iter().map(|pods| WorkloadPods {
+        workload: case.mesh.workload(pods.workload).object.clone(),
+        count: pods.count,
+        sample: pods.sample.clone(),
+    });
+    Ok(warning(CheckFact::PodsNotMeshed { workloads: workloads.collect() }))
+}
+
+/// Does a rotation bring a new anchor, or is one under way?
+fn anchor_changes(case: &Case<'_>) -> bool {
+    let several = case.anchors().is_ok_and(|anchors| anchors.anchors().len() > 1);
+    several || advice(case.mesh, case.options).brings_anchor()
+}
+
+fn manual_injection(case: &Case<'_>) -> Judged {
+    let manual = |group: &&ProxyGroup| group.injection == Injection::Manual;
+    let groups: Vec<_> = case.seen_proxies()?.iter().filter(manual).collect();
+    if groups.is_empty() {
+        return Err(Stop::NotApplicable);
+    }
+    let (published, changes) = (&case.published()?.text, anchor_changes(case));
+    let concerned: Vec<_> =
+        groups.into_iter().filter(|group| changes || holds_other_anchors(case, group, published)).collect();
+    Ok(unless_empty(case.by_workload(&concerned), |workloads| {
+        warning(CheckFact::ManualInjection { workloads })
+    }))
+}
+
+fn external_workloads(case: &Case<'_>) -> Judged {
+    let names = case.mesh.external_workloads.clone();
+    if names.is_empty() || !anchor_changes(case) {
+        return Err(Stop::NotApplicable);
+    }
+    Ok(warning(InputFact::ExternalWorkloadsUnseen { names }))
+}
+
+fn linked_clusters(case: &Case<'_>) -> Judged {
+    let links = case.mesh.links.clone();
+    if links.is_empty() || !anchor_changes(case) {
+        return Err(Stop::NotApplicable);
+    }
+    Ok(warning(InputFact::LinkedClustersUnseen { links }))
 }

@@ -1,23 +1,15 @@
 //! Whether what reads trust material at its start has started since it changed.
 
-use jiff::Timestamp;
-
-use crate::check::Outcome;
-use crate::check::case::{Case, changed};
-use crate::check::rule::{Judged, Rule, Stop, listed, warning};
-use crate::mesh::{KUBELET_LAG_SECONDS, Replica};
+use crate::check::case::{Case, changed_at};
+use crate::check::{Judged, Outcome, Rule, Stop, warning};
+use crate::document::ObjectRef;
+use crate::finding::{CheckFact, Container, Fact, Finding, InputFact, Opens, Severity};
+use crate::linkerd;
+use crate::mesh::{Change, Mesh, Plane, Read, Replica};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "control-plane-restarted",
-        description: "control plane started after the trust bundle last changed",
-        judge: control_plane_restarted,
-    },
-    Rule {
-        code: "identity-loaded-issuer",
-        description: "identity controller started after the issuer last changed",
-        judge: identity_loaded_issuer,
-    },
+    Rule { code: "control-plane-restarted", object: Some(Mesh::bundle_home), judge: control_plane_restarted },
+    Rule { code: "identity-loaded-issuer", object: Some(Mesh::issuer_secret), judge: identity_loaded_issuer },
 ];
 
 fn control_plane_restarted(case: &Case<'_>) -> Judged {
@@ -25,105 +17,119 @@ fn control_plane_restarted(case: &Case<'_>) -> Judged {
         return Err(Stop::NotApplicable);
     }
     case.proxies()?;
-    let changed = case.bundle_changed()?;
-    let home = case.mesh.control_plane.era.trust_home().config_map();
-    let change = Change::of(case, ("ConfigMap", home), case.bundle_name(), changed);
+    case.published()?;
+    let (object, change) = (case.mesh.bundle_home(), case.mesh.bundle_change());
+    let changed = changed_at(change, &object)?;
     // The injector reads its mounted bundle for each pod: once the kubelet has renewed the mount, its start is no matter.
-    let holds_old = |replica: &Replica| match replica.container.as_str() {
-        "proxy-injector" => case.at() <= change.mounted,
-        _ => true,
-    };
-    let head = format!(
-        "anchors are read at the start only; what started before {} changed on {changed} does not know the \
-         new ones: restart it (phase bundle, step 2; `kubectl rollout restart -n {} deploy`)",
-        change.object, case.mesh.control_plane.namespace
-    );
-    judge_starts(case, &change, holds_old, |items| Ok(warning(listed(&head, items))))
+    let mount_is_renewed = change.shown.is_some_and(|shown| case.at() > shown);
+    let concerns = |replica: &Replica| replica.container != linkerd::INJECTOR_CONTAINER || !mount_is_renewed;
+    match started(case, change, concerns)? {
+        Started::After => Ok(Outcome::Success),
+        Started::Before(containers) => {
+            let restart = control_plane_workloads(case, &containers);
+            let fact = CheckFact::ControlPlaneNotRestarted { object, changed, containers };
+            Ok(restarted_by(warning(fact), restart))
+        }
+        Started::Perhaps(containers) => unproven(case, containers, |containers| CheckFact::RestartUnproven {
+            object,
+            changed,
+            containers,
+        }),
+    }
 }
 
-/// That a running controller took up a changed Secret cannot be seen in objects: it may have missed it.
+/// That a running controller has loaded a changed Secret cannot be seen in objects: it may have missed it.
 fn identity_loaded_issuer(case: &Case<'_>) -> Judged {
     case.proxies()?;
-    let name = case.secret_name();
-    let changed = changed(case.issuer_in_secret()?.changed, &name)?;
-    let change = Change::of(case, ("Secret", "linkerd-identity-issuer"), name.clone(), changed);
-    let namespace = &case.mesh.control_plane.namespace;
-    let identity = |replica: &Replica| replica.container == "identity";
-    judge_starts(case, &change, identity, |items| {
-        if !case.mesh.control_plane.era.reloads_issuer() {
-            let head = format!(
-                "Linkerd 2.6 reads the issuer at the start only, and {name} changed on {changed}; restart \
-                 it (`kubectl rollout restart -n {namespace} deploy/linkerd-identity`)"
-            );
-            return Ok(warning(listed(&head, items)));
+    case.issuer_in_secret()?;
+    let (object, change) = (case.mesh.issuer_secret(), case.mesh.issuer_change());
+    let changed = changed_at(change, &object)?;
+    let concerns = |replica: &Replica| replica.container == linkerd::IDENTITY_CONTAINER;
+    match started(case, change, concerns)? {
+        Started::After => Ok(Outcome::Success),
+        Started::Before(containers) if case.mesh.control_plane.era.reloads_issuer() => {
+            unproven(case, containers, |containers| CheckFact::IssuerReloadUnproven {
+                object,
+                changed,
+                containers,
+            })
         }
-        let head = format!(
-            "{name} changed on {changed}, and a running identity controller may miss that; look for its \
-             event IssuerUpdated (`kubectl get events -n {namespace} --field-selector \
-             reason=IssuerUpdated`) or restart it"
-        );
-        Err(Stop::Unknown(listed(&head, items)))
-    })
-}
-
-/// The last change of an object that the control plane mounts.
-struct Change {
-    object: String,
-    at: Timestamp,
-    /// Since when volumes surely show it.
-    mounted: Timestamp,
-}
-
-impl Change {
-    fn of(case: &Case<'_>, (kind, name): (&str, &str), object: String, at: Timestamp) -> Self {
-        Self { object, at, mounted: case.mesh.mounted_since(kind, name, at) }
+        Started::Before(containers) => {
+            let restart = control_plane_workloads(case, &containers);
+            let fact = CheckFact::IssuerNotLoaded { object, changed, containers };
+            Ok(restarted_by(warning(fact), restart))
+        }
+        Started::Perhaps(containers) => unproven(case, containers, |containers| CheckFact::RestartUnproven {
+            object,
+            changed,
+            containers,
+        }),
     }
 }
 
-/// Judges by the containers that started at or before a change. A start that is not known is not taken for a late one,
-/// nor is one of a container that reads a mounted volume within the kubelet's lag.
-fn judge_starts(
-    case: &Case<'_>,
-    change: &Change,
-    concerns: impl Fn(&Replica) -> bool,
-    early: impl FnOnce(Vec<String>) -> Judged,
-) -> Judged {
-    let namespace = &case.mesh.control_plane.namespace;
-    let named = |replica: &Replica| format!("{namespace}/{} ({})", replica.pod, replica.container);
-    let replicas: Vec<_> =
-        case.mesh.control_plane.replicas.iter().filter(|replica| concerns(replica)).collect();
-    let that_started = |when: &dyn Fn(&Replica, Timestamp) -> bool| -> Vec<String> {
-        let since = |replica: &Replica| replica.started.filter(|started| when(replica, *started));
-        let told = |replica: &&Replica| Some(format!("{} since {}", named(replica), since(replica)?));
-        replicas.iter().filter_map(told).collect()
-    };
-    let stale = that_started(&|_, started| started <= change.at);
-    if !stale.is_empty() {
-        return early(stale);
-    }
+/// When containers started, seen from a change.
+enum Started {
+    /// All of them after it.
+    After,
+    /// These before it.
+    Before(Vec<Container>),
+    /// Of these it is not known.
+    Perhaps(Vec<Container>),
+}
+
+fn started(case: &Case<'_>, change: Change, concerns: impl Fn(&Replica) -> bool) -> Result<Started, Stop> {
+    let plane = &case.mesh.control_plane;
+    let replicas: Vec<_> = plane.replicas.iter().filter(|replica| concerns(replica)).collect();
     if replicas.is_empty() {
-        return Err(Stop::Unknown(format!(
-            "the input holds no running control-plane container in {namespace}"
-        )));
+        let namespace = plane.namespace.clone();
+        return Err(Stop::unknown(InputFact::ControlPlaneNotSeen { namespace }));
     }
-    let soon = that_started(&|replica, started| reads_mount(replica) && started <= change.mounted);
-    if !soon.is_empty() {
-        let Change { object, at: changed, .. } = change;
-        let head = format!(
-            "these containers started within {KUBELET_LAG_SECONDS} s after {object} changed on {changed}, while a kubelet may \
-             still have had it mounted as it was; restart them once more"
-        );
-        return Err(Stop::Unknown(listed(&head, soon)));
+    let (mut before, mut perhaps) = (Vec::new(), Vec::new());
+    for replica in replicas {
+        let container = Container {
+            pod: format!("{}/{}", plane.namespace, replica.pod),
+            container: replica.container.clone(),
+            started: replica.started,
+            doubt: None,
+        };
+        match change.by_replica(replica, case.at()) {
+            Read::Before => before.push(container),
+            Read::Perhaps(doubt) => perhaps.push(Container { doubt: Some(doubt), ..container }),
+            Read::After => {}
+        }
     }
-    let silent: Vec<_> =
-        replicas.iter().filter(|replica| replica.started.is_none()).map(|replica| named(replica)).collect();
-    if silent.is_empty() {
-        return Ok(Outcome::Success);
+    if !before.is_empty() {
+        return Ok(Started::Before(before));
     }
-    Err(Stop::Unknown(listed("these containers do not tell when they started", silent)))
+    Ok(if perhaps.is_empty() { Started::After } else { Started::Perhaps(perhaps) })
 }
 
-/// Bundle and issuer are files of volumes to these; a proxy has the bundle in its environment, made of the ConfigMap itself.
-fn reads_mount(replica: &Replica) -> bool {
-    matches!(replica.container.as_str(), "identity" | "proxy-injector")
+fn unproven<F: Into<Fact>>(
+    case: &Case<'_>,
+    containers: Vec<Container>,
+    fact: impl FnOnce(Vec<Container>) -> F,
+) -> Judged {
+    let restart = control_plane_workloads(case, &containers);
+    Ok(restarted_by(Outcome::found(Finding::new(Severity::Unknown, fact(containers))), restart))
+}
+
+fn restarted_by(outcome: Outcome, workloads: Vec<ObjectRef>) -> Outcome {
+    match outcome {
+        Outcome::Found(finding) if !workloads.is_empty() => {
+            Outcome::found(finding.opened_by(Opens::Restart(workloads)))
+        }
+        outcome => outcome,
+    }
+}
+
+/// The observed workloads of the control plane that these containers run in.
+fn control_plane_workloads(case: &Case<'_>, containers: &[Container]) -> Vec<ObjectRef> {
+    let component = |replica: &Replica, name: &str| name == format!("linkerd-{}", replica.component);
+    let concerned = |name: &str| {
+        case.mesh.control_plane.replicas.iter().filter(|replica| component(replica, name)).any(|replica| {
+            containers.iter().any(|container| container.pod.ends_with(&format!("/{}", replica.pod)))
+        })
+    };
+    let workloads = case.mesh.workloads.iter().filter(|workload| workload.plane == Plane::Control);
+    workloads.map(|workload| &workload.object).filter(|object| concerned(&object.name)).cloned().collect()
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::issuer::ISSUER;
 use super::tree::{is_true, text};
 use crate::document::ObjectRef;
+use crate::linkerd;
 use crate::mesh::{CertManagerCertificate, GoDuration};
+use crate::printable::escaped;
 
 /// The anchor's Secret in Linkerd's guide.
 const ANCHOR: &str = "linkerd-trust-anchor";
@@ -30,7 +31,7 @@ struct Seen {
 impl Certificates {
     /// Reads a Certificate.
     pub(super) fn certificate(&mut self, object: ObjectRef, tree: &Value) {
-        let field = |pointer| text(tree, pointer).map(str::to_owned);
+        let field = |pointer| text(tree, pointer).map(|name| escaped(name).into_owned());
         let duration = |pointer| text(tree, pointer)?.parse::<GoDuration>().ok();
         let kind = field("/spec/issuerRef/kind").unwrap_or_else(|| "Issuer".to_owned());
         let namespace = if kind == "ClusterIssuer" { String::new() } else { object.namespace.clone() };
@@ -60,7 +61,8 @@ impl Certificates {
         let named = |seen: &&Seen| {
             let CertManagerCertificate { object, secret, .. } = &seen.certificate;
             secret == ANCHOR
-                || (secret == ISSUER && (object.namespace == namespace || object.namespace.is_empty()))
+                || (secret == linkerd::ISSUER_SECRET
+                    && (object.namespace == namespace || object.namespace.is_empty()))
         };
         let mut chosen: BTreeSet<&ObjectRef> = BTreeSet::new();
         let mut found: Vec<&Seen> = certificates.values().filter(named).collect();

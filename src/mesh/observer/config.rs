@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::kept::Kept;
 use super::tree::{entry, text};
 use crate::document::{self, DocumentError};
-use crate::mesh::{MeshError, TrustHome};
+use crate::mesh::{Mesh, MeshError, TrustHome};
 
 /// What `linkerd-config` says.
 pub(super) struct Config<'a> {
@@ -112,5 +112,17 @@ fn tree(text: &str) -> Result<Value, String> {
         (Some(document), 0) => Ok(document.tree),
         (None, _) => Err("is empty".to_owned()),
         (Some(_), others) => Err(format!("holds {} documents instead of one", others + 1)),
+    }
+}
+
+impl Mesh {
+    /// The settings in `linkerd-config`, where it was observed and can be read: `data.global` up to 2.8, else `data.values`.
+    #[must_use]
+    pub fn configuration(&self) -> Option<Value> {
+        let object = self.linkerd_config();
+        let manifest = self.manifest(&object.kind, &object.namespace, &object.name)?;
+        let text =
+            entry(&manifest.tree, "/data", "global").or_else(|| entry(&manifest.tree, "/data", "values"))?;
+        tree(text).ok()
     }
 }

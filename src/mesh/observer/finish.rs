@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assembly::{Assembly, assemble};
 use super::config::Config;
 use super::evidence::{Witnesses, era};
-use super::identity::{Identity, TRUST_ROOTS};
-use super::issuer::{self, ISSUER};
+use super::identity::Identity;
+use super::issuer;
 use super::kept::Kept;
 use super::proxies::Held;
 use super::settings::{Settings, installer};
 use super::trust::Places;
 use super::{MeshError, Observer};
+use crate::linkerd;
 use crate::mesh::era::{Era, Scheme};
 use crate::mesh::{
     CertManagerCertificate, ControlPlane, Issuer, Known, Manifest, Mesh, Owner, Replica, Trust, Unread,
@@ -80,9 +81,9 @@ impl Observer {
             named => named.to_owned(),
         };
         let mut found: BTreeSet<String> =
-            controllers.chain(pods).chain(config_maps("linkerd-config")).map(default).collect();
+            controllers.chain(pods).chain(config_maps(linkerd::CONFIG)).map(default).collect();
         if found.is_empty() || asked.is_some_and(|asked| !found.contains(asked)) {
-            found.extend(config_maps(TRUST_ROOTS).map(default));
+            found.extend(config_maps(linkerd::TRUST_ROOTS).map(default));
         }
         let found: Vec<String> = found.into_iter().collect();
         match (asked, &*found) {
@@ -105,8 +106,8 @@ impl Observer {
         by_cli: bool,
         manifests: &mut Vec<Manifest>,
     ) -> Result<(ControlPlane, Trust, Known<Issuer>), MeshError> {
-        let config = self.find_config_map("linkerd-config", namespace).map(Config::read).transpose()?;
-        let trust_roots = self.find_config_map(TRUST_ROOTS, namespace);
+        let config = self.find_config_map(linkerd::CONFIG, namespace).map(Config::read).transpose()?;
+        let trust_roots = self.find_config_map(linkerd::TRUST_ROOTS, namespace);
         let identity = self.identity(namespace);
         let (config, identity) = (config.as_ref(), identity.as_ref());
         let told = [identity.map(|identity| identity.kept), config.map(|config| config.kept), trust_roots];
@@ -183,7 +184,7 @@ impl Observer {
             return Ok(issuer::elsewhere(source));
         }
         let unread = if self.secrets_were_read { None } else { Some(&Unread::NoSecret) };
-        let Some(why) = self.gaps.why("secrets", namespace, ISSUER).or(unread) else {
+        let Some(why) = self.gaps.why("secrets", namespace, linkerd::ISSUER_SECRET).or(unread) else {
             return Ok(Known::Absent);
         };
         Ok(config.and_then(issuer::copied).map_or_else(|| Known::Unknown(why.clone()), Known::Is))
@@ -205,13 +206,16 @@ fn of_namespace<T>(all: &mut BTreeMap<String, T>, namespace: &str) -> Option<T> 
 fn add_owners(manifest: &mut Manifest, certificates: &[CertManagerCertificate], bundle: bool) {
     let object = &manifest.object;
     let owner = match (object.kind.as_str(), object.name.as_str()) {
-        ("Secret", ISSUER) => certificates
+        ("Secret", linkerd::ISSUER_SECRET) => certificates
             .iter()
             .find(|certificate| {
-                certificate.secret == ISSUER && certificate.object.namespace == object.namespace
+                certificate.secret == linkerd::ISSUER_SECRET
+                    && certificate.object.namespace == object.namespace
             })
             .map(|certificate| Owner::CertManager { certificate: certificate.object.name.clone() }),
-        ("ConfigMap", TRUST_ROOTS) => bundle.then(|| Owner::TrustManager { bundle: TRUST_ROOTS.to_owned() }),
+        ("ConfigMap", linkerd::TRUST_ROOTS) => {
+            bundle.then(|| Owner::TrustManager { bundle: linkerd::TRUST_ROOTS.to_owned() })
+        }
         _ => None,
     };
     if let Some(owner) = owner

@@ -1,12 +1,10 @@
 //! Deployment `linkerd-identity`: what the identity controller is really started with.
 
+use crate::linkerd;
 use serde_json::Value;
 
 use super::kept::Kept;
 use super::tree::{annotation, items, text};
-
-/// The ConfigMap of the anchors since 2.11.
-pub(super) const TRUST_ROOTS: &str = "linkerd-identity-trust-roots";
 
 /// The identity controller's template.
 pub(super) struct Identity<'a> {
@@ -50,12 +48,12 @@ impl<'a> Identity<'a> {
     /// Does it mount the ConfigMap of the anchors?
     pub(super) fn mounts_trust_roots(&self) -> bool {
         let volumes = items(&self.kept.tree, "/spec/template/spec/volumes");
-        volumes.iter().any(|volume| text(volume, "/configMap/name") == Some(TRUST_ROOTS))
+        volumes.iter().any(|volume| text(volume, "/configMap/name") == Some(linkerd::TRUST_ROOTS))
     }
 
     /// `linkerd.io/trust-root-sha256` of its template.
     pub(super) fn trust_root_hash(&self) -> Option<&'a str> {
-        annotation(self.kept.tree.pointer("/spec/template")?, "linkerd.io/trust-root-sha256")
+        annotation(self.kept.tree.pointer("/spec/template")?, linkerd::TRUST_ROOT_ANNOTATION)
     }
 }
 

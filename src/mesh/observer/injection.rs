@@ -1,19 +1,17 @@
 //! Would the proxy injector mesh the pods of a template?
 
+use crate::linkerd;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::tree::{annotation, is_true, items, label, map, text};
 
-/// The name of the proxy's container.
-pub(super) const PROXY: &str = "linkerd-proxy";
-
 /// The annotation that asks for a proxy, on a namespace or a template.
 const INJECT: &str = "linkerd.io/inject";
 
 /// Containers beside which the injector adds no proxy (`HasExistingSidecars` in Linkerd's `pkg/healthcheck/sidecar.go`).
-const SIDECARS: [&str; 4] = [PROXY, "linkerd-init", "istio-proxy", "istio-init"];
+const SIDECARS: [&str; 4] = [linkerd::PROXY_CONTAINER, "linkerd-init", "istio-proxy", "istio-init"];
 
 /// Labels of pods that the webhook's `objectSelector` leaves out.
 const EXCLUDED: [&str; 2] = ["linkerd.io/control-plane-component", "linkerd.io/cni-resource"];
@@ -48,7 +46,7 @@ impl Intent {
         };
         Self {
             annotations: map(template, "/metadata/annotations").map(|all| all.iter().map(written).collect()),
-            has_proxy: names.contains(&PROXY),
+            has_proxy: names.contains(&linkerd::PROXY_CONTAINER),
             control_plane: label(template, "linkerd.io/control-plane-ns").map(str::to_owned),
             excluded: is_true(template, "/spec/hostNetwork")
                 || EXCLUDED.iter().any(|key| label(template, key).is_some())
@@ -157,7 +155,8 @@ mod tests {
     #[test]
     fn a_proxy_in_the_template_needs_no_injector() {
         let mut native = template(Some("disabled"));
-        native["spec"]["initContainers"] = json!([{"name": PROXY, "restartPolicy": "Always"}]);
+        native["spec"]["initContainers"] =
+            json!([{"name": linkerd::PROXY_CONTAINER, "restartPolicy": "Always"}]);
         assert!(meshed(namespace(None), native));
     }
 }

@@ -15,9 +15,6 @@ use crate::mesh::era::{Era, Scheme};
 use crate::mesh::{ChangeTime, Issuer, KeyState, Known, MeshError, REDACTED};
 use crate::pki::{BundleText, IssuerChain, PrivateKey};
 
-/// The Secret's name.
-pub(super) const ISSUER: &str = "linkerd-identity-issuer";
-
 /// The Secret as it was seen.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {

@@ -8,17 +8,14 @@ use std::hash::{Hash, Hasher};
 use jiff::Timestamp;
 
 use super::chain::Claim;
-use super::identity::TRUST_ROOTS;
-use super::injection::PROXY;
 use crate::document::Origin;
+use crate::linkerd;
 use crate::mesh::pod::{ConfigMapKey, Container, ContainerStatus, Pod, PodMetadata, ValueFrom};
 use crate::mesh::{Replica, Starts};
 
-/// The variable that holds a proxy's bundle (`charts/partials/templates/_proxy.tpl`).
-const TRUST_ANCHORS: &str = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
-
 /// The containers of the control plane that read trust material when they start.
-const READERS: [&str; 3] = ["identity", "proxy-injector", PROXY];
+const READERS: [&str; 3] =
+    [linkerd::IDENTITY_CONTAINER, linkerd::INJECTOR_CONTAINER, linkerd::PROXY_CONTAINER];
 
 /// How many pod names of a group are kept.
 const SAMPLE: usize = 5;
@@ -129,7 +126,7 @@ impl Proxies {
                 .get("linkerd.io/created-by")
                 .is_some_and(|by| by.starts_with("linkerd/cli")),
         };
-        let started = started(statuses, PROXY);
+        let started = started(statuses, linkerd::PROXY_CONTAINER);
         if !self.is_new(metadata, &group, started) {
             return;
         }
@@ -156,7 +153,8 @@ impl Proxies {
     }
 
     fn held(&mut self, pod: &PodMetadata, proxy: &Container) -> Held {
-        let Some(variable) = proxy.env.iter().rfind(|variable| variable.name == TRUST_ANCHORS) else {
+        let Some(variable) = proxy.env.iter().rfind(|variable| variable.name == linkerd::TRUST_ANCHORS_ENV)
+        else {
             return Held::Nothing;
         };
         let text = match (&variable.value, &variable.value_from) {
@@ -175,7 +173,7 @@ impl Proxies {
     fn replicas(&mut self, pod: &Pod) {
         let metadata = &pod.metadata;
         let Some(component) = metadata.labels.get("linkerd.io/control-plane-component") else { return };
-        if metadata.annotations.contains_key("linkerd.io/trust-root-sha256") {
+        if metadata.annotations.contains_key(linkerd::TRUST_ROOT_ANNOTATION) {
             self.hashed.insert(metadata.namespace.clone());
         }
         let (spec, status) = (&pod.spec, &pod.status);
@@ -219,7 +217,7 @@ fn is_published(pod: &PodMetadata, from: &ValueFrom) -> bool {
         || pod.labels.contains_key("linkerd.io/control-plane-component"),
         |home| *home == pod.namespace,
     );
-    let published = |of: &ConfigMapKey| of.name == TRUST_ROOTS && of.key == "ca-bundle.crt";
+    let published = |of: &ConfigMapKey| of.name == linkerd::TRUST_ROOTS && of.key == "ca-bundle.crt";
     at_home && from.config_map_key_ref.as_ref().is_some_and(published)
 }
 
@@ -235,7 +233,9 @@ fn elsewhere(pod: &PodMetadata, from: &ValueFrom) -> String {
 
 /// The proxy's container, a native sidecar's too, with the statuses among which its own is.
 fn proxy(pod: &Pod) -> Option<(&Container, &[ContainerStatus])> {
-    let find = |containers: &'_ [Container]| containers.iter().position(|container| container.name == PROXY);
+    let find = |containers: &'_ [Container]| {
+        containers.iter().position(|container| container.name == linkerd::PROXY_CONTAINER)
+    };
     let (spec, status) = (&pod.spec, &pod.status);
     find(&spec.containers).map(|at| (&spec.containers[at], status.container_statuses.as_slice())).or_else(
         || {
@@ -247,7 +247,7 @@ fn proxy(pod: &Pod) -> Option<(&Container, &[ContainerStatus])> {
 
 /// Is it an injector that no Service hands requests to? It gives no pod a bundle, whenever it started.
 fn is_idle_injector(statuses: &[ContainerStatus], name: &str) -> bool {
-    name == "proxy-injector"
+    name == linkerd::INJECTOR_CONTAINER
         && statuses.iter().any(|status| status.name == name && status.ready == Some(false))
 }
 

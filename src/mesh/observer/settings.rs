@@ -9,6 +9,7 @@ use super::kept::Kept;
 use super::tree::{annotation, label};
 use crate::mesh::era::Scheme;
 use crate::mesh::{GoDuration, Owner};
+use crate::printable::escaped;
 
 /// Where settings are looked for.
 #[derive(Clone, Copy)]
@@ -30,7 +31,7 @@ impl Settings<'_> {
     pub(super) fn trust_domain(&self) -> String {
         let argument = self.argument("identity-trust-domain").filter(|domain| !domain.is_empty());
         let domain = argument.or_else(|| self.configured(&[&TRUST_DOMAIN, &CLUSTER_DOMAIN]));
-        domain.unwrap_or("cluster.local").to_owned()
+        escaped(domain.unwrap_or("cluster.local")).into_owned()
     }
 
     /// How long a leaf is valid.
@@ -63,12 +64,13 @@ impl Settings<'_> {
 
     /// The version, by the settings or else by what the given objects say of themselves.
     pub(super) fn version(&self, objects: &[&Kept]) -> Option<String> {
+        let owned = |version: &str| escaped(version).into_owned();
         let created = |kept: &&Kept| {
             let (_, version) = annotation(&kept.tree, "linkerd.io/created-by")?.rsplit_once(' ')?;
-            Some(version.to_owned())
+            Some(owned(version))
         };
-        let labelled = |kept: &&Kept| label(&kept.tree, "app.kubernetes.io/version").map(str::to_owned);
-        let configured = self.configured(&[&VERSION]).map(str::to_owned);
+        let labelled = |kept: &&Kept| label(&kept.tree, "app.kubernetes.io/version").map(owned);
+        let configured = self.configured(&[&VERSION]).map(owned);
         configured.or_else(|| objects.iter().find_map(created)).or_else(|| objects.iter().find_map(labelled))
     }
 }

@@ -5,9 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::config::{Config, EXTERNAL_CA, TRUST_ANCHORS};
 use super::gaps::Gaps;
-use super::identity::{Identity, TRUST_ROOTS};
+use super::identity::Identity;
 use super::kept::Kept;
 use super::tree::entry;
+use crate::linkerd;
 use crate::mesh::era::{Era, TrustHome};
 use crate::mesh::{Known, MeshError, Owner, Published, Trust};
 use crate::pki::BundleText;
@@ -47,7 +48,7 @@ impl Places<'_> {
 
     fn published(&self) -> Result<Known<Published>, MeshError> {
         let Some(kept) = self.trust_roots else {
-            return Ok(self.gaps.absence("configmaps", self.namespace, TRUST_ROOTS));
+            return Ok(self.gaps.absence("configmaps", self.namespace, linkerd::TRUST_ROOTS));
         };
         let text = entry(&kept.tree, "/data", "ca-bundle.crt")
             .ok_or_else(|| kept.fault("data", "has no `ca-bundle.crt`, the trust bundle"))?;
@@ -58,7 +59,7 @@ impl Places<'_> {
     /// `linkerd-config`'s copy. Since 2.11 it may be missing, where others publish the anchors.
     fn copy(&self, era: Era) -> Result<Known<BundleText>, MeshError> {
         let Some(config) = self.config else {
-            return Ok(self.gaps.absence("configmaps", self.namespace, "linkerd-config"));
+            return Ok(self.gaps.absence("configmaps", self.namespace, linkerd::CONFIG));
         };
         match config.text(&TRUST_ANCHORS) {
             Some(text) => Ok(Known::Is(BundleText::read(text))),

@@ -1,7 +1,9 @@
 //! What a PEM text can have wrong with it, and what that does to Linkerd.
 
+use serde::Serialize;
+
 /// One thing in a PEM text that a strict reader minds, with the line it stands on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("line {line}: {kind}")]
 pub struct Defect {
     /// Line in the text, from 1.
@@ -11,7 +13,8 @@ pub struct Defect {
 }
 
 /// What a PEM text can have wrong with it, and what it does to Linkerd.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum DefectKind {
     /// Nothing at all, or blanks only.

@@ -42,7 +42,7 @@ pub(super) fn accepts(anchors: &Bundle, chain: &IssuerChain, at: Timestamp) -> R
 fn go(certificate: &Certificate) -> Result<GoCertificate<'_>, Refusal> {
     parse(certificate.der()).map_err(|reason| Refusal::Malformed {
         certificate: certificate.name().to_owned(),
-        reason: reason.to_owned(),
+        detail: reason.to_owned(),
     })
 }
 

@@ -116,7 +116,7 @@ impl<'a> Question<'a> {
             | Error::MaximumPathDepthExceeded
             | Error::MaximumNameConstraintComparisonsExceeded => Refusal::TooManyChecks,
             other => {
-                Refusal::Malformed { certificate: self.culprit(|_, _| true), reason: format!("{other:?}") }
+                Refusal::Malformed { certificate: self.culprit(|_, _| true), detail: format!("{other:?}") }
             }
         }
     }

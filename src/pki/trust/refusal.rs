@@ -1,11 +1,14 @@
 //! Why a chain is not accepted.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::pki::KeyKind;
+use crate::pki::pem::Defect;
 
 /// A use of a certificate in TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Usage {
     /// serverAuth: the proxy that is called.
     Server,
@@ -34,7 +37,7 @@ impl std::fmt::Display for Usage {
 }
 
 /// A certificate of the right name that was tried as the signer, and why it was not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Candidate {
     /// Its name as Go gives it: common name, else organization, else `serial:N`.
     pub name: String,
@@ -44,18 +47,19 @@ pub struct Candidate {
 
 /// Why a chain is not accepted. Each variant's `certificate` is the name of the certificate that is at fault, `at` the
 /// instant that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are told by the documentation of the enum and of each variant")]
 pub enum Refusal {
-    /// A certificate of the chain, or (for the controller) the anchor, is over.
+    /// A certificate of the chain, or (for the controller) the anchor, has expired.
     #[error("`{certificate}` expired on {not_after}")]
     Expired { certificate: String, not_after: Timestamp, at: Timestamp },
     /// A certificate of the chain, or (for the controller) the anchor, has not begun.
     #[error("`{certificate}` is not valid before {not_before}")]
     NotYetValid { certificate: String, not_before: Timestamp, at: Timestamp },
     /// No anchor signed the chain. `issuer` is the name it would have; `candidate` one of that name that did not.
-    #[error("`{certificate}` was signed by no anchor of the bundle: {}", unknown_issuer(issuer, candidate))]
+    #[error("no anchor in the bundle signed `{certificate}` ({})", unknown_issuer(issuer, candidate))]
     UnknownIssuer { certificate: String, issuer: String, candidate: Option<Candidate> },
     /// The signature of the certificate is not by the key that was tried.
     #[error("the signature of `{certificate}` was made with another key")]
@@ -94,7 +98,7 @@ pub enum Refusal {
     /// The certificate's signature algorithm is not one of the tried signer's key.
     #[error("`{certificate}` was not signed with a key of the kind {key}")]
     WrongKindOfKey { certificate: String, algorithm: &'static str, key: KeyKind },
-    /// The identity controller signs every leaf with ECDSA and SHA-256, which this issuer's key cannot.
+    /// The identity controller signs every workload certificate with ECDSA and SHA-256, which this issuer's key cannot.
     #[error("the issuer `{certificate}` has an {key} key, and the identity controller signs with ECDSA only")]
     IssuerKey { certificate: String, key: KeyKind },
     /// So many certificates share names that the verifier gave up.
@@ -105,18 +109,23 @@ pub enum Refusal {
     /// Certificate policies are constrained, which this program does not judge: it refuses rather than guesses.
     #[error("`{certificate}` constrains or maps certificate policies, which is not judged here")]
     Policies { certificate: String },
-    /// A certificate cannot be read by this verifier. `reason` is the verifier's own.
-    #[error("`{certificate}` cannot be read: {reason}")]
-    Malformed { certificate: String, reason: String },
+    /// The verifier reads no anchors out of the bundle's text.
+    #[error("the bundle cannot be read: {defect}")]
+    BundleUnreadable { defect: Defect },
+    /// A certificate cannot be read by this verifier. `detail` is the verifier's own.
+    #[error("`{certificate}` cannot be read: {detail}")]
+    Malformed { certificate: String, detail: String },
 }
 
 fn unknown_issuer(issuer: &str, candidate: &Option<Candidate>) -> String {
     match candidate {
         Some(Candidate { name, because }) => match &**because {
-            Refusal::SignatureMismatch { .. } => format!("there is one named `{name}`, but with another key"),
-            other => format!("there is one named `{name}`, but {other}"),
+            Refusal::SignatureMismatch { .. } => {
+                format!("the bundle's `{name}` has the same name but a different key")
+            }
+            other => format!("the bundle's `{name}` does not count: {other}"),
         },
-        None => format!("none is named `{issuer}`"),
+        None => format!("it holds none named `{issuer}`"),
     }
 }
 
@@ -172,7 +181,8 @@ impl Refusal {
             Self::TooManyChecks => {
                 "x509: signature check attempts limit reached while verifying certificate chain".to_owned()
             }
-            Self::Malformed { reason, .. } => reason.clone(),
+            Self::Malformed { detail, .. } => detail.clone(),
+            Self::BundleUnreadable { defect } => defect.to_string(),
             Self::IssuerKey { .. } | Self::Policies { .. } | Self::SameNameAndKey { .. } => self.to_string(),
         }
     }

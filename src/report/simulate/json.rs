@@ -3,23 +3,37 @@
 use serde_json::{Value, json};
 
 use super::words::{break_text, does, label, verdict_text};
+use crate::finding::{CertificateRef, Finding, Party, Pods, Rejection, Severity, TrustFact};
 use crate::mesh::Mesh;
-use crate::pki::{Certificate, Rules};
+use crate::pki::{Certificate, IssuerChain, Rules};
+use crate::report::{Screen, findings};
 use crate::rotation::Restarted;
-use crate::rotation::simulate::{Act, Break, Holder, Moment, SimulatedStep, Simulation, Verdict, When};
-use crate::states::Invariant;
+use crate::rotation::simulate::{Act, Break, Holder, Moment, Row, SimulatedStep, Simulation, Verdict, When};
+
+/// A simulation, the mesh whose workloads it names, and the instant that it is of.
+struct View<'a> {
+    simulation: &'a Simulation,
+    mesh: &'a Mesh,
+    screen: Screen,
+}
 
 /// The simulation with everything in it; workloads are told by `mesh`.
 #[must_use]
-pub fn simulation_json(simulation: &Simulation, mesh: &Mesh) -> Value {
+pub fn simulation_json(simulation: &Simulation, mesh: &Mesh, screen: &Screen) -> Value {
     let classes = &simulation.classes;
+    let view = View { simulation, mesh, screen: Screen::utc(screen.at) };
     let fingerprints =
         |all: &[Certificate]| all.iter().map(|one| json!(one.fingerprint())).collect::<Vec<_>>();
+    let unseen = |fact: &_| {
+        let finding = Finding::new(Severity::Unknown, Clone::clone(fact));
+        findings::json(&finding, &view.screen)
+    };
     json!({
+        "schema": "l5d-rotate/simulate/v1",
         "verdict": verdict(&simulation.verdict()),
-        "says": verdict_text(simulation),
+        "text": verdict_text(simulation, &view.screen),
         "order": simulation.order,
-        "leafLife": simulation.workload_certificate_lifetime,
+        "workloadCertificateLifetime": simulation.workload_certificate_lifetime,
         "bundles": classes.bundles().iter()
             .map(|bundle| json!({"name": classes.bundle_name(bundle), "anchors": fingerprints(bundle.anchors())}))
             .collect::<Vec<_>>(),
@@ -30,9 +44,9 @@ pub fn simulation_json(simulation: &Simulation, mesh: &Mesh) -> Value {
                 "intermediates": fingerprints(&chain.intermediates),
             }))
             .collect::<Vec<_>>(),
-        "now": moment(&simulation.start, None, simulation, mesh),
-        "steps": simulation.steps.iter().map(|one| step(one, simulation, mesh)).collect::<Vec<_>>(),
-        "unseen": simulation.unseen,
+        "now": view.moment(&simulation.start, None),
+        "steps": simulation.steps.iter().map(|one| view.step(one)).collect::<Vec<_>>(),
+        "unseen": simulation.unseen.iter().map(unseen).collect::<Vec<_>>(),
     })
 }
 
@@ -52,77 +66,108 @@ const fn when_word(when: When) -> &'static str {
         When::Before => "before",
         When::During => "during",
         When::After => "after",
-        When::Expired => "leavesRunOut",
+        When::Later => "later",
     }
 }
 
-fn step(step: &SimulatedStep, simulation: &Simulation, mesh: &Mesh) -> Value {
-    let act = match &step.act {
-        Act::Publish(_) => "publish",
-        Act::Swap(_) => "swap",
-        Act::Restart(Restarted::ControlPlane) => "restartControlPlane",
-        Act::Restart(Restarted::DataPlane) => "restartDataPlane",
-        Act::Restart(Restarted::Identity) => "restartIdentity",
-        Act::Restart(Restarted::AllButIdentity) => "restartAllButIdentity",
-        Act::Wait => "wait",
-    };
-    json!({
-        "step": step.step.to_string(),
-        "act": act,
-        "does": does(&step.act, simulation),
-        "done": step.moments.is_empty(),
-        "moments": step.moments.iter()
-            .map(|one| moment(one, Some(&step.act), simulation, mesh))
-            .collect::<Vec<_>>(),
-    })
-}
-
-fn moment(moment: &Moment, act: Option<&Act>, simulation: &Simulation, mesh: &Mesh) -> Value {
-    let classes = &simulation.classes;
-    let bundle = |held: &Holder| holder(held, classes.bundle_name(&classes.bundles()[held.class]), mesh);
-    let issuer = |held: &Holder| holder(held, classes.issuer_name(&classes.issuers()[held.class]), mesh);
-    let row = |row: &crate::rotation::simulate::Row| {
-        let mut row_json = bundle(&row.holder);
-        row_json["accepts"] = json!(row.accepts);
-        row_json
-    };
-    json!({
-        "when": when_word(moment.when),
-        "label": act.map_or_else(|| "now".to_owned(), |act| label(moment.when, act, simulation)),
-        "bundles": moment.rows.iter().map(row).collect::<Vec<_>>(),
-        "leaves": moment.columns.iter().map(issuer).collect::<Vec<_>>(),
-        "broken": moment.broken.iter()
-            .map(|broken| json!({
-                "invariant": invariant(broken),
-                "bundle": broken.bundle.as_ref().map(bundle),
-                "issuer": broken.issuer.as_ref().map(issuer),
-                "rules": match broken.rules { Rules::Proxy => "proxy", Rules::Controller => "controller" },
-                "refusal": broken.refusal.to_string(),
-                "certain": broken.certain,
-                "atOnce": broken.at_once,
-                "says": break_text(broken, simulation),
-            }))
-            .collect::<Vec<_>>(),
-    })
-}
-
-const fn invariant(broken: &Break) -> &'static str {
-    match broken.invariant {
-        Invariant::ControllerStarts => "S1",
-        Invariant::EveryPair => "S2",
-        Invariant::EveryRenewal => "S3",
-        Invariant::ControllerSigns => "S4",
+impl View<'_> {
+    fn step(&self, step: &SimulatedStep) -> Value {
+        let act = match &step.act {
+            Act::Publish(_) => "publish",
+            Act::Swap(_) => "swap",
+            Act::Restart(Restarted::ControlPlane) => "restart-control-plane",
+            Act::Restart(Restarted::DataPlane) => "restart-data-plane",
+            Act::Restart(Restarted::Identity) => "restart-identity",
+            Act::Restart(Restarted::AllButIdentity) => "restart-all-but-identity",
+            Act::Wait => "wait",
+        };
+        json!({
+            "step": step.step.to_string(),
+            "act": act,
+            "does": does(&step.act, self.simulation),
+            "done": step.moments.is_empty(),
+            "moments": step.moments.iter().map(|one| self.moment(one, Some(&step.act))).collect::<Vec<_>>(),
+        })
     }
-}
 
-fn holder(holder: &Holder, name: String, mesh: &Mesh) -> Value {
-    json!({
-        "class": holder.class,
-        "name": name,
-        "count": holder.count,
-        "exact": holder.exact,
-        "certain": holder.certain,
-        "sample": holder.sample,
-        "workloads": holder.workloads.iter().map(|id| mesh.workload(*id).object.to_string()).collect::<Vec<_>>(),
-    })
+    fn moment(&self, moment: &Moment, act: Option<&Act>) -> Value {
+        let row = |row: &Row| {
+            let mut row_json = self.bundle(&row.holder);
+            row_json["accepts"] = json!(row.accepts);
+            row_json
+        };
+        json!({
+            "when": when_word(moment.when),
+            "label": act.map_or_else(|| "now".to_owned(), |act| label(moment.when, act, self.simulation)),
+            "bundles": moment.rows.iter().map(row).collect::<Vec<_>>(),
+            "presented": moment.columns.iter().map(|held| self.issuer(held)).collect::<Vec<_>>(),
+            "broken": moment.broken.iter().map(|one| self.broken(one)).collect::<Vec<_>>(),
+        })
+    }
+
+    /// What breaks, as a finding, beside whose bundle and issuer it is.
+    fn broken(&self, broken: &Break) -> Value {
+        let classes = &self.simulation.classes;
+        let anchors = |held: &Holder| {
+            classes.bundles()[held.class].anchors().iter().map(CertificateRef::from).collect()
+        };
+        let chain = |held: &Holder| {
+            let chain: &IssuerChain = &classes.issuers()[held.class];
+            chain.certificates().map(CertificateRef::from).collect()
+        };
+        let (bundle, issuer) = (broken.bundle.as_ref(), broken.issuer.as_ref());
+        let rejection = Rejection {
+            verifier: self.party(bundle, bundle.map(anchors)),
+            presenter: self.party(issuer, issuer.map(chain)),
+            refusal: broken.refusal.clone(),
+            certain: broken.certain,
+            until: None,
+            order: None,
+        };
+        let fact = TrustFact::of(broken.invariant, rejection);
+        let severity = if broken.certain { Severity::Error } else { Severity::Unknown };
+        // A finding is strings, numbers and lists of them: such a value always has a JSON form.
+        let mut value = serde_json::to_value(Finding::new(severity, fact)).unwrap_or_default();
+        value["bundle"] = json!(bundle.map(|held| self.bundle(held)));
+        value["issuer"] = json!(issuer.map(|held| self.issuer(held)));
+        value["rules"] = json!(match broken.rules {
+            Rules::Proxy => "proxy",
+            Rules::Controller => "controller",
+        });
+        value["atOnce"] = json!(broken.at_once);
+        value["text"] = json!(break_text(broken, None, self.simulation, &self.screen));
+        value
+    }
+
+    fn party(&self, holder: Option<&Holder>, certificates: Option<Vec<CertificateRef>>) -> Party {
+        let pods = holder.map(|holder| Pods {
+            count: holder.count,
+            sample: holder.sample.clone(),
+            workloads: holder.workloads.iter().map(|id| self.mesh.workload(*id).object.clone()).collect(),
+        });
+        Party { certificates: certificates.unwrap_or_default(), pods: pods.unwrap_or_default() }
+    }
+
+    fn bundle(&self, held: &Holder) -> Value {
+        let classes = &self.simulation.classes;
+        self.holder(held, classes.bundle_name(&classes.bundles()[held.class]))
+    }
+
+    fn issuer(&self, held: &Holder) -> Value {
+        let classes = &self.simulation.classes;
+        self.holder(held, classes.issuer_name(&classes.issuers()[held.class]))
+    }
+
+    fn holder(&self, holder: &Holder, name: String) -> Value {
+        let workload = |id: &_| self.mesh.workload(*id).object.to_string();
+        json!({
+            "class": holder.class,
+            "name": name,
+            "count": holder.count,
+            "exact": holder.exact,
+            "certain": holder.certain,
+            "sample": holder.sample,
+            "workloads": holder.workloads.iter().map(workload).collect::<Vec<_>>(),
+        })
+    }
 }

@@ -4,18 +4,18 @@ use std::iter::once;
 
 use super::words::{break_text, does, legend, verdict_text};
 use super::{Shown, Told, counted, shown};
-use crate::report::Clock;
+use crate::report::Screen;
 use crate::rotation::simulate::{Break, Moment, Row, Simulation};
 
 /// The simulation as GitHub-flavoured Markdown: the verdict, one table, what breaks.
 #[must_use]
-pub fn simulation_markdown(simulation: &Simulation, clock: &Clock) -> String {
+pub fn simulation_markdown(simulation: &Simulation, screen: &Screen) -> String {
     let classes = &simulation.classes;
     let issuers: Vec<_> = classes.issuers().iter().map(|chain| classes.issuer_name(chain)).collect();
-    let [order, names] = legend(simulation);
-    let mut out = format!("**Simulated rotation**: {}\n\n", escaped(&verdict_text(simulation)));
+    let [order, anchors, issuer_names] = legend(simulation);
+    let mut out = format!("**Simulated rotation**: {}\n\n", escaped(&verdict_text(simulation, screen)));
     out.push_str(&format!(
-        "{order}\n{names}\n\n| step | when | bundle | {} | breaks |\n",
+        "{order}\n{anchors}\n{issuer_names}\n\n| step | when | bundle | {} | breaks |\n",
         issuers.join(" | ")
     ));
     out.push_str(&format!("|{}\n", "---|".repeat(4 + issuers.len())));
@@ -33,7 +33,7 @@ pub fn simulation_markdown(simulation: &Simulation, clock: &Clock) -> String {
                     match moment {
                         None => out.push_str(&format!("| {step} | {when}: as before | {blank}|\n")),
                         Some(moment) => {
-                            let numbers = numbered(moment, simulation, &mut told, &mut broken);
+                            let numbers = numbered(moment, simulation, (&mut told, &mut broken), screen);
                             out.push_str(&rows(&format!("{step} | {when}"), moment, &numbers, simulation));
                         }
                     }
@@ -41,20 +41,23 @@ pub fn simulation_markdown(simulation: &Simulation, clock: &Clock) -> String {
             }
         }
     }
-    clock.localized(&if broken.is_empty() { out } else { format!("{out}\nWhat breaks:\n\n{broken}") })
+    if broken.is_empty() { out } else { format!("{out}\nWhat breaks:\n\n{broken}") }
 }
 
 /// The numbers of what breaks at a moment; what is told for the first time is added to `broken`.
 fn numbered<'a>(
     moment: &'a Moment,
     simulation: &Simulation,
-    told: &mut Told<'a>,
-    broken: &mut String,
+    (told, broken): (&mut Told<'a>, &mut String),
+    screen: &Screen,
 ) -> String {
     let number = |one: &'a Break| {
         let (number, is_first) = told.number(one);
         if is_first {
-            broken.push_str(&format!("{number}. {}\n", escaped(&break_text(one, simulation))));
+            broken.push_str(&format!(
+                "{number}. {}\n",
+                escaped(&break_text(one, told.same_reason(one), simulation, screen))
+            ));
         }
         number
     };

@@ -1,62 +1,59 @@
 //! Acts, moments and breaks of a simulation in words.
 
+use crate::finding::{Finding, Severity};
+use crate::pki::IssuerChain;
+use crate::report::Screen;
+use crate::report::findings::{refused, words};
 use crate::report::words::count;
 use crate::rotation::Restarted;
 use crate::rotation::simulate::{Act, Break, Holder, Simulation, Verdict, When};
 use crate::states::Invariant;
 
-/// Lines are no longer than this.
-const WIDTH: usize = 100;
-
 /// What is to be said of the whole, in one sentence.
-pub(super) fn verdict_text(simulation: &Simulation) -> String {
+pub(super) fn verdict_text(simulation: &Simulation, screen: &Screen) -> String {
     let steps = count(simulation.steps.len() as u64, "step", "steps");
     match simulation.verdict() {
-        Verdict::Safe => format!("every handshake works through all {steps}{}", unseen("; ", simulation)),
+        Verdict::Safe => format!("Every handshake works through all {steps}.{}", unseen(simulation, screen)),
         Verdict::Breaks(step, when, broken) => format!(
-            "breaks at {}, {}: {}",
+            "Breaks at {}, {}: {}",
             step.step,
             label(when, &step.act, simulation),
-            break_text(broken, simulation)
+            break_text(broken, None, simulation, screen)
         ),
         Verdict::Broken(broken) => {
-            format!("already broken before the first step: {}", break_text(broken, simulation))
+            format!("Already broken before the first step: {}", break_text(broken, None, simulation, screen))
         }
         Verdict::MayBreak(step, broken) => {
             let place = step.map_or("before the first step".to_owned(), |step| format!("at {}", step.step));
-            let said = break_text(broken, simulation);
-            format!("cannot be told{}; what may break first, {place}: {said}", unseen(": ", simulation))
+            let said = break_text(broken, None, simulation, screen);
+            format!("Unknown.{} What may break first, {place}: {said}", unseen(simulation, screen))
         }
-        Verdict::Unknown => {
-            format!(
-                "cannot be told{}; in what was seen nothing breaks through all {steps}",
-                unseen(": ", simulation)
-            )
-        }
+        Verdict::Unknown => format!(
+            "Unknown.{} In what was seen nothing breaks through all {steps}.",
+            unseen(simulation, screen)
+        ),
     }
 }
 
-fn unseen(before: &str, simulation: &Simulation) -> String {
-    match simulation.unseen.as_slice() {
-        [] => String::new(),
-        unseen => format!("{before}not seen: {}", unseen.join("; ")),
-    }
+/// What is not known, a sentence each.
+fn unseen(simulation: &Simulation, screen: &Screen) -> String {
+    let said = |fact: &_| words(&Finding::new(Severity::Unknown, Clone::clone(fact)), screen).what;
+    simulation.unseen.iter().map(|fact| format!(" {}", said(fact))).collect()
 }
 
 /// The order, and what the names stand for.
-pub(super) fn legend(simulation: &Simulation) -> [String; 2] {
+pub(super) fn legend(simulation: &Simulation) -> [String; 3] {
     let classes = &simulation.classes;
     let order: Vec<_> = simulation.order.iter().map(ToString::to_string).collect();
-    let mut said: Vec<_> =
+    let anchors: Vec<_> =
         classes.anchors().map(|(name, anchor)| format!("{name} = {}", anchor.short())).collect();
-    said.extend(
-        classes
-            .issuers()
-            .iter()
-            .map(|chain| format!("{} = {}", classes.issuer_name(chain), chain.issuer.fingerprint().short())),
-    );
+    let issuer = |chain: &IssuerChain| {
+        format!("{} = {}", classes.issuer_name(chain), chain.issuer.fingerprint().short())
+    };
+    let issuers: Vec<_> = classes.issuers().iter().map(issuer).collect();
     let late = simulation.workload_certificate_lifetime;
-    [format!("phases {}; T+s = {late} (issuance lifetime and clock skew)", order.join(", ")), said.join(", ")]
+    let order = format!("phases {}; T+s = {late} (issuance lifetime and clock skew)", order.join(", "));
+    [order, anchors.join(", "), issuers.join(", ")]
 }
 
 /// What a step does.
@@ -72,7 +69,7 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
         Act::Restart(Restarted::DataPlane) => "restart the data plane".to_owned(),
         Act::Restart(Restarted::Identity) => "restart the identity controller".to_owned(),
         Act::Restart(Restarted::AllButIdentity) => "restart everything else".to_owned(),
-        Act::Wait => "wait until old leaves have run out".to_owned(),
+        Act::Wait => "wait until the old workload certificates have expired".to_owned(),
     }
 }
 
@@ -81,7 +78,7 @@ pub(super) fn label(when: When, act: &Act, simulation: &Simulation) -> String {
     let late = simulation.workload_certificate_lifetime;
     match (when, act) {
         (When::Before, _) => "before".to_owned(),
-        (When::Expired, _) => format!("if left so, after T+s = {late}"),
+        (When::Later, _) => format!("if it stays so, after T+s = {late}"),
         (When::After, Act::Wait) => format!("after T+s = {late}"),
         (When::During | When::After, Act::Publish(_) | Act::Swap(_)) => "from +0".to_owned(),
         (When::During, Act::Restart(_)) => "during the restart".to_owned(),
@@ -99,8 +96,13 @@ pub(super) fn held(holder: &Holder) -> String {
     }
 }
 
-/// Who refuses what, why, and when that is felt.
-pub(super) fn break_text(broken: &Break, simulation: &Simulation) -> String {
+/// Who refuses what, why (unless a break of another number has the same reason), and when that is felt.
+pub(super) fn break_text(
+    broken: &Break,
+    same_reason: Option<usize>,
+    simulation: &Simulation,
+    screen: &Screen,
+) -> String {
     let classes = &simulation.classes;
     let bundle = broken.bundle.as_ref().map_or_else(
         || "an unknown bundle".to_owned(),
@@ -111,28 +113,30 @@ pub(super) fn break_text(broken: &Break, simulation: &Simulation) -> String {
         |holder| format!("the {}", classes.issuer_name(&classes.issuers()[holder.class])),
     );
     let proxies = format!("{} {bundle}{}", who(broken.bundle.as_ref()), names(broken.bundle.as_ref()));
-    let (why, late) = (&broken.refusal, simulation.workload_certificate_lifetime);
+    let why = match same_reason {
+        Some(number) => format!("for the reason in {number}"),
+        None => refused(&broken.refusal, screen),
+    };
+    let late = simulation.workload_certificate_lifetime;
+    let expire = format!("connections fail as workload certificates expire, the last after T+s = {late}");
     match broken.invariant {
         Invariant::ControllerStarts => format!(
-            "an identity controller that restarts refuses {issuer} with the published {bundle} and does not start: {why}; \
-             renewals fail from then on, connections as leaves run out, the last after T+s = {late}"
+            "an identity controller that restarts refuses {issuer} with the published {bundle} and fails to start: {why}. \
+             Renewals fail from then on; {expire}."
         ),
-        Invariant::EveryPair if broken.at_once => {
-            format!(
-                "{proxies} refuse leaves of {issuer}: {why}; connections with whoever has one fail at once"
-            )
-        }
+        Invariant::EveryPair if broken.at_once => format!(
+            "{proxies} reject workload certificates of {issuer}: {why}. Connections with whoever has one fail at once."
+        ),
         Invariant::EveryPair => format!(
-            "{proxies} refuse leaves of {issuer}: {why}; no running proxy takes up such a leaf: connections fail when the \
-             leaves in use have run out, at most T+s = {late} later, and whoever starts meanwhile has none"
+            "{proxies} reject workload certificates of {issuer}: {why}. A running proxy keeps the one that it has: {expire}; \
+             whoever starts meanwhile has none."
         ),
         Invariant::EveryRenewal => format!(
-            "{proxies} reject their own next leaf, of {issuer}: {why}; renewals fail at once, connections when the leaf they \
-             keep has run out, at most T+s = {late} later, and whoever starts meanwhile has none"
+            "{proxies} reject their next workload certificate, of {issuer}: {why}. Renewals fail at once; {expire}; whoever \
+             starts meanwhile has none."
         ),
         Invariant::ControllerSigns => format!(
-            "an identity controller with {bundle} refuses {issuer} and signs nothing: {why}; renewals fail at once, \
-             connections as leaves run out, the last after T+s = {late}"
+            "an identity controller with {bundle} refuses {issuer} and signs nothing: {why}. Renewals fail at once; {expire}."
         ),
     }
 }
@@ -150,25 +154,4 @@ fn names(holder: Option<&Holder>) -> String {
         Some(([first, ..], _)) => format!(" ({first}, …)"),
         _ => String::new(),
     }
-}
-
-/// Text in lines; the marks in `first` may be coloured, and stand in as many columns as `rest`.
-pub(in crate::report) fn wrapped(text: &str, first: &str, rest: &str) -> String {
-    let (mut out, mut width) = (first.to_owned(), rest.chars().count());
-    let mut fresh = true;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if !fresh && width + 1 + length > WIDTH {
-            out.push_str(&format!("\n{rest}"));
-            (width, fresh) = (rest.chars().count(), true);
-        }
-        if !fresh {
-            out.push(' ');
-            width += 1;
-        }
-        out.push_str(word);
-        (width, fresh) = (width + length, false);
-    }
-    out.push('\n');
-    out
 }

@@ -3,95 +3,52 @@
 use serde_json::{Value, json};
 
 use super::wording;
-use crate::document::ObjectRef;
+use crate::finding::CertificateRef;
 use crate::pki::Certificate;
-use crate::report::CertificateView;
-use crate::states::Invariant;
-use crate::verify::{Finding, Pair, Party, Place, Restart, Verdict, Verification};
+use crate::report::{Screen, findings};
+use crate::verify::{Restart, Verdict, Verification};
 
-pub(super) fn write(verification: &Verification) -> String {
-    let Verification { verdict, changes, findings, pairs } = verification;
+pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+    let Verification { verdict, changes, findings } = verification;
     let after = match verdict {
         Verdict::SafeAfter(after) => Some(after),
         _ => None,
     };
     let issuer = changes.issuer.as_ref().map(|change| {
         json!({
-            "place": place(&change.place),
-            "from": change.from.as_ref().map(CertificateView::from),
-            "to": change.to.as_ref().map(CertificateView::from),
+            "place": change.place,
+            "from": change.from.as_ref().map(CertificateRef::from),
+            "to": change.to.as_ref().map(CertificateRef::from),
         })
     });
+    let bundle = changes.bundle.as_ref().map(|place| {
+        json!({"place": place, "added": references(&changes.added), "removed": references(&changes.removed)})
+    });
+    let advice = verification.advice();
     let tree = json!({
+        "schema": "l5d-rotate/verify/v1",
         "verdict": wording::word(*verdict),
         "after": after,
-        "advice": verification.advice(),
+        "advice": advice.map(|advice| json!({"code": advice, "text": wording::advice(advice)})),
         "changes": {
-            "bundle": changes.bundle.as_ref().map(|at| json!({
-                "place": place(at), "added": views(&changes.added), "removed": views(&changes.removed),
-            })),
+            "bundle": bundle,
             "issuer": issuer,
             "configCopy": changes.copy,
             "restarts": changes.restarts.iter().map(restart).collect::<Vec<_>>(),
             "settings": changes.settings,
+            "identityAnchors": changes.identity,
+            "sources": changes.sources.iter().map(|(place, source)| json!({"place": place, "source": source})).collect::<Vec<_>>(),
         },
-        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
-        "pairs": pairs.iter().map(pair).collect::<Vec<_>>(),
+        "findings": findings.iter().map(|one| findings::json(one, screen)).collect::<Vec<_>>(),
     });
     format!("{tree:#}\n")
 }
 
-fn views(certificates: &[Certificate]) -> Vec<CertificateView> {
-    certificates.iter().map(CertificateView::from).collect()
-}
-
-fn place(place: &Place) -> Value {
-    json!({ "object": object(&place.object), "origin": place.origin })
+fn references(certificates: &[Certificate]) -> Vec<CertificateRef> {
+    certificates.iter().map(CertificateRef::from).collect()
 }
 
 fn restart(restart: &Restart) -> Value {
     let Restart { place, place_in, for_trust, .. } = restart;
-    json!({ "object": object(&place.object), "origin": place.origin, "plane": place_in, "forTrust": for_trust })
-}
-
-fn object(object: &ObjectRef) -> Value {
-    let ObjectRef { api_version, kind, namespace, name } = object;
-    json!({ "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name })
-}
-
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "weight": wording::weight(finding.weight),
-        "code": finding.code,
-        "place": finding.place.as_ref().map(place),
-        "text": finding.text,
-        "help": finding.help,
-    })
-}
-
-fn pair(pair: &Pair) -> Value {
-    let invariant = match pair.invariant {
-        Invariant::ControllerStarts => "controller-starts",
-        Invariant::EveryPair => "every-pair",
-        Invariant::EveryRenewal => "every-renewal",
-        Invariant::ControllerSigns => "controller-signs",
-    };
-    json!({
-        "invariant": invariant,
-        "when": pair.when,
-        "certain": pair.certain,
-        "until": pair.until,
-        "reason": pair.reason,
-        "verifier": party(&pair.verifier),
-        "presenter": party(&pair.presenter),
-    })
-}
-
-fn party(party: &Party) -> Value {
-    json!({
-        "certificates": views(&party.certificates),
-        "count": party.count,
-        "pods": party.pods,
-        "workloads": party.workloads.iter().map(object).collect::<Vec<_>>(),
-    })
+    json!({"place": place, "plane": place_in, "forTrust": for_trust})
 }

@@ -1,33 +1,30 @@
 //! The verdict as workflow commands of GitHub Actions, which show as annotations at the proposed documents.
 
 use super::wording;
-use crate::report::Clock;
-use crate::verify::{Place, Verdict, Verification, Weight};
+use crate::finding::{Place, Severity};
+use crate::report::Screen;
+use crate::report::findings::{Words, words};
+use crate::verify::{Verdict, Verification};
 
-pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
-    let grave = if verification.verdict == Verdict::Unsafe { "error" } else { "warning" };
-    let mut out: String = verification
-        .findings
-        .iter()
-        .map(|finding| {
-            let level = if finding.weight == Weight::Unsafe { "error" } else { "warning" };
-            let message = format!("{}\nto do: {}", finding.text, finding.help);
-            command(level, finding.place.as_ref(), finding.code, &message)
-        })
-        .collect();
-    let place = wording::place(&verification.changes);
-    for pair in &verification.pairs {
-        let level = if pair.certain { grave } else { "warning" };
-        let (said, details) = wording::pair(pair, clock);
-        out.push_str(&command(level, place, "who refuses whom", &format!("{said}\n{}", details.join("\n"))));
+pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+    let mut out = String::new();
+    for finding in &verification.findings {
+        let level = if finding.severity == Severity::Error { "error" } else { "warning" };
+        let Words { what, items, effect, todo } = words(finding, screen);
+        let lines: Vec<_> = std::iter::once(what).chain(items).chain([effect, todo]).collect();
+        let lines: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        out.push_str(&command(level, finding.place.as_ref(), finding.code(), &lines.join("\n")));
     }
     let level = match verification.verdict {
         Verdict::Safe | Verdict::NotAboutTrust => "notice",
-        _ => grave,
+        Verdict::Unsafe => "error",
+        Verdict::SafeAfter(_) | Verdict::Unknown => "warning",
     };
-    let advice = verification.advice().map(|advice| format!("\nnext: {advice}"));
-    let summary = format!("{}{}", wording::headline(verification, clock), advice.unwrap_or_default());
-    out + &command(level, place, "l5d-rotate verify", &summary)
+    let (word, sentence) = wording::headline(verification, screen);
+    let advice =
+        verification.advice().map_or_else(String::new, |advice| format!("\n{}", wording::advice(advice)));
+    let summary = format!("{word}: {sentence}{advice}");
+    out + &command(level, verification.changes.place(), "l5d-rotate verify", &summary)
 }
 
 /// `::error file=…,line=…,title=…::message`, escaped as the runner's toolkit does.

@@ -1,56 +1,57 @@
 //! The verdict as Markdown, for a pull request's comment or a job's summary.
 
-use super::wording;
-use crate::report::Clock;
+use super::wording::{self, Line};
+use crate::finding::{Finding, Severity};
+use crate::report::Screen;
+use crate::report::findings::{Words, words};
 use crate::verify::{Verdict, Verification};
 
-pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
+pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
     let mark = match verification.verdict {
         Verdict::Safe | Verdict::NotAboutTrust => "✅",
         Verdict::SafeAfter(_) => "⏳",
         Verdict::Unknown => "❓",
         Verdict::Unsafe => "❌",
     };
-    let (headline, rest) = split(wording::headline(verification, clock));
-    let mut out = format!("### {mark} {}\n\n{}\n", escaped(&headline), escaped(&rest));
-    let changes = wording::changes(&verification.changes, clock);
+    let (word, sentence) = wording::headline(verification, screen);
+    let mut out = format!("### {mark} {}\n\n{}\n", escaped(&word), escaped(&sentence));
+    let changes = wording::changes(&verification.changes, screen);
     list(
         &mut out,
-        "Proposed",
-        changes.iter().map(|line| {
-            let depth = if line.starts_with("  ") { "  " } else { "" };
-            format!("{depth}- {}", escaped(line.trim()))
+        "Changes",
+        changes.iter().map(|Line { sign, text, details }| {
+            // Markdown would take the signs for bullets.
+            let verb = match sign {
+                '+' => "**adds** ",
+                '-' => "**removes** ",
+                _ => "",
+            };
+            let details = details.iter().map(|detail| format!("\n  - {}", escaped(detail)));
+            format!("- {verb}{}{}", escaped(text), details.collect::<String>())
         }),
     );
-    list(
-        &mut out,
-        "What breaks",
-        verification.pairs.iter().map(|pair| {
-            let (said, details) = wording::pair(pair, clock);
-            let details: String = details.iter().map(|detail| format!("\n  - {}", escaped(detail))).collect();
-            format!("- {}{}{details}", if pair.certain { "" } else { "(possibly) " }, escaped(&said))
-        }),
-    );
-    list(
-        &mut out,
-        "Findings",
-        verification.findings.iter().map(|finding| {
-            let (text, help) = (escaped(&finding.text), escaped(&finding.help));
-            format!("- **{}** `{}`: {text}\n  - to do: {help}", wording::weight(finding.weight), finding.code)
-        }),
-    );
+    for (title, severity) in [
+        ("Breaks", Severity::Error),
+        ("Breaks until then", Severity::Wait),
+        ("Not known", Severity::Unknown),
+        ("Also", Severity::Warning),
+    ] {
+        let found = verification.findings.iter().filter(|one| one.severity == severity);
+        list(&mut out, title, found.map(|one| finding(one, screen)));
+    }
     if let Some(advice) = verification.advice() {
-        out.push_str(&format!("\n**Next:** {}\n", escaped(advice)));
+        out.push_str(&format!("\n**Next:** {}\n", escaped(wording::advice(advice))));
     }
     out
 }
 
-/// The word before the colon is the heading; without one the whole is.
-fn split(headline: String) -> (String, String) {
-    match headline.rsplit_once(": ") {
-        Some((head, rest)) => (head.to_owned(), rest.to_owned()),
-        None => (headline, String::new()),
+fn finding(finding: &Finding, screen: &Screen) -> String {
+    let Words { what, items, effect, todo } = words(finding, screen);
+    let mut out = format!("- `{}` {}", finding.code(), escaped(&what));
+    for line in items.iter().chain([&effect, &todo]).filter(|line| !line.is_empty()) {
+        out.push_str(&format!("\n  - {}", escaped(line)));
     }
+    out
 }
 
 fn list(out: &mut String, name: &str, lines: impl Iterator<Item = String>) {

@@ -1,4 +1,4 @@
-//! The verdict on a proposal: for people, for programs, for a pull request, and as annotations of GitHub Actions.
+//! The verdict on a change: for people, for programs, for a pull request, and as annotations of GitHub Actions.
 
 mod data;
 mod github;
@@ -6,7 +6,7 @@ mod markdown;
 mod text;
 mod wording;
 
-use super::Clock;
+use super::Screen;
 use crate::verify::Verification;
 
 /// How the verdict is written.
@@ -22,14 +22,13 @@ pub enum Format {
     Github,
 }
 
-/// The verdict as the clock shows it.
+/// The verdict in one of its forms.
 #[must_use]
-pub fn write(verification: &Verification, format: Format, clock: &Clock) -> String {
-    let text = match format {
-        Format::Text => text::write(verification, clock),
-        Format::Json => return data::write(verification),
-        Format::Markdown => markdown::write(verification, clock),
-        Format::Github => github::write(verification, clock),
-    };
-    clock.localized(&text)
+pub fn write(verification: &Verification, format: Format, screen: &Screen) -> String {
+    match format {
+        Format::Text => text::write(verification, screen),
+        Format::Json => data::write(verification, screen),
+        Format::Markdown => markdown::write(verification, screen),
+        Format::Github => github::write(verification, screen),
+    }
 }

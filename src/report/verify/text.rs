@@ -1,53 +1,76 @@
 //! The verdict on one screen.
 
-use super::wording;
-use crate::report::Clock;
-use crate::report::words::{count, styled};
-use crate::verify::{Finding, Verdict, Verification, Weight};
+use std::collections::BTreeSet;
+
 use anstyle::{AnsiColor, Style};
 
-/// How many pairs a person is shown.
+use super::wording::{self, Line};
+use crate::finding::{Finding, Severity};
+use crate::report::Screen;
+use crate::report::findings::{Words, mark, words};
+use crate::report::words::{count, styled};
+use crate::verify::{Verdict, Verification};
+
+/// How many findings of a kind a person is shown.
 const SHOWN: usize = 8;
 
-pub(super) fn write(verification: &Verification, clock: &Clock) -> String {
-    let mut out =
-        format!("{}\n", styled(bold(colour(verification.verdict)), wording::headline(verification, clock)));
-    let changes = wording::changes(&verification.changes, clock);
-    section(&mut out, "Proposed", changes);
-    let (grave, light): (Vec<_>, Vec<_>) =
-        verification.findings.iter().partition(|finding| finding.weight == Weight::Unsafe);
-    let mut wrong: Vec<_> = grave.into_iter().flat_map(lines).collect();
-    let pairs = verification.pairs.iter().take(SHOWN);
-    wrong.extend(pairs.flat_map(|pair| {
-        let colour = if pair.certain { AnsiColor::Red } else { AnsiColor::Yellow };
-        let (said, details) = wording::pair(pair, clock);
-        let title = format!("{} {said}", styled(bold(colour), if pair.certain { '×' } else { '?' }));
-        std::iter::once(title).chain(details.into_iter().map(|detail| format!("    {detail}")))
-    }));
-    let more = verification.pairs.len().saturating_sub(SHOWN) as u64;
-    wrong.extend(
-        (more > 0).then(|| format!("and {}: -o json names all", count(more, "way more", "ways more"))),
-    );
-    section(&mut out, "What breaks", wrong);
-    section(&mut out, "Also", light.into_iter().flat_map(lines).collect());
-    section(&mut out, "Next", verification.advice().map(str::to_owned).into_iter().collect());
+pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+    let (word, sentence) = wording::headline(verification, screen);
+    let first = format!("{}  ", styled(bold(colour(verification.verdict)), &word));
+    let mut out = screen.wrapped(&sentence, &first, &" ".repeat(word.chars().count() + 2));
+    let changes = wording::changes(&verification.changes, screen);
+    if !changes.is_empty() {
+        section(&mut out, "Changes");
+    }
+    for Line { sign, text, details } in &changes {
+        out.push_str(&screen.wrapped(text, &format!("  {sign} "), "    "));
+        details.iter().for_each(|detail| out.push_str(&screen.wrapped(detail, "    ", "      ")));
+    }
+    let mut told = BTreeSet::new();
+    for (title, severity) in [
+        ("Breaks", Severity::Error),
+        ("Breaks until then", Severity::Wait),
+        ("Not known", Severity::Unknown),
+        ("Also", Severity::Warning),
+    ] {
+        let found: Vec<_> = verification.findings.iter().filter(|one| one.severity == severity).collect();
+        if found.is_empty() {
+            continue;
+        }
+        section(&mut out, title);
+        found.iter().take(SHOWN).for_each(|one| finding(&mut out, one, &mut told, screen));
+        if let Some(more @ 1..) = found.len().checked_sub(SHOWN) {
+            let more = count(more as u64, "more finding", "more findings");
+            out.push_str(&format!("  and {more}: -o json names all\n"));
+        }
+    }
+    if let Some(advice) = verification.advice() {
+        section(&mut out, if verification.verdict == Verdict::Unsafe { "Instead" } else { "Next" });
+        out.push_str(&screen.wrapped(wording::advice(advice), "  ", "  "));
+    }
+    if !verification.findings.is_empty() {
+        out.push_str("\nkubectl l5d-rotate explain CODE tells more\n");
+    }
     out
 }
 
-fn section(out: &mut String, name: &str, lines: Vec<String>) {
-    if !lines.is_empty() {
-        out.push_str(&format!("\n{}\n", styled(Style::new().bold(), name)));
-        lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+/// The code on a line, then what was found; what several have in common is said once.
+fn finding(out: &mut String, finding: &Finding, told: &mut BTreeSet<String>, screen: &Screen) {
+    let Words { what, items, effect, todo } = words(finding, screen);
+    out.push_str(&format!("  {} {}\n", mark(finding.severity), finding.code()));
+    out.push_str(&screen.wrapped(&what, "    ", "    "));
+    for item in items {
+        out.push_str(&screen.wrapped(&item, "      ", "        "));
+    }
+    for text in [effect, todo] {
+        if !text.is_empty() && told.insert(text.clone()) {
+            out.push_str(&screen.wrapped(&text, "    ", "    "));
+        }
     }
 }
 
-fn lines(finding: &Finding) -> [String; 2] {
-    let (mark, colour) = match finding.weight {
-        Weight::Unsafe => ('×', AnsiColor::Red),
-        Weight::Unknown => ('?', AnsiColor::Yellow),
-        Weight::Warning => ('‼', AnsiColor::Yellow),
-    };
-    [format!("{} {}", styled(bold(colour), mark), finding.text), format!("    to do: {}", finding.help)]
+fn section(out: &mut String, name: &str) {
+    out.push_str(&format!("\n{}\n", styled(Style::new().bold(), name)));
 }
 
 const fn bold(colour: AnsiColor) -> Style {

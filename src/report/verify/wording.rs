@@ -1,29 +1,42 @@
 //! The sentences that every form of the verdict shares.
 
+use crate::finding::{Fact, Place, Severity};
 use crate::pki::Certificate;
-use crate::report::Clock;
+use crate::report::Screen;
+use crate::report::findings::listed;
 use crate::report::words::count;
-use crate::states::Invariant;
-use crate::verify::{Changes, Pair, Party, Place, Restart, Verdict, Verification, Weight};
+use crate::verify::{Advice, Changes, Restart, Verdict, Verification};
 
-/// The verdict in a sentence.
-pub(super) fn headline(verification: &Verification, clock: &Clock) -> String {
-    let broken = verification.pairs.len() as u64;
-    let grave =
-        verification.findings.iter().filter(|finding| finding.weight == Weight::Unsafe).count() as u64;
-    match verification.verdict {
-        Verdict::Safe => "Safe: nothing that works stops working, in whatever order it is applied".to_owned(),
+/// The verdict in a word or two, and what it means in a sentence.
+pub(super) fn headline(verification: &Verification, screen: &Screen) -> (String, String) {
+    let (word, sentence) = match verification.verdict {
+        Verdict::Safe => (
+            "SAFE".to_owned(),
+            "nothing that works stops working, in whatever order it is applied".to_owned(),
+        ),
         Verdict::SafeAfter(after) => {
-            format!("Safe after {}, not before", clock.exactly(after))
+            (format!("SAFE AFTER {}", screen.exactly(after)), "do not merge before".to_owned())
         }
-        Verdict::NotAboutTrust => {
-            "Not about trust: no anchor, issuer or restart for their sake in it".to_owned()
+        Verdict::NotAboutTrust => (
+            "NOT ABOUT TRUST".to_owned(),
+            "it changes no anchor and no issuer, and restarts nothing for their sake".to_owned(),
+        ),
+        Verdict::Unknown => {
+            ("UNKNOWN".to_owned(), "do not merge: the input does not tell whether it is safe".to_owned())
         }
-        Verdict::Unknown => "Unknown: it cannot be told from what was read whether it is safe".to_owned(),
-        Verdict::Unsafe => match (grave, broken) {
-            (0, _) => format!("Unsafe: merging it breaks the mesh in {}", count(broken, "way", "ways")),
-            _ => "Unsafe: Linkerd cannot work with what is proposed".to_owned(),
-        },
+        Verdict::Unsafe => ("UNSAFE".to_owned(), format!("do not merge: {}", harm(verification))),
+    };
+    (word, sentence)
+}
+
+fn harm(verification: &Verification) -> String {
+    let grave = |fact: fn(&Fact) -> bool| {
+        verification.findings.iter().filter(|one| one.severity == Severity::Error && fact(&one.fact)).count()
+            as u64
+    };
+    match (grave(|fact| !matches!(fact, Fact::Trust(_))), grave(|fact| matches!(fact, Fact::Trust(_)))) {
+        (0, ways) => format!("it breaks the mesh in {}", count(ways, "way", "ways")),
+        _ => "Linkerd cannot work with it".to_owned(),
     }
 }
 
@@ -38,140 +51,97 @@ pub(super) const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What is proposed, a line each.
-pub(super) fn changes(changes: &Changes, clock: &Clock) -> Vec<String> {
+/// What to do instead, or next.
+pub(super) const fn advice(advice: Advice) -> &'static str {
+    match advice {
+        Advice::Correct => "Correct what is named above, and verify again.",
+        Advice::Split => {
+            "Split it. First the bundle with the old and the new anchors, then the restart of the control plane and of every \
+             proxy, then the issuer; the old anchor leaves last."
+        }
+        Advice::PublishAnchorFirst => {
+            "First publish the anchor that signed the new issuer beside the present ones, and restart the control plane and \
+             every proxy. The issuer comes after that. If an intermediate is missing between them, add it to the issuer's file."
+        }
+        Advice::ReplaceIssuer => {
+            "Put in another issuer: no anchor makes this one good. The reason above says what is wrong with it."
+        }
+        Advice::KeepAnchor => {
+            "Keep the anchor in the bundle until the issuer in the Secret is of another one, and every workload certificate \
+             that it signed has expired or been replaced."
+        }
+        Advice::MendFirst => "Make the bundle and the issuer fit each other before anything restarts.",
+        Advice::MergeLater => {
+            "Merge it when that time has come, and verify it again then. Nothing else may change until then."
+        }
+        Advice::GiveWhatIsMissing => "Give what is missing, and verify again.",
+    }
+}
+
+/// Something that the change does, and what belongs to it.
+pub(super) struct Line {
+    /// `+`, `-`, or a blank.
+    pub(super) sign: char,
+    pub(super) text: String,
+    pub(super) details: Vec<String>,
+}
+
+/// What the change does.
+pub(super) fn changes(changes: &Changes, screen: &Screen) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(place) = &changes.bundle {
-        let format = changes.added.is_empty() && changes.removed.is_empty();
-        lines.push(format!(
-            "the bundle in {}{}",
-            located(place),
-            if format { ": its text only, not its anchors" } else { "" }
-        ));
-        lines.extend(changes.added.iter().map(|anchor| format!("  + anchor {}", certificate(anchor, clock))));
-        lines.extend(
-            changes.removed.iter().map(|anchor| format!("  - anchor {}", certificate(anchor, clock))),
-        );
+        let removed = changes.removed.iter().map(|one| ('-', one));
+        let all = removed.chain(changes.added.iter().map(|one| ('+', one)));
+        let anchors = all.map(|(sign, one)| certificate(sign, "trust anchor", one, screen));
+        lines.extend(placed(anchors, "the text of the bundle, not its anchors", place));
     }
     if let Some(change) = &changes.issuer {
-        lines.push(format!("the issuer in {}", located(&change.place)));
-        if change.from == change.to {
-            lines.push("  the same certificate; its key or its intermediates change".to_owned());
-        } else {
-            lines.extend(
-                change.from.iter().map(|issuer| format!("  - issuer {}", certificate(issuer, clock))),
-            );
-            lines.extend(change.to.iter().map(|issuer| format!("  + issuer {}", certificate(issuer, clock))));
-        }
+        let (from, to) =
+            if change.from == change.to { (None, None) } else { (change.from.as_ref(), change.to.as_ref()) };
+        let all = from.map(|one| ('-', one)).into_iter().chain(to.map(|one| ('+', one)));
+        let issuers = all.map(|(sign, one)| certificate(sign, "issuer", one, screen));
+        let same = "the issuer's key or its intermediates, not its certificate";
+        lines.extend(placed(issuers, same, &change.place));
     }
     if changes.copy {
-        lines.push("the copy of the bundle in ConfigMap linkerd-config".to_owned());
+        lines.push(plain("the copy of the bundle in ConfigMap linkerd-config".to_owned()));
     }
     lines.extend(restarts(&changes.restarts));
     lines
 }
 
-fn restarts(restarts: &[Restart]) -> Option<String> {
-    let names = restarts
-        .iter()
-        .take(5)
-        .map(|restart| restart.place.object.to_string())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = restarts.len().saturating_sub(5);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!restarts.is_empty()).then(|| {
-        format!("restarts of {}: {names}{more}", count(restarts.len() as u64, "workload", "workloads"))
-    })
+/// The lines, or the one that stands for none; the last names the place.
+fn placed(lines: impl Iterator<Item = Line>, none: &str, place: &Place) -> Vec<Line> {
+    let mut lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        lines.push(plain(none.to_owned()));
+    }
+    if let Some(last) = lines.last_mut() {
+        last.details.push(located(place));
+    }
+    lines
 }
 
+const fn plain(text: String) -> Line {
+    Line { sign: ' ', text, details: Vec::new() }
+}
+
+fn restarts(restarts: &[Restart]) -> Option<Line> {
+    let names: Vec<_> = restarts.iter().map(|restart| &restart.place.object).collect();
+    let counted = count(restarts.len() as u64, "workload", "workloads");
+    (!restarts.is_empty()).then(|| plain(format!("restarts of {counted}: {}", listed(&names))))
+}
+
+/// Where the change has an object; where no file does, the object.
 fn located(place: &Place) -> String {
     match place.origin.source.as_str() {
         "" => place.object.to_string(),
-        _ => format!("{} ({})", place.object, place.origin),
+        _ => place.origin.to_string(),
     }
 }
 
-fn certificate(certificate: &Certificate, clock: &Clock) -> String {
-    format!("{}, ends {}", named(certificate), clock.when(certificate.facts().not_after))
-}
-
-/// Name and fingerprint: names alone may be the same.
-fn named(certificate: &Certificate) -> String {
-    format!("{} ({})", certificate.name(), certificate.fingerprint().short())
-}
-
-/// Who refuses whom, and when; then what is to know of it, a line each.
-pub(super) fn pair(pair: &Pair, clock: &Clock) -> (String, Vec<String>) {
-    let issuer = pair.presenter.certificates.first().map_or_else(|| "the issuer".to_owned(), named);
-    let refuse = if pair.certain { "refuse" } else { "may refuse" };
-    let said = match pair.invariant {
-        Invariant::ControllerStarts => {
-            "an identity controller that starts does not come up: no proxy gets a leaf any more".to_owned()
-        }
-        Invariant::EveryPair => {
-            let callers = match pair.presenter.count {
-                0 => "proxies".to_owned(),
-                number => count(number, "proxy", "proxies"),
-            };
-            format!("{} {refuse} {callers} whose leaf {issuer} signed", verifiers(&pair.verifier))
-        }
-        Invariant::EveryRenewal => {
-            format!(
-                "{} {refuse} their next leaf, and stop working when the one they have ends",
-                verifiers(&pair.verifier)
-            )
-        }
-        Invariant::ControllerSigns => {
-            let refuses = if pair.certain { "refuses" } else { "may refuse" };
-            format!("a running identity controller {refuses} to sign")
-        }
-    };
-    let side = |label: &str, what: String, party: &Party| format!("{label} {what}{}", members(party));
-    let details = [
-        Some(side("holds: ", anchors(&pair.verifier), &pair.verifier)),
-        Some(side("meets: ", format!("issuer {issuer}"), &pair.presenter)),
-        Some(format!("reason: {}", pair.reason)),
-        pair.until.map(|until| format!("until:  {} at the latest", clock.exactly(until))),
-    ];
-    (format!("{}: {said}", pair.when), details.into_iter().flatten().collect())
-}
-
-fn anchors(party: &Party) -> String {
-    match &*party.certificates {
-        [] => "its bundle".to_owned(),
-        [one] => format!("anchor {} alone", named(one)),
-        all => format!("anchors {}", all.iter().map(named).collect::<Vec<_>>().join(" and ")),
-    }
-}
-
-fn verifiers(party: &Party) -> String {
-    match party.count {
-        0 => "proxies that start from then on".to_owned(),
-        number => count(number, "proxy", "proxies"),
-    }
-}
-
-/// A few of those that were seen.
-fn members(party: &Party) -> String {
-    let shown = party.pods.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    match (party.pods.is_empty(), party.count > 3) {
-        (true, _) => String::new(),
-        (false, true) => format!(", by {shown}, …"),
-        (false, false) => format!(", by {shown}"),
-    }
-}
-
-pub(super) const fn weight(weight: Weight) -> &'static str {
-    match weight {
-        Weight::Unsafe => "unsafe",
-        Weight::Unknown => "unknown",
-        Weight::Warning => "warning",
-    }
-}
-
-/// Where a pair is best shown in the proposal: at the issuer, or at the bundle, or at what restarts.
-pub(super) fn place(changes: &Changes) -> Option<&Place> {
-    let issuer = changes.issuer.as_ref().map(|change| &change.place);
-    issuer.or(changes.bundle.as_ref()).or_else(|| changes.restarts.first().map(|restart| &restart.place))
+fn certificate(sign: char, what: &str, certificate: &Certificate, screen: &Screen) -> Line {
+    let (name, end) = (certificate.name(), screen.date(certificate.facts().not_after));
+    let text = format!("{what} {name}  {}  expires {end}", certificate.fingerprint().short());
+    Line { sign, text, details: Vec::new() }
 }

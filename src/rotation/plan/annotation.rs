@@ -36,7 +36,8 @@ pub enum RestartAnnotation {
 pub struct Restarts {
     /// The annotation that restarts workloads.
     pub annotation: RestartAnnotation,
-    /// Restart the data plane also where the strategy would wait until it restarts on its own, or until leafs run out.
+    /// Restart the data plane also where the strategy would wait until it restarts on its own, or until workload certificates
+    /// expire.
     pub on_request: bool,
 }
 

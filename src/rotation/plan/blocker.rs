@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use super::change::unknown_anchors;
 use super::invariant;
-use super::state::{control_plane_holds, no_pods, other_namespaces};
+use super::state::{control_plane_holds, issuer_unknown, no_pods, other_namespaces};
 use super::view::View;
-use super::{Blocker, Phase, PhaseSpec, Severity, Stage, Step, StepState};
+use super::{Phase, PhaseSpec, Stage, Step, StepState};
+use crate::finding::{
+    CertificateRef, Fact, Finding, Opens, Pods, RotationIssuer, Severity, StepFact, WhyRefused,
+};
 use crate::mesh::{BundleId, Held, ProxyGroup};
-use crate::pki::{Bundle, IssuerChain, Rules, accepts};
+use crate::pki::{Bundle, IssuerChain, Refusal, Rules, accepts};
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 19] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 19] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
@@ -26,10 +29,10 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Blocker>; 19] = [
     invariant::change_outlives_renewal,
     invariant::material_has_begun,
     invariant::material_has_not_expired,
-    invariant::crossing_lasts,
-    invariant::no_expired_anchor_comes_back,
-    invariant::external_workloads_follow,
-    invariant::linked_clusters_follow,
+    invariant::cross_lasts,
+    invariant::no_expired_anchor_returns,
+    invariant::external_workloads_first,
+    invariant::linked_clusters_first,
     invariant::drop_breaks_no_pair,
 ];
 
@@ -38,211 +41,184 @@ pub(super) fn of(
     step: Step,
     state: &StepState,
     before: &[(Step, StepState)],
-) -> Vec<Blocker> {
+) -> Vec<Finding> {
     if *state == StepState::Done {
         return Vec::new();
     }
-    let rules = RULES.iter().flat_map(|rule| rule(view, step));
-    let mut blocked: Vec<_> = previous(view, before).into_iter().chain(rules).collect();
-    blocked.sort_by_key(|blocker| blocker.severity);
-    blocked.dedup();
+    let mut blocked: Vec<Finding> = Vec::new();
+    let found = order(view, before).into_iter().chain(RULES.iter().flat_map(|rule| rule(view, step)));
+    for finding in found {
+        if !blocked.contains(&finding) {
+            blocked.push(finding);
+        }
+    }
+    if blocked.iter().any(is_refusal_in_use) {
+        blocked.extend(present_issuer_expired(view));
+    }
+    blocked.sort_by_key(|finding| finding.severity);
     blocked
 }
 
-/// Steps are taken in order: the first that is not done is named.
-fn previous(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Blocker> {
-    let (step, state) = before.iter().find(|(_, state)| *state != StepState::Done)?;
-    let (severity, found) = match state {
-        StepState::Unknown(why) => (Severity::Unknown, format!("cannot be told: {why}")),
-        StepState::Pending { .. } if matches!(step.stage, Stage::Trust | Stage::Issuer) => {
-            (Severity::Wait, "it is not in the cluster yet".to_owned())
-        }
-        StepState::Pending { done, of } => (Severity::Wait, format!("{done} of {of} have followed")),
-        StepState::Done => return None,
-    };
-    let end = match step {
-        Step { phase: Phase::Issuer, stage: Stage::DataPlane } => view.old_certificates_expire(),
-        _ => None,
-    };
-    let wait = end.map_or_else(String::new, |end| {
-        format!("; leafs of {} run out at {end}", view.spec(*step).issuer_before())
-    });
-    let reason = format!("{step} comes first: {found}{wait}");
-    Some(Blocker { after: Some(*step), ..Blocker::of(severity, reason) })
+pub(super) fn error(fact: StepFact) -> Finding {
+    Finding::new(Severity::Error, fact)
 }
 
-/// Every running proxy must accept leafs of the new issuer before there are any (facts of linkerd2#8018, #4287).
-fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Blocker> {
+pub(super) fn wait(fact: StepFact) -> Finding {
+    Finding::new(Severity::Wait, fact)
+}
+
+/// Steps are taken in order: the first that is not done is named.
+fn order(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Finding> {
+    let (before, state) = before.iter().find(|(_, state)| *state != StepState::Done)?;
+    let before = *before;
+    let finding = match state {
+        StepState::Unknown(why) => {
+            let fact = StepFact::StepOrderUnknown { before, why: Box::new(why.fact.clone()) };
+            why.opens.iter().cloned().fold(Finding::new(Severity::Unknown, fact), Finding::opened_by)
+        }
+        StepState::Pending { done, of } => wait(StepFact::StepOrder { before, done: *done, of: *of }),
+        StepState::Done => return None,
+    };
+    let is_renewal = (before.phase, before.stage) == (Phase::Issuer, Stage::DataPlane);
+    let expire = if is_renewal { view.old_certificates_expire() } else { None };
+    Some(expire.map(Opens::At).into_iter().fold(finding, Finding::opened_by))
+}
+
+/// Every running proxy must accept certificates of the new issuer before there are any (facts of linkerd2#8018, #4287).
+fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Finding> {
     if step.stage != Stage::Issuer || view.recovers() {
         return Vec::new();
     }
     let spec = view.spec(step);
-    let untold = |why: String| {
-        Blocker::unknown(format!("whether every proxy accepts {} cannot be told: {why}", spec.issuer_name()))
-    };
     if let Some(why) = no_pods(view) {
-        return vec![untold(why)];
+        return vec![why];
     }
-    let elsewhere = other_namespaces(view).map(untold);
     let mut holders: BTreeMap<BundleId, Vec<&ProxyGroup>> = BTreeMap::new();
     for group in &view.mesh.proxies {
         if let Held::Literal(id) = group.held {
             holders.entry(id).or_default().push(group);
         }
     }
-    holders.into_iter().filter_map(|(id, groups)| refused(view, spec, id, &groups)).chain(elsewhere).collect()
+    let refusing = holders.into_iter().filter_map(|(id, groups)| refusing(view, spec, id, &groups));
+    refusing.chain(other_namespaces(view)).collect()
 }
 
-/// The blocker of one class of proxies, if its bundle does not accept the new issuer.
-fn refused(view: &View<'_>, spec: &PhaseSpec, id: BundleId, groups: &[&ProxyGroup]) -> Option<Blocker> {
-    let reason = match view.mesh.bundles.get(id.0)?.as_read_by(Rules::Proxy) {
-        Ok(bundle) => invariant::refusal_of_swap(view, spec, bundle)?.to_string(),
-        Err(defect) => format!("its bundle cannot be read: {defect}"),
+/// One class of proxies, if its bundle does not accept the new issuer.
+fn refusing(view: &View<'_>, spec: &PhaseSpec, id: BundleId, groups: &[&ProxyGroup]) -> Option<Finding> {
+    let why = match view.mesh.bundles.get(id.0)?.as_read_by(Rules::Proxy) {
+        Ok(bundle) => WhyRefused::Refusal(invariant::refusal_of_swap(view, spec, bundle)?),
+        Err(defect) => WhyRefused::Unreadable(defect.clone()),
     };
-    let proxies: u64 = groups.iter().map(|group| group.count()).sum();
-    (proxies > 0).then(|| {
-        let found = format!(
-            "{proxies} running {} ({}, …) would refuse {}: {reason}",
-            if proxies == 1 { "proxy" } else { "proxies" },
-            view.mesh.sample(groups.iter().copied()).join(", "),
-            spec.issuer_name()
-        );
-        or_way_out(view, &found, Some("restart them so that they take up the published bundle"))
-    })
+    let issuer = rotation_issuer(spec)?;
+    let proxies = Pods::of(view.mesh, groups.iter().copied());
+    if proxies.count == 0 {
+        return None;
+    }
+    let restart = Opens::Restart(proxies.workloads.clone());
+    let finding = error(StepFact::ProxiesNotReady { proxies, issuer, why });
+    let is_accepted = spec.swapped_in().is_some_and(|chain| published_refuses(view, chain).is_none());
+    Some(if is_accepted && expired_chain(view).is_none() { finding.opened_by(restart) } else { finding })
 }
 
 /// The identity controller must accept the issuer with the published bundle: it verifies it when it starts.
-fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Blocker> {
+fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Finding> {
     let spec = view.spec(step);
     let chain = spec.issuer.as_ref().filter(|_| step.stage == Stage::Issuer);
-    chain
-        .and_then(|chain| published_refuses(view, chain))
-        .map(|reason| {
-            Blocker::unsafe_because(format!(
-                "the identity controller would refuse {} with the bundle in {}: {reason}; publish {} first",
-                spec.issuer_name(),
-                view.mesh.bundle_place(),
-                spec.anchors_name()
-            ))
-        })
-        .into_iter()
-        .collect()
+    let found = chain.and_then(|chain| {
+        let why = published_refuses(view, chain)?;
+        let issuer = RotationIssuer::new(spec.issuer_role(), chain);
+        let (bundle, lacks) = (view.mesh.bundle_place(), view.brought());
+        Some(error(StepFact::BundleRefusesIssuer { bundle, issuer, lacks, why }))
+    });
+    found.into_iter().collect()
 }
 
 /// Without a phase before it that restarts the control plane for its bundle, that must have been restarted since the bundle last
-/// changed all the same:
-/// an identity controller with older anchors skips the new issuer.
-fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Blocker> {
+/// changed all the same: an identity controller with older anchors skips the new issuer.
+fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Finding> {
     let spec = view.spec(step);
     if step.stage != Stage::Issuer || view.recovers() || view.phases[0] != *spec {
         return Vec::new();
     }
-    let (severity, found) = match control_plane_holds(view, spec) {
-        StepState::Done => return Vec::new(),
-        StepState::Pending { done, of } => (
-            Severity::Wait,
-            format!("{done} of {of} have taken up the published bundle: restart the control plane first"),
-        ),
-        StepState::Unknown(why) => (Severity::Unknown, format!("it cannot be told: {why}")),
-    };
-    let reason =
-        format!("the control plane's containers must have read the bundle that is published: {found}");
-    vec![Blocker::of(severity, reason)]
+    match control_plane_holds(view, spec) {
+        StepState::Done => Vec::new(),
+        StepState::Pending { done, of } => {
+            vec![wait(StepFact::ControlPlaneLacksBundle { bundle: view.mesh.bundle_home(), done, of })]
+        }
+        StepState::Unknown(why) => vec![*why],
+    }
 }
 
-/// The issuer in the Secret must stand on the anchors that stay before the others go.
-fn drop_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
+/// The anchors that stay must accept the issuer in the Secret before the others go.
+fn drop_needs_issuer(view: &View<'_>, step: Step) -> Vec<Finding> {
     let Some(spec) = view.dropping(step).filter(|_| !view.recovers()) else { return Vec::new() };
-    let anchors = &spec.bundle;
     let Some(chain) = view.mesh.secret_chain() else { return vec![issuer_unknown(view)] };
-    [Rules::Controller, Rules::Proxy]
+    let refused = [Rules::Controller, Rules::Proxy]
         .into_iter()
-        .find_map(|rules| refusal(view, anchors, chain, rules))
-        .map(|reason| {
-            Blocker::unsafe_because(format!(
-                "{} the issuer `{}` in {}: {reason}; take phase issuer first",
-                spec.anchors_refuse(),
-                chain.issuer.name(),
-                view.mesh.issuer_secret()
-            ))
-        })
-        .into_iter()
-        .collect()
+        .find_map(|rules| refusal(view, &spec.bundle, chain, rules));
+    let Some(why) = refused else { return Vec::new() };
+    let fact = StepFact::AnchorsRefuseIssuer {
+        anchors: view.brought(),
+        secret: view.mesh.issuer_secret(),
+        issuer: CertificateRef::from(&chain.issuer),
+        why,
+    };
+    vec![error(fact).opened_by(Opens::Step(SWAP))]
 }
+
+const SWAP: Step = Step { phase: Phase::Issuer, stage: Stage::Issuer };
 
 /// No anchor is dropped that the rotation does not know.
-fn drop_knows_anchors(view: &View<'_>, step: Step) -> Vec<Blocker> {
+fn drop_knows_anchors(view: &View<'_>, step: Step) -> Vec<Finding> {
     if view.dropping(step).is_none() {
         return Vec::new();
     }
-    unknown_anchors(view)
-        .into_iter()
-        .map(|fingerprint| {
-            Blocker::unsafe_because(format!(
-                "{} also holds the anchor {fingerprint}, which this rotation does not know and would drop: if nothing relies \
-                 on it, remove it from the bundle in a commit of its own; else finish that rotation first",
-                view.mesh.bundle_place()
-            ))
-        })
-        .collect()
+    let anchors: Vec<_> = unknown_anchors(view).into_iter().map(CertificateRef::from).collect();
+    if anchors.is_empty() {
+        return Vec::new();
+    }
+    vec![error(StepFact::UnknownAnchors { bundle: view.mesh.bundle_place(), anchors })]
 }
 
 /// A restart while the published bundle does not accept the Secret's issuer ends in a crash loop of the identity
-/// controller, and in proxies without a leaf.
-fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Blocker> {
+/// controller, and in proxies without a certificate.
+fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Finding> {
     if !matches!(step.stage, Stage::ControlPlane | Stage::DataPlane) {
         return Vec::new();
     }
     let Some(chain) = view.mesh.secret_chain() else { return vec![issuer_unknown(view)] };
-    published_refuses(view, chain)
-        .map(|reason| {
-            let found = format!(
-                "an identity controller that restarts now would refuse the issuer `{}` in {} and not start: {reason}",
-                chain.issuer.name(),
-                view.mesh.issuer_secret()
-            );
-            or_way_out(view, &found, None)
-        })
-        .into_iter()
-        .collect()
+    let Some(why) = published_refuses(view, chain) else { return Vec::new() };
+    let (secret, issuer) = (view.mesh.issuer_secret(), CertificateRef::from(&chain.issuer));
+    vec![error(StepFact::RestartStopsIdentity { secret, issuer, why })]
 }
 
-/// A refusal with what to do: where the present issuer is over, no restart mends it, and only the new issuer leads on.
-fn or_way_out(view: &View<'_>, found: &str, act: Option<&str>) -> Blocker {
-    if !present_expired(view) {
-        return Blocker::unsafe_because(
-            [Some(found), act].into_iter().flatten().collect::<Vec<_>>().join("; "),
-        );
-    }
+/// Does somebody refuse what is in use now, or what the step puts in its place?
+fn is_refusal_in_use(finding: &Finding) -> bool {
+    matches!(
+        finding.fact,
+        Fact::Step(StepFact::ProxiesNotReady { .. } | StepFact::RestartStopsIdentity { .. })
+    )
+}
+
+/// Where the issuer in the Secret or its anchor has expired, no restart mends it, and only the new issuer leads on.
+fn present_issuer_expired(view: &View<'_>) -> Option<Finding> {
+    let present = expired_chain(view)?;
     let chain = view.issuer_phase().swapped_in();
-    let refused = chain.is_some_and(|chain| published_refuses(view, chain).is_some());
-    let steps = match (refused, view.phases.iter().any(|spec| spec.phase == Phase::Bundle)) {
-        (false, _) => "take issuer/1-issuer",
-        (true, true) => "take bundle/1-trust, then issuer/1-issuer",
-        (true, false) => {
-            return Blocker {
-                over: true,
-                ..Blocker::unsafe_because(format!(
-                    "{found}; the present issuer or its anchor is over: `kubectl l5d-rotate recover` shows the way back"
-                ))
-            };
-        }
+    let is_refused = chain.is_some_and(|chain| published_refuses(view, chain).is_some());
+    let publish = Step { phase: Phase::Bundle, stage: Stage::Trust };
+    let forced = match (is_refused, view.phases.iter().any(|spec| spec.phase == Phase::Bundle)) {
+        (false, _) => vec![SWAP],
+        (true, true) => vec![publish, SWAP],
+        (true, false) => Vec::new(),
     };
-    let reason = format!(
-        "{found}; the present issuer or its anchor is over, and nothing is issued until the new issuer is in place: {steps} \
-         with --force, then restart the control plane and everything else; this takes downtime (Linkerd's \"Replacing expired \
-         certificates\")"
-    );
-    Blocker { over: true, ..Blocker::unsafe_because(reason) }
+    let issuer = CertificateRef::from(&present.issuer);
+    Some(error(StepFact::PresentIssuerExpired { issuer, forced }))
 }
 
-/// Has the issuer in the Secret, or the anchor it needs, expired, while the record's own issuer, with the cross certificate if it has
-/// one, is still good?
-fn present_expired(view: &View<'_>) -> bool {
-    let other = |chain: &&IssuerChain| chain.issuer != view.record.issuer.issuer;
-    let Some(chain) = view.mesh.secret_chain().filter(other) else {
-        return false;
-    };
+/// The chain in the Secret, where it or the anchor that it needs has expired, while the record's own issuer, with the cross
+/// certificate if it has one, is still good.
+fn expired_chain<'a>(view: &View<'a>) -> Option<&'a IssuerChain> {
+    let chain = view.mesh.secret_chain().filter(|chain| chain.issuer != view.record.issuer.issuer)?;
     let expired = |chain: &IssuerChain| chain.certificates().any(|one| one.is_expired_at(view.at));
     let accepted = |at| {
         let published = view.mesh.trust.published.as_option();
@@ -252,25 +228,24 @@ fn present_expired(view: &View<'_>) -> bool {
         })
     };
     let begun = chain.issuer.facts().not_before;
-    !expired(&view.record.crossed()) && (expired(chain) || accepted(begun) && !accepted(view.at))
+    let is_expired = expired(chain) || accepted(begun) && !accepted(view.at);
+    (is_expired && !expired(&view.record.crossed())).then_some(chain)
+}
+
+/// The issuer that a phase puts in place.
+pub(super) fn rotation_issuer(spec: &PhaseSpec) -> Option<RotationIssuer> {
+    spec.swapped_in().map(|chain| RotationIssuer::new(spec.issuer_role(), chain))
 }
 
 /// Why the published bundle does not accept a chain under the controller's rules.
-fn published_refuses(view: &View<'_>, chain: &IssuerChain) -> Option<String> {
+fn published_refuses(view: &View<'_>, chain: &IssuerChain) -> Option<WhyRefused> {
     let published = view.mesh.trust.published.as_option()?;
     match published.text.as_read_by(Rules::Controller) {
-        Ok(bundle) => refusal(view, bundle, chain, Rules::Controller),
-        Err(defect) => Some(format!("the bundle cannot be read: {defect}")),
+        Ok(bundle) => refusal(view, bundle, chain, Rules::Controller).map(WhyRefused::Refusal),
+        Err(defect) => Some(WhyRefused::Unreadable(defect.clone())),
     }
 }
 
-fn refusal(view: &View<'_>, anchors: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<String> {
-    accepts(anchors, chain, &view.mesh.identity_name(), view.at, rules).err().map(|reason| reason.to_string())
-}
-
-fn issuer_unknown(view: &View<'_>) -> Blocker {
-    let secret = view.mesh.issuer_secret();
-    Blocker::unknown(format!(
-        "the issuer in {secret} is not known; give the Secret in the input, or the right to read it"
-    ))
+fn refusal(view: &View<'_>, anchors: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<Refusal> {
+    accepts(anchors, chain, &view.mesh.identity_name(), view.at, rules).err()
 }

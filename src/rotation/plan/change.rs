@@ -1,17 +1,17 @@
-//! What a step changes, and what it leaves to do by hand.
+//! What a step changes, and what it leaves to do manually.
+
+use std::collections::BTreeMap;
 
 use super::obstacle::{Remedy, remedy};
 use super::state::{lacking_bundle, no_pods, old_certificates};
 use super::view::View;
 use super::{Change, Manual, PhaseSpec, Stage, Step, StepState};
 use crate::document::ObjectRef;
+use crate::finding::StepFact;
 use crate::linkerd::TRUST_ROOT_ANNOTATION;
 use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Published, Workload, WorkloadId};
-use crate::pki::{Bundle, Fingerprint};
+use crate::pki::{Bundle, Certificate, Fingerprint};
 use crate::rotation::{Restarted, Strategy};
-
-/// What makes a step restart workloads that its strategy leaves alone.
-const RESTART_FLAG: &str = "--restart-data-plane";
 
 /// One workload's part in a step.
 struct Restart<'a> {
@@ -26,22 +26,21 @@ struct Restart<'a> {
     change: Change,
 }
 
-/// A step's changes, what is left to do by hand, and why there is less than expected.
+/// A step's changes, what is left to do manually, and why there is less than expected.
 #[derive(Default)]
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
     pub(super) manual: Vec<Manual>,
     pub(super) again: Vec<ObjectRef>,
-    pub(super) said: Vec<String>,
+    pub(super) notes: Vec<StepFact>,
 }
 
 pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
     let (spec, strategy) = (view.spec(step), view.record.strategy);
     match (step.stage, spec.swapped_in()) {
-        (_, None) if let Some(later) = view.superseded_by(spec) => Planned::said(format!(
-            "phase {later} is published: rendering this step again would bring {} back",
-            spec.dropped_name()
-        )),
+        (_, None) if let Some(by) = view.superseded_by(spec) => {
+            Planned::noted(StepFact::PhaseSuperseded { by, dropped: view.dropped() })
+        }
         (Stage::Trust, _) if spec.drops && !unknown_anchors(view).is_empty() => Planned::default(),
         (Stage::Trust, _) => Planned::one(Change::Publish(view.record.bundle_for(step.phase, view.mesh))),
         (Stage::Issuer, Some(chain)) => {
@@ -51,18 +50,13 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
         (Stage::ControlPlane, None) => control_plane(view, spec, state),
         (Stage::ControlPlane, Some(_)) => restarts(view, spec, step.stage, *state != StepState::Done),
         (Stage::DataPlane, _) if view.restarts.on_request => restarts(view, spec, step.stage, false),
-        (Stage::DataPlane, Some(_)) if strategy.waits_for_renewal() => Planned::said(format!(
-            "strategy {strategy}: leafs of {} run out, no workload is restarted ({RESTART_FLAG} renders a restart)",
-            spec.issuer_before()
-        )),
+        (Stage::DataPlane, Some(_)) if strategy.waits_for_renewal() => {
+            let (strategy, issuer) = (strategy.to_string(), spec.replaced_issuer());
+            Planned::noted(StepFact::CertificatesRenewedByTime { strategy, issuer })
+        }
         (Stage::DataPlane, None) if strategy == Strategy::CrossSigned => {
-            let said = format!(
-                "strategy {strategy}: workloads take up the bundle as they restart on their own, none is restarted \
-                 ({RESTART_FLAG} renders a restart){}",
-                until_cross_ends(view)
-            );
             let manual = restarts(view, spec, step.stage, false).manual.into_iter().filter(never_by_itself);
-            Planned { manual: manual.collect(), ..Planned::said(said) }
+            Planned { manual: manual.collect(), ..Planned::noted(loaded_by_time(view)) }
         }
         (Stage::DataPlane, _) => restarts(view, spec, step.stage, false),
         (Stage::Issuer, None) => Planned::default(),
@@ -74,30 +68,30 @@ fn never_by_itself(manual: &Manual) -> bool {
     manual.obstacles.contains(&Obstacle::ManualInjection)
 }
 
-/// By when everyone must hold the new anchor: leafs are capped by the cross certificate (`findFirstExpiration` in Linkerd's
-/// `pkg/tls`), so it must be gone from the issuer file a leaf's life before it ends.
-fn until_cross_ends(view: &View<'_>) -> String {
+/// By when everyone must hold the new anchor: workload certificates are capped by the cross certificate (`findFirstExpiration` in
+/// Linkerd's `pkg/tls`), so it must be gone from the issuer file as long before it expires as a workload certificate lives.
+fn loaded_by_time(view: &View<'_>) -> StepFact {
     let end = view.record.cross.as_ref().map(|cross| cross.facts().not_after);
     let latest = end.and_then(|end| end.checked_sub(view.workload_certificate_lifetime()).ok());
-    match latest {
-        None => String::new(),
-        Some(latest) if latest < view.at => format!(
-            "; restart them now with {RESTART_FLAG}: no leaf outlives the cross certificate, which ends within a leaf's life after \
-             {latest}"
-        ),
-        Some(latest) => {
-            format!("; all must have restarted by {latest}: the cross certificate ends a leaf's life later")
-        }
+    StepFact::BundleLoadedByTime {
+        strategy: view.record.strategy.to_string(),
+        latest,
+        is_late: latest.is_some_and(|latest| latest < view.at),
     }
 }
 
-/// Published anchors that `prune` would drop without the record knowing them.
-pub(super) fn unknown_anchors(view: &View<'_>) -> Vec<Fingerprint> {
-    let ends = view.phases.iter().map(|spec| &spec.bundle).chain([&view.record.old]);
-    let known: std::collections::BTreeSet<_> = ends.flat_map(Bundle::fingerprints).collect();
+/// Published anchors that `prune` would drop without the record knowing them, by fingerprint.
+pub(super) fn unknown_anchors<'a>(view: &View<'a>) -> Vec<&'a Certificate> {
+    let known = |anchor: &Certificate| {
+        view.record.old.contains(anchor) || view.phases.iter().any(|spec| spec.bundle.contains(anchor))
+    };
     let published = view.mesh.trust.published.as_option().into_iter().flat_map(Published::readings);
-    let unknown: std::collections::BTreeSet<_> = published.flat_map(|bundle| bundle.fingerprints()).collect();
-    unknown.difference(&known).copied().collect()
+    let unknown: BTreeMap<_, _> = published
+        .flat_map(Bundle::anchors)
+        .filter(|anchor| !known(anchor))
+        .map(|anchor| (anchor.fingerprint(), anchor))
+        .collect();
+    unknown.into_values().collect()
 }
 
 impl Planned {
@@ -105,15 +99,14 @@ impl Planned {
         Self { changes: vec![change], ..Self::default() }
     }
 
-    fn said(what: String) -> Self {
-        Self { said: vec![what], ..Self::default() }
+    fn noted(fact: StepFact) -> Self {
+        Self { notes: vec![fact], ..Self::default() }
     }
 
-    /// Takes in one workload: its restart where it is needed or was rendered before, its act by hand where it is needed.
+    /// Takes in one workload: its restart where it is needed or was rendered before, what is done manually where it is needed.
     fn take(&mut self, restart: Restart<'_>) {
         let Restart { workload, spec, needed, stale, carries, change } = restart;
-        let concerns =
-            |obstacle: &Obstacle| remedy(*obstacle, workload, spec).map(|remedy| (*obstacle, remedy));
+        let concerns = |obstacle: &Obstacle| remedy(*obstacle, spec).map(|remedy| (*obstacle, remedy));
         let remedies: Vec<_> = workload.obstacles.iter().filter_map(concerns).collect();
         let patched = remedies.iter().all(|(_, remedy)| matches!(remedy, Remedy::PatchThen(_)));
         if (needed && patched) || carries {
@@ -129,12 +122,12 @@ impl Planned {
             return;
         }
         let acts = remedies.iter().filter_map(|(_, remedy)| match remedy {
-            Remedy::PatchThen(act) | Remedy::Only(act) => Some(act.as_str()),
+            Remedy::PatchThen(act) | Remedy::Only(act) => Some(*act),
             Remedy::Nothing => None,
         });
         self.manual.push(Manual {
             object: workload.object.clone(),
-            act: acts.collect::<Vec<_>>().join("; "),
+            acts: acts.collect(),
             obstacles: remedies.iter().map(|(obstacle, _)| *obstacle).collect(),
             proxies: stale,
         });
@@ -147,7 +140,7 @@ fn restarts(view: &View<'_>, spec: &PhaseSpec, stage: Stage, all: bool) -> Plann
     let annotation = view.annotation(spec);
     let bundle = view.record.bundle_for(spec.phase, view.mesh);
     let blind = no_pods(view);
-    let mut unseen = 0_usize;
+    let mut unseen = 0;
     for (id, workload) in spec.restarts(stage).map(|who| view.workloads(who)).unwrap_or_default() {
         let stale = if all { view.groups_of(id).map(ProxyGroup::count).sum() } else { stale(view, spec, id) };
         let needed = all || blind.is_some() || stale > 0;
@@ -158,25 +151,22 @@ fn restarts(view: &View<'_>, spec: &PhaseSpec, stage: Stage, all: bool) -> Plann
             Plane::Data => Change::Restart { workload: id, annotation },
         };
         planned.take(Restart { workload, spec, needed, stale, carries, change });
-        unseen += usize::from(needed && workload.template.is_none() && workload.obstacles.is_empty());
+        unseen += u64::from(needed && workload.template.is_none() && workload.obstacles.is_empty());
     }
     if unseen > 0 {
-        planned.said.push(format!(
-            "{unseen} workloads are known from their pods only: what keeps a restart from reaching all pods (OnDelete, \
-             partition, paused) cannot be seen; add the workloads themselves to the input"
-        ));
+        planned.notes.push(StepFact::WorkloadsNotSeen { count: unseen });
     }
     if let Some(why) = blind.filter(|_| !all) {
-        planned.said.push(format!("every meshed workload is taken to need the restart: {why}"));
+        planned.notes.push(StepFact::RestartsAssumed { why: Box::new(why.fact) });
     }
     planned
 }
 
-/// Running proxies of a workload that must restart: for a bundle, for a leaf, or for both.
+/// Running proxies of a workload that must restart: for a bundle, for a certificate, or for both.
 fn stale(view: &View<'_>, spec: &PhaseSpec, workload: WorkloadId) -> u64 {
-    let leafs = if spec.swapped_in().is_some() { old_certificates(view, workload) } else { 0 };
+    let certificates = if spec.swapped_in().is_some() { old_certificates(view, workload) } else { 0 };
     let bundle = if spec.restarts_for_bundle { lacking_bundle(view, spec, workload) } else { 0 };
-    leafs.max(bundle)
+    certificates.max(bundle)
 }
 
 fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planned {
@@ -188,7 +178,7 @@ fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planne
         let carries = annotation.is_on(workload);
         let by_itself = !carries && *state != StepState::Done && rolls_by_itself(view, spec, workload, state);
         if by_itself {
-            rolling.push(workload.object.to_string());
+            rolling.push(workload.object.clone());
         }
         let needed = *state != StepState::Done && !by_itself;
         let stale = if needed { view.groups_of(id).map(|group| group.count()).sum() } else { 0 };
@@ -197,10 +187,7 @@ fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planne
         planned.take(Restart { workload, spec, needed, stale, carries, change });
     }
     if !rolling.is_empty() {
-        planned.said.push(format!(
-            "{} restart by themselves when the bundle's value is changed where Linkerd is installed from: nothing to commit",
-            rolling.join(", ")
-        ));
+        planned.notes.push(StepFact::RestartedByInstall { workloads: rolling });
     }
     planned
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use jiff::ToSpan;
 
+use crate::document::ObjectRef;
+use crate::finding::{Finding, Severity, StepFact};
 use crate::mesh::{ChangeTime, KUBELET_LAG_SECONDS, Known, Mesh, Unread};
 use crate::step::Confirmation;
 
@@ -12,12 +14,12 @@ use crate::step::Confirmation;
 pub(in crate::rotation) fn as_confirmed<'a>(
     mesh: &'a Mesh,
     confirmed: &BTreeSet<Confirmation>,
-) -> (Cow<'a, Mesh>, Vec<String>) {
+) -> (Cow<'a, Mesh>, Vec<Finding>) {
     let mut mesh = Cow::Borrowed(mesh);
     let mut trusted = Vec::new();
     if confirmed.contains(&Confirmation::AllPodsSeen) && pods_are_missing(&mesh) {
         mesh.to_mut().pods = Known::Is(());
-        trusted.push("every pod of the mesh is in the input".to_owned());
+        trusted.push(Finding::new(Severity::Note, StepFact::PodsConfirmed));
     }
     if confirmed.contains(&Confirmation::ControlPlaneRestarted) {
         settle_times(&mut mesh, &mut trusted);
@@ -31,25 +33,28 @@ pub(super) fn pods_are_missing(mesh: &Mesh) -> bool {
 }
 
 /// Puts changes of unknown time before the first start of the control plane.
-fn settle_times(mesh: &mut Cow<'_, Mesh>, trusted: &mut Vec<String>) {
+fn settle_times(mesh: &mut Cow<'_, Mesh>, trusted: &mut Vec<Finding>) {
     let first = mesh.control_plane.replicas.iter().filter_map(|replica| replica.started).min();
     let Some(before) = first.and_then(|first| first.checked_sub((KUBELET_LAG_SECONDS + 1).seconds()).ok())
     else {
         return;
     };
-    let mut settle = |changed: &ChangeTime, what: &str| {
+    let (bundle, secret) = (mesh.bundle_home(), mesh.issuer_secret());
+    let mut settle = |changed: &ChangeTime, object: ObjectRef| {
         let unknown = !matches!(changed, ChangeTime::At(_));
-        unknown.then(|| trusted.push(format!("the control plane has started since {what} last changed")));
+        if unknown {
+            trusted.push(Finding::new(Severity::Note, StepFact::RestartConfirmed { object }));
+        }
         unknown
     };
     if let Known::Is(published) = &mesh.trust.published
-        && settle(&published.changed, "the published bundle")
+        && settle(&published.changed, bundle)
         && let Known::Is(published) = &mut mesh.to_mut().trust.published
     {
         published.changed = ChangeTime::At(before);
     }
     if let Known::Is(issuer) = &mesh.issuer
-        && settle(&issuer.changed, "the issuer Secret")
+        && settle(&issuer.changed, secret)
         && let Known::Is(issuer) = &mut mesh.to_mut().issuer
     {
         issuer.changed = ChangeTime::At(before);

@@ -5,8 +5,8 @@ use crate::mesh::{Known, Mesh, WorkloadId};
 use crate::pki::Rules;
 
 impl PlannedStep {
-    /// Has everything that this step renders been merged and applied? What is left then is done by hand, or by controllers
-    /// that are still rolling pods.
+    /// Has everything that this step renders been merged and applied? What is left then is done manually, or by controllers
+    /// that still roll pods.
     #[must_use]
     pub fn is_merged(&self, mesh: &Mesh) -> bool {
         self.changes.iter().all(|change| match change {

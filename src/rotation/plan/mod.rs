@@ -18,16 +18,18 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::record::StartError;
+use super::record::{BundleGap, StartError};
 use super::{Phase, PhaseSpec, Record, Stage, Step};
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, Mesh, Obstacle, Owner, WorkloadId};
+use crate::finding::Finding;
+use crate::mesh::{BundlePlace, Mesh, Obstacle, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
 use crate::step::Confirmation;
 
 pub use annotation::{Annotation, RestartAnnotation, Restarts};
 pub(in crate::rotation) use confirmation::as_confirmed;
 pub(in crate::rotation) use note::refresh;
+pub use obstacle::Act;
 pub(in crate::rotation) use owner::deciding;
 use view::View;
 
@@ -58,22 +60,22 @@ pub struct PlannedStep {
     /// How far it is.
     pub state: StepState,
     /// What must hold before the step is taken and does not; the gravest first. Empty for a step that is done.
-    pub blocked: Vec<Blocker>,
-    /// What would stand in the way, had it not been confirmed by hand.
-    pub confirmed: Vec<String>,
+    pub blocked: Vec<Finding>,
+    /// What a human confirmed: findings that would stand in the way, and what was taken on trust.
+    pub confirmed: Vec<Finding>,
     /// What it changes, ordered by namespace, kind and name.
     pub changes: Vec<Change>,
-    /// What a template change does not restart: to be done by hand.
+    /// What a template change does not restart: to be done manually.
     pub manual: Vec<Manual>,
-    /// Workloads whose template carries this step's restart already, while their pods are not as they shall be: where no rollout is
-    /// under way any more, the same annotation restarts nothing, and only a restart by hand does.
+    /// Workloads whose template carries this step's restart already, while their pods are not as they shall be: where no rollout
+    /// runs any more, the same annotation restarts nothing, and only a manual restart does.
     pub again: Vec<ObjectRef>,
     /// What the reader must know: owners that would revert a change, waiting times, why a step is empty.
-    pub notes: Vec<Note>,
+    pub notes: Vec<Finding>,
 }
 
 /// How far a step is, by observation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum StepState {
     /// Nothing is left to do.
     Done,
@@ -85,57 +87,7 @@ pub enum StepState {
         of: u64,
     },
     /// It cannot be told, and why.
-    Unknown(String),
-}
-
-/// Something that must hold before a step is taken, and does not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocker {
-    /// How much it matters.
-    pub severity: Severity,
-    /// What was found, and the next thing to do.
-    pub reason: String,
-    /// What opens it, where a human can know better.
-    pub confirm: Option<Confirmation>,
-    /// The earlier step that is not done, where that is the reason: what else stands before this one may yet change.
-    pub after: Option<Step>,
-    /// The present issuer is over: no step opens by itself, and the reason names the way out, which is by force.
-    pub over: bool,
-}
-
-impl Blocker {
-    const fn of(severity: Severity, reason: String) -> Self {
-        Self { severity, reason, confirm: None, after: None, over: false }
-    }
-
-    const fn unsafe_because(reason: String) -> Self {
-        Self::of(Severity::Unsafe, reason)
-    }
-
-    const fn wait(reason: String) -> Self {
-        Self::of(Severity::Wait, reason)
-    }
-
-    const fn unknown(reason: String) -> Self {
-        Self::of(Severity::Unknown, reason)
-    }
-
-    /// Not known, and a human can know it.
-    fn to_confirm(reason: String, confirm: Confirmation) -> Self {
-        Self { confirm: Some(confirm), ..Self::unknown(reason) }
-    }
-}
-
-/// What taking a blocked step would mean; the gravest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Severity {
-    /// It would break handshakes or the control plane.
-    Unsafe,
-    /// Something must be done or waited for first.
-    Wait,
-    /// It cannot be told from the input.
-    Unknown,
+    Unknown(Box<Finding>),
 }
 
 /// One change to one or more objects.
@@ -170,40 +122,16 @@ pub enum Change {
 }
 
 /// A workload that no rendered YAML restarts, or not alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Manual {
     /// Which workload.
     pub object: ObjectRef,
     /// Why.
     pub obstacles: Vec<Obstacle>,
-    /// The command or act that does it.
-    pub act: String,
+    /// What is done instead.
+    pub acts: Vec<Act>,
     /// Running proxies concerned.
     pub proxies: u64,
-}
-
-/// Something the reader of a step must know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
-    /// Somebody else renders this object and would revert the patch; the named place must change instead.
-    Owned {
-        /// The object.
-        object: ObjectRef,
-        /// Who.
-        owner: Owner,
-        /// Where to make the change instead, and how.
-        instead: String,
-    },
-    /// Instead of a restart: after this instant every proxy has a leaf of the new issuer (`None`: not swapped yet, or
-    /// the swap's time is not known).
-    Wait {
-        /// How long after the swap, in words and figures.
-        how_long: String,
-        /// The instant, where it is known.
-        until: Option<Timestamp>,
-    },
-    /// Why the step changes nothing, or less than expected.
-    Said(String),
 }
 
 /// Why there is no plan.
@@ -227,12 +155,11 @@ pub enum PlanError {
         found: String,
     },
     /// What the mesh publishes is not known, so nothing can be added to it or taken from it.
-    #[error("the trust bundle in {place} is not known: {finding}")]
+    #[error("the trust bundle in {place} is not known: {why}")]
     BundleUnknown {
         /// Object and field.
         place: Box<BundlePlace>,
-        /// What was found.
-        finding: String,
+        why: BundleGap,
     },
 }
 
@@ -249,7 +176,7 @@ impl PlanError {
     }
 }
 
-/// Plans every step of `record` over `mesh` as it stood at `at`; what is `confirmed` by hand does not stand in the way.
+/// Plans every step of `record` over `mesh` as of `at`; what a human has `confirmed` does not stand in the way.
 ///
 /// # Errors
 /// A mesh that is not the record's, or whose published bundle is not known.
@@ -268,31 +195,37 @@ pub fn plan(
         .iter()
         .find(|(_, state)| *state != StepState::Done)
         .map_or(Standing::Finished, |(step, _)| Standing::At(*step));
-    let steps = states
-        .iter()
-        .enumerate()
-        .map(|(place, (step, state))| {
-            let change::Planned { changes, manual, again, said } = change::of(&view, *step, state);
-            let again = if state::no_pods(&view).is_some() { Vec::new() } else { again };
-            let notes = note::of(&view, *step, &changes, said);
-            let blocked = blocker::of(&view, *step, state, &states[..place]);
-            let opened = |blocker: &Blocker| blocker.confirm.is_some_and(|one| confirmed.contains(&one));
-            let (open, blocked): (Vec<_>, _) = blocked.into_iter().partition(opened);
-            let confirmed =
-                trusted.iter().cloned().chain(open.into_iter().map(|blocker| blocker.reason)).collect();
-            PlannedStep {
-                step: *step,
-                state: state.clone(),
-                blocked,
-                confirmed,
-                changes,
-                manual,
-                again,
-                notes,
-            }
-        })
-        .collect();
+    let steps = (0..states.len()).map(|place| planned(&view, &states, place, &trusted, confirmed)).collect();
     Ok(Plan { steps, standing })
+}
+
+/// The step at a place among all of them.
+fn planned(
+    view: &View<'_>,
+    states: &[(Step, StepState)],
+    place: usize,
+    trusted: &[Finding],
+    confirmed: &BTreeSet<Confirmation>,
+) -> PlannedStep {
+    let (step, state) = &states[place];
+    let change::Planned { changes, manual, again, notes } = change::of(view, *step, state);
+    let again = if state::no_pods(view).is_some() { Vec::new() } else { again };
+    let notes = note::of(view, *step, &changes, notes);
+    let taken_at_word = |finding: &Finding| {
+        confirmed.iter().any(|one| !one.completes_mesh() && finding.is_confirmed_by(*one))
+    };
+    let found = blocker::of(view, *step, state, &states[..place]);
+    let (confirmed, blocked): (Vec<_>, _) = found.into_iter().partition(taken_at_word);
+    PlannedStep {
+        step: *step,
+        state: state.clone(),
+        blocked,
+        confirmed: trusted.iter().cloned().chain(confirmed).collect(),
+        changes,
+        manual,
+        again,
+        notes,
+    }
 }
 
 fn same_mesh(record: &Record, mesh: &Mesh) -> Result<(), PlanError> {
@@ -306,7 +239,7 @@ fn same_mesh(record: &Record, mesh: &Mesh) -> Result<(), PlanError> {
         return Err(PlanError::OtherTrustDomain { expected, found });
     }
     match super::record::published_bundle(mesh) {
-        Err(StartError::BundleUnknown { place, finding }) => Err(PlanError::BundleUnknown { place, finding }),
+        Err(StartError::BundleUnknown { place, why }) => Err(PlanError::BundleUnknown { place, why }),
         _ => Ok(()),
     }
 }

@@ -4,24 +4,25 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::owner::{Subject, deciding, instead};
+use super::owner::{self, Subject, deciding};
 use super::view::View;
-use super::{Change, Note, Phase, PhaseSpec, Stage, Step};
+use super::{Change, Phase, PhaseSpec, Stage, Step};
 use crate::document::ObjectRef;
+use crate::finding::{Finding, Opens, Severity, StepFact};
 use crate::mesh::{GoDuration, Held, Known, Owner, Plane, Scheme};
 use crate::pki::Rules;
 use crate::rotation::Strategy;
 
-pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], said: Vec<String>) -> Vec<Note> {
-    let mut notes: Vec<_> = changes.iter().flat_map(|change| owned(view, change)).collect();
-    notes.extend(waiting(view, step));
-    let said = said
+pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], facts: Vec<StepFact>) -> Vec<Finding> {
+    let managed = changes.iter().flat_map(|change| managed(view, change));
+    let managed = managed.map(|fact| Finding::new(Severity::Warning, fact));
+    let others = facts
         .into_iter()
         .chain(applied_from_git(view, changes))
         .chain(outside(view, step))
         .chain(odd(view, step));
-    notes.extend(said.map(Note::Said));
-    notes
+    let others = others.map(|fact| Finding::new(Severity::Note, fact));
+    managed.chain(renewal_time(view, step)).chain(others).collect()
 }
 
 /// The objects that a change touches, with what is changed in them and who owns them.
@@ -47,119 +48,110 @@ fn touched<'a>(view: &View<'_>, change: &'a Change) -> Vec<(ObjectRef, Vec<Owner
     }
 }
 
-fn owned(view: &View<'_>, change: &Change) -> Vec<Note> {
-    let note = |(object, owners, subject): (ObjectRef, Vec<Owner>, Subject<'_>)| {
-        let told = |owner: Owner| instead(view, &owner, subject).map(|instead| (owner, instead));
-        let (owner, instead) = deciding(owners).into_iter().find_map(told)?;
-        Some(Note::Owned { object, owner, instead })
+fn managed(view: &View<'_>, change: &Change) -> Vec<StepFact> {
+    let found = |(object, owners, subject): (ObjectRef, Vec<Owner>, Subject<'_>)| {
+        let instead = |owner: Owner| owner::instead(view, &owner, subject).map(|instead| (owner, instead));
+        let (owner, instead) = deciding(owners).into_iter().find_map(instead)?;
+        let lacks_published = owner::file_lacks_anchors(view, subject);
+        Some(StepFact::ManagedObject { object, owner, instead, lacks_published })
     };
-    touched(view, change).into_iter().filter_map(note).collect()
+    touched(view, change).into_iter().filter_map(found).collect()
 }
 
 /// Objects that are applied from Git as they are: that is where the step is committed.
-fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<String> {
+fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<StepFact> {
     let owners = changes.iter().flat_map(|change| touched(view, change)).flat_map(|(_, owners, _)| owners);
     let appliers: BTreeSet<_> = owners
         .filter(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }))
-        .map(|owner| owner.to_string())
         .collect();
-    let appliers: Vec<_> = appliers.into_iter().collect();
-    (!appliers.is_empty()).then(|| format!("commit it where these are applied from: {}", appliers.join(", ")))
-}
-
-/// How long leafs of the old issuer can live after the swap, told where it is waited out or could be.
-fn waiting(view: &View<'_>, step: Step) -> Option<Note> {
-    if view.recovers() {
+    if appliers.is_empty() {
         return None;
     }
-    let told = (step.phase, step.stage) == (Phase::Issuer, Stage::DataPlane)
-        || (step.phase == Phase::Issuer
-            && step.stage == Stage::ControlPlane
-            && view.record.strategy.waits_for_renewal());
-    let life = view.workload_certificate_lifetime();
-    let control_plane = &view.mesh.control_plane;
-    told.then(|| Note::Wait {
-        how_long: format!(
-            "{} after the last identity controller was restarted with {} (issuance lifetime {} and clock skew {}); \
-             a healthy proxy renews its leaf after {}{}",
-            GoDuration(life),
-            view.issuer_phase().issuer_name(),
-            control_plane.issuance_lifetime,
-            control_plane.clock_skew,
-            GoDuration(refresh(life)),
-            match view.record.strategy {
-                Strategy::Staged => "; an alternative to the restart",
-                Strategy::Patient | Strategy::CrossSigned | Strategy::Recover => "",
-            },
-        ),
-        until: view.old_certificates_expire(),
-    })
+    Some(StepFact::AppliedFromGit { owners: appliers.into_iter().collect() })
 }
 
-/// When a proxy renews its leaf: at 0.7 of its life, within 10 s and 24 h (`identity-client/src/certify.rs` in linkerd2-proxy).
-pub(in crate::rotation) fn refresh(life: SignedDuration) -> SignedDuration {
-    let at = SignedDuration::from_secs(life.as_secs().saturating_mul(7) / 10);
+/// How long certificates of the replaced issuer can live, where that is waited for or could be.
+fn renewal_time(view: &View<'_>, step: Step) -> Option<Finding> {
+    let strategy = view.record.strategy;
+    let is_told = step.phase == Phase::Issuer
+        && match step.stage {
+            Stage::DataPlane => true,
+            Stage::ControlPlane => strategy.waits_for_renewal(),
+            Stage::Trust | Stage::Issuer => false,
+        };
+    if view.recovers() || !is_told {
+        return None;
+    }
+    let lifetime = view.workload_certificate_lifetime();
+    let control_plane = &view.mesh.control_plane;
+    let until = view.old_certificates_expire();
+    let fact = StepFact::RenewalTime {
+        issuer: view.issuer_phase().issuer_role(),
+        lifetime: GoDuration(lifetime),
+        issuance_lifetime: control_plane.issuance_lifetime,
+        clock_skew: control_plane.clock_skew,
+        renewed_after: GoDuration(refresh(lifetime)),
+        instead_of_restart: strategy == Strategy::Staged,
+        until,
+    };
+    let finding = Finding::new(Severity::Note, fact);
+    Some(until.map(Opens::At).into_iter().fold(finding, Finding::opened_by))
+}
+
+/// When a proxy renews its certificate: at 0.7 of its lifetime, within 10 s and 24 h (`identity-client/src/certify.rs` in
+/// linkerd2-proxy).
+pub(in crate::rotation) fn refresh(lifetime: SignedDuration) -> SignedDuration {
+    let at = SignedDuration::from_secs(lifetime.as_secs().saturating_mul(7) / 10);
     at.clamp(SignedDuration::from_secs(10), SignedDuration::from_hours(24))
 }
 
 /// Proxies that no cluster shows, told before the steps that would break them.
-fn outside(view: &View<'_>, step: Step) -> Vec<String> {
+fn outside(view: &View<'_>, step: Step) -> Vec<StepFact> {
     let Some(need) = view.need_outside(step) else { return Vec::new() };
-    let name = |what: &str, names: &[String]| {
-        (!names.is_empty()).then(|| {
-            format!("{what} must {need} before this step, and cannot be seen here: {}", names.join(", "))
-        })
-    };
-    let external = name("ExternalWorkloads", &view.mesh.external_workloads);
-    let links = name("the proxies of linked clusters", &view.mesh.links);
-    external.into_iter().chain(links).collect()
+    let (external, links) = (view.mesh.external_workloads.clone(), view.mesh.links.clone());
+    let mut found = Vec::new();
+    if !external.is_empty() {
+        found.push(StepFact::ExternalWorkloadsFirst { names: external, need: need.clone() });
+    }
+    if !links.is_empty() {
+        found.push(StepFact::LinkedClustersFirst { names: links, need });
+    }
+    found
 }
 
 /// What is out of the ordinary in a step's own objects.
-fn odd(view: &View<'_>, step: Step) -> Vec<String> {
-    let mesh = view.mesh;
+fn odd(view: &View<'_>, step: Step) -> Option<StepFact> {
+    let spec = view.spec(step);
     match (step.phase, step.stage) {
         (Phase::Bundle, Stage::DataPlane) => {
-            let bare =
-                mesh.proxies.iter().filter(|group| group.plane == Plane::Data && group.held == Held::Nothing);
-            let count: u64 = bare.map(|group| group.count()).sum();
-            (count > 0).then(|| {
-                format!("{count} proxies hold no bundle at all (identity disabled): they are passed over")
-            })
+            let is_bare =
+                |group: &&crate::mesh::ProxyGroup| group.plane == Plane::Data && group.held == Held::Nothing;
+            let count = view.mesh.proxies.iter().filter(is_bare).map(|group| group.count()).sum();
+            (count > 0).then_some(StepFact::ProxiesWithoutIdentity { count })
         }
         (_, Stage::Issuer)
-            if let Some(chain) = view.spec(step).swapped_in()
+            if let Some(chain) = spec.swapped_in()
                 && !chain.intermediates.is_empty() =>
         {
-            let file = view.record.issuer_file(chain);
-            Some(format!("{file} holds intermediates: every proxy gets them with its leaf"))
+            Some(StepFact::IntermediatesInFile { file: view.record.issuer_file(chain) })
         }
-        (_, Stage::Trust) if view.spec(step).drops => stale_ca(view, view.spec(step)),
+        (_, Stage::Trust) if spec.drops => outdated_ca(view, spec),
         (_, Stage::ControlPlane | Stage::DataPlane) if view.recovers() => {
-            let downtime = match view.record.anchor() {
-                Some(_) => "until the last workload has restarted, those that have and those that have not refuse each other",
-                None => "a workload whose leafs have ended is back when it has restarted; nothing else breaks",
-            };
-            Some(format!("downtime: {downtime}"))
+            Some(StepFact::Downtime { replaces_anchor: view.record.anchor().is_some() })
         }
         _ => None,
     }
-    .into_iter()
-    .collect()
 }
 
 /// `linkerd check` reads the anchors of scheme `kubernetes.io/tls` from the Secret's `ca.crt`, which this step does not touch.
-fn stale_ca(view: &View<'_>, spec: &PhaseSpec) -> Option<String> {
+fn outdated_ca(view: &View<'_>, spec: &PhaseSpec) -> Option<StepFact> {
     let Known::Is(issuer) = &view.mesh.issuer else { return None };
     let ca = issuer.ca.as_ref()?.as_read_by(Rules::Controller).ok()?;
     let place = view.phases.iter().position(|one| one.phase == spec.phase).unwrap_or_default();
     let swaps_later = view.phases[place..].iter().any(|later| later.swapped_in().is_some());
-    (view.mesh.control_plane.scheme == Scheme::Kubernetes && !spec.suits(ca) && !swaps_later).then(|| {
-        format!(
-            "`ca.crt` of {} still holds {}, which `linkerd check` reads: render {} again once this step is merged",
-            view.mesh.issuer_secret(),
-            spec.dropped_name(),
-            view.issuer_phase().steps()[0]
-        )
-    })
+    if view.mesh.control_plane.scheme != Scheme::Kubernetes || spec.suits(ca) || swaps_later {
+        return None;
+    }
+    let (secret, render) = (view.mesh.issuer_secret(), view.issuer_phase().steps()[0]);
+    Some(StepFact::CaCrtOutdated { secret, dropped: view.dropped(), render })
 }

@@ -6,6 +6,8 @@ use super::confirmation::pods_are_missing;
 use super::tally::Tally;
 use super::view::View;
 use super::{PhaseSpec, Stage, Step, StepState};
+use crate::document::ObjectRef;
+use crate::finding::{Fact, Finding, InputFact, Opens, SecretGap, Severity, StepFact};
 use crate::linkerd;
 use crate::mesh::{
     Change, Doubt, Era, KUBELET_LAG_SECONDS, Known, Plane, ProxyGroup, Read, WorkloadId, handed_over,
@@ -50,23 +52,39 @@ fn published(view: &View<'_>, spec: &PhaseSpec) -> StepState {
 }
 
 fn swapped(view: &View<'_>, spec: &PhaseSpec) -> StepState {
-    match (view.swapped(spec), &view.mesh.issuer) {
-        (Some(true), _) => StepState::Done,
-        (Some(false), _) => StepState::Pending { done: 0, of: 1 },
-        (None, Known::Unknown(why)) => {
-            StepState::Unknown(format!("{} is not known: {why}", view.mesh.issuer_secret()))
-        }
-        (None, _) => StepState::Unknown(format!(
-            "{} was not read; linkerd-config shows the last render only",
-            view.mesh.issuer_secret()
-        )),
+    match view.swapped(spec) {
+        Some(true) => StepState::Done,
+        Some(false) => StepState::Pending { done: 0, of: 1 },
+        None => unknown(issuer_unknown(view)),
     }
+}
+
+fn unknown(why: Finding) -> StepState {
+    StepState::Unknown(Box::new(why))
+}
+
+/// That something cannot be told.
+fn untold(fact: impl Into<Fact>) -> Finding {
+    Finding::new(Severity::Unknown, fact)
+}
+
+/// Why the issuer in the Secret is not known.
+pub(super) fn issuer_unknown(view: &View<'_>) -> Finding {
+    let why = match &view.mesh.issuer {
+        Known::Unknown(why) => SecretGap::Unread(why.clone()),
+        Known::Absent => SecretGap::Absent,
+        Known::Is(issuer) => match &issuer.chain {
+            Err(why) if issuer.from_secret => SecretGap::Unreadable(why.clone()),
+            _ => SecretGap::CopyOnly,
+        },
+    };
+    untold(StepFact::IssuerSecretUnknown { secret: view.mesh.issuer_secret(), why })
 }
 
 /// Control-plane containers that read the bundle when they start; beside them the literal copies of eras up to 2.10.
 pub(super) fn control_plane_holds(view: &View<'_>, spec: &PhaseSpec) -> StepState {
     if let Some(why) = no_pods(view) {
-        return StepState::Unknown(why);
+        return unknown(why);
     }
     let mut tally = Tally::default();
     for group in view.groups(Plane::Control) {
@@ -91,9 +109,9 @@ pub(super) fn control_plane_holds(view: &View<'_>, spec: &PhaseSpec) -> StepStat
         tally.add(read, 1);
     }
     if tally.is_empty() {
-        return StepState::Unknown("no running container of the control plane is in the input".to_owned());
+        return unknown(untold(StepFact::ContainersNotSeen { containers: containers.to_vec() }));
     }
-    tally.state(|doubt| why(view, doubt, containers, view.bundle, &view.mesh.bundle_home().to_string()))
+    tally.state(|doubt| why(view, doubt, containers, view.bundle, view.mesh.bundle_home()))
 }
 
 /// What cannot be told of these containers: those that started too soon, or when something happened.
@@ -102,20 +120,16 @@ fn why(
     doubt: Doubt,
     containers: &'static [&'static str],
     change: Change,
-    place: &str,
-) -> String {
+    object: ObjectRef,
+) -> Finding {
     let early = view
         .replicas(containers)
         .filter(|replica| change.by_replica(replica, view.at) == Read::Perhaps(Doubt::KubeletLag));
     let early: Vec<_> = early.map(|replica| format!("{} ({})", replica.pod, replica.container)).collect();
     if early.is_empty() {
-        return no_time(doubt, place);
+        return no_time(doubt, object);
     }
-    format!(
-        "{} started within {KUBELET_LAG_SECONDS} s after {place} changed, while a kubelet may still have it mounted as it was: \
-         restart again what reads it at its start",
-        early.join(", ")
-    )
+    untold(StepFact::StartedTooEarly { object, containers: early, seconds: KUBELET_LAG_SECONDS })
 }
 
 /// Does any container of the control plane read the bundle from its ConfigMap when it starts?
@@ -136,27 +150,27 @@ const fn bundle_readers(era: Era) -> (&'static [&'static str], bool) {
 
 fn data_plane_holds(view: &View<'_>, spec: &PhaseSpec) -> StepState {
     if let Some(why) = no_pods(view) {
-        return StepState::Unknown(why);
+        return unknown(why);
     }
     let mut tally = Tally::default();
     for group in view.groups(Plane::Data) {
         add_bundle(view, spec, group, &mut tally);
     }
-    everywhere(view, tally.state(|doubt| no_time(doubt, &view.mesh.bundle_home().to_string())))
+    everywhere(view, tally.state(|doubt| no_time(doubt, view.mesh.bundle_home())))
 }
 
 /// The state of the whole data plane, by that of the part that was looked at.
 fn everywhere(view: &View<'_>, state: StepState) -> StepState {
     match (state, other_namespaces(view)) {
-        (StepState::Done, Some(why)) => StepState::Unknown(why),
+        (StepState::Done, Some(why)) => unknown(why),
         (state, _) => state,
     }
 }
 
 /// Why nothing can be said of proxies beyond those that were looked at.
-pub(super) fn other_namespaces(view: &View<'_>) -> Option<String> {
-    let only = view.mesh.only.as_ref()?;
-    Some(format!("only namespace {only} was looked at; leave --namespace away to see every proxy"))
+pub(super) fn other_namespaces(view: &View<'_>) -> Option<Finding> {
+    let namespace = view.mesh.only.clone()?;
+    Some(untold(InputFact::OneNamespace { namespace }))
 }
 
 /// Proxies of a data-plane workload that do not hold what the phase wants, or are not known to.
@@ -206,13 +220,13 @@ fn identity_serves_issuer(view: &View<'_>, spec: &PhaseSpec) -> StepState {
         tally.add(read, 1);
     }
     if tally.is_empty() {
-        return StepState::Unknown("no running identity controller is in the input".to_owned());
+        return unknown(untold(StepFact::ContainersNotSeen { containers: IDENTITY.to_vec() }));
     }
-    tally.state(|doubt| why(view, doubt, IDENTITY, view.issuer, &view.mesh.issuer_secret().to_string()))
+    tally.state(|doubt| why(view, doubt, IDENTITY, view.issuer, view.mesh.issuer_secret()))
 }
 
 /// Proxies beside other containers than the identity controller, whose own proxy asks the one beside it: those that started
-/// before the last identity controller did may have a leaf of one that is gone.
+/// before the last identity controller did may have a certificate of one that is gone.
 fn data_plane_is_renewed(view: &View<'_>, spec: &PhaseSpec) -> StepState {
     let groups = || view.restarted(Restarted::AllButIdentity);
     if let Some(state) = before_swap(view, spec, groups().map(ProxyGroup::count).sum()) {
@@ -223,8 +237,7 @@ fn data_plane_is_renewed(view: &View<'_>, spec: &PhaseSpec) -> StepState {
     match identity_serves_issuer(view, spec) {
         StepState::Unknown(why) if !tally.is_empty() => StepState::Unknown(why),
         _ => {
-            let state = tally
-                .state(|_| "when some proxies started is not known; read pods with their status".to_owned());
+            let state = tally.state(|_| untold(StepFact::StartTimeUnknown));
             if view.is_superseded(spec) || old_certificates_expired(view) {
                 state
             } else {
@@ -234,7 +247,7 @@ fn data_plane_is_renewed(view: &View<'_>, spec: &PhaseSpec) -> StepState {
     }
 }
 
-/// Proxies of a workload that may still have a leaf of the old issuer.
+/// Proxies of a workload that may still have a certificate of the old issuer.
 pub(super) fn old_certificates(view: &View<'_>, workload: WorkloadId) -> u64 {
     let mut tally = Tally::default();
     for group in view.groups_of(workload) {
@@ -243,8 +256,8 @@ pub(super) fn old_certificates(view: &View<'_>, workload: WorkloadId) -> u64 {
     tally.left()
 }
 
-/// Counts proxies by whether their leaf is of the new issuer. Once `prune` is published in its place the question is over: its own restarts
-/// give new leafs to whoever lacks one. Until then only a start after [`View::signs_since`], when those that were replaced have gone, proves it, whatever the workload's
+/// Counts proxies by whether their certificate is of the new issuer. Once `prune` is published the question is settled: its own
+/// restarts give new certificates to whoever lacks one. Until then only a start after [`View::signs_since`], when those that were replaced have gone, proves it, whatever the workload's
 /// template carries: its pods may have been moved before the identity controller restarted.
 fn add_certificates(view: &View<'_>, group: &ProxyGroup, tally: &mut Tally) {
     if view.is_superseded(view.issuer_phase()) || old_certificates_expired(view) {
@@ -262,7 +275,7 @@ fn add_certificates(view: &View<'_>, group: &ProxyGroup, tally: &mut Tally) {
     });
 }
 
-/// Has every leaf that the old issuer signed run out?
+/// Has every workload certificate that the old issuer signed expired?
 fn old_certificates_expired(view: &View<'_>) -> bool {
     view.old_certificates_expire().is_some_and(|end| view.at > end)
 }
@@ -270,40 +283,38 @@ fn old_certificates_expired(view: &View<'_>) -> bool {
 /// The state of the restarts after the swap while there is none, or pods are not known; `of` is how many are to restart.
 fn before_swap(view: &View<'_>, spec: &PhaseSpec, of: u64) -> Option<StepState> {
     match swapped(view, spec) {
-        StepState::Done => no_pods(view).map(StepState::Unknown),
+        StepState::Done => no_pods(view).map(unknown),
         StepState::Unknown(why) => Some(StepState::Unknown(why)),
         StepState::Pending { .. } => Some(StepState::Pending { done: 0, of: of.max(1) }),
     }
 }
 
 /// Why nothing can be said of running containers.
-pub(super) fn no_pods(view: &View<'_>) -> Option<String> {
+pub(super) fn no_pods(view: &View<'_>) -> Option<Finding> {
     match &view.mesh.pods {
         Known::Is(()) => None,
-        Known::Absent => Some(
-            "pods are not in the input; read the cluster, or add the output of `kubectl get pods -A -o json`"
-                .to_owned(),
-        ),
-        Known::Unknown(why) if pods_are_missing(view.mesh) => Some(format!(
-            "pods are not known: {why}; where no such pod runs, say --confirm {}",
-            Confirmation::AllPodsSeen
-        )),
-        Known::Unknown(why) => Some(format!("pods are not known: {why}")),
+        Known::Absent => Some(untold(InputFact::PodsNotGiven)),
+        Known::Unknown(why) => {
+            let found = untold(InputFact::PodsUnknown { why: why.clone() });
+            Some(if pods_are_missing(view.mesh) {
+                found.opened_by(Opens::Confirm(Confirmation::AllPodsSeen))
+            } else {
+                found
+            })
+        }
     }
 }
 
-fn no_time(doubt: Doubt, object: &str) -> String {
+/// Why it cannot be told whether a container has read the last change of an object.
+fn no_time(doubt: Doubt, object: ObjectRef) -> Finding {
+    let too_early =
+        |object, seconds| untold(StepFact::StartedTooEarly { object, containers: Vec::new(), seconds });
     match doubt {
-        Doubt::StartUnknown => {
-            "when some containers started is not known; read pods with their status".to_owned()
-        }
-        Doubt::SameSecond | Doubt::KubeletLag => {
-            format!("some containers started as {object} changed: restart them again")
-        }
-        Doubt::ChangeUnknown => format!(
-            "when {object} last changed is not known; read the cluster, or get it with `--show-managed-fields`; where the whole \
-             control plane has started since, and not within {KUBELET_LAG_SECONDS} s, say --confirm control-plane-restarted"
-        ),
+        Doubt::StartUnknown => untold(StepFact::StartTimeUnknown),
+        Doubt::SameSecond => too_early(object, 1),
+        Doubt::KubeletLag => too_early(object, KUBELET_LAG_SECONDS),
+        Doubt::ChangeUnknown => untold(InputFact::ChangeTimeUnknown { object })
+            .opened_by(Opens::Confirm(Confirmation::ControlPlaneRestarted)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Proxies and containers counted by whether they are as a step wants them.
 
 use super::StepState;
+use crate::finding::Finding;
 use crate::mesh::{Doubt, Read};
 
 /// How many are as they shall be, of how many.
@@ -46,12 +47,12 @@ impl Tally {
     }
 
     /// The state of a step that is done when all are; `why` is what cannot be told of those that are unknown.
-    pub(super) fn state(self, why: impl FnOnce(Doubt) -> String) -> StepState {
+    pub(super) fn state(self, why: impl FnOnce(Doubt) -> Finding) -> StepState {
         if self.no > 0 {
             return StepState::Pending { done: self.yes, of: self.yes + self.left() };
         }
         match self.doubt {
-            Some(doubt) => StepState::Unknown(why(doubt)),
+            Some(doubt) => StepState::Unknown(Box::new(why(doubt))),
             None => StepState::Done,
         }
     }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Annotation, Phase, PhaseSpec, Record, Restarts, Stage, Step};
+use crate::finding::{AnchorRole, Need, RotationAnchors};
 use crate::linkerd;
 use crate::mesh::{
     Change, ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Read, Replica, Workload, WorkloadId,
 };
-use crate::pki::Rules;
+use crate::pki::{Bundle, Rules};
 use crate::rotation::phases::superseded;
 use crate::rotation::{Direction, Restarted, Strategy};
 use crate::states::{States, Violation};
@@ -27,9 +28,9 @@ pub(super) struct View<'a> {
     pub(super) issuer: Change,
     /// The phases in the order in which they are taken.
     pub(super) phases: Vec<PhaseSpec>,
-    /// By phase of the phases: the later one that is published and takes anchors of it away.
+    /// By phase: the later one that is published and takes anchors of it away.
     superseded: Vec<Option<Phase>>,
-    /// By literal bundle and phase of the phases: is it what the phase leads to?
+    /// By literal bundle and phase: is it what the phase leads to?
     suited: Vec<Vec<bool>>,
     by_workload: BTreeMap<WorkloadId, Vec<&'a ProxyGroup>>,
     states: OnceCell<States>,
@@ -72,14 +73,14 @@ impl<'a> View<'a> {
         let cell = self.swapped.get(self.place(spec))?;
         Some(cell.get_or_init(|| {
             let after = self.states().swapping(chain);
-            let broken = after.broken(self.at);
-            (after, broken)
+            let violations = after.broken(self.at);
+            (after, violations)
         }))
     }
 
-    /// The phase of a step of the phases.
+    /// The phase of a step.
     pub(super) fn spec(&self, step: Step) -> &PhaseSpec {
-        // Steps come from the phases itself.
+        // Steps come from the phases themselves.
         self.phases.iter().find(|spec| spec.phase == step.phase).unwrap_or(&self.phases[0])
     }
 
@@ -88,25 +89,40 @@ impl<'a> View<'a> {
         Some(self.spec(step)).filter(|spec| step.stage == Stage::Trust && spec.drops)
     }
 
-    /// Is what is in use over, and downtime taken for granted?
+    /// Has what is in use expired, so that downtime is taken for granted?
     pub(super) fn recovers(&self) -> bool {
         self.record.strategy == Strategy::Recover
     }
 
-    /// What proxies that no cluster shows must do or have before a step.
-    pub(super) fn need_outside(&self, step: Step) -> Option<String> {
+    /// What proxies that no cluster shows must have before a step.
+    pub(super) fn need_outside(&self, step: Step) -> Option<Need> {
         let spec = self.spec(step);
         match step.stage {
             Stage::Issuer
                 if self.record.cross.is_some() && spec.swapped_in() == Some(&self.record.crossed()) =>
             {
-                Some("hold the anchor that signed the cross certificate, or the new one".to_owned())
+                Some(Need::AnchorOfCross)
             }
-            Stage::Issuer => Some(format!("hold {}", spec.anchors_name())),
-            Stage::Trust if spec.drops => {
-                Some(format!("have leafs of {}", self.issuer_phase().issuer_name()))
-            }
+            Stage::Issuer => Some(Need::Anchors(self.brought())),
+            Stage::Trust if spec.drops => Some(Need::Certificates(self.issuer_phase().issuer_role())),
             Stage::Trust | Stage::ControlPlane | Stage::DataPlane => None,
+        }
+    }
+
+    /// The anchors that the rotation brings.
+    pub(super) fn brought(&self) -> RotationAnchors {
+        match (self.record.direction, self.record.anchor()) {
+            (Direction::Forward, Some(anchor)) => RotationAnchors::new(AnchorRole::New, &Bundle::of(anchor)),
+            (Direction::Forward, None) => RotationAnchors::new(AnchorRole::Present, &self.record.old),
+            (Direction::Rollback, _) => RotationAnchors::new(AnchorRole::Old, &self.record.old),
+        }
+    }
+
+    /// The anchors that the rotation takes away in the end.
+    pub(super) fn dropped(&self) -> RotationAnchors {
+        match (self.record.direction, self.record.anchor()) {
+            (Direction::Rollback, Some(anchor)) => RotationAnchors::new(AnchorRole::New, &Bundle::of(anchor)),
+            _ => RotationAnchors::new(AnchorRole::Old, &self.record.old),
         }
     }
 
@@ -129,8 +145,8 @@ impl<'a> View<'a> {
         self.superseded[self.place(spec)]
     }
 
-    /// Is a phase over, whatever can still be seen of it? A later one has taken its anchors away, or put another chain of its
-    /// issuer into the Secret; or on the way back, nothing has changed there since the rotation was started.
+    /// Is nothing left of a phase, whatever can still be seen of it? A later one has taken its anchors away, or put another chain
+    /// of its issuer into the Secret; or in a rollback, nothing has changed there since the rotation was started.
     pub(super) fn is_past(&self, spec: &PhaseSpec) -> bool {
         let swaps = spec.swapped_in();
         let rechained = |later: &PhaseSpec| {
@@ -144,7 +160,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// On the way back: did the rotation never change the published bundle? The time alone would not do: who started it may have a
+    /// In a rollback: did the rotation never change the published bundle? The time alone would not do: who started it may have a
     /// clock that is ahead of the API server's.
     fn bundle_is_untouched(&self) -> bool {
         let published = self.mesh.trust.published.as_option();
@@ -238,10 +254,10 @@ impl<'a> View<'a> {
         replicas.filter(move |replica| containers.contains(&replica.container.as_str()))
     }
 
-    /// Since when every leaf is signed by the new issuer: the latest start of an `identity` container, where all of them are
+    /// Since when every workload certificate is signed by the new issuer: the latest start of an `identity` container, where all of them are
     /// known to have started after the swap and the kubelet's lag. The Secret's time alone would not do: replicas reload it late,
     /// and sometimes never (linkerd2#15109). A replica that is moved later takes the place of one that nobody can ask any more:
-    /// then proxies that started before it need that leafs of the old issuer run out, or one more restart.
+    /// then proxies that started before it need that certificates of the old issuer expire, or one more restart.
     pub(super) fn signs_since(&self) -> Option<Timestamp> {
         let fresh = |replica: &Replica| self.issuer.by_mount(replica.started) == Read::After;
         let identity = || self.replicas(&[linkerd::IDENTITY_CONTAINER]);
@@ -250,13 +266,13 @@ impl<'a> View<'a> {
             .flatten()
     }
 
-    /// The instant after which no leaf of the old issuer is valid: issuance lifetime and clock skew after
+    /// The instant after which no workload certificate of the old issuer is valid: issuance lifetime and clock skew after
     /// [`View::signs_since`] (`Validity.Window` in Linkerd's `pkg/tls`).
     pub(super) fn old_certificates_expire(&self) -> Option<Timestamp> {
         self.signs_since().and_then(|since| since.checked_add(self.workload_certificate_lifetime()).ok())
     }
 
-    /// How long a leaf is valid after it is issued.
+    /// How long a workload certificate is valid after it is issued.
     pub(super) const fn workload_certificate_lifetime(&self) -> SignedDuration {
         self.mesh.control_plane.workload_certificate_lifetime()
     }

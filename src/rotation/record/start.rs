@@ -4,7 +4,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{Record, Scope, Strategy};
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, Known, Mesh, Owner, ProxyGroup};
+use crate::mesh::{BundlePlace, Known, Mesh, Owner, ProxyGroup, Unread};
+use crate::pki::pem::Defect;
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::rotation::Direction;
 
@@ -12,17 +13,28 @@ use crate::rotation::Direction;
 const AUTOMATIC_GUIDE: &str =
     "https://linkerd.io/2/tasks/automatically-rotating-control-plane-tls-credentials/";
 
+/// Why the published bundle is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BundleGap {
+    #[error("it does not exist")]
+    Absent,
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    /// Neither of Linkerd's readers gets an anchor from the text.
+    #[error("{}", .0.as_ref().map_or_else(|| "no certificate is in the text".to_owned(), ToString::to_string))]
+    Unreadable(Option<Defect>),
+}
+
 /// Why no rotation is started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The published bundle could not be read: the record could not say what is replaced.
-    #[error("the trust bundle in {place} is not known: {finding}")]
+    #[error("the trust bundle in {place} is not known: {why}")]
     BundleUnknown {
         /// Object and field.
         place: Box<BundlePlace>,
-        /// What was found.
-        finding: String,
+        why: BundleGap,
     },
     /// cert-manager or trust-manager would put the old material back.
     #[error("{object} is made by {owner}, which would revert a change of it")]
@@ -97,8 +109,7 @@ impl StartError {
                     .to_owned()
             }
             Self::ProxiesLackAnchor { .. } => {
-                "restart these workloads so that they take up the published bundle, then start again"
-                    .to_owned()
+                "restart these workloads so that they load the published bundle, then start again".to_owned()
             }
         }
     }
@@ -193,18 +204,15 @@ impl Record {
 
 /// The published anchors, as far as either of Linkerd's readers gets them.
 pub(in crate::rotation) fn published_bundle(mesh: &Mesh) -> Result<Bundle, StartError> {
-    let unknown =
-        |finding: String| StartError::BundleUnknown { place: Box::new(mesh.bundle_place()), finding };
+    let unknown = |why| StartError::BundleUnknown { place: Box::new(mesh.bundle_place()), why };
     let published = match &mesh.trust.published {
         Known::Is(published) => published,
-        Known::Absent => return Err(unknown("it does not exist".to_owned())),
-        Known::Unknown(why) => return Err(unknown(why.to_string())),
+        Known::Absent => return Err(unknown(BundleGap::Absent)),
+        Known::Unknown(why) => return Err(unknown(why.clone().into())),
     };
     // A text that one of the two readers refuses is replaced by a strict one in the first step: only what neither reads stops.
     let read = Bundle::new(published.readings().flat_map(Bundle::anchors).cloned());
-    read.ok_or_else(|| {
-        unknown(published.text.defects().first().map_or_else(String::new, ToString::to_string))
-    })
+    read.ok_or_else(|| unknown(BundleGap::Unreadable(published.text.defects().first().cloned())))
 }
 
 /// The first object of the rotation that cert-manager or trust-manager makes.

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::findings::unknown;
 use super::{Issuance, Stopped, WithoutCertificate, WorkloadCertificates};
+use crate::finding::{CertificateRole, Finding};
 use crate::mesh::{Known, Mesh};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::states::States;
@@ -11,20 +13,9 @@ use crate::states::States;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// What it is there for.
-    pub role: Role,
+    pub role: CertificateRole,
     /// The certificate.
     pub certificate: Certificate,
-}
-
-/// What a certificate is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A published trust anchor.
-    Anchor,
-    /// The issuer in the Secret.
-    Issuer,
-    /// A certificate after the issuer in its file.
-    Intermediate,
 }
 
 /// The trust material as far as it is known, and what of it is not.
@@ -35,13 +26,10 @@ pub(super) struct Parts {
     controller: Option<Bundle>,
     /// The chain in the Secret.
     pub(super) chain: Option<IssuerChain>,
-    pub(super) unknown: Vec<String>,
+    /// What of it is not known.
+    pub(super) unknown: Vec<Finding>,
     /// Were pods looked at?
     pub(super) pods: bool,
-}
-
-pub(super) fn is_past(certificate: &Certificate, at: Timestamp) -> bool {
-    certificate.is_expired_at(at)
 }
 
 impl Parts {
@@ -52,37 +40,37 @@ impl Parts {
         let controller =
             published.and_then(|published| published.text.as_read_by(Rules::Controller).ok()).cloned();
         let chain = mesh.secret_chain().cloned();
-        let unknown = unknown_bundle(mesh).into_iter().chain(unknown_issuer(mesh)).collect();
         Self {
             controller: controller.or_else(|| anchors.clone()),
             anchors,
             chain,
-            unknown,
+            unknown: unknown(mesh),
             pods: mesh.pods == Known::Is(()),
         }
     }
 
-    /// Every certificate with its role, the first to end first.
+    /// Every certificate with its role, the first to expire first.
     pub(super) fn all(&self) -> Vec<Part> {
         let part = |role| move |certificate: &Certificate| Part { role, certificate: certificate.clone() };
-        let anchors = self.anchors.iter().flat_map(Bundle::anchors).map(part(Role::Anchor));
-        let issuer = self.chain.iter().map(|chain| &chain.issuer).map(part(Role::Issuer));
-        let more = self.chain.iter().flat_map(|chain| &chain.intermediates).map(part(Role::Intermediate));
+        let anchors = self.anchors.iter().flat_map(Bundle::anchors).map(part(CertificateRole::TrustAnchor));
+        let issuer = self.chain.iter().map(|chain| &chain.issuer).map(part(CertificateRole::Issuer));
+        let more =
+            self.chain.iter().flat_map(|chain| &chain.intermediates).map(part(CertificateRole::Intermediate));
         let mut all: Vec<_> = anchors.chain(issuer).chain(more).collect();
-        all.sort_by_key(Part::ends);
+        all.sort_by_key(Part::not_after);
         all
     }
 
-    /// Whether leaves are issued at `at`, and if not, since when.
+    /// Whether workload certificates are issued at `at`, and if not, since when.
     pub(super) fn issuance(&self, mesh: &Mesh, expired: &[Part], at: Timestamp) -> Issuance {
         let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else {
-            return self.half(mesh, expired, at);
+            return self.issuance_from_one_side(mesh, expired, at);
         };
         let refusal = |at| accepts(anchors, chain, &mesh.identity_name(), at, Rules::Controller).err();
         let cap = chain.first_to_expire().facts().not_after;
         let issues = |at: Timestamp| at <= cap && refusal(at).is_none();
         let all = self.all();
-        let ends = all.iter().map(Part::ends);
+        let ends = all.iter().map(Part::not_after);
         if issues(at) {
             let stops = |end: &Timestamp| *end >= at && !issues(just_after(*end));
             return Issuance::Works { until: ends.into_iter().find(stops).unwrap_or(Timestamp::MAX) };
@@ -96,40 +84,42 @@ impl Parts {
         }
     }
 
-    /// The certificates of the issuer file that are over, if the issuer is good without them for everybody.
-    pub(super) fn trim(&self, states: &States, at: Timestamp) -> Vec<Certificate> {
+    /// The expired certificates of the issuer file, if everybody accepts the issuer without them.
+    pub(super) fn unneeded(&self, states: &States, at: Timestamp) -> Vec<Certificate> {
         let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else { return Vec::new() };
-        let (over, kept): (Vec<_>, Vec<_>) =
-            chain.intermediates.iter().cloned().partition(|one| is_past(one, at));
+        let (expired, kept): (Vec<_>, Vec<_>) =
+            chain.intermediates.iter().cloned().partition(|one| one.is_expired_at(at));
         let kept = IssuerChain { issuer: chain.issuer.clone(), intermediates: kept };
         let accepted = |anchors, rules| accepts(anchors, &kept, &states.identity, at, rules).is_ok();
         let good = accepted(anchors, Rules::Controller)
             && states.bundles.iter().all(|held| accepted(&held.what, Rules::Proxy));
-        if good { over } else { Vec::new() }
+        if good { expired } else { Vec::new() }
     }
 
-    /// The anchors whose end alone has stopped issuance. One that is the issuer itself does not count: Go passes over an anchor
+    /// The anchors whose expiry alone has stopped issuance. One that is the issuer itself does not count: Go passes over an anchor
     /// of the issuer's own name and key.
     pub(super) fn renewable(&self, issuance: &Issuance, at: Timestamp) -> Vec<Certificate> {
         let (Issuance::Stopped(Stopped { because, exact: true, .. }), Some(chain)) = (issuance, &self.chain)
         else {
             return Vec::new();
         };
-        let over = is_past(chain.first_to_expire(), at);
-        if over || chain.issuer.is_self_issued() || because.iter().any(|part| part.role != Role::Anchor) {
+        if chain.first_to_expire().is_expired_at(at)
+            || chain.issuer.is_self_issued()
+            || because.iter().any(|part| part.role != CertificateRole::TrustAnchor)
+        {
             return Vec::new();
         }
         because.iter().map(|part| part.certificate.clone()).collect()
     }
 
-    /// What follows from the bundle alone, or from the issuer alone: nobody issues without a valid anchor, nor with an issuer
-    /// that is over.
-    fn half(&self, mesh: &Mesh, expired: &[Part], at: Timestamp) -> Issuance {
-        let over = |part: &Part| expired.contains(part);
+    /// What follows from the bundle alone, or from the issuer alone: nobody issues without a valid anchor, nor with an expired
+    /// issuer.
+    fn issuance_from_one_side(&self, mesh: &Mesh, expired: &[Part], at: Timestamp) -> Issuance {
+        let has_expired = |part: &Part| expired.contains(part);
         let all = self.all();
         let since = match (&self.anchors, &self.chain) {
-            (Some(_), None) if all.iter().all(over) => all.iter().map(Part::ends).max(),
-            (None, Some(_)) => all.iter().filter(|part| over(part)).map(Part::ends).min(),
+            (Some(_), None) if all.iter().all(has_expired) => all.iter().map(Part::not_after).max(),
+            (None, Some(_)) => all.iter().filter(|part| has_expired(part)).map(Part::not_after).min(),
             _ => None,
         };
         let cap = self.chain.as_ref().map(|chain| chain.first_to_expire().facts().not_after);
@@ -137,7 +127,7 @@ impl Parts {
             let stopped = Stopped::at(since, cap, expired, mesh);
             let presented = WorkloadCertificates { first: None, ..stopped.presented };
             // Of the issuer file, only the issuer itself is needed whatever the bundle.
-            let needed = stopped.because.iter().find(|part| part.role != Role::Intermediate);
+            let needed = stopped.because.iter().find(|part| part.role != CertificateRole::Intermediate);
             let no_start = needed.map(|part| Refusal::Expired {
                 certificate: part.certificate.name().to_owned(),
                 not_after: since,
@@ -151,7 +141,7 @@ impl Parts {
 impl Part {
     /// Its last valid instant.
     #[must_use]
-    pub fn ends(&self) -> Timestamp {
+    pub fn not_after(&self) -> Timestamp {
         self.certificate.facts().not_after
     }
 }
@@ -161,7 +151,7 @@ impl Stopped {
         Self {
             since,
             exact: true,
-            because: expired.iter().filter(|part| part.ends() == since).cloned().collect(),
+            because: expired.iter().filter(|part| part.not_after() == since).cloned().collect(),
             presented: WorkloadCertificates::of(mesh, since, cap),
             without_certificate: WithoutCertificate::of(mesh, since),
             no_start: None,
@@ -172,38 +162,4 @@ impl Stopped {
 /// Validity is told in whole seconds, the last one included.
 fn just_after(end: Timestamp) -> Timestamp {
     end.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX)
-}
-
-fn unknown_bundle(mesh: &Mesh) -> Option<String> {
-    let place = mesh.bundle_place();
-    match &mesh.trust.published {
-        Known::Absent => Some(format!("the trust bundle: {place} does not exist, or is not in the input")),
-        Known::Unknown(why) => Some(format!("the trust bundle in {place}: {why}")),
-        // What one of Linkerd's two readers gets can be judged; that the other refuses the text is no gap.
-        Known::Is(published) if published.readings().next().is_some() => None,
-        Known::Is(published) => {
-            let defect = published.text.defects().first().map_or_else(String::new, ToString::to_string);
-            Some(format!("the trust bundle in {place} cannot be read: {defect}"))
-        }
-    }
-}
-
-fn unknown_issuer(mesh: &Mesh) -> Option<String> {
-    let secret = mesh.issuer_secret();
-    match &mesh.issuer {
-        Known::Absent => Some(format!("the issuer: {secret} does not exist, or is not in the input")),
-        Known::Unknown(why) => Some(format!("the issuer in {secret}: {why}")),
-        Known::Is(issuer) => match &issuer.chain {
-            Err(why) => Some(format!("the issuer in {secret}: {why}")),
-            Ok(chain) if !issuer.from_secret => {
-                let (name, end) = (chain.issuer.name(), chain.first_to_expire().facts().not_after);
-                Some(format!(
-                    "the issuer: {secret} was not read; its copy in {}, `{name}`, which shows the last render only, ends on \
-                     {end}",
-                    mesh.linkerd_config()
-                ))
-            }
-            Ok(_) => None,
-        },
-    }
 }

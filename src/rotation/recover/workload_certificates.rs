@@ -1,46 +1,47 @@
-//! When leaves end that nobody renews any more.
-
-use std::collections::BTreeSet;
+//! When workload certificates expire that nobody renews any more.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
+use crate::document::ObjectRef;
 use crate::mesh::{Held, Known, Mesh};
 use crate::rotation::plan::refresh;
 
-/// When the leaves end that were in use when issuance stopped.
+/// When the workload certificates expire that were in use when issuance stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkloadCertificates {
-    /// The first of a proxy that renewed its leaf whenever it should; `None` where it cannot be told.
+    /// The first of a proxy that renewed its own whenever it should; `None` where it cannot be told.
     pub first: Option<Timestamp>,
     /// The last that there can be.
     pub last: Timestamp,
 }
 
 /// What is left of them at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remaining {
     /// All of proxies that renewed theirs whenever they should.
     All,
-    /// Some: they are running out.
+    /// Some: they are expiring.
     Some,
     /// None.
     None,
 }
 
-/// Proxies that have no leaf because they started when none was issued.
+/// Proxies that have no certificate because they started when none was issued.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WithoutCertificate {
     /// How many are known to have started since.
     pub count: u64,
     /// Their workloads.
-    pub workloads: Vec<String>,
+    pub workloads: Vec<ObjectRef>,
     /// How many do not tell when they started.
-    pub unknown: u64,
+    pub start_unknown: u64,
 }
 
 impl WorkloadCertificates {
-    /// Of leaves issued until `since`; the identity controller caps each at the first end in the issuer file
-    /// (`findFirstExpiration` in Linkerd's `pkg/tls`), the anchor's not among them.
+    /// Of certificates issued until `since`; the identity controller caps each at the first to expire in the issuer file
+    /// (`findFirstExpiration` in Linkerd's `pkg/tls`), the anchor not among them.
     pub(super) fn of(mesh: &Mesh, since: Timestamp, cap: Option<Timestamp>) -> Self {
         let life = mesh.control_plane.workload_certificate_lifetime();
         let after =
@@ -48,32 +49,33 @@ impl WorkloadCertificates {
         Self { first: Some(after(life.saturating_sub(refresh(life)))), last: after(life) }
     }
 
-    /// What is left of them at `at`; a leaf's last valid instant counts.
+    /// What is left of them at `at`; a certificate's last valid instant counts.
     #[must_use]
-    pub fn left(&self, at: Timestamp) -> Left {
+    pub fn left(&self, at: Timestamp) -> Remaining {
         match self.first {
-            _ if at > self.last => Left::None,
-            Some(first) if at <= first => Left::All,
-            _ => Left::Some,
+            _ if at > self.last => Remaining::None,
+            Some(first) if at <= first => Remaining::All,
+            _ => Remaining::Some,
         }
     }
 }
 
 impl WithoutCertificate {
     pub(super) fn of(mesh: &Mesh, since: Timestamp) -> Self {
-        let mut without_certificate = Self::default();
-        let mut workloads = BTreeSet::new();
+        let mut found = Self::default();
         if mesh.pods != Known::Is(()) {
-            return without_certificate;
+            return found;
         }
         for group in mesh.proxies.iter().filter(|group| group.held != Held::Nothing) {
             let started = group.starts.at.values().sum::<u64>() - group.starts.not_after(since);
             if started > 0 {
-                workloads.insert(mesh.workload(group.workload).object.to_string());
+                found.workloads.push(mesh.workload(group.workload).object.clone());
             }
-            without_certificate.count += started;
-            without_certificate.unknown += group.starts.unknown;
+            found.count += started;
+            found.start_unknown += group.starts.unknown;
         }
-        Self { workloads: workloads.into_iter().collect(), ..without_certificate }
+        found.workloads.sort_by_key(ToString::to_string);
+        found.workloads.dedup();
+        found
     }
 }

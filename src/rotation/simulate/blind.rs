@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::finding::InputFact;
 use crate::mesh::{Gap, Known, Mesh, ProxyGroup};
 use crate::pki::Rules;
 use crate::rotation::Confirmation;
@@ -11,8 +12,10 @@ const EXTERNAL_WORKLOADS: &str = "externalworkloads";
 const LINKS: &str = "links";
 
 /// Proxies outside the cluster that might have been seen, and could not be read.
-pub(super) fn unread(mesh: &Mesh) -> impl Iterator<Item = String> {
-    [EXTERNAL_WORKLOADS, LINKS].into_iter().flat_map(|resource| gaps(mesh, resource).map(ToString::to_string))
+pub(super) fn unread(mesh: &Mesh) -> impl Iterator<Item = InputFact> {
+    [EXTERNAL_WORKLOADS, LINKS]
+        .into_iter()
+        .flat_map(|resource| gaps(mesh, resource).cloned().map(InputFact::NotRead))
 }
 
 fn gaps<'a>(mesh: &'a Mesh, resource: &'a str) -> impl Iterator<Item = &'a Gap> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Classes, When};
 use crate::mesh::WorkloadId;
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
-use crate::states::{Holding, Invariant, States, Violation};
+use crate::states::{Holding, Invariant, Sides, States, Violation};
 
 /// The mesh at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Moment {
     pub when: When,
     /// The bundles that proxies hold, or may hold.
     pub rows: Vec<Row>,
-    /// The issuers whose presented proxies present, or may present.
+    /// The issuers of the workload certificates that proxies present, or may present.
     pub columns: Vec<Holder>,
     /// Everything that does not hold, the certain first.
     pub broken: Vec<Break>,
@@ -25,11 +25,11 @@ pub struct Moment {
 pub struct Row {
     /// Who holds it.
     pub holder: Holder,
-    /// By column: is that leaf accepted?
+    /// By column: is a workload certificate of that issuer accepted?
     pub accepts: Vec<bool>,
 }
 
-/// Those who hold a bundle, or have a leaf of an issuer.
+/// Those who hold a bundle, or have a workload certificate of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// Index into the bundles or the issuers of [`Classes`].
@@ -53,22 +53,22 @@ pub struct Break {
     pub invariant: Invariant,
     /// Whose bundle refuses: the proxies', the controllers', or nobody's yet, the published one.
     pub bundle: Option<Holder>,
-    /// What is refused: a leaf's issuer, a controller's own, or the Secret's.
+    /// What is refused: a workload certificate's issuer, a controller's own, or the Secret's.
     pub issuer: Option<Holder>,
     /// Under whose rules.
     pub rules: Rules,
     /// The reason, as the verifier gives it.
     pub refusal: Refusal,
-    /// Is it so in every possible world, or only in some?
+    /// Is it so in every possible state, or only in some?
     pub certain: bool,
-    /// Do connections fail at once, or only when the presented that are in use have run out? A running proxy that rejects its
-    /// own next leaf keeps the one it has: after a swap, a leaf that no bundle accepts is presented by nobody.
+    /// Do connections fail at once, or only when the workload certificates in use have expired? A running proxy that rejects
+    /// its next one keeps the one it has: after a swap, what no bundle accepts is presented by nobody.
     pub at_once: bool,
 }
 
 impl Moment {
     /// `proxies` is how many there are: where holdings sum up to more, somebody may hold one of several. `fresh` is an
-    /// issuer of which no running proxy had a leaf until now.
+    /// issuer that had signed for no running proxy until now.
     pub(super) fn of(
         when: When,
         (states, at): (&States, Timestamp),
@@ -85,36 +85,36 @@ impl Moment {
         let presented: Vec<_> =
             states.presented.iter().map(|held| holder(held, classes.issuer(&held.what), exact)).collect();
         let found = states.broken(at);
-        let ended = |leaf: usize| states.presented[leaf].until.is_some_and(|end| end < at);
-        let refused = |bundle: usize, leaf: usize| {
-            ended(leaf)
-                || found.iter().any(|broken| {
-                    broken.invariant == Invariant::EveryPair
-                        && broken.bundle.is_none_or(|index| index == bundle)
-                        && broken.chain.is_none_or(|index| index == leaf)
-                })
+        let ended = |column: usize| states.presented[column].until.is_some_and(|end| end < at);
+        let refused = |bundle: usize, presented: usize| {
+            let sides = Sides::Peers { bundle, presented };
+            ended(presented) || found.iter().any(|broken| broken.sides == sides)
         };
-        let taken_up = |leaf: usize| {
-            fresh != Some(&states.presented[leaf].what)
-                || (0..bundles.len()).any(|bundle| !refused(bundle, leaf))
+        let presented_at_all = |chain: usize| {
+            fresh != Some(&states.presented[chain].what)
+                || (0..bundles.len()).any(|bundle| !refused(bundle, chain))
         };
         let mut broken: Vec<Break> = Vec::new();
         for one in &found {
             let (bundle, issuer) = sides(one, states, (&bundles, &presented), classes);
-            let at_once = one.invariant == Invariant::EveryPair && one.chain.is_none_or(taken_up);
-            let Violation { invariant, rules, refusal, certain, .. } = one.clone();
+            let at_once = match one.sides {
+                Sides::Peers { presented, .. } => presented_at_all(presented),
+                Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } => false,
+            };
+            let (invariant, rules) = (one.invariant(), one.rules());
+            let (refusal, certain) = (one.refusal.clone(), one.certain);
             let this = Break { invariant, bundle, issuer, rules, refusal, certain, at_once };
             if !broken.iter().any(|known| known.is_of(&this)) {
                 broken.push(this);
             }
         }
         let mut order: Vec<_> = (0..presented.len()).collect();
-        order.sort_by_key(|leaf| classes.issuer_rank(presented[*leaf].class));
-        let accepts = |bundle| order.iter().map(|leaf| !refused(bundle, *leaf)).collect();
+        order.sort_by_key(|column| classes.issuer_rank(presented[*column].class));
+        let accepts = |bundle| order.iter().map(|column| !refused(bundle, *column)).collect();
         let row = |(index, holder): (usize, &Holder)| Row { holder: holder.clone(), accepts: accepts(index) };
         let mut rows: Vec<_> = bundles.iter().enumerate().map(row).collect();
         rows.sort_by_key(|row| classes.bundle_rank(row.holder.class));
-        let columns = order.iter().map(|leaf| presented[*leaf].clone()).collect();
+        let columns = order.iter().map(|column| presented[*column].clone()).collect();
         Self { when, rows, columns, broken }
     }
 }
@@ -138,18 +138,23 @@ fn sides(
     (bundles, presented): (&[Holder], &[Holder]),
     classes: &mut Classes,
 ) -> (Option<Holder>, Option<Holder>) {
-    let bundle = || broken.bundle.and_then(|index| bundles.get(index)).cloned();
-    let leaf = || broken.chain.and_then(|index| presented.get(index)).cloned();
-    let controller = broken.chain.and_then(|index| states.controllers.get(index));
-    let signer =
-        |classes: &mut Classes| controller.map(|held| holder(held, classes.issuer(&held.what.1), false));
-    match broken.invariant {
-        Invariant::EveryPair => (bundle(), leaf()),
-        Invariant::EveryRenewal => (bundle(), signer(classes)),
-        Invariant::ControllerSigns => {
-            (controller.map(|held| holder(held, classes.bundle(&held.what.0), false)), signer(classes))
+    let signer = |at: usize, classes: &mut Classes| {
+        let held = &states.controllers[at];
+        holder(held, classes.issuer(&held.what.1), false)
+    };
+    match broken.sides {
+        Sides::Peers { bundle, presented: chain } => {
+            (Some(bundles[bundle].clone()), Some(presented[chain].clone()))
         }
-        Invariant::ControllerStarts => (
+        Sides::Renewal { bundle, controller } => {
+            (Some(bundles[bundle].clone()), Some(signer(controller, classes)))
+        }
+        Sides::Signing { controller } => {
+            let held = &states.controllers[controller];
+            let bundle = holder(held, classes.bundle(&held.what.0), false);
+            (Some(bundle), Some(signer(controller, classes)))
+        }
+        Sides::Start => (
             states.published.as_ref().map(|bundle| nobody(classes.bundle(bundle))),
             states.issuer.as_ref().map(|chain| nobody(classes.issuer(chain))),
         ),

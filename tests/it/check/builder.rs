@@ -1,14 +1,16 @@
-//! A healthy mesh of 2.12 or later, made by hand, and what the checks say of it.
+//! A healthy mesh of 2.12 or later, put together in memory, and what the checks find in it.
 
 use jiff::{SignedDuration, Timestamp};
-use l5d_rotate::check::{Checked, Options, Outcome, Severity, run};
+use l5d_rotate::check::{Checked, Options, run};
 use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::finding::{AnchorRef, CertificateRef, Fact, Finding, Severity, TrustFact};
 use l5d_rotate::mesh::{
     BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Mesh,
     Plane, ProxyGroup, Published, Replica, Scheme, Starts, Trust, TrustHome, Workload, WorkloadId,
 };
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, BundleText, Certificate, IssuerChain, IssuerRequest, mint_anchor, mint_issuer,
+    AnchorRequest, Authority, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal, mint_anchor,
+    mint_issuer,
 };
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -16,7 +18,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The instant at which everything is judged.
+/// The instant that everything is evaluated as of.
 pub(crate) fn now() -> Timestamp {
     at("2026-06-01")
 }
@@ -190,24 +192,73 @@ pub(crate) fn check(mesh: &Mesh, code: &str) -> Option<Checked> {
     run(mesh, options()).into_iter().find(|check| check.code == code)
 }
 
-pub(crate) fn outcome(mesh: &Mesh, code: &str) -> Outcome {
-    check(mesh, code).unwrap_or_else(|| panic!("{code} does not apply")).outcome
+/// What a check finds, where it does not pass.
+pub(crate) type Found = Option<(Severity, Fact)>;
+
+/// What a check finds that passes.
+pub(crate) const PASSES: Found = None;
+
+pub(crate) fn outcome(mesh: &Mesh, code: &str) -> Found {
+    let check = check(mesh, code).unwrap_or_else(|| panic!("{code} does not apply"));
+    check.finding().map(|finding| (finding.severity, finding.fact.clone()))
 }
 
-pub(crate) fn error(text: impl Into<String>) -> Outcome {
-    Outcome::Failed(Severity::Error, text.into())
+/// The whole finding of a check that does not pass.
+pub(crate) fn finding(mesh: &Mesh, code: &str) -> Finding {
+    check(mesh, code).and_then(|check| check.finding().cloned()).unwrap_or_else(|| panic!("{code} passes"))
 }
 
-pub(crate) fn warning(text: impl Into<String>) -> Outcome {
-    Outcome::Failed(Severity::Warning, text.into())
+/// Why an identity controller that starts now fails, by the check of that.
+pub(crate) fn why_identity_fails(mesh: &Mesh) -> Refusal {
+    match finding(mesh, "issuer-accepted-by-bundle").fact {
+        Fact::Trust(TrustFact::IdentityFailsToStart(rejection)) => rejection.refusal,
+        other => panic!("{other:?}"),
+    }
 }
 
-pub(crate) fn unknown(text: impl Into<String>) -> Outcome {
-    Outcome::Unknown(text.into())
+pub(crate) fn error(fact: impl Into<Fact>) -> Found {
+    Some((Severity::Error, fact.into()))
+}
+
+pub(crate) fn warning(fact: impl Into<Fact>) -> Found {
+    Some((Severity::Warning, fact.into()))
+}
+
+pub(crate) fn unknown(fact: impl Into<Fact>) -> Found {
+    Some((Severity::Unknown, fact.into()))
 }
 
 /// The codes of all checks that do not pass.
 pub(crate) fn not_passed(mesh: &Mesh) -> Vec<&'static str> {
-    let failed = |check: &Checked| check.outcome != Outcome::Success;
-    run(mesh, options()).iter().filter(|check| failed(check)).map(|check| check.code).collect()
+    run(mesh, options()).iter().filter(|check| check.finding().is_some()).map(|check| check.code).collect()
+}
+
+pub(crate) fn secret_ref() -> ObjectRef {
+    ObjectRef::new("v1", "Secret", "linkerd", "linkerd-identity-issuer")
+}
+
+pub(crate) fn config_ref() -> ObjectRef {
+    ObjectRef::new("v1", "ConfigMap", "linkerd", "linkerd-config")
+}
+
+pub(crate) fn bundle_ref() -> ObjectRef {
+    ObjectRef::new("v1", "ConfigMap", "linkerd", "linkerd-identity-trust-roots")
+}
+
+pub(crate) fn deployment(namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef::new("apps/v1", "Deployment", namespace, name)
+}
+
+pub(crate) fn certificate(authority: &Authority) -> CertificateRef {
+    (&authority.certificate).into()
+}
+
+pub(crate) fn anchors(authorities: &[&Authority]) -> Vec<AnchorRef> {
+    authorities.iter().map(|authority| (&authority.certificate).into()).collect()
+}
+
+/// Why an issuer is refused whose anchor none of the bundle has the name of.
+pub(crate) fn no_anchor(issuer: &str) -> Refusal {
+    let certificate = "identity.linkerd.cluster.local".to_owned();
+    Refusal::UnknownIssuer { certificate, issuer: issuer.to_owned(), candidate: None }
 }

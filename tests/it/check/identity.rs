@@ -1,10 +1,13 @@
 //! `linkerd-identity` and `linkerd-identity-data-plane`.
 
-use l5d_rotate::check::{Category, Outcome, run};
-use l5d_rotate::mesh::{Era, Held, Injection, KeyState, Known, Plane, Unread};
+use l5d_rotate::check::{Category, Options, run};
+use l5d_rotate::finding::{ChainPart, CheckFact, Fact, InputFact, Severity};
+use l5d_rotate::mesh::{Era, Gap, Held, Injection, KeyState, Known, Mesh, Plane, Unread};
 use l5d_rotate::pki::{BundleText, Certificate};
+use l5d_rotate::report::Screen;
+use l5d_rotate::report::checks::{Row, Said, rows};
 
-use crate::check::builder::*;
+use crate::check::builder::{self, *};
 
 const CONFIG: &str = "l5d-identity-cert-config-valid";
 const CRYPTO: &str = "l5d-identity-trustAnchors-use-supported-crypto";
@@ -16,16 +19,43 @@ const ISSUER_SOON: &str = "l5d-identity-issuer-cert-not-expiring-soon";
 const ISSUED: &str = "l5d-identity-issuer-cert-issued-by-trust-anchor";
 const MATCH_CA: &str = "l5d-identity-data-plane-proxies-certs-match-ca";
 
+/// What `linkerd check` prints, where it does not pass.
+pub(super) type Text = Option<(Severity, String)>;
+
+fn row(mesh: &Mesh, options: Options, code: &str) -> Row {
+    let rows = rows(&run(mesh, options), &Screen::utc(now()));
+    rows.into_iter().find(|row| row.code == code).unwrap_or_else(|| panic!("{code} does not apply"))
+}
+
+fn printed(row: Row) -> Text {
+    row.outcome.map(|failed| match failed.said {
+        Said::Linkerd(text) => (failed.severity, text),
+        said @ Said::Ours { .. } => panic!("not in Linkerd's words: {said:?}"),
+    })
+}
+
+pub(super) fn outcome(mesh: &Mesh, code: &str) -> Text {
+    printed(row(mesh, options(), code))
+}
+
+pub(super) fn error(text: impl Into<String>) -> Text {
+    Some((Severity::Error, text.into()))
+}
+
+fn warning(text: impl Into<String>) -> Text {
+    Some((Severity::Warning, text.into()))
+}
+
 #[test]
 fn a_healthy_mesh_passes_every_check_and_linkerds_stand_first_in_linkerds_order() {
     let root = root("root.linkerd.cluster.local");
     let checks = run(&mesh(&[&root], &good_issuer(&root)), options());
-    let failed: Vec<_> = checks.iter().filter(|check| check.outcome != Outcome::Success).collect();
+    let failed: Vec<_> = checks.iter().filter(|check| check.finding().is_some()).collect();
     assert_eq!(failed, Vec::<&l5d_rotate::check::Checked>::new());
-    let linkerds: Vec<_> = checks
-        .iter()
-        .filter(|check| check.category != Category::Own)
-        .map(|check| (check.code, check.description.as_str()))
+    let linkerds: Vec<_> = rows(&checks, &Screen::utc(now()))
+        .into_iter()
+        .filter(|row| row.category != Category::Own)
+        .map(|row| (row.code, row.description))
         .collect();
     assert_eq!(
         linkerds,
@@ -61,7 +91,7 @@ fn missing_keys_are_named_as_linkerd_names_them() {
     external(&mut mesh, None);
     assert_eq!(outcome(&mesh, CONFIG), needs("ca.crt", "trust anchors", true));
     external(&mut mesh, Some(text(&[&root])));
-    assert_eq!(outcome(&mesh, CONFIG), Outcome::Success);
+    assert_eq!(outcome(&mesh, CONFIG), None);
     secret(&mut mesh).keys = vec!["ca.crt".into(), "crt.pem".into()];
     assert_eq!(outcome(&mesh, CONFIG), needs("tls.crt", "issuer certificate", true));
     secret(&mut mesh).keys = vec!["ca.crt".into(), "tls.crt".into()];
@@ -78,9 +108,7 @@ fn a_config_that_linkerd_cannot_use_fails_in_its_words() {
     assert_eq!(outcome(&mesh, CONFIG), error("tls: Public and private key do not match"));
     secret(&mut mesh).key = KeyState::Matches;
     mesh.trust.config = Known::Is(BundleText::read(pem(&[&root]) + "\n"));
-    let Outcome::Failed(_, said) = outcome(&mesh, CONFIG) else {
-        panic!("a blank line at the end is an error to Go")
-    };
+    let (_, said) = outcome(&mesh, CONFIG).expect("a blank line at the end is an error to Go");
     assert!(said.starts_with("not a PEM certificate: line "), "{said}");
     secret(&mut mesh).chain = Err("no PEM block".into());
     assert_eq!(outcome(&mesh, CONFIG), error("could not parse issuer certificate: no PEM block"));
@@ -93,9 +121,7 @@ fn up_to_2_9_ca_crt_must_be_what_the_configuration_has() {
     external(&mut mesh, Some(text(&[&root])));
     mesh.trust.config = Known::Is(text(&[&other]));
     let differs = "IdentityContext.TrustAnchorsPem does not match ca.crt in linkerd-identity-issuer";
-    for (era, expected) in
-        [(Era::V2_7, error(differs)), (Era::V2_9, error(differs)), (Era::V2_10, Outcome::Success)]
-    {
+    for (era, expected) in [(Era::V2_7, error(differs)), (Era::V2_9, error(differs)), (Era::V2_10, None)] {
         mesh.control_plane.era = era;
         assert_eq!(outcome(&mesh, CONFIG), expected, "{era:?}");
     }
@@ -129,16 +155,14 @@ fn anchors_outside_their_validity_are_listed_with_serial_and_name() {
 fn sixty_days_are_linkerds_whatever_threshold_is_asked() {
     let root = root("root");
     for (end, expected) in [
-        ("2026-07-31T00:00:00Z", Outcome::Success),
+        ("2026-07-31T00:00:00Z", None),
         ("2026-07-30T23:59:59Z", warning("issuer certificate will expire on 2026-07-30T23:59:59Z")),
     ] {
         let mesh = mesh(&[&root], &issuer(&root, "2026-01-02", end));
         for days in [1, 60, 365] {
             let mut options = options();
             options.expiry_threshold = jiff::SignedDuration::from_hours(24 * days);
-            let checks = run(&mesh, options);
-            let check = checks.iter().find(|check| check.code == ISSUER_SOON).unwrap();
-            assert_eq!(check.outcome, expected, "{days}");
+            assert_eq!(printed(row(&mesh, options, ISSUER_SOON)), expected, "{days}");
         }
     }
 }
@@ -187,8 +211,9 @@ fn pain_14_linkerds_check_reads_the_copy_and_ours_the_published_bundle() {
     let (root, other) = (root("root"), root("other"));
     let mut mesh = mesh(&[&other], &good_issuer(&root));
     mesh.trust.config = Known::Is(text(&[&root]));
-    assert_eq!(outcome(&mesh, ISSUED), Outcome::Success);
-    assert!(matches!(outcome(&mesh, "issuer-accepted-by-bundle"), Outcome::Failed(..)));
+    assert_eq!(outcome(&mesh, ISSUED), None);
+    let (severity, fact) = builder::outcome(&mesh, "issuer-accepted-by-bundle").unwrap();
+    assert_eq!((severity, fact.code()), (Severity::Error, "identity-fails-to-start"));
     external(&mut mesh, Some(text(&[&other])));
     assert_eq!(outcome(&mesh, ISSUED), error("x509: certificate signed by unknown authority"));
 }
@@ -199,45 +224,46 @@ fn an_empty_copy_has_no_anchors_and_only_the_last_check_minds() {
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     mesh.trust.config = Known::Is(BundleText::read(""));
     let outcomes = [CONFIG, CRYPTO, TIME, SOON].map(|code| outcome(&mesh, code));
-    assert_eq!(outcomes, [const { Outcome::Success }; 4]);
+    assert_eq!(outcomes, [const { None }; 4]);
     assert_eq!(outcome(&mesh, ISSUED), error("x509: certificate signed by unknown authority"));
 }
 
 #[test]
 fn what_could_not_be_read_is_unknown_by_name() {
     let root = root("root");
+    let refused = || Unread::Refused("forbidden".into());
+    let object_unknown = |object| unknown(InputFact::ObjectUnknown { object, why: refused() });
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    mesh.trust.config = Known::Unknown(Unread::Refused("forbidden".into()));
-    assert_eq!(
-        outcome(&mesh, TIME),
-        unknown("ConfigMap linkerd/linkerd-config could not be read: forbidden")
-    );
-    mesh.issuer = Known::Unknown(Unread::Refused("forbidden".into()));
-    assert_eq!(
-        outcome(&mesh, CONFIG),
-        unknown("Secret linkerd/linkerd-identity-issuer could not be read: forbidden")
-    );
+    mesh.trust.config = Known::Unknown(refused());
+    assert_eq!(builder::outcome(&mesh, TIME), object_unknown(config_ref()));
+    mesh.issuer = Known::Unknown(refused());
+    assert_eq!(builder::outcome(&mesh, CONFIG), object_unknown(secret_ref()));
     mesh.pods = Known::Absent;
-    assert_eq!(
-        outcome(&mesh, MATCH_CA),
-        unknown("the input holds no pods; add a dump of them, or read the cluster")
-    );
-    mesh.pods = Known::Unknown(Unread::Refused("forbidden".into()));
-    assert_eq!(outcome(&mesh, MATCH_CA), unknown("pods could not be read: forbidden"));
+    assert_eq!(builder::outcome(&mesh, MATCH_CA), unknown(InputFact::PodsNotGiven));
+    mesh.pods = Known::Unknown(refused());
+    assert_eq!(builder::outcome(&mesh, MATCH_CA), unknown(InputFact::PodsUnknown { why: refused() }));
 }
 
 #[test]
 fn a_copy_of_the_issuer_proves_nothing_of_the_secret() {
     let root = root("root");
-    let mut mesh = mesh(&[&root], &issuer(&root, "2026-01-02", "2026-07-01"));
+    let expiring = issuer(&root, "2026-01-02", "2026-07-01");
+    let mut mesh = mesh(&[&root], &expiring);
     secret(&mut mesh).from_secret = false;
-    let copy = "Secret linkerd/linkerd-identity-issuer was not read; linkerd-config's copy of the issuer, \
-                of the last render,";
-    assert_eq!(outcome(&mesh, CONFIG), unknown("Secret linkerd/linkerd-identity-issuer was not read"));
-    assert_eq!(outcome(&mesh, ISSUER_TIME), unknown(format!("{copy} passes")));
+    let copy = |found: Option<Fact>| {
+        let (secret, config) = (secret_ref(), config_ref());
+        unknown(CheckFact::IssuerCopyChecked { secret, config, found: found.map(Box::new) })
+    };
+    let absent = unknown(InputFact::ObjectAbsent { object: secret_ref() });
+    assert_eq!(builder::outcome(&mesh, CONFIG), absent);
+    assert_eq!(builder::outcome(&mesh, ISSUER_TIME), copy(None));
+    let soon = CheckFact::IssuerExpiring { certificate: certificate(&expiring), part: ChainPart::Issuer };
+    assert_eq!(builder::outcome(&mesh, ISSUER_SOON), copy(Some(soon.into())));
+    let why = Unread::Refused("forbidden".into());
+    mesh.gaps = vec![Gap::object("secrets", "linkerd", "linkerd-identity-issuer", why.clone())];
     assert_eq!(
-        outcome(&mesh, ISSUER_SOON),
-        unknown(format!("{copy} does not pass: issuer certificate will expire on 2026-07-01T00:00:00Z"))
+        builder::outcome(&mesh, CONFIG),
+        unknown(InputFact::ObjectUnknown { object: secret_ref(), why })
     );
 }
 
@@ -269,7 +295,7 @@ fn algorithms_are_judged_by_the_rules_of_the_era() {
     let rsa_used = "must use ECDSA for public key algorithm, instead RSA was used";
     let rsa_signed = "must be signed by an ECDSA P-256 key, instead SHA256-RSA was used";
     let cases = [
-        (p256(), p256(), Era::V2_7, Outcome::Success, Outcome::Success),
+        (p256(), p256(), Era::V2_7, None, None),
         (
             p384(),
             p256(),
@@ -277,10 +303,10 @@ fn algorithms_are_judged_by_the_rules_of_the_era() {
             anchors(p384_used),
             must("must be signed by an ECDSA P-256 key, instead another algorithm was used"),
         ),
-        (p256(), p384(), Era::V2_12, Outcome::Success, must(p384_used)),
-        (rsa(), p256(), Era::V2_12, Outcome::Success, Outcome::Success),
+        (p256(), p384(), Era::V2_12, None, must(p384_used)),
+        (rsa(), p256(), Era::V2_12, None, None),
         (rsa(), p256(), Era::V2_11, anchors(rsa_used), must(rsa_signed)),
-        (p256(), rsa(), Era::V2_12, Outcome::Success, must(rsa_used)),
+        (p256(), rsa(), Era::V2_12, None, must(rsa_used)),
     ];
     let base = root("base");
     for (anchor_key, issuer_key, era, anchor_outcome, issuer_outcome) in cases {
@@ -300,7 +326,7 @@ fn pitfall_15_bundles_are_compared_as_sets_so_order_and_format_are_no_mismatch()
     let mut mesh = mesh(&[&old, &new], &good_issuer(&old));
     let reversed = format!("# a comment\r\n\n{}", pem(&[&new, &old])).replace('\n', "\r\n");
     proxies(&mut mesh, "voting", BundleText::read(reversed), &["voting-1"], 1);
-    assert_eq!(outcome(&mesh, MATCH_CA), Outcome::Success);
+    assert_eq!(outcome(&mesh, MATCH_CA), None);
 }
 
 #[test]
@@ -326,7 +352,7 @@ fn pitfall_14_control_plane_proxies_are_listed_only_where_their_bundle_is_litera
     let held = Held::Literal(l5d_rotate::mesh::BundleId(mesh.bundles.len() - 1));
     let id = workload(&mut mesh, "linkerd", "linkerd-destination", Plane::Control, Injection::ControlPlane);
     group(&mut mesh, id, held, &["linkerd-destination-0"], 1);
-    assert_eq!(outcome(&mesh, MATCH_CA), Outcome::Success);
+    assert_eq!(outcome(&mesh, MATCH_CA), None);
     mesh.control_plane.era = Era::V2_10;
     assert_eq!(
         outcome(&mesh, MATCH_CA),

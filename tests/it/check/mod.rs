@@ -1,4 +1,5 @@
-//! Every check of `linkerd check`'s identity categories and of ours, failing and passing, with its exact text.
+//! Every check of `linkerd check`'s identity categories and of ours, failing and passing: ours by code and evidence, Linkerd's in
+//! its exact words.
 
 mod advice;
 pub(crate) mod builder;

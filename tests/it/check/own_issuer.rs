@@ -1,8 +1,10 @@
 //! Ours about the anchors in use and the issuer.
 
-use l5d_rotate::check::{Outcome, Severity, run};
-use l5d_rotate::mesh::{KeyState, Known, Mesh};
-use l5d_rotate::pki::{BundleText, Certificate, IssuerChain, cross_sign};
+use jiff::SignedDuration;
+use l5d_rotate::check::run;
+use l5d_rotate::finding::{AnchorRef, ChainPart, CheckFact, Opens, Procedure, SigningRight};
+use l5d_rotate::mesh::{KeyState, Known, Mesh, Scheme};
+use l5d_rotate::pki::{BundleText, Certificate, IssuerChain, Refusal, cross_sign};
 
 use crate::check::builder::*;
 
@@ -12,15 +14,11 @@ fn pitfall_10_an_expired_anchor_that_nothing_needs_only_troubles_linkerd_check()
     let mesh = mesh(&[&good, &old], &good_issuer(&good));
     assert_eq!(
         outcome(&mesh, "expired-anchor-left"),
-        warning(format!(
-            "proxies do not mind, but `linkerd check` fails on it and shows nothing after it; remove it \
-             (phase prune):\n\t* {} old expired on 2026-05-01T00:00:00Z",
-            old.certificate.facts().serial
-        ))
+        warning(CheckFact::ExpiredAnchorLeft { anchors: anchors(&[&old]) })
     );
-    assert_eq!(outcome(&mesh, "anchor-in-use-valid"), Outcome::Success);
-    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), Outcome::Success);
-    assert_eq!(outcome(&mesh, "issuer-accepted-by-bundle"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "anchor-in-use-valid"), PASSES);
+    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), PASSES);
+    assert_eq!(outcome(&mesh, "issuer-accepted-by-bundle"), PASSES);
 }
 
 #[test]
@@ -36,16 +34,16 @@ fn an_expired_anchor_beside_its_renewal_with_the_same_key_is_not_needed_either()
     let day = rcgen::date_time_ymd;
     let (expired, _) = made(day(2020, 1, 1), day(2026, 5, 1));
     let (renewed, params) = made(day(2026, 1, 1), day(2036, 1, 1));
-    let leaf_key = rcgen::KeyPair::generate().unwrap();
+    let issuer_key = rcgen::KeyPair::generate().unwrap();
     let signer = rcgen::Issuer::from_params(&params, &key);
-    let issuer = Certificate::from_der(params.signed_by(&leaf_key, &signer).unwrap().der()).unwrap();
+    let issuer = Certificate::from_der(params.signed_by(&issuer_key, &signer).unwrap().der()).unwrap();
     let base = root("base");
     let mut mesh = mesh(&[&base], &good_issuer(&base));
     secret(&mut mesh).chain = Ok(chain(&issuer));
     published(&mut mesh).text = BundleText::read(expired.to_pem() + &renewed.to_pem());
-    assert_eq!(outcome(&mesh, "anchor-in-use-valid"), Outcome::Success);
-    let Outcome::Failed(Severity::Warning, said) = outcome(&mesh, "expired-anchor-left") else { panic!() };
-    assert!(said.ends_with(" root expired on 2026-05-01T00:00:00Z"), "{said}");
+    assert_eq!(outcome(&mesh, "anchor-in-use-valid"), PASSES);
+    let anchors = vec![AnchorRef::from(&expired)];
+    assert_eq!(outcome(&mesh, "expired-anchor-left"), warning(CheckFact::ExpiredAnchorLeft { anchors }));
 }
 
 /// An anchor `old` and an issuer below it that may outlive it: minting would not allow that.
@@ -78,155 +76,148 @@ fn ends(anchor_end: &str, issuer_end: &str) -> Mesh {
     mesh
 }
 
+/// The anchor that [`ends`] publishes.
+fn only_anchor(mesh: &Mesh) -> Certificate {
+    let text = &mesh.trust.published.as_option().unwrap().text;
+    text.as_read_by(l5d_rotate::pki::Rules::Proxy).unwrap().anchors()[0].clone()
+}
+
+fn only_issuer(mesh: &Mesh) -> Certificate {
+    mesh.secret_chain().unwrap().issuer.clone()
+}
+
 #[test]
 fn pitfall_11_an_expired_anchor_in_use_stops_issuance_while_proxies_still_accept() {
     let mesh = ends("2026-05-31", "2027-01-01");
+    let anchors = vec![AnchorRef::from(&only_anchor(&mesh))];
     assert_eq!(
         outcome(&mesh, "anchor-in-use-valid"),
-        error(
-            "`old` expired on 2026-05-31T00:00:00Z: the identity controller issues nothing since, and \
-             proxies lose their connections as their leaves end, within 24 hours; follow \"Replacing \
-             expired certificates\" (kubectl l5d-rotate recover), which takes downtime"
-        )
+        error(CheckFact::TrustAnchorExpired { anchors: anchors.clone() })
     );
-    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), Outcome::Success);
-    let Outcome::Failed(Severity::Error, said) = outcome(&mesh, "issuer-accepted-by-bundle") else {
-        panic!()
-    };
-    assert!(said.contains("`old` expired on 2026-05-31T00:00:00Z"), "{said}");
-    assert!(said.ends_with("; replace what is not valid"), "{said}");
+    assert_eq!(finding(&mesh, "anchor-in-use-valid").opens, [Opens::Procedure(Procedure::ReplaceExpired)]);
+    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), PASSES);
+    let refusal = Refusal::Expired { certificate: "old".into(), not_after: at("2026-05-31"), at: now() };
+    assert_eq!(why_identity_fails(&mesh), refusal);
     assert_eq!(check(&mesh, "anchor-in-use-not-expiring-soon"), None);
-    assert_eq!(outcome(&mesh, "expired-anchor-left"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "expired-anchor-left"), PASSES);
 }
 
 #[test]
 fn an_issuer_that_outlives_its_anchor_is_a_warning() {
     let mesh = ends("2026-12-01", "2027-01-01");
+    let (issuer, anchor) = ((&only_issuer(&mesh)).into(), (&only_anchor(&mesh)).into());
     assert_eq!(
         outcome(&mesh, "issuer-within-anchor"),
-        warning(
-            "`issuer` is valid until 2027-01-01T00:00:00Z, its trust anchor until 2026-12-01T00:00:00Z \
-             only: the identity controller stops issuing on that day; go by the anchor's end"
-        )
+        warning(CheckFact::IssuerOutlivesAnchor { issuer, anchor })
     );
-    assert_eq!(
-        outcome(&ends("2026-12-31", "2027-01-01T00:00:20Z"), "issuer-within-anchor"),
-        Outcome::Success
-    );
+    assert_eq!(outcome(&ends("2026-12-31", "2027-01-01T00:00:20Z"), "issuer-within-anchor"), PASSES);
 }
 
 #[test]
-fn an_anchor_that_ends_within_the_threshold_is_a_warning() {
-    assert_eq!(
-        outcome(&ends("2026-07-30", "2026-07-30"), "anchor-in-use-not-expiring-soon"),
-        warning(
-            "`old` ends on 2026-07-30T00:00:00Z, in 59 days; while it is valid, old and new can be trusted \
-             side by side: follow \"Rotating control plane TLS credentials\" (kubectl l5d-rotate start \
-             --dir DIR)"
-        )
-    );
-    assert_eq!(
-        outcome(&ends("2026-07-31", "2026-07-31"), "anchor-in-use-not-expiring-soon"),
-        Outcome::Success
-    );
+fn an_anchor_that_expires_within_the_threshold_is_a_warning() {
+    let (mesh, code) = (ends("2026-07-30", "2026-07-30"), "anchor-in-use-not-expiring-soon");
+    let anchors = vec![AnchorRef::from(&only_anchor(&mesh))];
+    assert_eq!(outcome(&mesh, code), warning(CheckFact::TrustAnchorExpiring { anchors }));
+    assert_eq!(finding(&mesh, code).opens, [Opens::Procedure(Procedure::RotateAnchor)]);
+    assert_eq!(outcome(&ends("2026-07-31", "2026-07-31"), code), PASSES);
 }
 
 #[test]
 fn pain_16_an_issuer_that_lives_48_hours_is_judged_by_its_share_and_linkerds_check_still_warns() {
     let root = root("root");
-    let mesh = |begin: &str, end: &str| mesh(&[&root], &issuer(&root, begin, end));
-    let fresh = mesh("2026-05-31", "2026-06-02");
-    assert_eq!(outcome(&fresh, "issuer-not-expiring-soon"), Outcome::Success);
+    let issuer = |begin: &str, end: &str| issuer(&root, begin, end);
+    let expiring = |authority| {
+        let certificate = certificate(authority);
+        warning(CheckFact::IssuerExpiring { certificate, part: ChainPart::Issuer })
+    };
+    let fresh = issuer("2026-05-31", "2026-06-02");
+    let of_fresh = mesh(&[&root], &fresh);
+    assert_eq!(outcome(&of_fresh, "issuer-not-expiring-soon"), PASSES);
+    assert_eq!(outcome(&of_fresh, "l5d-identity-issuer-cert-not-expiring-soon"), expiring(&fresh));
+    let third_left = mesh(&[&root], &issuer("2026-05-30T16:00:00Z", "2026-06-01T16:00:00Z"));
+    assert_eq!(outcome(&third_left, "issuer-not-expiring-soon"), PASSES);
+    let stuck = issuer("2026-05-30T15:00:00Z", "2026-06-01T15:00:00Z");
+    let of_stuck = mesh(&[&root], &stuck);
+    assert_eq!(outcome(&of_stuck, "issuer-not-expiring-soon"), expiring(&stuck));
     assert_eq!(
-        outcome(&fresh, "l5d-identity-issuer-cert-not-expiring-soon"),
-        warning("issuer certificate will expire on 2026-06-02T00:00:00Z")
-    );
-    let third_left = mesh("2026-05-30T16:00:00Z", "2026-06-01T16:00:00Z");
-    assert_eq!(outcome(&third_left, "issuer-not-expiring-soon"), Outcome::Success);
-    let stuck = mesh("2026-05-30T15:00:00Z", "2026-06-01T15:00:00Z");
-    assert_eq!(
-        outcome(&stuck, "issuer-not-expiring-soon"),
-        warning(
-            "`identity.linkerd.cluster.local` ends on 2026-06-01T15:00:00Z, in 15 hours; follow \"Rotating \
-             control plane TLS credentials\" (kubectl l5d-rotate start --issuer-only --anchor ca.crt --anchor-key ca.key --dir DIR)"
-        )
+        finding(&of_stuck, "issuer-not-expiring-soon").opens,
+        [Opens::Procedure(Procedure::RotateIssuer)]
     );
 }
 
 #[test]
-fn pain_15_an_issuer_that_is_over_is_an_error_and_not_a_warning() {
+fn pain_15_an_expired_issuer_is_an_error_and_not_a_warning() {
     let root = root("root");
-    let mesh = mesh(&[&root], &issuer(&root, "2026-01-02", "2026-05-31"));
+    let expired = issuer(&root, "2026-01-02", "2026-05-31");
+    let mesh = mesh(&[&root], &expired);
+    let certificate = certificate(&expired);
     assert_eq!(
         outcome(&mesh, "issuer-not-expiring-soon"),
-        error(
-            "`identity.linkerd.cluster.local` expired on 2026-05-31T00:00:00Z: nothing is issued since, and \
-             proxies whose leaves have ended must be restarted; follow \"Rotating control plane TLS \
-             credentials\" (kubectl l5d-rotate recover)"
-        )
+        error(CheckFact::IssuerExpired { certificate, part: ChainPart::Issuer })
+    );
+    assert_eq!(
+        finding(&mesh, "issuer-not-expiring-soon").opens,
+        [Opens::Procedure(Procedure::ReplaceIssuer)]
     );
     assert!(!l5d_rotate::report::checks::success(&run(&mesh, options())));
-    assert_eq!(outcome(&mesh, "issuer-outlives-leaves"), Outcome::Success);
-    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "issuer-outlives-workload-certificates"), PASSES);
+    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), PASSES);
 }
 
 #[test]
 fn an_issuer_that_has_not_begun_is_not_called_untrusted() {
     let root = root("root");
     let mesh = mesh(&[&root], &issuer(&root, "2026-06-02", "2026-12-31"));
-    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), Outcome::Success);
-    assert_eq!(outcome(&mesh, "anchor-in-use-valid"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), PASSES);
+    assert_eq!(outcome(&mesh, "anchor-in-use-valid"), PASSES);
 }
 
 #[test]
-fn pitfall_16_an_issuer_with_less_left_than_a_leaf_lives_cuts_leaves_short() {
-    let root = root("root");
+fn pitfall_16_an_issuer_with_less_left_than_a_workload_certificate_lives_cuts_them_short() {
+    let (root, code) = (root("root"), "issuer-outlives-workload-certificates");
     let healthy = mesh(&[&root], &issuer(&root, "2026-05-31T01:00:00Z", "2026-06-02T01:00:00Z"));
-    assert_eq!(outcome(&healthy, "issuer-outlives-leaves"), Outcome::Success);
-    let short = mesh(&[&root], &issuer(&root, "2026-05-31", "2026-06-02"));
+    assert_eq!(outcome(&healthy, code), PASSES);
+    let short = issuer(&root, "2026-05-31", "2026-06-02");
     assert_eq!(
-        outcome(&short, "issuer-outlives-leaves"),
-        warning(
-            "`identity.linkerd.cluster.local` ends in 24 hours, and a leaf would live 24 hours: leaves are \
-             cut short, and all proxies ask for new ones ever more often; renew the issuer earlier, or give \
-             it a longer life (at least twice a leaf's)"
-        )
+        outcome(&mesh(&[&root], &short), code),
+        warning(CheckFact::IssuerTooShort {
+            certificate: certificate(&short),
+            left: SignedDuration::from_hours(24),
+            lifetime: SignedDuration::from_secs(86_420),
+        })
     );
 }
 
+/// The issuer of `new` with this certificate after it in its file.
+fn followed_by(new: &l5d_rotate::pki::Authority, cross: &Certificate) -> IssuerChain {
+    IssuerChain { issuer: good_issuer(new).certificate, intermediates: vec![cross.clone()] }
+}
+
 #[test]
-fn an_intermediate_that_ends_first_counts_for_the_issuer() {
+fn an_intermediate_that_expires_first_counts_for_the_issuer() {
     let (old, new) = (root("old"), root("new"));
     let mut mesh = mesh(&[&old, &new], &good_issuer(&new));
     let short = anchor("old", "2026-01-01", "2026-06-20");
     let cross = cross_sign(&new.certificate, &short, at("2026-02-01")).unwrap();
-    secret(&mut mesh).chain =
-        Ok(IssuerChain { issuer: good_issuer(&new).certificate, intermediates: vec![cross] });
-    let Outcome::Failed(Severity::Warning, said) = outcome(&mesh, "issuer-not-expiring-soon") else {
-        panic!()
-    };
-    assert!(
-        said.starts_with(
-            "`new` ends on 2026-06-20T00:00:00Z, in 19 days; it stands behind the issuer in its file"
-        ),
-        "{said}"
+    secret(&mut mesh).chain = Ok(followed_by(&new, &cross));
+    assert_eq!(
+        outcome(&mesh, "issuer-not-expiring-soon"),
+        warning(CheckFact::IssuerExpiring { certificate: (&cross).into(), part: ChainPart::Intermediate })
     );
 }
 
-/// A cross certificate ends with the old anchor, mostly weeks after it is made: that is its end, however short its life.
+/// A cross certificate expires with the old anchor, mostly weeks after it is made: that is its end, however short its life.
 #[test]
 fn a_cross_certificate_that_was_made_weeks_before_its_end_is_warned_of_all_along() {
     let new = root("new");
     let mut mesh = mesh(&[&new], &good_issuer(&new));
     let old = anchor("old", "2020-01-01", "2026-07-05");
-    let soon_over = cross_sign(&new.certificate, &old, at("2026-05-30")).unwrap();
-    secret(&mut mesh).chain =
-        Ok(IssuerChain { issuer: good_issuer(&new).certificate, intermediates: vec![soon_over] });
-    let Outcome::Failed(Severity::Warning, said) = outcome(&mesh, "issuer-not-expiring-soon") else {
-        panic!()
-    };
-    assert!(said.starts_with("`new` ends on 2026-07-05T00:00:00Z, in 34 days; "), "{said}");
-    assert!(said.contains("no leaf outlives it") && said.contains("phase remove-cross"), "{said}");
+    let cross = cross_sign(&new.certificate, &old, at("2026-05-30")).unwrap();
+    secret(&mut mesh).chain = Ok(followed_by(&new, &cross));
+    assert_eq!(
+        outcome(&mesh, "issuer-not-expiring-soon"),
+        warning(CheckFact::IssuerExpiring { certificate: (&cross).into(), part: ChainPart::Intermediate })
+    );
 }
 
 #[test]
@@ -241,30 +232,25 @@ fn pitfall_17_an_issuer_that_may_not_sign_is_an_error() {
         let key = rcgen::KeyPair::generate().unwrap();
         Certificate::from_der(params.self_signed(&key).unwrap().der()).unwrap()
     };
-    let said = |lacks: &str| {
-        error(format!(
-            "`vault` lacks {lacks}: nobody accepts what it signs; have it made as an intermediate CA \
-             (cert-manager: `isCA: true`, usage `cert sign`; some Vault roles ignore both)"
-        ))
+    let lacks = |certificate: &Certificate, lacks| {
+        error(CheckFact::IssuerMayNotSign { issuer: certificate.into(), lacks })
     };
     secret(&mut mesh).chain = Ok(chain(&made(rcgen::IsCa::ExplicitNoCa, vec![])));
     mesh.trust.config =
         Known::Is(BundleText::read(secret(&mut mesh).chain.as_ref().unwrap().issuer.to_pem()));
     assert_eq!(
         outcome(&mesh, "l5d-identity-issuer-cert-issued-by-trust-anchor"),
-        Outcome::Success,
+        PASSES,
         "Go asks nothing of a certificate that is its own anchor, and `linkerd check` not for a CA"
     );
     let unconstrained = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    for (certificate, expected) in [
-        (made(rcgen::IsCa::ExplicitNoCa, vec![]), said("CA:TRUE in its basic constraints")),
-        (
-            made(unconstrained, vec![rcgen::KeyUsagePurpose::DigitalSignature]),
-            said("keyCertSign in its key usage"),
-        ),
-        (made(unconstrained, vec![rcgen::KeyUsagePurpose::KeyCertSign]), Outcome::Success),
+    for (certificate, missing) in [
+        (made(rcgen::IsCa::ExplicitNoCa, vec![]), Some(SigningRight::BasicConstraints)),
+        (made(unconstrained, vec![rcgen::KeyUsagePurpose::DigitalSignature]), Some(SigningRight::KeyUsage)),
+        (made(unconstrained, vec![rcgen::KeyUsagePurpose::KeyCertSign]), None),
     ] {
         secret(&mut mesh).chain = Ok(chain(&certificate));
+        let expected = missing.and_then(|missing| lacks(&certificate, missing));
         assert_eq!(outcome(&mesh, "issuer-is-ca"), expected);
     }
 }
@@ -273,50 +259,52 @@ fn pitfall_17_an_issuer_that_may_not_sign_is_an_error() {
 fn the_secret_must_have_the_keys_of_its_scheme_and_a_key_that_belongs_to_the_issuer() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    secret(&mut mesh).keys = ["ca.crt", "tls.crt", "tls.key"].map(str::to_owned).to_vec();
+    let strings = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let found = strings(&["ca.crt", "tls.crt", "tls.key"]);
+    secret(&mut mesh).keys = found.clone();
     assert_eq!(
         outcome(&mesh, "issuer-secret-keys"),
-        error(
-            "the identity controller reads crt.pem and key.pem (-identity-scheme), Secret \
-             linkerd/linkerd-identity-issuer has ca.crt, tls.crt, tls.key; rename them, or change the \
-             scheme and make the Secret anew (its type cannot be changed)"
-        )
+        error(CheckFact::IssuerSecretKeys {
+            secret: secret_ref(),
+            scheme: Scheme::Linkerd,
+            missing: strings(&["crt.pem", "key.pem"]),
+            found,
+        })
     );
-    secret(&mut mesh).key = KeyState::Mismatch;
+    let secret_is = |key, mesh: &mut Mesh| {
+        secret(mesh).key = key;
+        outcome(mesh, "issuer-key-matches")
+    };
     assert_eq!(
-        outcome(&mesh, "issuer-key-matches"),
-        error(
-            "the private key belongs to another certificate: the identity controller keeps the issuer it \
-             has, and would not start again; put certificate and key of one issuer into the Secret"
-        )
+        secret_is(KeyState::Mismatch, &mut mesh),
+        error(CheckFact::IssuerKeyMismatch { secret: secret_ref() })
     );
-    secret(&mut mesh).key = KeyState::Missing;
-    let Outcome::Failed(Severity::Error, _) = outcome(&mesh, "issuer-key-matches") else { panic!() };
-    secret(&mut mesh).key = KeyState::NotSeen;
     assert_eq!(
-        outcome(&mesh, "issuer-key-matches"),
-        unknown("the private key in Secret linkerd/linkerd-identity-issuer was not looked at")
+        secret_is(KeyState::Missing, &mut mesh),
+        error(CheckFact::IssuerKeyMissing { secret: secret_ref(), scheme: Scheme::Linkerd })
+    );
+    assert_eq!(
+        secret_is(KeyState::Unreadable("encrypted".into()), &mut mesh),
+        error(CheckFact::IssuerKeyUnreadable { secret: secret_ref(), said: "encrypted".into() })
+    );
+    assert_eq!(
+        secret_is(KeyState::NotSeen, &mut mesh),
+        unknown(l5d_rotate::finding::InputFact::IssuerKeyNotSeen { secret: secret_ref() })
     );
     mesh.issuer = Known::Absent;
     assert_eq!(
         outcome(&mesh, "issuer-secret-keys"),
-        error(
-            "Secret linkerd/linkerd-identity-issuer is missing; put it back before the identity controller \
-             restarts"
-        )
+        error(CheckFact::IssuerSecretMissing { secret: secret_ref() })
     );
 }
 
 #[test]
 fn the_default_install_whose_issuer_is_the_anchor_is_a_warning() {
     let root = anchor("identity.linkerd.", "2026-01-01", "2027-01-01");
+    let mesh = mesh(&[&root], &root);
     assert_eq!(
-        outcome(&mesh(&[&root], &root), "issuer-is-not-anchor"),
-        warning(
-            "`identity.linkerd.` is both, as `linkerd install` makes it without flags: the key in Secret \
-             linkerd/linkerd-identity-issuer is the root key of the mesh, and the issuer cannot be replaced \
-             without the anchor; rotate to an anchor of your own (kubectl l5d-rotate start)"
-        )
+        outcome(&mesh, "issuer-is-not-anchor"),
+        warning(CheckFact::IssuerIsAnchor { issuer: certificate(&root), secret: secret_ref() })
     );
-    assert_eq!(not_passed(&mesh(&[&root], &root)), ["issuer-is-not-anchor"]);
+    assert_eq!(not_passed(&mesh), ["issuer-is-not-anchor"]);
 }

@@ -1,33 +1,59 @@
 //! Ours about running proxies, restarts, and what lies outside the cluster.
 
-use jiff::ToSpan as _;
-use l5d_rotate::check::Outcome;
+use jiff::{Timestamp, ToSpan as _};
 use l5d_rotate::document::{ObjectRef, Origin};
-use l5d_rotate::mesh::{BundleId, ChangeTime, Era, Held, Injection, Manifest, Mesh, Plane, Unmeshed};
-use l5d_rotate::pki::BundleText;
+use l5d_rotate::finding::{
+    CheckFact, Container, InputFact, Opens, Pods, RefusingProxies, Severity, UnreadableBundle, WorkloadPods,
+};
+use l5d_rotate::mesh::{BundleId, ChangeTime, Doubt, Era, Held, Injection, Manifest, Mesh, Plane, Unmeshed};
+use l5d_rotate::pki::pem::{Defect, DefectKind};
+use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::json;
 
 use crate::check::builder::*;
+
+fn pods(namespace: &str, name: &str, count: u64) -> WorkloadPods {
+    WorkloadPods { workload: deployment(namespace, name), count, sample: vec![] }
+}
+
+fn container(pod: &str, container: &str, started: Option<Timestamp>, doubt: Option<Doubt>) -> Container {
+    Container { pod: format!("linkerd/{pod}"), container: container.into(), started, doubt }
+}
+
+fn identity(started: Timestamp, doubt: impl Into<Option<Doubt>>) -> Container {
+    container("linkerd-identity-0", "identity", Some(started), doubt.into())
+}
 
 #[test]
 fn a_proxy_that_refuses_the_issuer_is_an_error_by_bundle_and_workload() {
     let (old, new) = (root("old"), root("new"));
     let mut mesh = mesh(&[&old, &new], &good_issuer(&new));
-    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), PASSES);
     proxies(&mut mesh, "voting", text(&[&old]), &["voting-1"], 3);
     proxies(&mut mesh, "emoji", text(&[&old]), &["emoji-1"], 1);
     mesh.proxies[3].held = mesh.proxies[2].held;
-    let fingerprint = text(&[&old]).as_read_by(l5d_rotate::pki::Rules::Proxy).unwrap().fingerprint().short();
+    let bundle = text(&[&old]).as_read_by(Rules::Proxy).unwrap().fingerprint();
+    let workloads = vec![pods("emojivoto", "emoji", 1), pods("emojivoto", "voting", 3)];
+    let refusal = no_anchor("new");
     assert_eq!(
         outcome(&mesh, "proxies-accept-issuer"),
-        error(format!(
-            "leaves of the issuer are refused by these proxies, and they by everybody else; put back the \
-             issuer that they trust, or publish its anchor beside the others and restart them:\n\t* bundle \
-             {fingerprint}: `identity.linkerd.cluster.local` was signed by no anchor of the bundle: none is \
-             named `new`\n\t    Deployment emojivoto/emoji: 1 proxy\n\t    Deployment emojivoto/voting: 3 \
-             proxies"
-        ))
+        error(CheckFact::ProxiesRefuseIssuer {
+            refusals: vec![RefusingProxies { bundle, refusal, workloads }]
+        })
     );
+}
+
+/// The same refusal is said once, with all whom it concerns.
+#[test]
+fn proxies_by_reference_and_with_a_literal_bundle_of_the_same_anchors_are_one_class() {
+    let (old, new) = (root("old"), root("new"));
+    let mesh = mesh(&[&old], &good_issuer(&new));
+    let (_, fact) = outcome(&mesh, "proxies-accept-issuer").unwrap();
+    let l5d_rotate::finding::Fact::Check(CheckFact::ProxiesRefuseIssuer { refusals }) = fact else {
+        panic!()
+    };
+    let workloads: Vec<_> = refusals.into_iter().map(|refusing| refusing.workloads).collect();
+    assert_eq!(workloads, [[pods("emojivoto", "web", 2), pods("linkerd", "linkerd-identity", 1)]]);
 }
 
 #[test]
@@ -35,8 +61,10 @@ fn proxies_by_reference_are_judged_by_the_published_bundle() {
     let (old, new) = (root("old"), root("new"));
     let mut mesh = mesh(&[&old], &good_issuer(&new));
     mesh.proxies.remove(0);
-    let Outcome::Failed(_, said) = outcome(&mesh, "proxies-accept-issuer") else { panic!() };
-    assert!(said.ends_with("\n\t    Deployment linkerd/linkerd-identity: 1 proxy"), "{said}");
+    let bundle = text(&[&old]).as_read_by(Rules::Proxy).unwrap().fingerprint();
+    let workloads = vec![pods("linkerd", "linkerd-identity", 1)];
+    let refusals = vec![RefusingProxies { bundle, refusal: no_anchor("new"), workloads }];
+    assert_eq!(outcome(&mesh, "proxies-accept-issuer"), error(CheckFact::ProxiesRefuseIssuer { refusals }));
 }
 
 #[test]
@@ -46,12 +74,12 @@ fn a_proxy_with_an_unreadable_bundle_is_an_error() {
     proxies(&mut mesh, "voting", BundleText::read(""), &["voting-1"], 1);
     assert_eq!(
         outcome(&mesh, "proxies-hold-readable-bundles"),
-        error(
-            "a proxy does not start again with what stands in LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS; repair \
-             the published bundle, or the template that holds it, and restart:\n\t* line 1: the text is \
-             empty: proxies and the control plane would not start; put the trust anchors there\n\t    \
-             Deployment emojivoto/voting: 1 proxy"
-        )
+        error(CheckFact::ProxyBundleUnreadable {
+            bundles: vec![UnreadableBundle {
+                defect: Defect { line: 1, kind: DefectKind::Empty },
+                workloads: vec![pods("emojivoto", "voting", 1)],
+            }]
+        })
     );
 }
 
@@ -59,15 +87,18 @@ fn a_proxy_with_an_unreadable_bundle_is_an_error() {
 fn a_proxy_without_trust_anchors_is_a_warning() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    assert_eq!(outcome(&mesh, "proxies-hold-anchors"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "proxies-hold-anchors"), PASSES);
     let id = workload(&mut mesh, "emojivoto", "voting", Plane::Data, Injection::Webhook);
     group(&mut mesh, id, Held::Nothing, &["voting-1"], 1);
     assert_eq!(
         outcome(&mesh, "proxies-hold-anchors"),
-        warning(
-            "these proxies have no LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS, so no identity and no mTLS; \
-             remove the annotation that disables identity and restart them:\n\t* emojivoto/voting-1"
-        )
+        warning(CheckFact::ProxiesWithoutAnchors {
+            pods: Pods {
+                count: 1,
+                sample: vec!["emojivoto/voting-1".into()],
+                workloads: vec![deployment("emojivoto", "voting")],
+            }
+        })
     );
 }
 
@@ -77,15 +108,13 @@ fn pods_without_the_proxy_that_they_should_have_are_a_warning() {
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     assert_eq!(check(&mesh, "pods-are-meshed"), None);
     let workload = workload(&mut mesh, "emojivoto", "voting", Plane::Data, Injection::Webhook);
-    let sample = (1..=5).map(|at| format!("voting-{at}")).collect();
-    mesh.unmeshed.push(Unmeshed { workload, count: 6, sample });
+    let sample: Vec<_> = (1..=5).map(|at| format!("voting-{at}")).collect();
+    mesh.unmeshed.push(Unmeshed { workload, count: 6, sample: sample.clone() });
     assert_eq!(
         outcome(&mesh, "pods-are-meshed"),
-        warning(
-            "no injector answered when these started, or injection was asked for later: they take no part in \
-             mTLS, and policies that ask for it refuse them; restart them while the injector runs:\n\t* \
-             Deployment emojivoto/voting: 6 pods (voting-1, voting-2, voting-3, voting-4, voting-5, …)"
-        )
+        warning(CheckFact::PodsNotMeshed {
+            workloads: vec![WorkloadPods { sample, ..pods("emojivoto", "voting", 6) }]
+        })
     );
 }
 
@@ -93,19 +122,40 @@ fn pods_without_the_proxy_that_they_should_have_are_a_warning() {
 fn pitfall_3_what_started_before_the_bundle_changed_must_restart() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    published(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:10:00Z"));
-    mesh.control_plane.replicas[1].started = Some(at("2026-02-01T00:10:01Z"));
+    let (started, changed) = (at("2026-02-01T00:10:00Z"), at("2026-02-01T00:10:01Z"));
+    published(&mut mesh).changed = ChangeTime::At(changed);
+    mesh.control_plane.replicas[1].started = Some(at("2026-02-01T00:10:02Z"));
     assert_eq!(
         outcome(&mesh, "control-plane-restarted"),
-        warning(
-            "anchors are read at the start only; what started before ConfigMap \
-             linkerd/linkerd-identity-trust-roots changed on 2026-02-01T00:10:00Z does not know the new \
-             ones: restart it (phase bundle, step 2; `kubectl rollout restart -n linkerd deploy`):\n\t* \
-             linkerd/linkerd-identity-0 (identity) since 2026-02-01T00:10:00Z"
-        )
+        warning(CheckFact::ControlPlaneNotRestarted {
+            object: bundle_ref(),
+            changed,
+            containers: vec![identity(started, None)],
+        })
+    );
+    assert_eq!(
+        finding(&mesh, "control-plane-restarted").opens,
+        [Opens::Restart(vec![deployment("linkerd", "linkerd-identity")])]
     );
     mesh.control_plane.era = Era::V2_10;
     assert_eq!(check(&mesh, "control-plane-restarted"), None);
+}
+
+/// Kubernetes tells starts and changes to the second: which of the two came first is not known.
+#[test]
+fn a_start_in_the_second_of_the_change_proves_nothing() {
+    let root = root("root");
+    let mut mesh = mesh(&[&root], &good_issuer(&root));
+    let changed = at("2026-02-01T00:10:00Z");
+    published(&mut mesh).changed = ChangeTime::At(changed);
+    secret(&mut mesh).changed = ChangeTime::At(changed);
+    mesh.control_plane.replicas[1].started = Some(at("2026-02-01T00:10:01Z"));
+    let unproven = |object| {
+        let containers = vec![identity(changed, Doubt::SameSecond)];
+        unknown(CheckFact::RestartUnproven { object, changed, containers })
+    };
+    assert_eq!(outcome(&mesh, "control-plane-restarted"), unproven(bundle_ref()));
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), unproven(secret_ref()));
 }
 
 #[test]
@@ -116,13 +166,18 @@ fn the_injector_counts_only_until_the_kubelet_has_renewed_its_mount() {
     published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:57:59Z"));
     assert_eq!(
         outcome(&mesh, "control-plane-restarted"),
-        unknown("the input holds no running control-plane container in linkerd")
+        unknown(InputFact::ControlPlaneNotSeen { namespace: "linkerd".into() })
     );
-    published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:58:00Z"));
-    let Outcome::Failed(_, said) = outcome(&mesh, "control-plane-restarted") else { panic!() };
-    assert!(
-        said.ends_with("\n\t* linkerd/linkerd-proxy-injector-0 (proxy-injector) since 2026-02-01T00:10:00Z"),
-        "{said}"
+    let changed = at("2026-05-31T23:58:00Z");
+    published(&mut mesh).changed = ChangeTime::At(changed);
+    let started = Some(at("2026-02-01T00:10:00Z"));
+    assert_eq!(
+        outcome(&mesh, "control-plane-restarted"),
+        warning(CheckFact::ControlPlaneNotRestarted {
+            object: bundle_ref(),
+            changed,
+            containers: vec![container("linkerd-proxy-injector-0", "proxy-injector", started, None)],
+        })
     );
 }
 
@@ -142,22 +197,18 @@ fn a_start_within_the_kubelets_lag_proves_nothing_of_what_is_mounted() {
     };
     started(&mut mesh, "linkerd-proxy", 1);
     started(&mut mesh, "identity", 120);
-    let said = |object: &str, since: &str| {
-        unknown(format!(
-            "these containers started within 120 s after {object} changed on 2026-02-01T00:10:00Z, while a kubelet \
-             may still have had it mounted as it was; restart them once more:\n\t* \
-             linkerd/linkerd-identity-0 (identity) since {since}"
-        ))
+    let unproven = |object, started| {
+        let containers = vec![identity(at(started), Doubt::KubeletLag)];
+        unknown(CheckFact::RestartUnproven { object, changed, containers })
     };
-    let (bundle, issuer) =
-        ("ConfigMap linkerd/linkerd-identity-trust-roots", "Secret linkerd/linkerd-identity-issuer");
-    assert_eq!(outcome(&mesh, "control-plane-restarted"), said(bundle, "2026-02-01T00:12:00Z"));
-    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), said(issuer, "2026-02-01T00:12:00Z"));
+    let late = "2026-02-01T00:12:00Z";
+    assert_eq!(outcome(&mesh, "control-plane-restarted"), unproven(bundle_ref(), late));
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), unproven(secret_ref(), late));
     started(&mut mesh, "identity", 1);
-    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), said(issuer, "2026-02-01T00:10:01Z"));
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), unproven(secret_ref(), "2026-02-01T00:10:01Z"));
     started(&mut mesh, "identity", 121);
-    assert_eq!(outcome(&mesh, "control-plane-restarted"), Outcome::Success);
-    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), Outcome::Success);
+    assert_eq!(outcome(&mesh, "control-plane-restarted"), PASSES);
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), PASSES);
 }
 
 /// `linkerd install` and Helm make ConfigMaps and Secrets just before the Deployments that mount them: no volume can show what was
@@ -171,21 +222,18 @@ fn what_was_installed_with_the_control_plane_and_never_changed_is_what_it_read()
     secret(&mut mesh).changed = ChangeTime::At(installed);
     let checks =
         |mesh: &Mesh| ["control-plane-restarted", "identity-loaded-issuer"].map(|code| outcome(mesh, code));
-    let unproven = |mesh: &Mesh| checks(mesh).iter().all(|found| matches!(found, Outcome::Unknown(_)));
+    let unproven =
+        |mesh: &Mesh| checks(mesh).iter().all(|found| matches!(found, Some((Severity::Unknown, _))));
     assert!(unproven(&mesh), "nothing tells how old the objects are");
     created(&mut mesh, "ConfigMap", "linkerd-identity-trust-roots", "2026-02-01T00:09:50Z");
     created(&mut mesh, "Secret", "linkerd-identity-issuer", "2026-02-01T00:09:50Z");
     created(&mut mesh, "Deployment", "linkerd-identity", "2026-02-01T00:09:51Z");
-    assert_eq!(checks(&mesh), [Outcome::Success, Outcome::Success]);
+    assert_eq!(checks(&mesh), [PASSES, PASSES]);
     created(&mut mesh, "Deployment", "linkerd-identity", "2026-02-01T00:09:49Z");
     assert!(unproven(&mesh), "the objects have replaced older ones");
     created(&mut mesh, "Deployment", "linkerd-identity", "2026-02-01T00:09:51Z");
     secret(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:09:51Z"));
-    assert_eq!(
-        checks(&mesh),
-        [Outcome::Success, Outcome::Success],
-        "the next second may be of the same request"
-    );
+    assert_eq!(checks(&mesh), [PASSES, PASSES], "the next second may be of the same request");
     published(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:09:52Z"));
     secret(&mut mesh).changed = ChangeTime::At(at("2026-02-01T00:09:52Z"));
     assert!(unproven(&mesh), "the objects have changed since");
@@ -208,11 +256,16 @@ fn an_injector_that_started_within_the_lag_is_not_known_to_hand_out_the_new_bund
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     mesh.control_plane.replicas.retain(|replica| replica.container == "proxy-injector");
     published(&mut mesh).changed = ChangeTime::At(at("2026-05-31T23:59:00Z"));
-    mesh.control_plane.replicas[0].started = Some(at("2026-05-31T23:59:30Z"));
-    let Outcome::Unknown(said) = outcome(&mesh, "control-plane-restarted") else { panic!() };
-    assert!(
-        said.ends_with("\n\t* linkerd/linkerd-proxy-injector-0 (proxy-injector) since 2026-05-31T23:59:30Z"),
-        "{said}"
+    let started = Some(at("2026-05-31T23:59:30Z"));
+    mesh.control_plane.replicas[0].started = started;
+    let doubt = Some(Doubt::KubeletLag);
+    assert_eq!(
+        outcome(&mesh, "control-plane-restarted"),
+        unknown(CheckFact::RestartUnproven {
+            object: bundle_ref(),
+            changed: at("2026-05-31T23:59:00Z"),
+            containers: vec![container("linkerd-proxy-injector-0", "proxy-injector", started, doubt)],
+        })
     );
 }
 
@@ -224,17 +277,19 @@ fn without_change_times_nothing_is_concluded_and_the_way_to_them_is_told() {
         published(&mut mesh).changed = changed;
         assert_eq!(
             outcome(&mesh, "control-plane-restarted"),
-            unknown(
-                "the input does not say when ConfigMap linkerd/linkerd-identity-trust-roots last changed; \
-                 dump it with `kubectl get -o yaml --show-managed-fields`, or read the cluster"
-            )
+            unknown(InputFact::ChangeTimeUnknown { object: bundle_ref() })
         );
     }
     published(&mut mesh).changed = ChangeTime::At(at("2026-02-01"));
     mesh.control_plane.replicas[0].started = None;
+    let doubt = Some(Doubt::StartUnknown);
     assert_eq!(
         outcome(&mesh, "control-plane-restarted"),
-        unknown("these containers do not tell when they started:\n\t* linkerd/linkerd-identity-0 (identity)")
+        unknown(CheckFact::RestartUnproven {
+            object: bundle_ref(),
+            changed: at("2026-02-01"),
+            containers: vec![container("linkerd-identity-0", "identity", None, doubt)],
+        })
     );
 }
 
@@ -242,24 +297,22 @@ fn without_change_times_nothing_is_concluded_and_the_way_to_them_is_told() {
 fn pain_4_the_secret_does_not_prove_what_a_running_identity_controller_serves() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), Outcome::Success);
-    secret(&mut mesh).changed = ChangeTime::At(at("2026-03-01"));
-    let head = "Secret linkerd/linkerd-identity-issuer changed on 2026-03-01T00:00:00Z";
-    let pod = "\n\t* linkerd/linkerd-identity-0 (identity) since 2026-02-01T00:10:00Z";
+    assert_eq!(outcome(&mesh, "identity-loaded-issuer"), PASSES);
+    let (object, changed) = (secret_ref(), at("2026-03-01"));
+    secret(&mut mesh).changed = ChangeTime::At(changed);
+    let containers = vec![identity(at("2026-02-01T00:10:00Z"), None)];
     assert_eq!(
         outcome(&mesh, "identity-loaded-issuer"),
-        unknown(format!(
-            "{head}, and a running identity controller may miss that; look for its event IssuerUpdated \
-             (`kubectl get events -n linkerd --field-selector reason=IssuerUpdated`) or restart it:{pod}"
-        ))
+        unknown(CheckFact::IssuerReloadUnproven {
+            object: object.clone(),
+            changed,
+            containers: containers.clone()
+        })
     );
     mesh.control_plane.era = Era::V2_6;
     assert_eq!(
         outcome(&mesh, "identity-loaded-issuer"),
-        warning(format!(
-            "Linkerd 2.6 reads the issuer at the start only, and {head}; restart it (`kubectl rollout \
-             restart -n linkerd deploy/linkerd-identity`):{pod}"
-        ))
+        warning(CheckFact::IssuerNotLoaded { object, changed, containers })
     );
 }
 
@@ -272,12 +325,8 @@ fn manual_injection_is_told_when_it_lags_or_when_the_anchor_is_about_to_change()
     let held = BundleId(mesh.bundles.len() - 1);
     let id = workload(&mut mesh, "legacy", "app", Plane::Data, Injection::Manual);
     group(&mut mesh, id, Held::Literal(held), &["app-1"], 1);
-    assert_eq!(outcome(&mesh, "manual-injection"), Outcome::Success);
-    let said = warning(
-        "their bundle is written into their own templates and survives every restart; inject them again \
-         after each change of the bundle (`linkerd inject --manual` reads linkerd-config), or let the \
-         injector do it:\n\t* Deployment legacy/app: 1 proxy",
-    );
+    assert_eq!(outcome(&mesh, "manual-injection"), PASSES);
+    let said = warning(CheckFact::ManualInjection { workloads: vec![pods("legacy", "app", 1)] });
     published(&mut mesh).text = text(&[&old, &new]);
     assert_eq!(outcome(&mesh, "manual-injection"), said);
     mesh.bundles[held.0] = text(&[&old, &new]);
@@ -297,19 +346,11 @@ fn what_cannot_be_seen_is_told_only_when_the_anchor_is_about_to_change() {
     published(&mut mesh).text = text(&[&old, &new]);
     assert_eq!(
         outcome(&mesh, "external-workloads"),
-        warning(
-            "their proxies run outside the cluster and their anchors cannot be seen; give each both anchors \
-             and restart it before the issuer changes, and move SPIRE to the new anchor before the old one \
-             goes:\n\t* vms/db-1"
-        )
+        warning(InputFact::ExternalWorkloadsUnseen { names: vec!["vms/db-1".into()] })
     );
     assert_eq!(
         outcome(&mesh, "linked-clusters"),
-        warning(
-            "every linked cluster must hold both anchors in all its proxies before any of them changes its \
-             issuer, and have changed it before any removes the old anchor; check each:\n\t* \
-             linkerd-multicluster/west"
-        )
+        warning(InputFact::LinkedClustersUnseen { links: vec!["linkerd-multicluster/west".into()] })
     );
     let ending = anchor("ending", "2025-01-01", "2026-07-01");
     let mut rotation_ahead = crate::check::builder::mesh(&[&ending], &ending);

@@ -176,6 +176,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate __complete -- render ''
          kubectl l5d-rotate __complete -- st",
     ),
+    ("explain", "kubectl l5d-rotate explain peer-rejected\nkubectl l5d-rotate explain peer-rejected -o json"),
     ("help", "kubectl l5d-rotate -h\nkubectl l5d-rotate --help"),
     (
         "help-of-each-verb",
@@ -188,6 +189,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate recover -h
          kubectl l5d-rotate inspect -h
          kubectl l5d-rotate snapshot -h
+         kubectl l5d-rotate explain -h
          kubectl l5d-rotate rbac -h
          kubectl l5d-rotate completion -h
          kubectl l5d-rotate version -h",

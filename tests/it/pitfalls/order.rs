@@ -10,7 +10,7 @@ use crate::verify_support::{broken, bundle, codes, issuer_of, new_anchor, restar
 pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// `check`'s sentence on an identity controller that starts now.
-pub const WOULD_START: &str = "identity controller would start with the published trust bundle";
+pub const WOULD_START: &str = "identity controller starts with the published trust bundle";
 /// `check`'s sentence on proxies and the Secret's issuer.
 pub const ACCEPT: &str = "running proxies accept the issuer";
 /// `check`'s sentence on what reads the bundle at its start.
@@ -28,16 +28,14 @@ fn pitfall_01_swapping_the_issuer_before_every_proxy_has_the_new_anchor_is_refus
     let scene = Scene::rotating();
     scene
         .render("issuer", 1)
-        .refuses(4, &["22 running proxies", "would refuse the new issuer", "publish the new anchor first"]);
+        .refuses(4, &["proxies-not-ready", "22 running proxies", "bundle-refuses-issuer"]);
     judged(&scene.verify(&[secret_of(&issuer_of(&new_anchor()))]), "unsafe", 4);
 
     // All but one workload restarted.
     let mut scene = Scene::before("issuer", 1);
     let old = bundle(&[&scene.cluster.anchor]);
     scene.load("shop", "cart-db").held = old;
-    scene
-        .render("issuer", 1)
-        .refuses(4, &["3 running proxies (shop/cart-db-0", "would refuse the new issuer"]);
+    scene.render("issuer", 1).refuses(4, &["proxies-not-ready", "3 running proxies (shop/cart-db-0"]);
 }
 
 /// linkerd2#4287: BadCertificate, a 12 minute outage.
@@ -46,7 +44,13 @@ fn pitfall_02_removing_the_old_anchor_before_every_leaf_is_of_the_new_issuer_is_
     let mut scene = Scene::before("issuer", 3);
     let loaded = scene.load("linkerd", "linkerd-identity").started;
     let run_out = (loaded + SignedDuration::from_secs(24 * 3600 + 20)).to_string();
-    scene.render("prune", 1).refuses(3, &["24 proxies", "may still present a leaf", &run_out]);
+    scene.render("prune", 1).refuses(3, &["certificates-refused", "24 proxies", "may still present"]);
+    let presenting = scene.blocked("prune/1-trust", "certificates-refused");
+    assert_eq!(
+        (&presenting["evidence"]["proxies"]["count"], &presenting["evidence"]["certain"]),
+        (&json!(24), &json!(false))
+    );
+    assert_eq!(presenting["opens"], json!([{"at": run_out}]));
     scene.cluster.now = at(&run_out) + SignedDuration::from_secs(1);
     assert_eq!(scene.render("prune", 1).exit, 0);
 }
@@ -57,14 +61,16 @@ fn pitfall_03_the_issuer_waits_for_identity_controllers_that_have_not_read_the_b
     let mut scene = Scene::before("bundle", 2);
     scene.restart_data_plane();
     scene.minutes(30);
-    scene.render("issuer", 1).refuses(3, &["bundle/2-control-plane comes first"]);
-    scene.found(RESTARTED).is("warning", &["restart it", "linkerd/linkerd-identity-"]);
+    scene.render("issuer", 1).refuses(3, &["step-order", "bundle/2-control-plane is not done yet"]);
+    let restarted = scene.found(RESTARTED);
+    restarted.is_coded("warning", "control-plane-not-restarted", &["linkerd/linkerd-identity-"]);
+    assert!(restarted.found["opens"].to_string().contains("restart"), "{:#}", restarted.found);
 
     // Swapped all the same: the identity controller skips it, and going on to drop the old anchor is refused.
     scene.swap_by_force();
     scene
         .render("prune", 1)
-        .refuses(4, &["1 identity controller (linkerd/linkerd-identity-", "restart the identity controller"]);
+        .refuses(4, &["identity-signs-refused", "1 identity controller (linkerd/linkerd-identity-"]);
 }
 
 /// linkerd2#9022: no hash of the bundle in the templates of 2.11; with an external CA that of nothing (`_metadata.tpl`).
@@ -111,12 +117,10 @@ fn pitfall_04_a_restart_while_the_bundle_refuses_the_secrets_issuer_is_refused()
     scene.minutes(30);
     scene
         .render("bundle", 2)
-        .refuses(4, &["an identity controller that restarts now would refuse the issuer `identity.new`"]);
-    scene
-        .found(WOULD_START)
-        .is("error", &["would not start again", "put back an issuer that the published ones accept"]);
+        .refuses(4, &["restart-stops-identity", "would refuse the issuer identity.new ("]);
+    scene.found(WOULD_START).is_coded("error", "identity-fails-to-start", &["unknown-issuer"]);
     let status = scene.print("status --dir rotation");
-    assert!(status.contains("not accepted by the identity controller"), "{status}");
+    assert!(status.contains("identity-fails-to-start"), "{status}");
 }
 
 /// The same file: with both anchors published, and proxies that hold the old one only, the Secret was swapped early; the identity
@@ -125,13 +129,11 @@ fn pitfall_04_a_restart_while_the_bundle_refuses_the_secrets_issuer_is_refused()
 fn pitfall_05_an_issuer_swapped_too_early_that_a_restart_would_activate_is_an_error() {
     let mut scene = Scene::before("bundle", 2);
     scene.swap_by_force();
-    scene
-        .found(ACCEPT)
-        .is("error", &["put back the issuer that they trust", "Deployment shop/checkout: 4 proxies"]);
+    scene.found(ACCEPT).is_coded("error", "proxies-refuse-issuer", &[r#""name":"checkout"},"count":4"#]);
     let identity = restart("Deployment", "linkerd", "linkerd-identity", RESTARTED_AT, "2026-11-23T03:00:00Z");
     let verdict = scene.verify(&[identity]);
     judged(&verdict, "unsafe", 4);
-    assert!(broken(&verdict.0).contains(&"every-renewal"), "{:#}", verdict.0);
+    assert!(broken(&verdict.0).contains(&"renewal-rejected"), "{:#}", verdict.0);
 }
 
 /// The same by the rotation's own step: it is closed until the issuer that signs now is back in the Secret, or its successor's
@@ -143,11 +145,7 @@ fn pitfall_05_the_restart_that_would_activate_it_is_refused() {
     scene.swap_by_force();
     scene.render("bundle", 2).refuses(
         4,
-        &[
-            "an identity controller that restarts takes up the issuer",
-            "22 proxies (emojivoto/emoji-",
-            "put back the issuer that signs now",
-        ],
+        &["restart-activates-issuer", "22 proxies (emojivoto/emoji-", "Put back the issuer that signs now"],
     );
     let now = scene.cluster.now;
     (scene.cluster.issuer, scene.cluster.issuer_key, scene.cluster.issuer_changed) = (issuer, key, now);
@@ -164,15 +162,16 @@ fn pitfall_06_a_missed_hot_reload_keeps_prune_closed_however_long_one_waits() {
     scene.render("prune", 1).refuses(
         3,
         &[
-            "issuer/2-control-plane comes first",
+            "step-order",
+            "issuer/2-control-plane is not done yet",
+            "identity-signs-refused",
             "1 identity controller (linkerd/linkerd-identity-",
             "may still sign with",
         ],
     );
-    scene.found(LOADED).is(
-        "warning",
-        &["could not be checked", "may miss that", "IssuerUpdated", "linkerd/linkerd-identity-"],
-    );
+    let loaded = scene.found(LOADED);
+    loaded.is_coded("unknown", "issuer-reload-unproven", &["linkerd/linkerd-identity-"]);
+    loaded.is("warning", &["could not be checked", "IssuerUpdated"]);
 }
 
 /// The injector's mounted bundle (`controller/proxy-injector/webhook.go`) lags by the kubelet's sync.
@@ -183,9 +182,7 @@ fn pitfall_07_pods_that_restarted_while_the_injectors_mount_was_stale_are_seen_a
     let checkout = scene.load("shop", "checkout");
     (checkout.held, checkout.started) = (old, now);
     scene.minutes(10);
-    scene
-        .render("issuer", 1)
-        .refuses(4, &["4 running proxies (shop/checkout-", "would refuse the new issuer"]);
+    scene.render("issuer", 1).refuses(4, &["proxies-not-ready", "4 running proxies (shop/checkout-"]);
     let again = scene.render("bundle", 3);
     assert!(again.exit == 0 && again.out.contains("name: checkout\n"), "{}", again.err);
 
@@ -211,13 +208,11 @@ fn pitfall_08_no_restart_of_the_data_plane_while_no_injector_runs() {
             }
         }
     });
-    scene
-        .render("bundle", 3)
-        .refuses(3, &["no proxy injector is running in namespace linkerd", "bring it up first"]);
+    scene.render("bundle", 3).refuses(3, &["injector-not-running", "namespace linkerd", "Start it first"]);
     let manual = restart("Deployment", "shop", "checkout", RESTARTED_AT, "2026-11-23T03:00:00Z");
     let verdict = scene.verify(&[manual]);
     judged(&verdict, "unsafe", 4);
-    assert_eq!(codes(&verdict.0), ["no-injector"]);
+    assert_eq!(codes(&verdict.0), ["restart-without-injector"]);
 }
 
 /// The same with an injector that runs and answers nothing: its readiness probe fails.
@@ -229,7 +224,7 @@ fn pitfall_08_an_injector_that_is_not_ready_is_none() {
             status["ready"] = json!(false);
         }
     });
-    scene.render("bundle", 3).refuses(3, &["no proxy injector is running in namespace linkerd"]);
+    scene.render("bundle", 3).refuses(3, &["injector-not-running", "namespace linkerd"]);
 }
 
 /// The same default afterwards: what came up without a proxy while no injector ran is out of the mesh, and nobody tells.
@@ -242,10 +237,10 @@ fn pitfall_08_pods_that_came_up_without_a_proxy_are_told() {
         containers.retain(|container| container["name"] != "linkerd-proxy");
         pod["metadata"]["labels"].as_object_mut().unwrap().remove("linkerd.io/control-plane-ns");
     });
-    let told = ["Deployment shop/checkout: 4 pods (checkout-", "restart them while the injector runs"];
-    scene.found(MESHED).is("warning", &told);
+    let told = [r#""name":"checkout"},"count":4,"sample":["checkout-"#];
+    scene.found(MESHED).is_coded("warning", "pods-not-meshed", &told);
     scene.snapshot();
-    scene.found(MESHED).is("warning", &told);
+    scene.found(MESHED).is_coded("warning", "pods-not-meshed", &told);
     // They are no proxies that anybody waits for.
     assert!(scene.finding("everything that matters could be read").is_none());
 }
@@ -268,5 +263,5 @@ fn pitfall_01_the_guide_backwards_breaks_slowly_and_simulate_says_when() {
     let said = scene.run("simulate --dir rotation --order issuer,bundle,prune");
     assert_eq!(said.exit, 4, "{}\n{}", said.out, said.err);
     let verdict = scene.verify(&[secret_of(&issuer_of(&new_anchor()))]).0;
-    assert!(broken(&verdict).contains(&"every-renewal"), "{verdict:#}");
+    assert!(broken(&verdict).contains(&"renewal-rejected"), "{verdict:#}");
 }

@@ -25,7 +25,13 @@ fn pain_02_the_old_anchor_may_go_once_everything_restarted_after_the_swap_or_a_d
     judged(&scene.verify(&manual), "safe-after", 3);
     scene.render("prune", 1).refuses(
         3,
-        &["issuer/3-data-plane comes first: 0 of 24", "(emojivoto/emoji-", "restart them, or wait until"],
+        &[
+            "step-order",
+            "issuer/3-data-plane is not done yet: 0 of 24",
+            "certificates-refused",
+            "(emojivoto/emoji-",
+            "Restart them. Or wait until",
+        ],
     );
     scene.merge("issuer", 3);
     judged(&scene.verify_with("--dir rotation", &manual), "safe", 0);
@@ -44,14 +50,14 @@ fn pain_03_a_skipped_issuer_is_taken_up_by_the_restart_that_was_left_out_and_not
     scene.restart_data_plane();
     scene.minutes(30);
     scene.swap_by_force();
-    scene.found(RESTARTED).is("warning", &["linkerd/linkerd-identity-"]);
-    scene.found(LOADED).is("warning", &["may miss that"]);
+    scene.found(RESTARTED).is_coded("warning", "control-plane-not-restarted", &["linkerd/linkerd-identity-"]);
+    scene.found(LOADED).is_coded("unknown", "issuer-reload-unproven", &[]);
     let told = next(&scene);
     assert!(
         told["command"].as_str().unwrap().starts_with("kubectl l5d-rotate render bundle --step 2"),
         "{told:#}"
     );
-    scene.render("prune", 1).refuses(4, &["signs with"]);
+    scene.render("prune", 1).refuses(4, &["identity-signs-refused", "signs with"]);
     scene.merge("bundle", 2);
     scene.advance("prune", 1);
     assert_eq!(scene.render("prune", 1).exit, 0);
@@ -63,12 +69,12 @@ fn pain_04_a_new_secret_is_not_taken_for_an_issuer_that_signs() {
     let mut scene = Scene::before("issuer", 2);
     scene.restart_data_plane();
     scene.hours(48);
-    assert_eq!(scene.planned("issuer/1-issuer")["progress"]["state"], "done");
-    assert_eq!(scene.planned("issuer/2-control-plane")["progress"]["state"], "pending");
-    assert_ne!(scene.planned("issuer/3-data-plane")["progress"]["state"], "done");
-    scene.render("prune", 1).refuses(3, &["issuer/2-control-plane comes first"]);
+    assert_eq!(scene.planned("issuer/1-issuer")["state"]["code"], "done");
+    assert_eq!(scene.planned("issuer/2-control-plane")["state"]["code"], "pending");
+    assert_ne!(scene.planned("issuer/3-data-plane")["state"]["code"], "done");
+    scene.render("prune", 1).refuses(3, &["step-order", "issuer/2-control-plane is not done yet"]);
     scene.merge("issuer", 2);
-    assert_eq!(scene.planned("issuer/2-control-plane")["progress"]["state"], "done");
+    assert_eq!(scene.planned("issuer/2-control-plane")["state"]["code"], "done");
 }
 
 /// linkerd2#4808: the anchor is over, the documented command fails. Openly with downtime, and in steps that work.
@@ -77,17 +83,27 @@ fn pain_05_out_of_an_expired_anchor_each_refusal_names_the_way_and_it_leads_out(
     let mut scene = Scene::over(Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z"));
     let status = scene.print("status");
     assert!(status.contains("kubectl l5d-rotate recover"), "{status}");
-    let diagnosis = scene.run("recover");
+    let diagnosis = scene.run("recover -o json");
     assert_eq!(diagnosis.exit, 1);
-    assert!(diagnosis.out.contains("downtime: "), "{}", diagnosis.out);
+    let found: Value = serde_json::from_str(&diagnosis.out).unwrap();
+    assert_eq!(found["remedy"]["kind"], "anchor-and-issuer", "{found}");
+    assert!(!found["remedy"]["downtime"].as_str().unwrap().is_empty(), "{found}");
     scene.start();
-    scene
-        .render("bundle", 2)
-        .refuses(4, &["take bundle/1-trust, then issuer/1-issuer with --force", "this takes downtime"]);
+    scene.render("bundle", 2).refuses(
+        4,
+        &[
+            "present-issuer-expired",
+            "Take bundle/1-trust, then issuer/1-issuer with --force",
+            "takes downtime",
+        ],
+    );
     scene.merge("bundle", 1);
     scene.render("issuer", 1).refuses(
         4,
-        &["take issuer/1-issuer with --force, then restart the control plane and everything else"],
+        &[
+            "present-issuer-expired",
+            "Take issuer/1-issuer with --force, then restart the control plane and everything else",
+        ],
     );
     scene.swap_by_force();
     scene.merge("bundle", 2);
@@ -106,7 +122,7 @@ fn pain_14_proxies_are_compared_with_the_bundle_and_the_copy_is_told_apart() {
     scene.advance("issuer", 1);
     scene.edit_object("ConfigMap", "linkerd-config", move |object| object["data"] = stale["data"].clone());
     scene.found(MATCH_CA).is("success", &[]);
-    scene.found(COPY).is("warning", &["only in the published bundle"]);
+    scene.found(COPY).is_coded("warning", "config-copy-differs", &[r#""onlyPublished":[{"#]);
 }
 
 /// linkerd2#3880 (a trailing newline), #5292 and #5395 (more than one certificate).
@@ -181,7 +197,7 @@ fn pain_25_nobody_is_forgotten_and_whoever_is_holds_up_the_issuer_by_name() {
     ] {
         assert!(restarted.contains(&workload.to_owned()), "{workload}: {restarted:#?}");
     }
-    let manual = plan["byHand"].to_string();
+    let manual = plan["manual"].to_string();
     for workload in ["debug-shell", "storefront", "settlement", "legacy-pricing", "recommendations"] {
         assert!(manual.contains(workload), "{workload}: {manual}");
     }
@@ -189,8 +205,6 @@ fn pain_25_nobody_is_forgotten_and_whoever_is_holds_up_the_issuer_by_name() {
     let old = bundle(&[&scene.cluster.anchor]);
     scene.merge("bundle", 3);
     scene.load("linkerd-viz", "prometheus").held = old;
-    scene
-        .render("issuer", 1)
-        .refuses(4, &["1 running proxy (linkerd-viz/prometheus-", "would refuse the new issuer"]);
+    scene.render("issuer", 1).refuses(4, &["proxies-not-ready", "1 running proxy (linkerd-viz/prometheus-"]);
     scene.found(MATCH_CA).is("warning", &["linkerd-viz/prometheus-"]);
 }

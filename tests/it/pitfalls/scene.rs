@@ -33,6 +33,8 @@ pub struct Said {
 pub struct Finding {
     pub result: String,
     pub error: String,
+    /// What was found, where the check does not pass.
+    pub found: Value,
 }
 
 impl Scene {
@@ -72,7 +74,7 @@ impl Scene {
         scene
     }
 
-    /// The same, with all steps before this one merged and everything done by hand that they leave.
+    /// The same, with all steps before this one merged and everything done manually that they leave.
     pub fn before(phase: &str, step: u8) -> Self {
         let mut scene = Self::rotating();
         scene.advance(phase, step);
@@ -220,19 +222,28 @@ impl Scene {
     pub fn finding(&self, description: &str) -> Option<Finding> {
         let said = self.run("check -o json");
         let report: Value = serde_json::from_str(&said.out).expect(&said.err);
-        let checks = report["categories"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|category| category["checks"].as_array());
-        let check = checks.flatten().find(|check| check["description"] == description)?;
+        let categories = report["categories"].as_array().unwrap();
+        let checks: Vec<_> =
+            categories.iter().filter_map(|category| category["checks"].as_array()).flatten().collect();
+        let place = checks.iter().position(|check| check["description"] == description)?;
+        let check = checks[place];
         let text = |field: &str| check[field].as_str().unwrap_or_default().to_owned();
-        Some(Finding { result: text("result"), error: text("error") })
+        // What was found stands in the order of the checks that do not pass.
+        let failed = |check: &&&Value| check["result"] != "success";
+        let before = checks[..place].iter().filter(failed).count();
+        let found = if failed(&&check) { report["findings"][before].clone() } else { Value::Null };
+        Some(Finding { result: text("result"), error: text("error"), found })
     }
 
     /// The finding of a check that must apply.
     pub fn found(&self, description: &str) -> Finding {
         self.finding(description).unwrap_or_else(|| panic!("no check says `{description}`"))
+    }
+
+    /// What `status` advises where no rotation is under way.
+    pub fn advice(&self) -> Value {
+        let status: Value = serde_json::from_str(&self.print("status -o json")).unwrap();
+        status["advice"].clone()
     }
 
     /// What `verify` says of a proposal, as JSON, and its exit code.
@@ -255,13 +266,24 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// What stands before a step, by its code.
+    pub fn blocked(&self, step: &str, code: &str) -> Value {
+        let planned = self.planned(step);
+        let found = planned["blocked"].as_array().unwrap().iter().find(|one| one["code"] == code);
+        found.unwrap_or_else(|| panic!("{step}: no {code}: {planned:#}")).clone()
+    }
+}
+
 impl Said {
     /// Refused or closed: nothing is printed that could be committed, and it says why.
     #[track_caller]
     pub fn refuses(&self, exit: i32, why: &[&str]) {
         assert_eq!((self.exit, self.out.as_str()), (exit, ""), "{}", self.err);
+        // Lines are wrapped between words.
+        let said = self.err.split_whitespace().collect::<Vec<_>>().join(" ");
         for why in why {
-            assert!(self.err.contains(why), "`{why}` is not in: {}", self.err);
+            assert!(said.contains(why), "`{why}` is not in: {}", self.err);
         }
     }
 }
@@ -272,6 +294,17 @@ impl Finding {
         assert_eq!(self.result, result, "{}", self.error);
         for why in why {
             assert!(self.error.contains(why), "`{why}` is not in: {}", self.error);
+        }
+    }
+
+    /// Found with this severity and code, and with all of this in its evidence.
+    #[track_caller]
+    pub fn is_coded(&self, severity: &str, code: &str, evidence: &[&str]) {
+        let found = &self.found;
+        assert_eq!((&found["severity"], &found["code"]), (&json!(severity), &json!(code)), "{found:#}");
+        let told = found["evidence"].to_string();
+        for one in evidence {
+            assert!(told.contains(one), "`{one}` is not in: {told}");
         }
     }
 }

@@ -5,9 +5,10 @@ mod handshakes;
 mod states;
 
 use builder::{at, now};
+use l5d_rotate::finding::{CertificateRole, Finding};
 use l5d_rotate::mesh::Mesh;
 use l5d_rotate::pki::{Authority, IssuerChain, PrivateKey};
-use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Role, Stopped, Way};
+use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Remedy, Stopped};
 use rcgen::KeyPair;
 
 /// One anchor, signed twice with its own key: once until `end`, once until 2036.
@@ -26,39 +27,45 @@ pub(crate) fn twins(name: &str, end: &str) -> [Authority; 2] {
         }
     })
 }
-/// The state of a mesh in one line: what is over; whether leaves are issued, and how long those hold that are; the way back.
+/// Codes with their evidence.
+pub(crate) fn evidence(findings: &[Finding]) -> Vec<serde_json::Value> {
+    findings.iter().map(|finding| serde_json::to_value(&finding.fact).unwrap()).collect()
+}
+
+/// The state of a mesh in one line: what has expired; whether workload certificates are issued, and until when those in use are
+/// valid; the remedy.
 pub(crate) fn told(mesh: &Mesh) -> String {
     let diagnosis = Diagnosis::of(mesh, now());
-    let over: Vec<_> = diagnosis
+    let expired: Vec<_> = diagnosis
         .expired
         .iter()
         .map(|part| match part.role {
-            Role::Anchor => "anchor",
-            Role::Issuer => "issuer",
-            Role::Intermediate => "intermediate",
+            CertificateRole::TrustAnchor => "anchor",
+            CertificateRole::Issuer => "issuer",
+            CertificateRole::Intermediate => "intermediate",
         })
         .collect();
     let issuance = match &diagnosis.issuance {
         Issuance::Works { until } => format!("issues until {until}"),
-        Issuance::Refused(refusal) => format!("refused: {refusal}"),
+        Issuance::Refused(refusal) => format!("refused {}", serde_json::to_string(refusal).unwrap()),
         Issuance::Unknown => "unknown".to_owned(),
         Issuance::Stopped(stopped) => {
-            let Stopped { since, exact, presented: leaves, .. } = stopped;
-            let first = leaves.first.map_or("?".to_owned(), |first| first.to_string());
+            let Stopped { since, exact, presented, .. } = stopped;
+            let first = presented.first.map_or("?".to_owned(), |first| first.to_string());
             let by = if *exact { "" } else { " at the latest" };
-            let left = leaves.left(now());
-            format!("stopped {since}{by}, leaves {first} to {}: {left:?} left", leaves.last)
+            let remaining = presented.left(now());
+            format!("stopped {since}{by}, certificates {first} to {}: {remaining:?} left", presented.last)
         }
     };
-    let way = match &diagnosis.way {
-        Way::Replace(candidates) => match diagnosis.fit().next() {
+    let remedy = match &diagnosis.remedy {
+        Remedy::Replace(signers) => match diagnosis.eligible().next() {
             Some(one) => format!("issuer of {}", one.anchor.name()),
             None => {
-                let not: Vec<_> = candidates.iter().map(|one| format!("{:?}", one.standing)).collect();
+                let not: Vec<_> = signers.iter().map(|one| format!("{:?}", one.eligibility)).collect();
                 format!("anchor and issuer [{}]", not.join(", "))
             }
         },
-        way => format!("{way:?}").to_lowercase(),
+        remedy => format!("{remedy:?}").to_lowercase(),
     };
-    format!("over [{}]; {issuance}; {way}", over.join(", "))
+    format!("expired [{}]; {issuance}; {remedy}", expired.join(", "))
 }

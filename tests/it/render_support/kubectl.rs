@@ -61,7 +61,9 @@ pub fn built(files: &[File], root: &str) -> Result<Vec<Value>, String> {
 /// An overlay over these objects, taking in `taken` (directories among `files`) under `field`.
 pub fn overlay(objects: &[Value], files: &[File], field: &str, taken: &[&str]) -> Result<Vec<Value>, String> {
     let mut files = files.to_vec();
-    let mut add = |path: &str, content| files.push(File { path: path.into(), content, secret: false });
+    let mut add = |path: &str, content| {
+        files.push(File { path: path.into(), content: String::into(content), secret: false })
+    };
     let stream: Vec<_> = objects.iter().map(|tree| (vec![], tree.clone())).collect();
     let mut kustomization = json!({ "resources": [] });
     if !objects.is_empty() {

@@ -9,7 +9,7 @@ use l5d_rotate::mesh::{Era, WorkloadId};
 use l5d_rotate::pki::{
     AnchorRequest, Authority, Bundle, IssuerChain, IssuerRequest, PrivateKey, mint_anchor, mint_issuer,
 };
-use l5d_rotate::render::{Rendered, render};
+use l5d_rotate::render::{Form, Rendered, render};
 use l5d_rotate::rotation::{
     Annotation, Change, Phase, PlannedStep, Record, Scope, Stage, Step, StepState, Strategy,
 };
@@ -163,4 +163,9 @@ pub fn step(phase: Phase, stage: Stage) -> Step {
 pub fn named(kind: &str, name: &str) -> ObjectRef {
     let version = if kind == "Deployment" { "apps/v1" } else { "v1" };
     ObjectRef::new(version, kind, "linkerd", name)
+}
+
+/// The document with its private key, as it is written.
+pub fn written(item: &Rendered, form: Form) -> serde_json::Value {
+    l5d_rotate::document::parse(&item.written(form).unwrap(), "written").unwrap().remove(0).tree
 }

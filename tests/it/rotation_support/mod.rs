@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, ToSpan};
 use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::finding::{Fact, Finding, Severity, StepFact};
 use l5d_rotate::mesh::{
     BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Manifest,
     Mesh, Obstacle, Owner, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Template, Trust, Workload,
     WorkloadId,
 };
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, cross_sign,
-    mint_anchor, mint_issuer,
+    AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal,
+    cross_sign, mint_anchor, mint_issuer,
 };
 use l5d_rotate::rotation::{
-    Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Severity, Stage, Step,
-    StepState, Strategy, plan,
+    Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Stage, Step, StepState,
+    Strategy, plan,
 };
 use serde_json::Value;
 
@@ -305,7 +306,7 @@ impl Cluster {
         }
     }
 
-    /// Merges a step: its changes are applied and its acts by hand are done, ten minutes later than the step before. Of the
+    /// Merges a step: its changes are applied and what is to be done manually is done, ten minutes later than the step before. Of the
     /// control plane the identity controller starts first.
     pub fn merge(&mut self, planned: &PlannedStep) {
         self.now += 10.minutes();
@@ -388,8 +389,47 @@ pub fn restarted(mesh: &Mesh, planned: &PlannedStep) -> Vec<String> {
     planned.changes.iter().filter_map(workload).collect()
 }
 
-/// The reasons of a severity for which a step is blocked.
-pub fn reasons(planned: &PlannedStep, severity: Severity) -> String {
-    let reasons = planned.blocked.iter().filter(|blocker| blocker.severity == severity);
-    reasons.map(|blocker| blocker.reason.as_str()).collect::<Vec<_>>().join("\n")
+/// The codes of what stands before a step with a severity.
+pub fn codes(planned: &PlannedStep, severity: Severity) -> Vec<&'static str> {
+    planned.blocked.iter().filter(|finding| finding.severity == severity).map(Finding::code).collect()
+}
+
+/// What stands before a step with a severity and a code.
+pub fn blocker(planned: &PlannedStep, severity: Severity, code: &str) -> Finding {
+    let is_it = |finding: &&Finding| finding.severity == severity && finding.code() == code;
+    let found = planned.blocked.iter().find(is_it);
+    found
+        .unwrap_or_else(|| panic!("{}: no {code} ({severity:?}): {:#?}", planned.step, planned.blocked))
+        .clone()
+}
+
+/// The same, by what it says of the step.
+pub fn step_fact(planned: &PlannedStep, severity: Severity, code: &str) -> StepFact {
+    let Fact::Step(fact) = blocker(planned, severity, code).fact else { panic!("{code} is not of a step") };
+    fact
+}
+
+/// Whether a step waits for an earlier one of which so many of so many are done.
+pub fn waits_for(planned: &PlannedStep, before: Step, done: u64, of: u64) -> bool {
+    planned.blocked.iter().any(|finding| finding.fact == StepFact::StepOrder { before, done, of }.into())
+}
+
+/// The notes of a step with a code.
+pub fn notes(planned: &PlannedStep, code: &str) -> Vec<StepFact> {
+    let of_step = |finding: &Finding| match &finding.fact {
+        Fact::Step(fact) if finding.code() == code => Some(fact.clone()),
+        _ => None,
+    };
+    planned.notes.iter().filter_map(of_step).collect()
+}
+
+/// Why the state of a step is unknown.
+pub fn unknown(state: StepState) -> Finding {
+    let StepState::Unknown(why) = state else { panic!("{state:?}") };
+    *why
+}
+
+/// Does no anchor of the bundle sign the chain?
+pub const fn is_unsigned(why: &Refusal) -> bool {
+    matches!(why, Refusal::UnknownIssuer { .. })
 }

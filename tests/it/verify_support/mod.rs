@@ -6,8 +6,10 @@ use std::process::Output;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
+use l5d_rotate::finding::TrustFact;
 use l5d_rotate::pki::{AnchorRequest, Authority, IssuerRequest, mint_anchor, mint_issuer};
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, at, pem};
@@ -127,8 +129,9 @@ pub fn codes(verdict: &Value) -> Vec<&str> {
     verdict["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
 }
 
+/// The codes of who would reject whom.
 pub fn broken(verdict: &Value) -> Vec<&str> {
-    verdict["pairs"].as_array().unwrap().iter().map(|pair| pair["invariant"].as_str().unwrap()).collect()
+    codes(verdict).into_iter().filter(|code| TrustFact::VARIANTS.contains(code)).collect()
 }
 
 /// A mesh that has both anchors everywhere, and the new issuer since a moment ago; only the control plane restarted since.

@@ -4,6 +4,7 @@ use super::certificate::Error;
 use super::constraints::Names;
 use super::uri;
 use crate::pki::der::{Reader, SEQUENCE, SET, UTF8_STRING};
+use crate::printable::escaped;
 
 const NUMERIC_STRING: u8 = 18;
 const PRINTABLE_STRING: u8 = 19;
@@ -11,7 +12,7 @@ const T61_STRING: u8 = 20;
 const IA5_STRING: u8 = 22;
 const BMP_STRING: u8 = 30;
 
-/// The last common name of a distinguished name, else its first organization.
+/// The last common name of a distinguished name, else its first organization; for people, so hidden characters are escaped.
 pub(super) fn parse(contents: &[u8]) -> Result<Option<String>, Error> {
     let (mut common_name, mut organization) = (None, None);
     let mut sets = Reader(contents);
@@ -30,7 +31,8 @@ pub(super) fn parse(contents: &[u8]) -> Result<Option<String>, Error> {
             }
         }
     }
-    Ok(common_name.filter(|name| !name.is_empty()).or(organization))
+    let name = common_name.filter(|name| !name.is_empty()).or(organization);
+    Ok(name.map(|name| escaped(&name).into_owned()))
 }
 
 fn string(tag: u8, value: &[u8]) -> Option<String> {

@@ -1,0 +1,115 @@
+//! What a change does to trust material.
+
+use serde::Serialize;
+use strum::{IntoStaticStr, VariantNames};
+
+use super::CertificateRef;
+use crate::document::ObjectRef;
+use crate::mesh::{BundlePlace, GoDuration};
+use crate::pki::pem::Defect;
+use crate::source::Renderer;
+
+/// Something that a change does, whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Serialize, IntoStaticStr, VariantNames)]
+#[serde(tag = "code", content = "evidence", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ChangeFact {
+    /// The published bundle's object, or its key, is gone.
+    BundleRemoved { object: ObjectRef },
+    /// Linkerd cannot read the new text of the bundle.
+    BundleUnreadable { place: BundlePlace, defect: Defect },
+    /// Linkerd reads fewer certificates than the new text of the bundle holds.
+    BundlePartlyRead { place: BundlePlace, defect: Defect },
+    /// The control plane restarts while the published bundle is one that it cannot read.
+    RestartIntoUnreadableBundle { place: BundlePlace, defect: Defect, workload: ObjectRef },
+    /// The copy of the bundle in `linkerd-config` does not follow it.
+    ConfigCopyLeftBehind { object: ObjectRef },
+    /// The issuer Secret is gone.
+    IssuerRemoved { object: ObjectRef },
+    /// The issuer Secret is gone, and cert-manager would make it.
+    IssuerMadeByCertManager { object: ObjectRef, certificate: ObjectRef },
+    /// What the issuer Secret will hold is not shown.
+    IssuerNotShown { object: ObjectRef, reason: String },
+    /// The new issuer's certificate cannot be read.
+    NewIssuerUnreadable { object: ObjectRef, reason: String },
+    /// The issuer's private key is not the one of its certificate, or cannot be read.
+    IssuerKeyUnusable { object: ObjectRef, key: KeyFault },
+    /// A certificate of the new issuer's file expires within a workload certificate's lifetime, and ends all of them with it.
+    IssuerExpiresAtOnce { certificate: CertificateRef, lifetime: GoDuration },
+    /// A certificate of the new issuer's file expires soon.
+    IssuerExpiresSoon { certificate: CertificateRef },
+    /// A field that the control plane reads is not what it must be.
+    FieldUnreadable { object: ObjectRef, field: String, found: String },
+    /// A Deployment of the control plane is gone.
+    ControlPlaneWorkloadRemoved { object: ObjectRef, role: Role },
+    /// Data-plane workloads restart in the same change as the bundle.
+    RestartWithBundle { workloads: Vec<ObjectRef> },
+    /// The control plane restarts in the same change as the bundle.
+    ControlPlaneRestartWithBundle { workloads: Vec<ObjectRef> },
+    /// Data-plane workloads restart in the same change as the issuer.
+    RestartWithIssuer { workloads: Vec<ObjectRef> },
+    /// Data-plane workloads restart while no proxy injector runs.
+    RestartWithoutInjector { namespace: String, workloads: Vec<ObjectRef> },
+    /// The control plane takes trust material from elsewhere.
+    TrustSourceChanged { object: ObjectRef, source: TrustSource },
+    /// The identity controller cannot read the anchors that it is given by argument or environment (2.9 and 2.10).
+    IdentityAnchorsUnreadable { object: ObjectRef, defect: Defect },
+    /// The identity controller is given other anchors than are published (2.9 and 2.10).
+    IdentityAnchorsApart { object: ObjectRef },
+    /// A setting of identity changes beside the certificates.
+    SettingChanged { setting: Setting },
+    /// Another program makes trust material of it.
+    NotRendered { renderer: Renderer, removed: bool },
+    /// The mesh is broken without the change.
+    AlreadyBroken { ways: u64 },
+}
+
+/// The part of a pod template that brings trust material.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustSource {
+    /// A volume, by its name.
+    Volume(String),
+    /// The variable with the trust anchors, of this container.
+    Variable(String),
+    /// Variables that come from an object as a whole, of this container.
+    EnvFrom(String),
+}
+
+/// What is wrong with a private key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyFault {
+    /// It belongs to another certificate.
+    Mismatch,
+    Missing,
+    /// Why it cannot be read.
+    Unreadable(String),
+}
+
+/// What a Deployment of the control plane is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It issues workload certificates.
+    Identity,
+    /// It tells proxies where their peers are.
+    Destination,
+    /// It gives pods their proxy.
+    ProxyInjector,
+    /// Neither bundle nor issuer depends on it.
+    Other,
+}
+
+/// A setting of identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setting {
+    TrustDomain,
+    /// Which keys of the issuer Secret are read.
+    IssuerScheme,
+    /// In which object and field the bundle is published.
+    TrustHome,
+    /// Variables that every proxy is given besides.
+    ProxyEnvironment,
+}

@@ -1,0 +1,143 @@
+//! What stands before a step, and what to know beside it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use strum::{IntoStaticStr, VariantNames};
+
+use super::managed::Instead;
+use super::rotation::{Need, RotationAnchors, RotationIssuer, SecretGap, WhyRefused};
+use super::{CertificateRef, Fact, IssuerRole, Pods};
+use crate::document::ObjectRef;
+use crate::mesh::{BundlePlace, GoDuration, Owner};
+use crate::pki::Refusal;
+use crate::step::{Direction, Phase, Step};
+
+/// Something about a step of a rotation.
+#[derive(Debug, Clone, PartialEq, Serialize, IntoStaticStr, VariantNames)]
+#[serde(tag = "code", content = "evidence", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[strum(serialize_all = "kebab-case")]
+pub enum StepFact {
+    // What stands before a step.
+    /// An earlier step is not done.
+    StepOrder { before: Step, done: u64, of: u64 },
+    /// Whether an earlier step is done is not known.
+    StepOrderUnknown { before: Step, why: Box<Fact> },
+    /// Running proxies would refuse workload certificates of the issuer that the step puts in place.
+    ProxiesNotReady { proxies: Pods, issuer: RotationIssuer, why: WhyRefused },
+    /// The published bundle does not accept the issuer that the step puts in place.
+    BundleRefusesIssuer {
+        bundle: BundlePlace,
+        issuer: RotationIssuer,
+        lacks: RotationAnchors,
+        why: WhyRefused,
+    },
+    /// Containers of the control plane have not read the published bundle.
+    ControlPlaneLacksBundle { bundle: ObjectRef, done: u64, of: u64 },
+    /// The anchors that the step leaves in the bundle do not accept the issuer in the Secret.
+    AnchorsRefuseIssuer { anchors: RotationAnchors, secret: ObjectRef, issuer: CertificateRef, why: Refusal },
+    /// The step would drop anchors that the rotation does not know.
+    UnknownAnchors { bundle: BundlePlace, anchors: Vec<CertificateRef> },
+    /// An identity controller that restarts now would not start.
+    RestartStopsIdentity { secret: ObjectRef, issuer: CertificateRef, why: WhyRefused },
+    /// An identity controller that restarts now would sign with an issuer that proxies refuse.
+    RestartActivatesIssuer { secret: ObjectRef, issuer: CertificateRef, proxies: Pods, why: Refusal },
+    /// The issuer in the Secret, or its anchor, has expired: these steps lead on, and only with --force.
+    PresentIssuerExpired { issuer: CertificateRef, forced: Vec<Step> },
+    /// Proxies present workload certificates that the anchors which stay do not accept.
+    CertificatesRefused {
+        issuer: CertificateRef,
+        proxies: Pods,
+        certain: bool,
+        anchors: RotationAnchors,
+        why: Refusal,
+    },
+    /// Identity controllers sign with an issuer that the anchors which stay do not accept.
+    IdentitySignsRefused {
+        issuer: CertificateRef,
+        replicas: Pods,
+        certain: bool,
+        anchors: RotationAnchors,
+        why: Refusal,
+    },
+    /// Some clock may not take a certificate for valid yet.
+    CertificateNotBegun { certificate: CertificateRef, skew: GoDuration },
+    /// A certificate that the rotation needs has expired.
+    RotationExpired { certificate: CertificateRef, direction: Direction },
+    /// The cross certificate expires before the rotation can do without it.
+    CrossExpiresSoon { certificate: CertificateRef, lifetime: GoDuration, direction: Direction },
+    /// The step would publish an expired anchor again.
+    ExpiredAnchorReturns { anchor: CertificateRef },
+    /// The copy in `linkerd-config`, which the next upgrade publishes again, does not accept the issuer.
+    UpgradeRevertsBundle { config: ObjectRef, issuer: RotationIssuer, value: &'static str, why: Refusal },
+    /// cert-manager renews the anchor or the issuer while the step is loaded.
+    RenewalDue { certificate: ObjectRef, due: Timestamp, until: Timestamp },
+    /// A kubelet may still have an object mounted as it was.
+    MountOutdated { object: ObjectRef },
+    /// An identity controller that was replaced may still sign.
+    IdentityHandover,
+    /// No proxy injector runs.
+    InjectorNotRunning { namespace: String },
+    /// The proxies of ExternalWorkloads must be prepared, which no input shows.
+    ExternalWorkloadsFirst { names: Vec<String>, need: Need },
+    /// The proxies of linked clusters must be prepared, which no input shows.
+    LinkedClustersFirst { names: Vec<String>, need: Need },
+
+    // What keeps a step's state from being known.
+    /// The issuer in the Secret is not known.
+    IssuerSecretUnknown { secret: ObjectRef, why: SecretGap },
+    /// No running container of these names was seen.
+    ContainersNotSeen { containers: Vec<&'static str> },
+    /// When some containers started is not known.
+    StartTimeUnknown,
+    /// Containers started so soon after an object changed that they may have read it as it was.
+    StartedTooEarly { object: ObjectRef, containers: Vec<String>, seconds: i64 },
+
+    // What was taken on trust.
+    /// Every pod of the mesh is in the input, as a human confirmed.
+    PodsConfirmed,
+    /// The control plane has started since an object last changed, as a human confirmed.
+    RestartConfirmed { object: ObjectRef },
+
+    // What to know beside a step.
+    /// Somebody else renders an object and would revert the patch.
+    ManagedObject {
+        object: ObjectRef,
+        owner: Owner,
+        instead: Instead,
+        /// The file that `instead` names lacks anchors that are published.
+        lacks_published: bool,
+    },
+    /// These apply the step's objects from Git: there the step is committed.
+    AppliedFromGit { owners: Vec<Owner> },
+    /// How long workload certificates of the issuer that was replaced can live.
+    RenewalTime {
+        issuer: IssuerRole,
+        lifetime: GoDuration,
+        issuance_lifetime: GoDuration,
+        clock_skew: GoDuration,
+        renewed_after: GoDuration,
+        /// Waiting does what the restart does.
+        instead_of_restart: bool,
+        until: Option<Timestamp>,
+    },
+    /// A later phase is published and has taken the anchors of this step away.
+    PhaseSuperseded { by: Phase, dropped: RotationAnchors },
+    /// The strategy waits until workload certificates of the replaced issuer expire, and restarts nothing.
+    CertificatesRenewedByTime { strategy: String, issuer: IssuerRole },
+    /// The strategy waits until workloads restart on their own, and restarts nothing.
+    BundleLoadedByTime { strategy: String, latest: Option<Timestamp>, is_late: bool },
+    /// Of some workloads only pods were seen.
+    WorkloadsNotSeen { count: u64 },
+    /// Every meshed workload is taken to need the restart.
+    RestartsAssumed { why: Box<Fact> },
+    /// These workloads restart when the bundle's value changes where Linkerd is installed from.
+    RestartedByInstall { workloads: Vec<ObjectRef> },
+    /// Proxies without identity are passed over.
+    ProxiesWithoutIdentity { count: u64 },
+    /// The issuer's file holds intermediates.
+    IntermediatesInFile { file: &'static str },
+    /// The step takes downtime.
+    Downtime { replaces_anchor: bool },
+    /// `ca.crt` of the issuer Secret holds anchors that are gone.
+    CaCrtOutdated { secret: ObjectRef, dropped: RotationAnchors, render: Step },
+}

@@ -1,0 +1,410 @@
+//! What a change does, in words.
+
+use super::{Explanation, Words, listed, named};
+use crate::finding::{ChangeFact, KeyFault, Role, Setting, TrustSource};
+use crate::report::Screen;
+use crate::report::words::count;
+use crate::source::Renderer;
+
+pub(super) fn words(fact: &ChangeFact, screen: &Screen) -> Words {
+    let (what, effect, todo) = match fact {
+        ChangeFact::BundleRemoved { object } => (
+            format!("The change removes {object}."),
+            "Pods of the control plane cannot start without it.",
+            "Put the ConfigMap back.",
+        ),
+        ChangeFact::BundleUnreadable { place, defect } => (
+            format!("The bundle in {place}, {defect}."),
+            "",
+            "Write the bundle as certificate blocks only, with at most one newline after the last; \
+             `kubectl l5d-rotate inspect FILE` checks it.",
+        ),
+        ChangeFact::BundlePartlyRead { place, defect } => (
+            format!("The bundle in {place}, {defect}."),
+            "Linkerd reads fewer certificates than the text holds.",
+            "Write the bundle as certificate blocks only; `kubectl l5d-rotate inspect FILE` checks it.",
+        ),
+        ChangeFact::RestartIntoUnreadableBundle { place, defect, workload } => (
+            format!(
+                "{workload} restarts while the control plane cannot read the bundle in {place}: {defect}."
+            ),
+            "The text is already so; what runs goes on, and what restarts fails to start.",
+            "Repair the published bundle first, in a commit of its own.",
+        ),
+        ChangeFact::ConfigCopyLeftBehind { object } => (
+            format!("The copy of the bundle in {object} (identityTrustAnchorsPEM) keeps other anchors."),
+            "`linkerd check` and `linkerd inject --manual` read it, and the next `linkerd upgrade` or `helm upgrade` may \
+             publish it again.",
+            "Change it, and the values that it is rendered from, in the same commit.",
+        ),
+        ChangeFact::IssuerRemoved { object } => (
+            format!("The change removes {object}."),
+            "The identity controller cannot start without it.",
+            "Put the Secret back.",
+        ),
+        ChangeFact::IssuerMadeByCertManager { object, certificate } => (
+            format!("The change removes {object}, which cert-manager would make from {certificate}."),
+            "What cert-manager would put there is not known.",
+            "Add the Secret as the cluster would have it.",
+        ),
+        ChangeFact::IssuerNotShown { object, reason } => (
+            format!("The change does not show what {object} will hold: {reason}."),
+            "",
+            "Add the Secret as the cluster would have it.",
+        ),
+        ChangeFact::NewIssuerUnreadable { object, reason } => (
+            format!("The issuer's certificate in {object} cannot be read: {reason}."),
+            SKIPPED,
+            "Write the issuer's certificate as PEM, then its intermediates.",
+        ),
+        ChangeFact::IssuerKeyUnusable { object, key } => return unusable_key(object.to_string(), key),
+        ChangeFact::IssuerExpiresAtOnce { certificate, lifetime } => (
+            format!(
+                "{} in the new issuer's file expires {}, within a workload certificate's lifetime ({lifetime}).",
+                named(certificate),
+                screen.when(certificate.not_after)
+            ),
+            "Every workload certificate expires with it: all connections fail at that instant.",
+            "Put in an issuer that lasts longer.",
+        ),
+        ChangeFact::IssuerExpiresSoon { certificate } => (
+            format!(
+                "{} in the new issuer's file expires {}.",
+                named(certificate),
+                screen.when(certificate.not_after)
+            ),
+            "No workload certificate lasts longer.",
+            "Put in an issuer that lasts longer, or plan the next rotation now.",
+        ),
+        ChangeFact::FieldUnreadable { object, field, found } => (
+            format!("{object}: {field} {found}."),
+            "The control plane cannot start with it.",
+            "Restore the field.",
+        ),
+        ChangeFact::ControlPlaneWorkloadRemoved { object, role } => (
+            format!("The change removes {object}."),
+            match role {
+                Role::Identity => {
+                    "Without it no proxy can start, and none can renew its workload certificate."
+                }
+                Role::Destination => "Without it no proxy finds its peers.",
+                Role::ProxyInjector => "Without it no pod is given a proxy.",
+                Role::Other => "Neither bundle nor issuer depends on it.",
+            },
+            "Put it back, unless it is to go.",
+        ),
+        ChangeFact::RestartWithBundle { workloads } => (
+            format!("{} restart in the same change as the bundle.", listed(workloads)),
+            "The injector reads a new bundle up to two minutes late, so that some of these pods may be given the old one \
+             once more. That breaks nothing by itself; it does as soon as a step counts on the new bundle.",
+            "Restart them in a change of their own, two minutes after the bundle; or restart them once more.",
+        ),
+        ChangeFact::ControlPlaneRestartWithBundle { workloads } => (
+            format!("{} restart in the same change as the bundle.", listed(workloads)),
+            "They may start before the bundle is there. The identity controller reads it once, when it starts: it would then \
+             refuse an issuer of the new anchor.",
+            "Check after the rollout that they started after the ConfigMap changed (`kubectl l5d-rotate check`).",
+        ),
+        ChangeFact::RestartWithIssuer { workloads } => (
+            format!("{} restart in the same change as the issuer.", listed(workloads)),
+            "Identity controllers load the Secret a minute or two later, so that some of these pods may get one more workload \
+             certificate of the old issuer. That breaks nothing while the old anchor is in the bundle.",
+            "Restart them in a change of their own, once every identity controller has loaded the issuer.",
+        ),
+        ChangeFact::RestartWithoutInjector { namespace, workloads } => (
+            format!(
+                "No proxy injector is seen running in namespace {namespace}, and {} restart.",
+                listed(workloads)
+            ),
+            "Their pods start without a proxy, or not at all.",
+            "Start the injector first, and see that its pods are in the input.",
+        ),
+        ChangeFact::TrustSourceChanged { object, source } => (
+            format!("The change makes {object} take trust material from elsewhere: {}.", source_name(source)),
+            "What stands there is not judged here.",
+            "Make that a change of its own, and verify with what the pods will read.",
+        ),
+        ChangeFact::IdentityAnchorsUnreadable { object, defect } => (
+            format!("The trust anchors that {object} is given cannot be read: {defect}."),
+            "The identity controller fails to start with them.",
+            "Give it the published anchors, encoded in base64.",
+        ),
+        ChangeFact::IdentityAnchorsApart { object } => (
+            format!("{object} is given other trust anchors than are published."),
+            "It refuses an issuer that only the published ones accept.",
+            "Give it the published anchors.",
+        ),
+        ChangeFact::SettingChanged { setting } => (
+            format!("The change sets {} anew.", setting_name(*setting)),
+            "That is more than a change of certificates, and is not judged here.",
+            "Make it in a change of its own, and follow Linkerd's guide for it.",
+        ),
+        ChangeFact::NotRendered { renderer, removed } => (
+            match removed {
+                false => format!("{} may change trust material.", rendered(*renderer)),
+                true => format!("{} is removed, and may have made trust material.", rendered(*renderer)),
+            },
+            "It is not rendered here.",
+            "Give what comes out of it: the output of `kustomize build` or `helm template`, or the object as the cluster has \
+             it.",
+        ),
+        ChangeFact::AlreadyBroken { ways } => (
+            format!("The mesh is broken without this change, in {}.", count(*ways, "way", "ways")),
+            "Only what the change adds to that is judged here.",
+            "See `kubectl l5d-rotate check`.",
+        ),
+    };
+    Words { what, effect: effect.to_owned(), todo: todo.to_owned(), ..Words::default() }
+}
+
+const SKIPPED: &str = "A running identity controller skips it (event IssuerUpdateSkipped) and goes on with the old issuer; the next \
+                       one that starts fails to start.";
+
+fn unusable_key(object: String, key: &KeyFault) -> Words {
+    let (what, todo) = match key {
+        KeyFault::Mismatch => (
+            format!("The private key in {object} does not belong to the issuer's certificate."),
+            "Put the key of this certificate into the Secret.",
+        ),
+        KeyFault::Missing => {
+            (format!("{object} has no private key."), "Put the issuer's key into the Secret.")
+        }
+        KeyFault::Unreadable(why) => (
+            format!("The private key in {object} cannot be read: {why}."),
+            "Write it as `EC PRIVATE KEY` (SEC1) in PEM.",
+        ),
+    };
+    Words { what, effect: SKIPPED.to_owned(), todo: todo.to_owned(), ..Words::default() }
+}
+
+fn source_name(source: &TrustSource) -> String {
+    match source {
+        TrustSource::Volume(name) => format!("volume {name}"),
+        TrustSource::Variable(container) => format!("the anchors' variable of container {container}"),
+        TrustSource::EnvFrom(container) => format!("envFrom of container {container}"),
+    }
+}
+
+const fn setting_name(setting: Setting) -> &'static str {
+    match setting {
+        Setting::TrustDomain => "the trust domain",
+        Setting::IssuerScheme => "the issuer's scheme",
+        Setting::TrustHome => "the object in which the bundle is published",
+        Setting::ProxyEnvironment => "the variables of every proxy (proxy.additionalEnv)",
+    }
+}
+
+const fn rendered(renderer: Renderer) -> &'static str {
+    match renderer {
+        Renderer::Helm => "A set of Helm values",
+        Renderer::Kustomize => "An inline patch or generator of Kustomize",
+        Renderer::PatchDirective => "A patch with a `$patch` directive",
+        Renderer::SealedSecret => "A Secret that only the cluster can decrypt or fetch",
+        Renderer::TrustManager => "A Bundle of trust-manager",
+        Renderer::CertManager => "A Certificate of cert-manager",
+        Renderer::CertManagerIssuer => "An Issuer of cert-manager",
+    }
+}
+
+pub(super) const EXPLAINED: &[Explanation] = &[
+    Explanation {
+        code: "bundle-removed",
+        means: "The change removes the object, or its key, in which the trust bundle is published.",
+        matters: "Every pod of the control plane reads it at its start, and the injector for each new pod.",
+        act: "Put it back.",
+        example: "kubectl get configmap linkerd-identity-trust-roots -n linkerd",
+        source: "linkerd2 `charts/partials/templates/_proxy.tpl`: a proxy's environment comes from this ConfigMap.",
+    },
+    Explanation {
+        code: "bundle-unreadable",
+        means: "Proxies or the identity controller cannot read the new text of the trust bundle at all.",
+        matters: "What starts after the merge fails to start.",
+        act: "Write certificate blocks only: no blank line at the end, no text between, no indentation inside.",
+        example: "kubectl l5d-rotate inspect bundle.crt",
+        source: "linkerd2 `pkg/tls/codec.go`; linkerd2-proxy `linkerd/meshtls/src/creds.rs`; RFC 7468 section 3.",
+    },
+    Explanation {
+        code: "bundle-partly-read",
+        means: "A reader of the trust bundle drops certificates that stand in its text.",
+        matters: "An anchor that seems published is not trusted by everybody.",
+        act: "Write the bundle anew as certificate blocks only.",
+        example: "kubectl l5d-rotate inspect bundle.crt",
+        source: "linkerd2 `pkg/tls/codec.go` and the proxy's PEM reader differ; RFC 7468 section 3.",
+    },
+    Explanation {
+        code: "restart-into-unreadable-bundle",
+        means: "The change restarts the control plane, and the bundle that is published already cannot be read by it.",
+        matters: "What runs has read an earlier text and goes on; what restarts fails to start.",
+        act: "Repair the published bundle first.",
+        example: "kubectl l5d-rotate check",
+        source: "linkerd2 `controller/cmd/identity/main.go` reads the anchors once, at the start.",
+    },
+    Explanation {
+        code: "config-copy-left-behind",
+        means: "The copy of the bundle in ConfigMap linkerd-config does not follow the published one.",
+        matters: "An upgrade renders from the copy, and publishes the old anchors again; manually injected workloads get them.",
+        act: "Change the copy, and the values it comes from, with the bundle.",
+        example: "kubectl get configmap linkerd-config -n linkerd -o yaml",
+        source: "linkerd2 `cli/cmd/upgrade.go`; `charts/linkerd-control-plane/templates/config.yaml`.",
+    },
+    Explanation {
+        code: "issuer-removed",
+        means: "The change removes the Secret with the issuer.",
+        matters: "The identity controller cannot start without it.",
+        act: "Put it back.",
+        example: "kubectl get secret linkerd-identity-issuer -n linkerd",
+        source: "linkerd2 `charts/linkerd-control-plane/templates/identity.yaml` mounts it.",
+    },
+    Explanation {
+        code: "issuer-made-by-cert-manager",
+        means: "The change removes the Secret with the issuer, and a cert-manager Certificate of the input would make it.",
+        matters: "Which issuer that will be, and which anchor signed it, cannot be told from the files.",
+        act: "Add the Secret as the cluster has it, and verify again.",
+        example: "kubectl get secret linkerd-identity-issuer -n linkerd -o yaml",
+        source: "cert-manager `pkg/controller/certificates/issuing`; Linkerd's \"Automatically rotating control plane TLS \
+                 credentials\".",
+    },
+    Explanation {
+        code: "issuer-not-shown",
+        means: "The input holds the issuer's Secret only in a form that another program turns into it: sealed, encrypted or \
+                fetched.",
+        matters: "Whether the anchors accept the new issuer cannot be told.",
+        act: "Decrypt it for this check, or give the Secret as the cluster has it.",
+        example: "sops -d issuer.enc.yaml | kubectl l5d-rotate verify --proposed -",
+        source: "SOPS, Sealed Secrets and External Secrets keep no plain certificate in Git.",
+    },
+    Explanation {
+        code: "new-issuer-unreadable",
+        means: "The issuer's certificate in the Secret is not PEM that the identity controller reads.",
+        matters: "A running controller skips it and goes on with the old issuer, until its next start fails.",
+        act: "Write the issuer's certificate first, then its intermediates, each as one PEM block.",
+        example: "kubectl l5d-rotate inspect issuer.crt",
+        source: "linkerd2 `pkg/tls/cred.go` (`ReadPEMCreds`), event IssuerUpdateSkipped.",
+    },
+    Explanation {
+        code: "issuer-key-unusable",
+        means: "The private key in the Secret is missing, cannot be read, or belongs to another certificate.",
+        matters: "A running controller skips the update and goes on with the old issuer; its next start fails.",
+        act: "Put the key of this certificate into the Secret.",
+        example: "kubectl l5d-rotate check -o short",
+        source: "linkerd2 `pkg/tls/cred.go` (`ReadPEMCreds`), event IssuerUpdateSkipped.",
+    },
+    Explanation {
+        code: "issuer-expires-at-once",
+        means: "The new issuer, or a certificate after it in its file, expires within a workload certificate's lifetime.",
+        matters: "A workload certificate never outlives the first certificate of its issuer's file: all of them expire at the \
+                  same instant, and every connection fails then.",
+        act: "Put in an issuer that lasts longer than two workload certificates' lives.",
+        example: "kubectl l5d-rotate inspect issuer.crt",
+        source: "linkerd2 `pkg/tls/ca.go`: `findFirstExpiration`.",
+    },
+    Explanation {
+        code: "issuer-expires-soon",
+        means: "The new issuer, or a certificate after it in its file, expires soon.",
+        matters: "The next rotation is due before long, and `linkerd check` warns of it.",
+        act: "Put in an issuer that lasts longer, or plan the next rotation now.",
+        example: "kubectl l5d-rotate inspect issuer.crt",
+        source: "linkerd2 `pkg/issuercerts/issuercerts.go`: 60 days.",
+    },
+    Explanation {
+        code: "field-unreadable",
+
+        means: "An object with trust material lacks the field that Linkerd reads, or has something else there.",
+        matters: "The control plane cannot start with it.",
+        act: "Restore the field.",
+        example: "kubectl get configmap linkerd-identity-trust-roots -n linkerd -o yaml",
+        source: "linkerd2 `charts/linkerd-control-plane/templates/identity.yaml`.",
+    },
+    Explanation {
+        code: "control-plane-workload-removed",
+        means: "The change removes a Deployment of Linkerd's control plane.",
+        matters: "Identity, destination and proxy injector are needed by every proxy; other workloads hold no trust material.",
+        act: "Put it back, unless it is to go.",
+        example: "kubectl get deployments -n linkerd",
+        source: "Linkerd's architecture: https://linkerd.io/2/reference/architecture/",
+    },
+    Explanation {
+        code: "restart-with-bundle",
+        means: "Workloads restart in the same change that publishes the bundle.",
+        matters: "The injector's mounted copy lags behind the ConfigMap, so that some pods are given the old bundle.",
+        act: "Restart them in a change of their own, or once more.",
+        example: "kubectl l5d-rotate plan --dir rotation",
+        source: "Kubernetes: mounted ConfigMaps are updated eventually; linkerd2 `controller/proxy-injector/webhook.go` reads the mounted file.",
+    },
+    Explanation {
+        code: "control-plane-restart-with-bundle",
+        means: "The control plane restarts in the same change that publishes the bundle.",
+        matters: "A controller that starts before the bundle is there keeps the old one until its next restart.",
+        act: "Check after the rollout that it started after the ConfigMap changed.",
+        example: "kubectl l5d-rotate check",
+        source: "linkerd2 `controller/cmd/identity/main.go` reads the anchors once, at the start.",
+    },
+    Explanation {
+        code: "restart-with-issuer",
+        means: "Workloads restart in the same change that replaces the issuer.",
+        matters: "They may get one more workload certificate of the old issuer, so that its anchor is needed longer.",
+        act: "Restart them once every identity controller has loaded the new issuer.",
+        example: "kubectl get events -n linkerd --field-selector reason=IssuerUpdated",
+        source: "linkerd2 `pkg/identity/service.go` loads a changed Secret when the kubelet has updated the mount.",
+    },
+    Explanation {
+        code: "restart-without-injector",
+        means: "Workloads restart while no proxy injector is seen running.",
+        matters: "Their pods start without a proxy, unencrypted, or are not admitted at all.",
+        act: "Start the injector first.",
+        example: "kubectl get pods -n linkerd -l linkerd.io/control-plane-component=proxy-injector",
+        source: "`failurePolicy` of MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config.",
+    },
+    Explanation {
+        code: "trust-source-changed",
+        means: "The change makes a pod of the control plane mount other objects, or take its variables from others, where it \
+                read trust material.",
+        matters: "What it trusts, or signs with, is then what stands there: that may be anything.",
+        act: "Make it a change of its own, and verify it with the objects that it names.",
+        example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
+        source: "linkerd2 `charts/linkerd-control-plane/templates/identity.yaml`, `charts/partials/templates/_proxy.tpl`.",
+    },
+    Explanation {
+        code: "identity-anchors-unreadable",
+        means: "Linkerd 2.9 and 2.10 give the identity controller its anchors by argument or environment, and these cannot be \
+                read.",
+        matters: "The identity controller fails to start, and no workload certificate is issued any more.",
+        act: "Give it the published anchors, encoded in base64.",
+        example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
+        source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
+    },
+    Explanation {
+        code: "identity-anchors-apart",
+        means: "Linkerd 2.9 and 2.10 give the identity controller its anchors by argument or environment, and these are not \
+                the published ones.",
+        matters: "It judges issuers by other anchors than proxies do.",
+        act: "Give it the published anchors in the same change.",
+        example: "kubectl l5d-rotate check",
+        source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
+    },
+    Explanation {
+        code: "setting-changed",
+        means: "The change sets the trust domain, the issuer's scheme or the place of the bundle anew.",
+        matters: "That changes what every certificate must say, or where it is read; it is not judged here.",
+        act: "Make it in a change of its own.",
+        example: "kubectl get configmap linkerd-config -n linkerd -o yaml",
+        source: "linkerd2 `charts/linkerd-control-plane/values.yaml`: identityTrustDomain, identity.issuer.scheme.",
+    },
+    Explanation {
+        code: "not-rendered",
+        means: "The change touches something of which another program makes trust material: Helm, Kustomize, cert-manager, \
+                trust-manager, a sealed Secret.",
+        matters: "What comes out of it cannot be told from the files, and is never taken as safe.",
+        act: "Verify what comes out of it.",
+        example: "kubectl kustomize overlays/prod | kubectl l5d-rotate verify --proposed -",
+        source: "The engine's own rules of precedence.",
+    },
+    Explanation {
+        code: "already-broken",
+        means: "Something in the mesh does not work before the change.",
+        matters: "Only what the change adds is judged; a safe verdict does not mean that the mesh works.",
+        act: "Look at it first.",
+        example: "kubectl l5d-rotate check",
+        source: "The same trust relation as for the change, asked of the mesh as it is.",
+    },
+];

@@ -1,0 +1,104 @@
+//! What checks find, in words.
+
+pub(super) mod bundle;
+mod certificates;
+pub(super) mod explained;
+pub(super) mod proxies;
+
+use super::{Words, listed};
+use crate::document::ObjectRef;
+use crate::finding::{CheckFact, WorkloadPods};
+use crate::report::Screen;
+use crate::report::words::count;
+
+pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
+    use CheckFact as F;
+    match fact {
+        F::TrustBundleMissing { object } => bundle::missing(object),
+        F::TrustBundleMisread { object, defects } => bundle::misread(object, defects),
+        F::TrustBundleUntidy { object, defects } => bundle::untidy(object, defects),
+        F::TrustBundleTooLarge { object, bytes, most } => bundle::too_large(object, *bytes, *most),
+        F::LinkerdConfigMissing { config } => bundle::config_missing(config),
+        F::ConfigCopyRefusesIssuer { config, difference } => bundle::copy_refuses_issuer(config, difference),
+        F::ConfigCopyDiffers { config, difference } => bundle::copy_differs(config, difference),
+        F::ConfigCopyOutdated { config } => bundle::copy_outdated(config),
+        F::IdentityCopyDiffers { deployment, difference } => {
+            bundle::identity_copy_differs(deployment, difference)
+        }
+        F::IssuerCaMissing { secret } => bundle::ca_missing(secret),
+        F::IssuerCaUnreadable { secret, defect } => bundle::ca_unreadable(secret, defect),
+        F::IssuerCaDiffers { secret, refusal } => bundle::ca_differs(secret, refusal, screen),
+        F::IssuerCaNotInConfig { secret, config } => bundle::ca_not_in_config(secret, config),
+        F::CheckedAnchorsUnreadable { object, defect } => bundle::checked_unreadable(object, defect),
+        F::CheckedAnchorsRefuseIssuer { object, refusal } => bundle::checked_refuse(object, refusal, screen),
+        F::CheckedAnchorsEmpty { object } => bundle::checked_empty(object),
+        F::TrustAnchorAlgorithm { anchors } => certificates::anchor_algorithm(anchors),
+        F::TrustAnchorNotYetValid { anchors } => certificates::anchor_not_yet_valid(anchors, screen),
+        F::TrustAnchorExpired { anchors } => certificates::anchor_expired(anchors, screen),
+        F::TrustAnchorExpiring { anchors } => certificates::anchor_expiring(anchors, screen),
+        F::ExpiredAnchorLeft { anchors } => certificates::expired_anchor_left(anchors, screen),
+        F::IssuerSecretMissing { secret } => certificates::secret_missing(secret),
+        F::IssuerSecretKeys { secret, scheme, missing, found } => {
+            certificates::secret_keys(secret, *scheme, missing, found)
+        }
+        F::IssuerKeyMissing { secret, scheme } => certificates::key_missing(secret, *scheme),
+        F::IssuerKeyMismatch { secret } => certificates::key_mismatch(secret),
+        F::IssuerKeyUnreadable { secret, said } => certificates::key_unreadable(secret, said),
+        F::IssuerAlgorithm { issuer, fault } => certificates::issuer_algorithm(issuer, fault),
+        F::IssuerMayNotSign { issuer, lacks } => certificates::may_not_sign(issuer, *lacks),
+        F::IssuerNotYetValid { certificate } => certificates::issuer_not_yet_valid(certificate, screen),
+        F::IssuerExpired { certificate, part } => certificates::issuer_expired(certificate, *part, screen),
+        F::IssuerExpiring { certificate, part } => certificates::issuer_expiring(certificate, *part, screen),
+        F::IssuerTooShort { certificate, left, lifetime } => {
+            certificates::issuer_too_short(certificate, *left, *lifetime)
+        }
+        F::IssuerOutlivesAnchor { issuer, anchor } => certificates::outlives_anchor(issuer, anchor, screen),
+        F::IssuerIsAnchor { issuer, secret } => certificates::issuer_is_anchor(issuer, secret),
+        F::IssuerCopyChecked { secret, config, found } => {
+            certificates::copy_checked(secret, config, found.as_deref(), screen)
+        }
+        F::ControlPlaneNotRestarted { object, changed, containers } => {
+            proxies::not_restarted(object, *changed, containers, screen)
+        }
+        F::RestartUnproven { object, changed, containers } => {
+            proxies::restart_unproven(object, *changed, containers, screen)
+        }
+        F::IssuerNotLoaded { object, changed, containers } => {
+            proxies::issuer_not_loaded(object, *changed, containers, screen)
+        }
+        F::IssuerReloadUnproven { object, changed, containers } => {
+            proxies::reload_unproven(object, *changed, containers, screen)
+        }
+        F::ProxiesRefuseIssuer { refusals } => proxies::refuse_issuer(refusals, screen),
+        F::ProxyBundleUnreadable { bundles } => proxies::bundle_unreadable(bundles),
+        F::ProxiesWithoutAnchors { pods } => proxies::without_anchors(pods),
+        F::ProxiesOutdated { pods } => proxies::outdated(pods),
+        F::PodsNotMeshed { workloads } => proxies::not_meshed(workloads),
+        F::ManualInjection { workloads } => proxies::manual_injection(workloads),
+        F::CertManagerRenewsAnchor { renewals } => certificates::renews_anchor(renewals, screen),
+        F::CertManagerRotationPolicy { certificates } => certificates::rotation_policy(certificates),
+        F::CertManagerRenewsLate { certificates, lifetime } => {
+            certificates::renews_late(certificates, *lifetime)
+        }
+        F::CertManagerOverdue { certificates } => certificates::overdue(certificates, screen),
+    }
+}
+
+/// Workloads, each with the number of its pods.
+fn counted(workloads: &[WorkloadPods], one: &str, many: &str) -> Vec<String> {
+    let line = |pods: &WorkloadPods| {
+        let counted = format!("{}: {}", pods.workload, count(pods.count, one, many));
+        if pods.sample.is_empty() { counted } else { format!("{counted} ({})", listed(&pods.sample)) }
+    };
+    workloads.iter().map(line).collect()
+}
+
+/// The workloads alone.
+fn objects(workloads: &[WorkloadPods]) -> Vec<&ObjectRef> {
+    workloads.iter().map(|pods| &pods.workload).collect()
+}
+
+/// All pods of these workloads.
+fn total(workloads: &[WorkloadPods], one: &str, many: &str) -> String {
+    count(workloads.iter().map(|pods| pods.count).sum(), one, many)
+}

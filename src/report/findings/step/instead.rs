@@ -1,0 +1,109 @@
+//! Where to make a change of an object that somebody else renders, in words.
+
+use jiff::fmt::temporal::DateTimePrinter;
+
+use crate::finding::{ChartValue, Flag, Instead, PodAnnotation, SecretFile, ValueContent};
+
+/// In a sentence; `DIR` is the rotation directory.
+pub(super) fn instead(place: &Instead) -> String {
+    match place {
+        Instead::HelmRelease { release, namespace, chart, values } => {
+            let set: String = values.iter().map(helm_flag).collect();
+            format!(
+                "Change the release instead: `helm upgrade {release} linkerd/{chart} -n {namespace} --version INSTALLED \
+                 --reuse-values{set}`, or set the same values in the file that it is installed with."
+            )
+        }
+        Instead::RenderedChart { values } => format!(
+            "If a chart is rendered on the way (Argo CD, `helm template`), set {} in its values instead. If the rendered \
+             manifests are in Git, commit the patch beside them.",
+            settings(values, "")
+        ),
+        Instead::RenderedPodAnnotation { annotation } => format!(
+            "If a chart is rendered on the way, set its pod annotations (often `podAnnotations`) to `{}` instead. If the \
+             rendered manifests are in Git, commit the patch beside them.",
+            setting(annotation)
+        ),
+        Instead::FluxHelmRelease { name, namespace, values } => format!(
+            "Set {} in HelmRelease {namespace}/{name} instead. Where spec.valuesFrom takes a value from a ConfigMap or Secret, \
+             change that, and label it `reconcile.fluxcd.io/watch: Enabled` so that Flux upgrades at once.",
+            settings(values, "spec.values.")
+        ),
+        Instead::FluxPodAnnotation { name, namespace, annotation } => format!(
+            "Set the chart's pod annotations (often `podAnnotations`) to `{}` in spec.values of HelmRelease {namespace}/{name} \
+             instead, or put the patch into its spec.postRenderers[].kustomize.patches.",
+            setting(annotation)
+        ),
+        Instead::LinkerdUpgrade { flags, from_overrides, drops_intermediates } => {
+            linkerd_upgrade(flags, *from_overrides, *drops_intermediates)
+        }
+        Instead::CertManager { certificate } => format!(
+            "Change the CA of the Issuer or ClusterIssuer that Certificate {certificate} names in spec.issuerRef instead, as \
+             Linkerd's \"Automatically rotating control plane TLS credentials\" tells."
+        ),
+        Instead::TrustManager { bundle, file, is_added: true } => {
+            format!(
+                "Add the certificates of {file} as an `inLine` source under spec.sources of Bundle {bundle} instead."
+            )
+        }
+        Instead::TrustManager { bundle, file, is_added: false } => {
+            format!(
+                "Leave {file} as the only source, as `inLine`, under spec.sources of Bundle {bundle} instead."
+            )
+        }
+        Instead::ExternalSecret { name, files } => format!(
+            "Put {} into the entries of the vault that spec.data[].remoteRef of ExternalSecret {name} names instead.",
+            files.iter().map(secret_file).collect::<Vec<_>>().join(" and ")
+        ),
+        Instead::SealedSecret { name } => format!(
+            "Seal it again instead: replace spec.encryptedData of SealedSecret {name} with what `kubeseal` makes of the \
+             rendered Secret."
+        ),
+    }
+}
+
+fn helm_flag(value: &ChartValue) -> String {
+    match &value.content {
+        ValueContent::File(file) => format!(" --set-file {}=DIR/{file}", value.name),
+        ValueContent::Time(time) => format!(" --set {}={}", value.name, whole_seconds(*time)),
+    }
+}
+
+fn settings(values: &[ChartValue], prefix: &str) -> String {
+    let set = values.iter().map(|value| match &value.content {
+        ValueContent::File(file) => format!("`{prefix}{}` to the content of {file}", value.name),
+        ValueContent::Time(time) => format!("`{prefix}{}` to {}", value.name, whole_seconds(*time)),
+    });
+    set.collect::<Vec<_>>().join(" and ")
+}
+
+fn setting(annotation: &PodAnnotation) -> String {
+    format!("{}: {}", annotation.key, annotation.value)
+}
+
+fn secret_file(file: &SecretFile) -> String {
+    file.key.map_or_else(|| file.file.to_owned(), |key| format!("{} ({key})", file.file))
+}
+
+fn linkerd_upgrade(flags: &[Flag], from_overrides: bool, drops_intermediates: bool) -> String {
+    let flags: String = flags.iter().map(|flag| format!(" {}=DIR/{}", flag.flag, flag.file)).collect();
+    let overrides = if from_overrides {
+        " It renders from the Secret linkerd-config-overrides, which a patch of this object leaves as it was."
+    } else {
+        ""
+    };
+    let intermediates = if drops_intermediates {
+        " It keeps the first certificate of the file only: the intermediates would be lost."
+    } else {
+        ""
+    };
+    format!(
+        "Run `linkerd upgrade{flags} | kubectl apply -f -` instead.{overrides}{intermediates} Where the manifests that it \
+         rendered are in Git, commit the patch beside them, and give the next `linkerd upgrade` these flags."
+    )
+}
+
+/// As the chart and its readers write it.
+fn whole_seconds(time: jiff::Timestamp) -> String {
+    DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&time)
+}

@@ -1,0 +1,204 @@
+//! The next thing to do, and the command for it.
+
+use std::path::Path;
+
+use anstyle::Style;
+use serde::Serialize;
+
+use super::Screen;
+use super::findings::{Words, listed, words};
+use super::plan::acts;
+use super::words::{shell_word, styled};
+use crate::finding::{Fact, Finding, StepFact};
+use crate::mesh::Mesh;
+use crate::rotation::{Direction, Plan, PlannedStep, Record, Standing, Step, StepState};
+
+/// The next thing to do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Next {
+    /// Why, in a sentence or more.
+    pub why: String,
+    /// The command, where there is one.
+    pub command: Option<String>,
+}
+
+/// A rotation under way.
+#[derive(Debug, Clone, Copy)]
+pub struct UnderWay<'a> {
+    /// Its directory.
+    pub dir: &'a Path,
+    /// Its record.
+    pub record: &'a Record,
+    /// Its plan over the mesh.
+    pub plan: &'a Plan,
+}
+
+impl Next {
+    /// What is next in a rotation.
+    #[must_use]
+    pub fn of(under_way: &UnderWay<'_>, mesh: &Mesh, screen: &Screen) -> Self {
+        let Some(planned) = under_way.standing() else { return Self::finished(under_way) };
+        let (step, plan) = (planned.step, Some(under_way.command("plan", "")));
+        let by_force = planned.blocked.iter().find(|finding| forced(finding).is_some());
+        if let Some(finding) = by_force.or(planned.blocked.first()) {
+            let Words { what, todo, .. } = words(finding, screen);
+            let why = format!("Before {step}: {}: {what} {todo}", finding.code());
+            return Self { why: why.trim_end().to_owned(), command: plan };
+        }
+        if planned.is_merged(mesh) {
+            return Self { why: merged(planned, screen), command: plan };
+        }
+        let command = Some(under_way.render(step, ""));
+        Self { why: format!("Render {step} and merge it."), command }
+    }
+
+    /// What leads on for who asked for steps that are not ready.
+    #[must_use]
+    pub fn instead_of(
+        closed: &[&PlannedStep],
+        under_way: &UnderWay<'_>,
+        mesh: &Mesh,
+        screen: &Screen,
+    ) -> Self {
+        let forced = closed.iter().flat_map(|planned| &planned.blocked).find_map(forced);
+        let is_closed = |step| closed.iter().any(|planned| planned.step == step);
+        match (forced, under_way.plan.standing) {
+            (Some(forced), _) => match forced.first() {
+                Some(step) => Self {
+                    why: "The present issuer has expired. This takes downtime:".to_owned(),
+                    command: Some(under_way.render(*step, " --force")),
+                },
+                None => Self {
+                    why: "The present issuer has expired.".to_owned(),
+                    command: Some("kubectl l5d-rotate recover".to_owned()),
+                },
+            },
+            (None, Standing::At(step)) if is_closed(step) => Self {
+                why: format!("When nothing stands before {step} any more (--force renders it all the same):"),
+                command: Some(under_way.command("next", "")),
+            },
+            (None, _) => Self::of(under_way, mesh, screen),
+        }
+    }
+
+    fn finished(under_way: &UnderWay<'_>) -> Self {
+        let dir = under_way.dir.display();
+        let why = match under_way.record.direction {
+            Direction::Forward => {
+                format!("Nothing is left: the rotation is finished. Archive {dir}, and destroy the old keys.")
+            }
+            Direction::Rollback => {
+                format!(
+                    "Nothing is left: the rotation is rolled back. Delete {dir}, and destroy the new keys."
+                )
+            }
+        };
+        Self { why, command: None }
+    }
+
+    /// The same, whose command reads what this one has read.
+    #[must_use]
+    pub fn reading(self, arguments: &str) -> Self {
+        Self { command: self.command.map(|command| command + arguments), ..self }
+    }
+
+    /// The last section of a screen.
+    #[must_use]
+    pub fn text(&self, screen: &Screen) -> String {
+        let title = styled(Style::new().bold(), "Next");
+        let mut out = format!("\n{title}\n{}", screen.wrapped(&self.why, "  ", "  "));
+        out.extend(
+            self.command.as_ref().map(|command| format!("  {}\n", styled(Style::new().bold(), command))),
+        );
+        out
+    }
+}
+
+impl UnderWay<'_> {
+    /// The first step that is not done.
+    #[must_use]
+    pub fn standing(&self) -> Option<&PlannedStep> {
+        match self.plan.standing {
+            Standing::Finished => None,
+            Standing::At(step) => self.plan.steps.iter().find(|planned| planned.step == step),
+        }
+    }
+
+    fn command(&self, verb: &str, flags: &str) -> String {
+        let dir = self.dir.display().to_string();
+        let rollback = if self.record.direction == Direction::Rollback { " --rollback" } else { "" };
+        format!("kubectl l5d-rotate {verb}{flags} --dir {}{rollback}", shell_word(&dir))
+    }
+
+    fn render(&self, step: Step, flags: &str) -> String {
+        self.command(&format!("render {} --step {}", step.phase, step.number()), flags)
+    }
+}
+
+/// The steps that lead on by force where the present issuer has expired.
+fn forced(finding: &Finding) -> Option<&[Step]> {
+    match &finding.fact {
+        Fact::Step(StepFact::PresentIssuerExpired { forced, .. }) => Some(forced),
+        _ => None,
+    }
+}
+
+/// What is left of a step of which everything is merged.
+fn merged(planned: &PlannedStep, screen: &Screen) -> String {
+    let step = planned.step;
+    if let Some(manual) = planned.manual.first() {
+        return format!("{step} is merged. Manual: {}: {}", manual.object, acts(manual));
+    }
+    if !planned.changes.is_empty() {
+        return format!(
+            "{step} is merged, and its pods have not all restarted yet.{}",
+            restart_again(planned)
+        );
+    }
+    let progress = match planned.state {
+        StepState::Pending { done, of } => format!(", {done} of {of} are done"),
+        StepState::Done | StepState::Unknown(_) => String::new(),
+    };
+    let why = planned.notes.iter().find(|note| tells_why_nothing_changes(note));
+    let why = why.map_or_else(
+        || "Time alone completes it.".to_owned(),
+        |note| {
+            let Words { what, effect, todo, .. } = words(note, screen);
+            [what, effect, todo].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        },
+    );
+    format!("{step} has nothing to merge{progress}. {why}")
+}
+
+const fn tells_why_nothing_changes(note: &Finding) -> bool {
+    matches!(
+        note.fact,
+        Fact::Step(
+            StepFact::CertificatesRenewedByTime { .. }
+                | StepFact::BundleLoadedByTime { .. }
+                | StepFact::RestartedByInstall { .. }
+                | StepFact::PhaseSuperseded { .. }
+        )
+    )
+}
+
+/// What is left to do when the rollouts of a merged step are done and its pods are still not as they shall be; empty where nothing
+/// is.
+#[must_use]
+pub fn restart_again(planned: &PlannedStep) -> String {
+    let commands: Vec<_> = planned
+        .again
+        .iter()
+        .map(|object| {
+            let kind = object.kind.to_lowercase();
+            format!("`kubectl rollout restart {kind}/{} -n {}`", object.name, object.namespace)
+        })
+        .collect();
+    if commands.is_empty() {
+        return String::new();
+    }
+    format!(
+        " What is left when the rollouts are done started too early, and restarts only manually: {}.",
+        listed(&commands)
+    )
+}

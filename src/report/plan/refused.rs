@@ -1,0 +1,67 @@
+//! What is said of steps that are not rendered.
+
+use std::path::Path;
+
+use super::notes;
+use crate::finding::Finding;
+use crate::report::{Exit, Next, Screen};
+use crate::rotation::PlannedStep;
+
+/// What stands before a message about a failure.
+const LABEL: &str = "error: ";
+
+/// Why none of the steps was rendered, and what to do next.
+#[must_use]
+pub fn refused(closed: &[&PlannedStep], exit: Exit, next: &Next, dir: &Path, screen: &Screen) -> String {
+    let (steps, number) = (named(closed), exit as u8);
+    let (is, was) = if closed.len() == 1 { ("is", "was") } else { ("are", "were") };
+    let title = match exit {
+        Exit::Refused => format!("{steps} would break the mesh and {was} not rendered (exit {number})"),
+        _ => format!("{steps} {is} not ready and {was} not rendered (exit {number})"),
+    };
+    let beside_label = Screen { width: screen.width.saturating_sub(LABEL.len()), ..screen.clone() };
+    let title = beside_label.wrapped(&title, "", "  ");
+    format!("{title}\n{}{}", reasons(closed, dir, screen), next.text(screen))
+}
+
+/// Why some steps were not rendered while others were.
+#[must_use]
+pub fn not_rendered(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+    let was = if closed.len() == 1 { "was" } else { "were" };
+    format!("{} {was} not rendered\n{}", named(closed), reasons(closed, dir, screen))
+}
+
+/// What stands before steps that are shown all the same.
+#[must_use]
+pub fn not_ready(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+    let is = if closed.len() == 1 { "is" } else { "are" };
+    format!("{} {is} not ready\n{}", named(closed), reasons(closed, dir, screen))
+}
+
+/// What stands before steps, each thing once, with the steps where it is not all of them.
+fn reasons(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+    let mut found: Vec<(&Finding, Vec<&PlannedStep>)> = Vec::new();
+    for planned in closed {
+        for finding in &planned.blocked {
+            match found.iter_mut().find(|(one, _)| *one == finding) {
+                Some((_, steps)) => steps.push(planned),
+                None => found.push((finding, vec![planned])),
+            }
+        }
+    }
+    found.sort_by_key(|(finding, _)| finding.severity);
+    let before = |steps: &[&PlannedStep]| {
+        if steps.len() == closed.len() { String::new() } else { named(steps) }
+    };
+    let lines: Vec<_> = found.iter().map(|(finding, steps)| (*finding, before(steps))).collect();
+    notes::list(&lines, dir, screen)
+}
+
+fn named(steps: &[&PlannedStep]) -> String {
+    let names: Vec<_> = steps.iter().map(|planned| planned.step.to_string()).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
+}

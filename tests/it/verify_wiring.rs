@@ -1,0 +1,93 @@
+//! `verify` on changes of where the control plane reads trust material: none of them is "not about trust".
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::mesh_support::{Pki, at, control_plane, mesh};
+use l5d_rotate::finding::Severity;
+use l5d_rotate::verify::{Verdict, Verification, verify};
+
+const NOW: &str = "2026-06-01T00:00:00Z";
+
+/// The verdict on a control plane of `era` in whose text `from` becomes `to`.
+fn judged(era: &str, pki: &Pki, from: &str, to: &str) -> Verification {
+    let before = control_plane(era, pki);
+    assert!(before.contains(from), "{era}: {from}");
+    let [current, proposed] = [before.clone(), before.replace(from, to)].map(|text| mesh(&[&text]));
+    verify(&current, &proposed, None, at(NOW), Vec::new())
+}
+
+fn codes(verification: &Verification) -> Vec<(Severity, &'static str)> {
+    verification.findings.iter().map(|finding| (finding.severity, finding.code())).collect()
+}
+
+#[test]
+fn anchors_that_the_identity_controller_is_given_count_like_a_bundle() {
+    for era in ["2.9", "2.10"] {
+        let (pki, other) = (Pki::mint("root"), Pki::mint("other"));
+        let [own, others] = [&pki, &other].map(|pki| STANDARD.encode(pki.anchor_pem()));
+        let dropped = judged(era, &pki, &own, &others);
+        assert_eq!(dropped.verdict, Verdict::Unsafe, "{era}: {:?}", codes(&dropped));
+        assert!(codes(&dropped).contains(&(Severity::Error, "identity-fails-to-start")), "{era}");
+        let unreadable = judged(era, &pki, &own, &STANDARD.encode("nothing"));
+        assert!(codes(&unreadable).contains(&(Severity::Error, "identity-anchors-unreadable")), "{era}");
+        let both = STANDARD.encode(pki.anchor_pem() + &other.anchor_pem());
+        let more = judged(era, &pki, &own, &both);
+        assert_eq!(codes(&more)[0], (Severity::Warning, "identity-anchors-apart"), "{era}");
+        assert_eq!(more.verdict, Verdict::Safe, "{era}");
+    }
+}
+
+#[test]
+fn another_trust_domain_in_linkerd_config_alone_is_unknown() {
+    let pki = Pki::mint("root");
+    for (era, from, to) in [
+        ("2.8", r#""trustDomain":"mesh.example""#, r#""trustDomain":"other.example""#),
+        ("2.10", "identityTrustDomain: mesh.example", "identityTrustDomain: other.example"),
+        ("2.12", "identityTrustDomain: mesh.example", "identityTrustDomain: other.example"),
+    ] {
+        let before = control_plane(era, &pki);
+        let from = if before.contains(from) { from.to_owned() } else { from.replace("\":\"", "\": \"") };
+        let found = judged(
+            era,
+            &pki,
+            &from,
+            &to.replace("\":\"", if from.contains("\": \"") { "\": \"" } else { "\":\"" }),
+        );
+        assert_eq!(found.verdict, Verdict::Unknown, "{era}: {:?}", codes(&found));
+        assert!(codes(&found).contains(&(Severity::Unknown, "setting-changed")), "{era}");
+    }
+}
+
+#[test]
+fn a_control_plane_that_reads_another_object_is_unknown() {
+    let pki = Pki::mint("root");
+    for (from, to) in [
+        (
+            "      - name: trust-roots\n        configMap:\n          name: linkerd-identity-trust-roots",
+            "      - name: trust-roots\n        configMap:\n          name: others",
+        ),
+        (
+            "            configMapKeyRef:\n              name: linkerd-identity-trust-roots",
+            "            configMapKeyRef:\n              name: others",
+        ),
+    ] {
+        let found = judged("2.12", &pki, from, to);
+        assert_eq!(found.verdict, Verdict::Unknown, "{to}: {:?}", codes(&found));
+        assert!(codes(&found).contains(&(Severity::Unknown, "trust-source-changed")), "{to}");
+    }
+}
+
+#[test]
+fn another_image_and_more_replicas_are_not_about_trust() {
+    let pki = Pki::mint("root");
+    let found = judged("2.12", &pki, "  replicas: 1\n", "  replicas: 3\n");
+    assert_eq!((found.verdict, codes(&found)), (Verdict::NotAboutTrust, Vec::new()));
+    let found = judged(
+        "2.12",
+        &pki,
+        "      - name: identity\n        args:",
+        "      - name: identity\n        image: ghcr.io/linkerd/controller:next\n        args:",
+    );
+    assert!(matches!(found.verdict, Verdict::Safe | Verdict::NotAboutTrust), "{:?}", codes(&found));
+}
