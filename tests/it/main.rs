@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, dead_code, unreachable_pub)]
 
+mod agreement;
 mod bad_input;
 mod check;
 mod cluster;

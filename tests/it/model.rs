@@ -3,7 +3,7 @@
 use crate::pki_support;
 use crate::rotation_support;
 use crate::sizes;
-mod state;
+pub(crate) mod state;
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -1,0 +1,82 @@
+//! The same mesh gets the same answer from `check`, `plan`, `simulate` and `recover`.
+
+use std::collections::BTreeSet;
+
+use l5d_rotate::check::{self, Options};
+use l5d_rotate::finding::{Finding, Severity};
+use l5d_rotate::linkerd;
+use l5d_rotate::mesh::{Change, Era, Mesh, Read};
+use l5d_rotate::rotation::recover::{Diagnosis, Issuance};
+use l5d_rotate::rotation::simulate::simulate;
+use l5d_rotate::rotation::{Record, RestartAnnotation, Stage, StepState, plan};
+use l5d_rotate::states::{Invariant, Sides, States};
+
+use crate::model::state::{Pool, State};
+use crate::pki_support::random::Dice;
+use crate::rotation_support::{self, Cluster};
+use crate::sizes;
+
+/// What a check found.
+fn checked(mesh: &Mesh, at: jiff::Timestamp, code: &str) -> Option<Finding> {
+    let options = Options { at, expiry_threshold: linkerd::EXPIRY_THRESHOLD };
+    let checks = check::run(mesh, options);
+    checks.iter().find(|check| check.code == code).and_then(|check| check.finding().cloned())
+}
+
+fn is(found: Option<&Finding>, severity: Severity) -> bool {
+    found.is_some_and(|finding| finding.severity == severity)
+}
+
+/// Does an identity controller that starts now fail?
+fn starts_alike(mesh: &Mesh, state: &State, record: Option<&Record>) -> bool {
+    let at = state.at;
+    let violations = States::of(mesh, None, at).broken(at);
+    let fails = violations.iter().any(|one| one.sides == Sides::Start);
+    let found = checked(mesh, at, "issuer-accepted-by-bundle");
+    assert_eq!(is(found.as_ref(), Severity::Error), fails, "check: {found:#?} {state:#?}");
+    let works = matches!(Diagnosis::of(mesh, at).issuance, Issuance::Works { .. });
+    assert!(!(works && fails), "recover: {state:#?}");
+    let Some(record) = record else { return fails };
+    let none = BTreeSet::new();
+    let plan = plan(record, mesh, RestartAnnotation::Content, &none, at).unwrap();
+    let restarts = plan.steps.iter().filter(|one| one.step.stage == Stage::ControlPlane);
+    for planned in restarts.filter(|one| one.state != StepState::Done) {
+        let stops = |finding: &Finding| {
+            ["restart-stops-identity", "present-issuer-expired"].contains(&finding.code())
+        };
+        assert_eq!(planned.blocked.iter().any(stops), fails, "plan: {planned:#?} {state:#?}");
+    }
+    let simulation = simulate(record, mesh, &plan, None, &none, at).unwrap();
+    let start = simulation.start.broken.iter().any(|one| one.invariant == Invariant::ControllerStarts);
+    assert_eq!(start, fails, "simulate: {state:#?}");
+    fails
+}
+
+/// Has every identity controller read the last change of an object?
+fn reads_alike(mesh: &Mesh, state: &State, change: Change, code: &str) -> bool {
+    let replicas = &mesh.control_plane.replicas;
+    let reads: Vec<_> = replicas.iter().map(|replica| change.by_mount(replica.started)).collect();
+    let found = checked(mesh, state.at, code);
+    let all = reads.iter().all(|read| *read == Read::After);
+    assert_eq!(found.is_none(), all && change.is_dated(), "{code}: {found:#?} {reads:?} {state:#?}");
+    all
+}
+
+#[test]
+fn one_mesh_gets_one_answer_whoever_is_asked() {
+    let pool = Pool::mint();
+    let mut cluster = Cluster::new(&rotation_support::Pki::mint(), Era::V2_12);
+    let (mut fails, mut reads) = (0, 0);
+    let seeds = sizes::of(120, 20_000);
+    for seed in 0..seeds {
+        let state = State::random(&pool, &mut Dice(seed));
+        let (mesh, record) = (state.mesh(&pool, &mut cluster), state.record(&pool));
+        fails += u64::from(starts_alike(&mesh, &state, record.as_ref()));
+        reads += u64::from(reads_alike(&mesh, &state, mesh.bundle_change(), "control-plane-restarted"));
+        reads_alike(&mesh, &state, mesh.issuer_change(), "identity-loaded-issuer");
+    }
+    assert!(
+        fails * 10 > seeds && fails < seeds && reads * 20 > seeds && reads < seeds,
+        "{fails} {reads} of {seeds}"
+    );
+}
