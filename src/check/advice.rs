@@ -88,7 +88,7 @@ fn bundle_fault(mesh: &Mesh) -> Fact {
 fn issuer_fault(mesh: &Mesh) -> Fact {
     let object = mesh.issuer_secret();
     match mesh.issuer.as_option().map(|issuer| &issuer.chain) {
-        Some(Err(said)) => InputFact::IssuerUnreadable { object, said: said.clone() }.into(),
+        Some(Err(said)) => InputFact::IssuerUnreadable { object, said: said.to_string() }.into(),
         Some(Ok(_)) | None => CheckFact::IssuerSecretMissing { secret: object }.into(),
     }
 }

@@ -92,7 +92,7 @@ fn config_is_valid(case: &Case<'_>) -> Judged {
         return Ok(error(fact));
     }
     if let Err(said) = &issuer.chain {
-        return Ok(error(InputFact::IssuerUnreadable { object: secret, said: said.clone() }));
+        return Ok(error(InputFact::IssuerUnreadable { object: secret, said: said.to_string() }));
     }
     if case.is_external() && case.mesh.control_plane.era <= Era::V2_9 && differs_from_config(case) {
         return Ok(error(CheckFact::IssuerCaNotInConfig { secret, config: case.mesh.linkerd_config() }));

@@ -61,6 +61,30 @@ pub struct MissingPods {
     pub promised: Option<u32>,
 }
 
+/// Why an issuer's certificates are not known though its Secret is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoChain {
+    /// The input holds it encrypted.
+    #[error(
+        "the Secret is encrypted (SOPS); decrypt it (`sops -d`) or give the Secret as the cluster has it"
+    )]
+    Encrypted,
+    /// The input holds only what a controller makes it of.
+    #[error("only the cluster can make the Secret of {0}; add the Secret itself to the input")]
+    MadeOf(String),
+    /// The identity controller would not read it either.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl NoChain {
+    /// Does only the input hide it?
+    #[must_use]
+    pub const fn is_hidden(&self) -> bool {
+        matches!(self, Self::Encrypted | Self::MadeOf(_))
+    }
+}
+
 const ADD_PODS: &str = "add the output of `kubectl get pods -A -o json`";
 
 /// How many workloads are named.

@@ -24,7 +24,7 @@ use crate::linkerd;
 use crate::pki::{BundleText, IssuerChain};
 
 pub use era::{ChartNames, Era, Scheme, TrustHome};
-pub use gap::{Gap, MissingPods, Scope, Unread};
+pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};
 pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
@@ -148,7 +148,7 @@ pub struct Issuer {
     /// The Secret's `type`.
     pub secret_type: Option<String>,
     /// Issuer and intermediates, or why they cannot be read.
-    pub chain: Result<IssuerChain, String>,
+    pub chain: Result<IssuerChain, NoChain>,
     /// The private key, by what can be said of it without having it.
     pub key: KeyState,
     /// `ca.crt`, where the Secret has it.

@@ -85,8 +85,8 @@ fn unread(current: &Mesh, proposed: &Mesh, object: &ObjectRef) -> Option<(Severi
         Known::Unknown(why) => {
             Some((Severity::Unknown, InputFact::ObjectUnknown { object, why: why.clone() }.into()))
         }
-        Known::Is(Issuer { chain: Err(reason), key: KeyState::NotSeen, .. }) => {
-            let reason = reason.clone();
+        Known::Is(Issuer { chain: Err(why), .. }) if why.is_hidden() => {
+            let reason = why.to_string();
             Some((Severity::Unknown, ChangeFact::IssuerNotShown { object, reason }.into()))
         }
         Known::Is(_) | Known::Absent => None,
@@ -101,7 +101,7 @@ fn issuer(current: &Mesh, proposed: &Mesh, place: &Place) -> Option<Finding> {
     let after = proposed.issuer.as_option()?;
     let object = place.object.clone();
     if let Err(reason) = &after.chain {
-        let fact = ChangeFact::NewIssuerUnreadable { object, reason: reason.clone() };
+        let fact = ChangeFact::NewIssuerUnreadable { object, reason: reason.to_string() };
         return finding(Severity::Error, fact.into());
     }
     let key = match key(current, after) {

@@ -167,7 +167,7 @@ fn a_config_map_whose_text_cannot_be_read_is_named_with_the_line_in_it() {
 fn a_certificate_that_is_not_base64_is_said_of_the_chain() {
     let mesh = with_issuer(|secret, _| secret["data"]["crt.pem"] = "${ISSUER_CRT}".into());
     assert_eq!(
-        issuer(&mesh).chain.as_ref().unwrap_err(),
+        issuer(&mesh).chain.as_ref().unwrap_err().to_string(),
         "crt.pem is not base64: character 1 is none of its alphabet"
     );
     // Nothing is left to compare the key with.
@@ -231,7 +231,7 @@ fn a_foreign_block_where_the_issuer_should_be_is_said_of_the_chain() {
     let mesh = with_issuer(|secret, pki| {
         secret["stringData"] = json!({"crt.pem": format!("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n{}", pki.issuer_pem())});
     });
-    let why = issuer(&mesh).chain.as_ref().unwrap_err();
+    let why = issuer(&mesh).chain.as_ref().unwrap_err().to_string();
     assert!(why.starts_with("crt.pem: ") && why.contains("line 1"), "{why}");
 }
 
@@ -292,7 +292,7 @@ fn a_secret_that_sops_encrypted_says_so() {
     });
     let found = issuer(&mesh);
     assert_eq!(
-        found.chain.as_ref().unwrap_err(),
+        found.chain.as_ref().unwrap_err().to_string(),
         "the Secret is encrypted (SOPS); decrypt it (`sops -d`) or give the Secret as the cluster has it"
     );
     assert_eq!((&found.key, &found.ca, found.keys.len()), (&KeyState::NotSeen, &None, 3));
@@ -313,8 +313,8 @@ fn what_another_controller_turns_into_the_secret_says_so() {
     ] {
         let mesh = mesh(&[&without(v2_12()), source]);
         assert_eq!(
-            issuer(&mesh).chain.as_ref().unwrap_err(),
-            &format!(
+            issuer(&mesh).chain.as_ref().unwrap_err().to_string(),
+            format!(
                 "only the cluster can make the Secret of {name} (2.yaml:1); add the Secret itself to the input"
             )
         );

@@ -172,7 +172,7 @@ fn an_issuer_of_cert_manager_is_read_by_its_scheme() {
     assert_eq!(wrong.control_plane.scheme, Scheme::Linkerd);
     let issuer = wrong.issuer.as_option().unwrap();
     assert_eq!(
-        issuer.chain.as_ref().unwrap_err(),
+        issuer.chain.as_ref().unwrap_err().to_string(),
         "there is no crt.pem (scheme linkerd.io/tls); the Secret has ca.crt, tls.crt, tls.key"
     );
     assert_eq!(issuer.key, KeyState::Missing);

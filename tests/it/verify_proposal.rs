@@ -452,3 +452,26 @@ fn what_to_do_about_an_issuer_follows_from_the_reason_of_its_refusal() {
     let (unknown, _) = reviewer.verdict(&[secret_of(&issuer_of(&new_anchor()))]);
     assert_eq!(unknown["advice"]["code"], "publish-anchor-first", "{unknown:#}");
 }
+
+/// The identity controller skips such a Secret while it runs, and fails with it at its next start.
+#[test]
+fn an_issuer_that_no_reader_gets_a_certificate_of_is_unsafe_with_a_key_or_without() {
+    let reviewer = Reviewer::new();
+    let good = issuer_of(&reviewer.cluster.anchor);
+    let pem = good.certificate.to_pem();
+    for broken in [
+        pem.replace("-----END CERTIFICATE-----", ""),
+        format!("{pem}x"),
+        pem.replace("MII", "M%I"),
+        String::new(),
+    ] {
+        for key in [crate::cluster::pem(&good.key), String::new()] {
+            let mut proposed = secret(&broken, &key);
+            if key.is_empty() {
+                proposed["data"].as_object_mut().unwrap().remove("key.pem");
+            }
+            let (verdict, exit) = reviewer.verdict(&[proposed]);
+            assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{broken:?} {verdict:#}");
+        }
+    }
+}

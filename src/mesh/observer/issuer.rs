@@ -12,7 +12,7 @@ use super::kept::Kept;
 use super::tree::{entry, map, text};
 use crate::document::{Document, ObjectRef};
 use crate::mesh::era::{Era, Scheme};
-use crate::mesh::{ChangeTime, Issuer, KeyState, Known, MeshError, REDACTED};
+use crate::mesh::{ChangeTime, Issuer, KeyState, Known, MeshError, NoChain, REDACTED};
 use crate::pki::{BundleText, IssuerChain, PrivateKey};
 
 /// The Secret as it was seen.
@@ -30,7 +30,7 @@ pub(super) struct Seen {
 /// A certificate chain and what its key is to it.
 #[derive(Debug, Clone)]
 struct Pair {
-    chain: Result<IssuerChain, String>,
+    chain: Result<IssuerChain, NoChain>,
     key: KeyState,
     /// Is the key PKCS#8?
     pkcs8: bool,
@@ -82,7 +82,8 @@ impl Seen {
 
 /// The issuer as `linkerd-config` copies it, for where the Secret may not be read.
 pub(super) fn copied(config: &Config<'_>) -> Option<Issuer> {
-    let chain = IssuerChain::from_pem(config.text(&ISSUER_CERTIFICATE)?).map_err(|error| error.to_string());
+    let chain = IssuerChain::from_pem(config.text(&ISSUER_CERTIFICATE)?);
+    let chain = chain.map_err(|error| NoChain::Unreadable(error.to_string()));
     Some(Issuer {
         from_secret: false,
         keys: Vec::new(),
@@ -100,9 +101,7 @@ pub(super) fn elsewhere(source: &str) -> Known<Issuer> {
         from_secret: true,
         keys: Vec::new(),
         secret_type: None,
-        chain: Err(format!(
-            "only the cluster can make the Secret of {source}; add the Secret itself to the input"
-        )),
+        chain: Err(NoChain::MadeOf(source.to_owned())),
         key: KeyState::NotSeen,
         ca: None,
         changed: ChangeTime::Unknown,
@@ -111,17 +110,15 @@ pub(super) fn elsewhere(source: &str) -> Known<Issuer> {
 
 fn pair(tree: &Value, scheme: Scheme, keys: &[String]) -> Pair {
     let (certificate, key) = scheme.keys();
-    let chain = if is_encrypted(tree) {
-        Err("the Secret is encrypted (SOPS); decrypt it (`sops -d`) or give the Secret as the cluster has it"
-            .to_owned())
-    } else {
-        match value(tree, certificate) {
-            Some(Ok(pem)) => IssuerChain::from_pem(&pem).map_err(|error| format!("{certificate}: {error}")),
-            Some(Err(why)) => Err(format!("{certificate} {why}")),
-            None => {
-                Err(format!("there is no {certificate} (scheme {scheme}); the Secret has {}", listed(keys)))
-            }
-        }
+    let chain = match value(tree, certificate) {
+        _ if is_encrypted(tree) => Err(NoChain::Encrypted),
+        Some(Ok(pem)) => IssuerChain::from_pem(&pem)
+            .map_err(|error| NoChain::Unreadable(format!("{certificate}: {error}"))),
+        Some(Err(why)) => Err(NoChain::Unreadable(format!("{certificate} {why}"))),
+        None => Err(NoChain::Unreadable(format!(
+            "there is no {certificate} (scheme {scheme}); the Secret has {}",
+            listed(keys)
+        ))),
     };
     let pem = value(tree, key);
     let pkcs8 = matches!(&pem, Some(Ok(pem)) if pem.contains("-----BEGIN PRIVATE KEY-----"));
@@ -136,7 +133,7 @@ fn pair(tree: &Value, scheme: Scheme, keys: &[String]) -> Pair {
 }
 
 /// The identity controller reads the first PEM block only (`DecodePEMKey` in Linkerd's `pkg/tls/codec.go`).
-fn key_state(pem: &Text, chain: &Result<IssuerChain, String>) -> KeyState {
+fn key_state(pem: &Text, chain: &Result<IssuerChain, NoChain>) -> KeyState {
     if pem.as_str() == REDACTED {
         return KeyState::NotSeen;
     }

@@ -74,7 +74,7 @@ pub(super) fn issuer_unknown(view: &View<'_>) -> Finding {
         Known::Unknown(why) => SecretGap::Unread(why.clone()),
         Known::Absent => SecretGap::Absent,
         Known::Is(issuer) => match &issuer.chain {
-            Err(why) if issuer.from_secret => SecretGap::Unreadable(why.clone()),
+            Err(why) if issuer.from_secret => SecretGap::Unreadable(why.to_string()),
             _ => SecretGap::CopyOnly,
         },
     };

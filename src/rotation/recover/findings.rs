@@ -171,7 +171,7 @@ fn unknown_issuer(mesh: &Mesh) -> Option<InputFact> {
         Known::Is(issuer) => issuer,
     };
     match &issuer.chain {
-        Err(said) => Some(InputFact::IssuerUnreadable { object, said: said.clone() }),
+        Err(said) => Some(InputFact::IssuerUnreadable { object, said: said.to_string() }),
         Ok(chain) if !issuer.from_secret => Some(InputFact::IssuerCopyOnly {
             object,
             copy: mesh.linkerd_config(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::mesh::{BundleId, GoDuration, WorkloadId};
+use crate::mesh::{BundleId, GoDuration, NoChain, WorkloadId};
 use crate::pki::{BundleText, Certificate};
 use crate::printable::escaped;
 
@@ -120,13 +120,24 @@ impl<F: Filed<M>, M> Filed<Vec<M>> for Vec<F> {
     }
 }
 
-impl<F: Filed<M>, M> Filed<Result<M, String>> for Result<F, String> {
-    fn of(mesh: Result<M, String>) -> Self {
-        mesh.map(F::of)
+impl<F: Filed<M>, M, G: Filed<E>, E> Filed<Result<M, E>> for Result<F, G> {
+    fn of(mesh: Result<M, E>) -> Self {
+        mesh.map(F::of).map_err(G::of)
     }
 
-    fn into_mesh(self) -> Result<M, String> {
-        self.map(F::into_mesh)
+    fn into_mesh(self) -> Result<M, E> {
+        self.map(F::into_mesh).map_err(G::into_mesh)
+    }
+}
+
+/// The file keeps the words: whoever reads it has no other input to ask.
+impl Filed<NoChain> for String {
+    fn of(mesh: NoChain) -> Self {
+        mesh.to_string()
+    }
+
+    fn into_mesh(self) -> NoChain {
+        NoChain::Unreadable(escaped(&self).into_owned())
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use l5d_rotate::check::{Advice, advice};
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::finding::{CheckFact, InputFact, Procedure};
-use l5d_rotate::mesh::{CertManagerCertificate, Known, Manifest, Mesh, Owner, Unread};
+use l5d_rotate::mesh::{CertManagerCertificate, Known, Manifest, Mesh, NoChain, Owner, Unread};
 use l5d_rotate::pki::{BundleText, Refusal};
 
 use crate::check::builder::*;
@@ -128,7 +128,7 @@ fn what_cert_manager_makes_is_changed_in_its_own_resources() {
 fn what_is_missing_or_unknown_is_said() {
     let root = root("root");
     let mut mesh = mesh(&[&root], &good_issuer(&root));
-    secret(&mut mesh).chain = Err("no PEM block".into());
+    secret(&mut mesh).chain = Err(NoChain::Unreadable("no PEM block".into()));
     let unreadable = InputFact::IssuerUnreadable { object: secret_ref(), said: "no PEM block".into() };
     assert_eq!(next(&mesh), Advice::Repair { fact: unreadable.into() });
     mesh.issuer = Known::Absent;

@@ -2,7 +2,7 @@
 
 use l5d_rotate::check::{Category, Options, run};
 use l5d_rotate::finding::{ChainPart, CheckFact, Fact, InputFact, Severity};
-use l5d_rotate::mesh::{Era, Gap, Held, Injection, KeyState, Known, Mesh, Plane, Unread};
+use l5d_rotate::mesh::{Era, Gap, Held, Injection, KeyState, Known, Mesh, NoChain, Plane, Unread};
 use l5d_rotate::pki::{BundleText, Certificate};
 use l5d_rotate::report::Screen;
 use l5d_rotate::report::checks::{Row, Said, rows};
@@ -110,7 +110,7 @@ fn a_config_that_linkerd_cannot_use_fails_in_its_words() {
     mesh.trust.config = Known::Is(BundleText::read(pem(&[&root]) + "\n"));
     let (_, said) = outcome(&mesh, CONFIG).expect("a blank line at the end is an error to Go");
     assert!(said.starts_with("not a PEM certificate: line "), "{said}");
-    secret(&mut mesh).chain = Err("no PEM block".into());
+    secret(&mut mesh).chain = Err(NoChain::Unreadable("no PEM block".into()));
     assert_eq!(outcome(&mesh, CONFIG), error("could not parse issuer certificate: no PEM block"));
 }
 

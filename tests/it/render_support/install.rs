@@ -239,7 +239,8 @@ fn issuer(scheme: Scheme, manifests: &[Manifest]) -> Known<Issuer> {
         let bytes = STANDARD.decode(secret.tree["data"][key].as_str()?).ok()?;
         String::from_utf8(bytes).ok()
     };
-    let chain = IssuerChain::from_pem(&text(scheme.keys().0).unwrap()).map_err(|error| error.to_string());
+    let chain = IssuerChain::from_pem(&text(scheme.keys().0).unwrap())
+        .map_err(|error| NoChain::Unreadable(error.to_string()));
     Known::Is(Issuer {
         from_secret: true,
         keys: secret.tree["data"].as_object().unwrap().keys().cloned().collect(),
