@@ -78,10 +78,12 @@ impl Begin<'_> {
         write(dir, &files, minting.allow_plaintext_keys)?;
         let out = started(&record, dir, minting.anchor.is_none(), &reading::arguments(input), screen);
         let not_after = record.issuer.issuer.facts().not_after;
-        let capped = not_after < end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
+        // Certificates are valid to the second.
+        let asked = end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
+        let capped = not_after.as_second() < asked.as_second();
         let notes = capped.then(|| {
             format!(
-                "the issuer ends with its anchor, {}: sooner than --issuer-lifetime asks",
+                "the issuer expires with its anchor, {}: sooner than --issuer-lifetime asks",
                 screen.when(not_after)
             )
         });

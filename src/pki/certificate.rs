@@ -241,6 +241,12 @@ impl Certificate {
         self.raw_subject() == self.raw_issuer()
     }
 
+    /// Did its own key sign it? A cross certificate may name itself and be signed by another.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && super::trust::signs_itself(self)
+    }
+
     /// The certificate as one strict PEM block: LF line ends, 64 columns, a final newline.
     #[must_use]
     pub fn to_pem(&self) -> String {

@@ -7,7 +7,7 @@ mod refusal;
 
 use jiff::Timestamp;
 
-use super::{Bundle, IssuerChain};
+use super::{Bundle, Certificate, IssuerChain};
 pub use refusal::{Candidate, Refusal, Usage};
 
 /// Whose rules judge a chain.
@@ -40,6 +40,11 @@ pub fn accepts(
         Rules::Proxy => proxy::accepts(anchors, chain, identity, at),
         Rules::Controller => controller::accepts(anchors, chain, at),
     }
+}
+
+/// Is a certificate's signature by its own key?
+pub(in crate::pki) fn signs_itself(certificate: &Certificate) -> bool {
+    controller::signs_itself(certificate)
 }
 
 /// Does rustls-webpki take these bytes for a trust anchor, as the proxy asks it?

@@ -21,6 +21,8 @@ pub struct CertificateView {
     pub subject: String,
     /// Distinguished name of the issuer.
     pub issuer: String,
+    /// Did its own key sign it?
+    pub self_signed: bool,
     /// Serial number, decimal.
     pub serial: String,
     /// First valid instant.
@@ -45,6 +47,7 @@ impl From<&Certificate> for CertificateView {
             fingerprint: certificate.fingerprint(),
             subject: facts.subject,
             issuer: facts.issuer,
+            self_signed: certificate.is_self_signed(),
             serial: facts.serial,
             not_before: facts.not_before,
             not_after: facts.not_after,
@@ -101,7 +104,11 @@ impl CertificateView {
             (true, None) => "yes".to_owned(),
             (true, Some(length)) => format!("yes, path length {length}"),
         };
-        let issuer = if self.issuer == self.subject { "itself".to_owned() } else { self.issuer.clone() };
+        let issuer = match self.issuer == self.subject {
+            _ if self.self_signed => "itself".to_owned(),
+            true => format!("{} (the same name, another key)", self.issuer),
+            false => self.issuer.clone(),
+        };
         let names = if self.dns_names.is_empty() {
             String::new()
         } else {

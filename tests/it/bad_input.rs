@@ -420,3 +420,21 @@ fn a_dump_with_windows_line_ends_and_a_byte_order_mark_reads_the_same() {
     };
     assert_eq!(said(one, "cluster.yaml"), said(other, "windows.yaml"));
 }
+
+#[test]
+fn an_issuer_is_not_called_shortened_by_a_fraction_of_a_second() {
+    let desk = Desk::new();
+    let start = |lifetime: &str| {
+        let dir = format!("rotation-{lifetime}");
+        let output = runner::plugin()
+            .current_dir(desk.dir.path())
+            .args(["start", "--dir", &dir, "-f", "cluster.yaml", "--at", "2026-11-23T02:00:00.5Z"])
+            .args(["--issuer-lifetime", lifetime])
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(start("1y"), "");
+    assert!(start("20y").contains("expires with its anchor"));
+}

@@ -40,6 +40,7 @@ fn a_cross_signed_rotation_is_accepted_as_measured() {
     for (old_name, new_name) in [("root", "root"), ("old root", "new root")] {
         let (old, new) = (anchor(old_name), anchor(new_name));
         let cross = cross_sign(&new.certificate, &old, at("2026-02-01T00:00:00Z")).unwrap();
+        assert!(new.certificate.is_self_signed() && !cross.is_self_signed());
         let (i_old, i_new) = (issuer(&old), issuer(&new));
         let bundles = [
             bundle([&old.certificate]),

@@ -46,6 +46,12 @@ fn go(certificate: &Certificate) -> Result<GoCertificate<'_>, Refusal> {
     })
 }
 
+/// Is its signature by its own key?
+pub(super) fn signs_itself(certificate: &Certificate) -> bool {
+    let signed = |it: GoCertificate<'_>| it.key.check(it.algorithm, it.tbs, it.signature) == Checked::Good;
+    go(certificate).is_ok_and(signed)
+}
+
 /// Does Go parse it?
 pub(super) fn parses(der: &[u8]) -> Result<(), &'static str> {
     parse(der).map(drop)

@@ -75,8 +75,8 @@ fn told_step(step: Step, alone: bool) -> [String; 3] {
         (_, Stage::ControlPlane, false) => {
             ("restart the identity controller", "when 1 and 2 are in the cluster")
         }
-        (.., true) => ("restart everything else", "when 2 is done"),
-        (.., false) => ("restart everything else", "when 3 is done"),
+        (.., true) => ("restart everything else, linkerd-destination first", "when 2 is done"),
+        (.., false) => ("restart everything else, linkerd-destination first", "when 3 is done"),
     };
     [step.to_string(), does.to_owned(), when.to_owned()]
 }
