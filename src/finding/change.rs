@@ -3,9 +3,8 @@
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantNames};
 
-use super::CertificateRef;
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, GoDuration};
+use crate::mesh::BundlePlace;
 use crate::pki::pem::Defect;
 use crate::source::Renderer;
 
@@ -34,10 +33,6 @@ pub enum ChangeFact {
     NewIssuerUnreadable { object: ObjectRef, reason: String },
     /// The issuer's private key is not the one of its certificate, or cannot be read.
     IssuerKeyUnusable { object: ObjectRef, key: KeyFault },
-    /// A certificate of the new issuer's file expires within a workload certificate's lifetime, and ends all of them with it.
-    IssuerExpiresAtOnce { certificate: CertificateRef, lifetime: GoDuration },
-    /// A certificate of the new issuer's file expires soon.
-    IssuerExpiresSoon { certificate: CertificateRef },
     /// A field that the control plane reads is not what it must be.
     FieldUnreadable { object: ObjectRef, field: String, found: String },
     /// A Deployment of the control plane is gone.

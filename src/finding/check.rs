@@ -57,6 +57,8 @@ pub enum CheckFact {
     TrustAnchorExpired { anchors: Vec<AnchorRef> },
     /// Anchors expire soon.
     TrustAnchorExpiring { anchors: Vec<AnchorRef> },
+    /// A private key stands in the published bundle's object.
+    PrivateKeyPublished { object: ObjectRef, lines: Vec<usize> },
     /// Anchors have expired, and nothing depends on them.
     ExpiredAnchorLeft { anchors: Vec<AnchorRef> },
 

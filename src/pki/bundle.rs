@@ -108,6 +108,13 @@ pub struct BundleText {
 }
 
 impl BundleText {
+    /// The lines on which blocks of private keys begin.
+    #[must_use]
+    pub fn private_keys(&self) -> Vec<usize> {
+        let is_key = |defect: &&Defect| matches!(&defect.kind, DefectKind::ForeignBlock { label } if label.ends_with("PRIVATE KEY"));
+        self.defects().iter().filter(is_key).map(|defect| defect.line).collect()
+    }
+
     /// Reads a text under both sets of rules.
     #[must_use]
     pub fn read(text: impl Into<String>) -> Self {

@@ -5,9 +5,12 @@ use jiff::Timestamp;
 use super::Changes;
 use super::changes::{chain, issuer_is_gone, place, reading, text};
 use crate::document::ObjectRef;
-use crate::finding::{CertificateRef, ChangeFact, Fact, Finding, InputFact, KeyFault, Place, Role, Severity};
+use crate::finding::{
+    CertificateRef, ChainPart, ChangeFact, CheckFact, Fact, Finding, InputFact, KeyFault, Place, Role,
+    Severity,
+};
 use crate::linkerd;
-use crate::mesh::{CertManagerCertificate, GoDuration, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
+use crate::mesh::{CertManagerCertificate, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
 use crate::pki::pem::{Defect, Outcome};
 use crate::pki::{IssuerChain, Rules};
 
@@ -62,7 +65,14 @@ fn bundle(current: &Mesh, proposed: &Mesh, place: &Place) -> Vec<Finding> {
         let (place, defect) = (proposed.bundle_place(), defect.clone());
         found.push((Severity::Error, ChangeFact::BundleUnreadable { place, defect }));
     }
-    found.into_iter().map(|(severity, fact)| Finding::new(severity, fact).at(place.clone())).collect()
+    let mut found: Vec<_> =
+        found.into_iter().map(|(severity, fact)| Finding::new(severity, fact).at(place.clone())).collect();
+    let lines = after.private_keys();
+    if !lines.is_empty() {
+        let fact = CheckFact::PrivateKeyPublished { object: place.object.clone(), lines };
+        found.push(Finding::new(Severity::Error, fact).at(place.clone()));
+    }
+    found
 }
 
 /// What is in the way of reading the proposed issuer.
@@ -170,10 +180,14 @@ pub(super) fn lasts(current: &Mesh, proposed: &Mesh, changes: &Changes, at: Time
     let finding = if left.is_negative() {
         return None;
     } else if left < lifetime {
-        let lifetime = GoDuration(lifetime);
-        Finding::new(Severity::Error, ChangeFact::IssuerExpiresAtOnce { certificate, lifetime })
+        Finding::new(Severity::Error, CheckFact::IssuerTooShort { certificate, left, lifetime })
     } else if left < linkerd::EXPIRY_THRESHOLD.min(whole / 3) {
-        Finding::new(Severity::Warning, ChangeFact::IssuerExpiresSoon { certificate })
+        let part = if *first == loadable(current, proposed)?.issuer {
+            ChainPart::Issuer
+        } else {
+            ChainPart::Intermediate
+        };
+        Finding::new(Severity::Warning, CheckFact::IssuerExpiring { certificate, part })
     } else {
         return None;
     };

@@ -435,8 +435,8 @@ fn present_issuer(reviewer: &Reviewer, not_after: &str) -> Value {
 fn an_issuer_that_ends_every_workload_certificate_within_a_day_is_unsafe() {
     let reviewer = Reviewer::new();
     for (not_after, verdict, exit, code) in [
-        ("2026-11-23T21:00:00Z", "unsafe", 4, "issuer-expires-at-once"),
-        ("2026-11-30T21:00:00Z", "safe", 0, "issuer-expires-soon"),
+        ("2026-11-23T21:00:00Z", "unsafe", 4, "issuer-too-short"),
+        ("2026-11-30T21:00:00Z", "safe", 0, "issuer-expiring"),
     ] {
         let (found, ended) = reviewer.verdict(&[present_issuer(&reviewer, not_after)]);
         assert_eq!((found["verdict"].as_str(), ended), (Some(verdict), exit), "{found:#}");
@@ -473,5 +473,28 @@ fn an_issuer_that_no_reader_gets_a_certificate_of_is_unsafe_with_a_key_or_withou
             let (verdict, exit) = reviewer.verdict(&[proposed]);
             assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{broken:?} {verdict:#}");
         }
+    }
+}
+
+/// Readers get of a bundle with a key in it what they get of the text as it stands, though the key is not kept.
+#[test]
+fn a_private_key_in_the_bundle_is_named_and_the_rest_is_judged_as_it_stands() {
+    let reviewer = Reviewer::new();
+    let (old, new) = (reviewer.cluster.anchor.certificate.to_pem(), new_anchor());
+    let key = pem(&new.key) + "\n";
+    let body = key.lines().nth(1).unwrap().to_owned();
+    // Go reads up to the key: A, nothing, and the new anchor alone.
+    for (text, code) in [
+        (format!("{old}{key}"), "bundle-partly-read"),
+        (format!("{key}{old}"), "bundle-unreadable"),
+        (format!("{}{key}{old}", new.certificate.to_pem()), "identity-fails-to-start"),
+    ] {
+        let (verdict, exit) = reviewer.verdict(&[trust_roots(text.trim_end())]);
+        assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+        let found = codes(&verdict);
+        assert!(found.contains(&"private-key-published") && found.contains(&code), "{verdict:#}");
+        assert!(
+            !verdict.to_string().contains(&body) && !reviewer.text(&[trust_roots(&text)]).contains(&body)
+        );
     }
 }

@@ -10,6 +10,7 @@ use crate::pki::{Bundle, BundleText, Rules};
 pub(super) const RULES: &[Rule] = &[
     Rule { code: "trust-bundle-published", object: Some(Mesh::bundle_home), judge: published },
     Rule { code: "trust-bundle-strict-pem", object: Some(Mesh::bundle_home), judge: strict_pem },
+    Rule { code: "trust-bundle-holds-no-key", object: Some(Mesh::bundle_home), judge: no_key },
     Rule { code: "trust-bundle-size", object: Some(Mesh::bundle_home), judge: size },
     Rule { code: "trust-bundle-config-copy", object: Some(Mesh::linkerd_config), judge: config_copy },
     Rule { code: "trust-bundle-identity-copy", object: None, judge: identity_copy },
@@ -34,6 +35,15 @@ fn strict_pem(case: &Case<'_>) -> Judged {
         return Ok(error(CheckFact::TrustBundleMisread { object, defects }));
     }
     Ok(warning(CheckFact::TrustBundleUntidy { object, defects }))
+}
+
+/// Whoever reads the ConfigMap could sign with it.
+fn no_key(case: &Case<'_>) -> Judged {
+    let lines = case.published()?.text.private_keys();
+    if lines.is_empty() {
+        return Ok(Outcome::Success);
+    }
+    Ok(error(CheckFact::PrivateKeyPublished { object: case.mesh.bundle_home(), lines }))
 }
 
 /// Does a reader refuse the text, or get other certificates than stand in it?

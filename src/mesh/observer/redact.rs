@@ -80,7 +80,11 @@ fn redact(tree: &mut Value) {
     }
 }
 
-/// The text with each PEM block of a private key replaced; `None` where there is none.
+/// What stands in a private key's PEM block instead of the key: base64 of the word, so that every reader of the text around it
+/// gets what it got of the whole.
+const BODY: &str = "\nUkVEQUNURUQ=\n";
+
+/// The text with the content of each PEM block of a private key replaced; `None` where there is none.
 fn without_keys(text: &str) -> Option<String> {
     const END: &str = "PRIVATE KEY-----";
     if !text.contains(END) {
@@ -89,14 +93,22 @@ fn without_keys(text: &str) -> Option<String> {
     let (mut clean, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("-----BEGIN ") {
         let label_ends = rest[at + 11..].find("-----").map_or(rest.len(), |end| at + 11 + end + 5);
-        if rest[at..label_ends].ends_with(END) {
-            clean.push_str(&rest[..at]);
-            clean.push_str(REDACTED);
-            rest = &rest[label_ends..];
-            rest = rest.find(END).map_or("", |end| &rest[end + END.len()..]);
-        } else {
-            clean.push_str(&rest[..label_ends]);
-            rest = &rest[label_ends..];
+        clean.push_str(&rest[..label_ends]);
+        let is_key = rest[at..label_ends].ends_with(END);
+        rest = &rest[label_ends..];
+        if !is_key {
+            continue;
+        }
+        // The last line before the next block's marker is the end of this one, or there is none.
+        match rest.find("-----END ").filter(|end| rest[*end..].find(END).is_some()) {
+            Some(end) => {
+                clean.push_str(BODY);
+                rest = &rest[end..];
+            }
+            None => {
+                clean.push_str(REDACTED);
+                rest = "";
+            }
         }
     }
     clean.push_str(rest);
@@ -149,13 +161,14 @@ mod tests {
     fn only_the_key_is_cut_out_of_a_text_around_it() {
         let text = format!("a:\n{CERTIFICATE}b: {KEY}c: 1\n{CERTIFICATE}");
         let clean = without_keys(&text).unwrap();
-        assert_eq!(clean, format!("a:\n{CERTIFICATE}b: {REDACTED}\nc: 1\n{CERTIFICATE}"));
+        let block = KEY.replace("MHcC", "UkVEQUNURUQ=");
+        assert_eq!(clean, format!("a:\n{CERTIFICATE}b: {block}c: 1\n{CERTIFICATE}"));
         assert_eq!(without_keys(CERTIFICATE), None);
     }
 
     #[test]
     fn a_key_that_breaks_off_is_cut_to_the_end() {
         let clean = without_keys("x -----BEGIN PRIVATE KEY-----\nMIG").unwrap();
-        assert_eq!(clean, format!("x {REDACTED}"));
+        assert_eq!(clean, format!("x -----BEGIN PRIVATE KEY-----{REDACTED}"));
     }
 }

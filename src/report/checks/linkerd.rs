@@ -24,6 +24,7 @@ pub(super) fn description(check: &str) -> &'static str {
         "l5d-identity-data-plane-proxies-certs-match-ca" => "data plane proxies certificate match CA",
         "trust-bundle-published" => "trust bundle is published",
         "trust-bundle-strict-pem" => "trust bundle is strict PEM",
+        "trust-bundle-holds-no-key" => "trust bundle holds no private key",
         "trust-bundle-size" => "trust bundle fits into an environment variable",
         "trust-bundle-config-copy" => "linkerd-config holds the published trust anchors",
         "trust-bundle-identity-copy" => "identity controller is given the published trust anchors",

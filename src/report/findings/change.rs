@@ -1,12 +1,11 @@
 //! What a change does, in words.
 
-use super::{Explanation, Words, listed, named};
+use super::{Explanation, Words, listed};
 use crate::finding::{ChangeFact, KeyFault, Role, Setting, TrustSource};
-use crate::report::Screen;
 use crate::report::words::count;
 use crate::source::Renderer;
 
-pub(super) fn words(fact: &ChangeFact, screen: &Screen) -> Words {
+pub(super) fn words(fact: &ChangeFact) -> Words {
     let (what, effect, todo) = match fact {
         ChangeFact::BundleRemoved { object } => (
             format!("The change removes {object}."),
@@ -58,24 +57,6 @@ pub(super) fn words(fact: &ChangeFact, screen: &Screen) -> Words {
             "Write the issuer's certificate as PEM, then its intermediates.",
         ),
         ChangeFact::IssuerKeyUnusable { object, key } => return unusable_key(object.to_string(), key),
-        ChangeFact::IssuerExpiresAtOnce { certificate, lifetime } => (
-            format!(
-                "{} in the new issuer's file expires {}, within a workload certificate's lifetime ({lifetime}).",
-                named(certificate),
-                screen.when(certificate.not_after)
-            ),
-            "Every workload certificate expires with it: all connections fail at that instant.",
-            "Put in an issuer that lasts longer.",
-        ),
-        ChangeFact::IssuerExpiresSoon { certificate } => (
-            format!(
-                "{} in the new issuer's file expires {}.",
-                named(certificate),
-                screen.when(certificate.not_after)
-            ),
-            "No workload certificate lasts longer.",
-            "Put in an issuer that lasts longer, or plan the next rotation now.",
-        ),
         ChangeFact::FieldUnreadable { object, field, found } => (
             format!("{object}: {field} {found}."),
             "The control plane cannot start with it.",
@@ -288,23 +269,6 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         act: "Put the key of this certificate into the Secret.",
         example: "kubectl l5d-rotate check -o short",
         source: "linkerd2 `pkg/tls/cred.go` (`ReadPEMCreds`), event IssuerUpdateSkipped.",
-    },
-    Explanation {
-        code: "issuer-expires-at-once",
-        means: "The new issuer, or a certificate after it in its file, expires within a workload certificate's lifetime.",
-        matters: "A workload certificate never outlives the first certificate of its issuer's file: all of them expire at the \
-                  same instant, and every connection fails then.",
-        act: "Put in an issuer that lasts longer than two workload certificates' lives.",
-        example: "kubectl l5d-rotate inspect issuer.crt",
-        source: "linkerd2 `pkg/tls/ca.go`: `findFirstExpiration`.",
-    },
-    Explanation {
-        code: "issuer-expires-soon",
-        means: "The new issuer, or a certificate after it in its file, expires soon.",
-        matters: "The next rotation is due before long, and `linkerd check` warns of it.",
-        act: "Put in an issuer that lasts longer, or plan the next rotation now.",
-        example: "kubectl l5d-rotate inspect issuer.crt",
-        source: "linkerd2 `pkg/issuercerts/issuercerts.go`: 60 days.",
     },
     Explanation {
         code: "field-unreadable",

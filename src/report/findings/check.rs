@@ -17,6 +17,7 @@ pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
         F::TrustBundleMissing { object } => bundle::missing(object),
         F::TrustBundleMisread { object, defects } => bundle::misread(object, defects),
         F::TrustBundleUntidy { object, defects } => bundle::untidy(object, defects),
+        F::PrivateKeyPublished { object, lines } => bundle::private_key(object, lines),
         F::TrustBundleTooLarge { object, bytes, most } => bundle::too_large(object, *bytes, *most),
         F::LinkerdConfigMissing { config } => bundle::config_missing(config),
         F::ConfigCopyRefusesIssuer { config, difference } => bundle::copy_refuses_issuer(config, difference),

@@ -47,7 +47,7 @@ pub fn words(finding: &Finding, screen: &Screen) -> Words {
         Fact::Trust(fact) => trust::words(fact, screen),
         Fact::Check(fact) => check::words(fact, screen),
         Fact::Step(fact) => step::words(fact, screen),
-        Fact::Change(fact) => change::words(fact, screen),
+        Fact::Change(fact) => change::words(fact),
         Fact::Recovery(fact) => recovery::words(fact, screen),
     };
     for opens in &finding.opens {

@@ -36,6 +36,16 @@ pub(super) fn untidy(object: &ObjectRef, defects: &[Defect]) -> Words {
     }
 }
 
+pub(super) fn private_key(object: &ObjectRef, lines: &[usize]) -> Words {
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    Words {
+        what: format!("A private key stands in {object}, in line {} of the bundle.", lines.join(", ")),
+        effect: "Whoever may read the ConfigMap can sign with it, and Git keeps it for ever.".to_owned(),
+        todo: "Remove it. If it is the key of a trust anchor or an issuer, rotate both now.".to_owned(),
+        ..Words::default()
+    }
+}
+
 pub(super) fn too_large(object: &ObjectRef, bytes: u64, most: u64) -> Words {
     Words {
         what: format!("The trust bundle in {object} has {bytes} bytes, and {most} are the most."),
@@ -169,6 +179,15 @@ pub(super) fn checked_empty(object: &ObjectRef) -> Words {
 }
 
 pub(in super::super) const EXPLAINED: &[Explanation] = &[
+    Explanation {
+        code: "private-key-published",
+        means: "A private key stands in the text of the trust bundle.",
+        matters: "A ConfigMap is no place for a secret: whoever may read it can sign with the key, and Git keeps it for ever. \
+                  Readers of the bundle drop certificates at such a block, too.",
+        act: "Remove it. If it is the key of a trust anchor or an issuer, rotate both now.",
+        example: "kubectl l5d-rotate start --dir rotation",
+        source: "linkerd2 `pkg/tls/codec.go`: decoding ends at a block that is no certificate.",
+    },
     Explanation {
         code: "trust-bundle-missing",
         means: "The ConfigMap with the published trust anchors does not exist, or lacks its key.",
