@@ -2,12 +2,8 @@
 
 mod examples;
 mod input;
-mod minting;
-mod printing;
-mod recover;
-mod simulate;
 mod value;
-mod verify;
+mod verbs;
 
 use std::path::PathBuf;
 
@@ -21,13 +17,9 @@ use crate::rotation::{RestartAnnotation, Strategy};
 use crate::step::{Confirmation, Phase};
 
 pub use input::{Color, Display, Input};
-pub use minting::Minting;
-pub use printing::Printing;
-pub use recover::Recover;
-pub use simulate::{Simulate, SimulationFormat};
 pub use value::Lifetime;
 use value::duration;
-pub use verify::{Verify, VerifyFormat};
+pub use verbs::{Minting, Printing, Recover, Simulate, SimulationFormat, Verify, VerifyFormat};
 
 const EXIT_CODES: &str = "Exit codes:
   0  fine, nothing to say against it
@@ -138,7 +130,7 @@ pub struct Status {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 
-    /// The way back: where it stands, and what is next on it
+    /// The rollback: where it stands, and its next step
     #[arg(long, requires = "dir")]
     pub rollback: bool,
 
@@ -239,11 +231,11 @@ pub struct Rotation {
     #[arg(long, value_name = "FILE")]
     pub issuer_key: Option<PathBuf>,
 
-    /// The way back: each phase to what was before it, the last phase first
+    /// Roll back: undo each phase, the last phase first
     #[arg(long)]
     pub rollback: bool,
 
-    /// Restart the data plane also where the strategy would wait until it restarts on its own, or until leafs run out
+    /// Restart the data plane where the strategy would wait for other restarts, or until workload certificates expire
     #[arg(long)]
     pub restart_data_plane: bool,
 
@@ -287,7 +279,7 @@ pub struct Selection {
     #[command(flatten)]
     pub rotation: Rotation,
 
-    /// Go on although a gate is closed; the finding is written into the head of each document
+    /// Render although a precondition is not met; each document names the finding in its head
     #[arg(long)]
     pub force: bool,
 }

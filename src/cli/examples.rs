@@ -25,7 +25,7 @@ Examples:
   kubectl l5d-rotate render bundle --dir rotation                       what may be merged now, as patches
   kubectl l5d-rotate render bundle --dir rotation --out deploy/rotation one Kustomize Component a step
   kubectl l5d-rotate render issuer --step 1 --dir rotation -o object | kubeseal -o yaml
-  kubectl l5d-rotate render issuer --rollback --issuer-key old.key --dir rotation    and back again";
+  kubectl l5d-rotate render issuer --rollback --issuer-key old.key --dir rotation    roll it back";
 pub(super) const NEXT: &str = "\
 Examples:
   kubectl l5d-rotate next --dir rotation --out deploy/rotation
@@ -49,7 +49,7 @@ Examples:
 pub(super) const RECOVER: &str = "\
 Examples:
   kubectl l5d-rotate recover                         what has expired, and the next command
-  kubectl l5d-rotate recover --dir recovery          new trust anchor and issuer, and the steps back
+  kubectl l5d-rotate recover --dir recovery          new trust anchor and issuer, and the steps to them
   kubectl l5d-rotate recover --dir recovery --anchor ca.crt --anchor-key ca.key     a new issuer alone
 
 Exit codes: 0 nothing has expired; 1 something has; 3 too little is known to tell; 2 input error.";

@@ -64,7 +64,7 @@ pub struct Input {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Display {
-    /// Judge for this instant instead of now: 2026-11-23T02:00:00Z, or a date (midnight UTC)
+    /// Evaluate as of TIME instead of now: 2026-11-23T02:00:00Z, or a date (midnight UTC)
     #[arg(long, value_name = "TIME", value_parser = instant, global = true)]
     pub at: Option<Timestamp>,
 

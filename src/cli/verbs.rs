@@ -1,0 +1,153 @@
+//! Arguments of the verbs that have many: `verify`, `simulate` and `recover`; what is minted, and how documents are printed.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::{DataFormat, Lifetime};
+use crate::render::Form;
+use crate::step::{Confirmation, Phase};
+
+/// What a rotation mints, and how its files are written.
+#[derive(Debug, Args)]
+pub struct Minting {
+    /// Use this anchor certificate (PEM) instead of a new one
+    #[arg(long, value_name = "FILE", requires = "anchor_key")]
+    pub anchor: Option<PathBuf>,
+
+    /// The private key of --anchor (PEM: EC or RSA, not encrypted)
+    #[arg(long, value_name = "FILE", requires = "anchor")]
+    pub anchor_key: Option<PathBuf>,
+
+    /// Common name of the new anchor [default: root.NAMESPACE.TRUST-DOMAIN]
+    #[arg(long, value_name = "NAME", conflicts_with = "anchor")]
+    pub anchor_name: Option<String>,
+
+    /// Common name of the new issuer [default: identity.NAMESPACE.TRUST-DOMAIN]
+    #[arg(long, value_name = "NAME")]
+    pub issuer_name: Option<String>,
+
+    /// How long the new anchor lives: 10y, 3650d, 87600h
+    #[arg(long, value_name = "DURATION", default_value = "10y")]
+    pub anchor_lifetime: Lifetime,
+
+    /// How long the new issuer lives
+    #[arg(long, value_name = "DURATION", default_value = "1y")]
+    pub issuer_lifetime: Lifetime,
+
+    /// Go on where cert-manager or trust-manager owns the material: they will revert what is committed beside them
+    #[arg(long)]
+    pub allow_managed: bool,
+
+    /// Write private keys into a Git work tree even where Git does not ignore them
+    #[arg(long)]
+    pub allow_plaintext_keys: bool,
+}
+
+/// How documents are printed or written.
+#[derive(Debug, Args)]
+pub struct Printing {
+    /// Form of the documents
+    #[arg(short, long, value_name = "FORM", default_value = "patch")]
+    pub output: Form,
+
+    /// Write one directory a step (Kustomize Components) below DIR instead of printing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+
+    /// Print private keys although standard output is a terminal
+    #[arg(long)]
+    pub show_keys: bool,
+
+    /// Write private keys into a Git work tree even where Git does not ignore them
+    #[arg(long)]
+    pub allow_plaintext_keys: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// File, directory or `-` with the proposed objects, whole or in part: each is laid over the present one (repeatable)
+    ///
+    /// Objects that it does not name are unchanged. A partial object is merged as a strategic merge patch is: maps key by
+    /// key, `null` removes, lists by `name`. JSON patches, `$patch` directives, Helm values and inline patches of Kustomize
+    /// are not rendered: give the output of `kustomize build` or `helm template` instead.
+    #[arg(long, value_name = "FILE|DIR|-", required_unless_present = "git_base")]
+    pub proposed: Vec<PathBuf>,
+
+    /// Take both sides out of the Git checkout that -f names: its files as they are, against the same paths at REV
+    #[arg(long, value_name = "REV", conflicts_with = "proposed", requires = "filename")]
+    pub git_base: Option<String>,
+
+    /// Rotation directory: it tells what was published and issued before
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: VerifyFormat,
+}
+
+/// Output of `verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyFormat {
+    /// For people.
+    Text,
+    /// JSON.
+    Json,
+    /// For a pull request's comment or a job's summary.
+    Markdown,
+    /// Annotations of GitHub Actions, at the proposed documents.
+    Github,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Rotation directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+
+    /// Take the phases in this order, safe or not, and only these: issuer,bundle,prune [default: the rotation's own]
+    #[arg(long, value_name = "PHASE,…", value_delimiter = ',')]
+    pub order: Vec<Phase>,
+
+    /// Roll back: undo each phase, the last phase first
+    #[arg(long)]
+    pub rollback: bool,
+
+    /// Confirm what no input shows (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Vec<Confirmation>,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: SimulationFormat,
+}
+
+/// Output of `simulate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SimulationFormat {
+    /// Small tables.
+    Text,
+    /// JSON, with everything in it.
+    Json,
+    /// For a pull request.
+    Markdown,
+}
+
+/// Arguments of `recover`.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// Directory to create for the recovery, as `start` does; without it, only the diagnosis is shown
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+
+    /// What is minted: with --anchor and --anchor-key, a new issuer of that published anchor alone.
+    #[command(flatten)]
+    pub minting: Minting,
+
+    /// Output format of the diagnosis
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", conflicts_with = "dir")]
+    pub output: DataFormat,
+}
