@@ -19,14 +19,14 @@ fn main() -> ExitCode {
     let now = jiff::Timestamp::now();
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the time zone")]
     let zone = jiff::tz::TimeZone::system();
-    let world = Environment {
+    let environment = Environment {
         now,
         zone,
         width: terminal_size::terminal_size().map_or(report::WIDTH, |(width, _)| width.0.into()),
         terminal: std::io::stdout().is_terminal(),
         external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
     };
-    let response = command::run(&cli, &world)
+    let response = command::run(&cli, &environment)
         .unwrap_or_else(|failure| report::failure(&failure.to_string(), failure.help(), failure.exit()));
     report::print(&response, color)
 }

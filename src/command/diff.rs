@@ -14,22 +14,22 @@ pub(super) fn run(
     args: &cli::Diff,
     input: &cli::Input,
     screen: &Screen,
-    world: &Environment,
+    environment: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
     let under_way = UnderWay::read(&selection.rotation, input, screen.at, true)?;
     let steps = under_way.selected(selection)?;
-    let closed: Vec<_> = steps.iter().copied().filter(|planned| !planned.blocked.is_empty()).collect();
+    let blocked: Vec<_> = steps.iter().copied().filter(|planned| !planned.blocked.is_empty()).collect();
     let mut notes = Vec::new();
-    if !closed.is_empty() {
-        notes.push(not_ready(&closed, &under_way.dir, screen));
+    if !blocked.is_empty() {
+        notes.push(not_ready(&blocked, &under_way.dir, screen));
     }
     notes.extend(step_notes(&steps, &under_way.dir, screen));
     let mut rendered = Vec::new();
     for planned in steps {
         rendered.extend(super::render::documents(planned, &under_way, "NOT READY", screen)?);
     }
-    if let Some(program) = &world.external_diff {
+    if let Some(program) = &environment.external_diff {
         return external(program, &diff::external(&rendered)?, notes);
     }
     let diffs = diff::diff(&rendered)?;

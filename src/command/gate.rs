@@ -23,16 +23,19 @@ pub(super) fn pass<'a>(
     arguments: &str,
     screen: &Screen,
 ) -> Result<Passed<'a>, Failure> {
-    let (ready, closed): (Vec<&PlannedStep>, Vec<&PlannedStep>) =
+    let (ready, blocked): (Vec<&PlannedStep>, Vec<&PlannedStep>) =
         steps.iter().partition(|step| force || step.blocked.is_empty());
     if !ready.is_empty() {
-        let notes =
-            if closed.is_empty() { Vec::new() } else { vec![not_rendered(&closed, &under_way.dir, screen)] };
+        let notes = if blocked.is_empty() {
+            Vec::new()
+        } else {
+            vec![not_rendered(&blocked, &under_way.dir, screen)]
+        };
         return Ok(Passed { ready, notes });
     }
     let is_error = |finding: &Finding| finding.severity == Severity::Error;
-    let breaks = closed.iter().flat_map(|step| &step.blocked).any(is_error);
-    let exit = if breaks { Exit::Refused } else { Exit::Closed };
-    let next = Next::instead_of(&closed, &under_way.shown(), &under_way.mesh, screen).reading(arguments);
-    Err(Failure::bare(refused(&closed, exit, &next, &under_way.dir, screen)).exiting(exit))
+    let breaks = blocked.iter().flat_map(|step| &step.blocked).any(is_error);
+    let exit = if breaks { Exit::Refused } else { Exit::NotMet };
+    let next = Next::instead_of(&blocked, &under_way.shown(), &under_way.mesh, screen).reading(arguments);
+    Err(Failure::bare(refused(&blocked, exit, &next, &under_way.dir, screen)).exiting(exit))
 }

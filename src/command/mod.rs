@@ -49,22 +49,25 @@ pub struct Environment {
 ///
 /// # Errors
 /// Whatever keeps the command from answering; what it finds is no error.
-pub fn run(cli: &Cli, world: &Environment) -> Result<Response, Failure> {
-    let screen =
-        &Screen { at: cli.display.at.unwrap_or(world.now), zone: world.zone.clone(), width: world.width };
+pub fn run(cli: &Cli, environment: &Environment) -> Result<Response, Failure> {
+    let screen = &Screen {
+        at: cli.display.at.unwrap_or(environment.now),
+        zone: environment.zone.clone(),
+        width: environment.width,
+    };
     let input = &cli.input;
     match &cli.command {
         None => {
             let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
-            status::run(&status::Asked { dir, back: false, confirm: &[], format }, input, screen)
+            status::run(&status::Request { dir, rollback: false, confirm: &[], format }, input, screen)
         }
         Some(Command::Status(status)) => status::run(&status.into(), input, screen),
         Some(Command::Check(check)) => check::run(check, input, screen),
         Some(Command::Start(start)) => start::run(start, input, screen),
         Some(Command::Plan(plan)) => plan::run(plan, input, screen),
-        Some(Command::Render(render)) => render::run(render, input, screen, world),
-        Some(Command::Next(next)) => next::run(next, input, screen, world),
-        Some(Command::Diff(diff)) => diff::run(diff, input, screen, world),
+        Some(Command::Render(render)) => render::run(render, input, screen, environment),
+        Some(Command::Next(next)) => next::run(next, input, screen, environment),
+        Some(Command::Diff(diff)) => diff::run(diff, input, screen, environment),
         Some(Command::Verify(verify)) => verify::run(verify, input, screen),
         Some(Command::Simulate(simulate)) => simulate::run(simulate, input, screen),
         Some(Command::Recover(recover)) => recover::run(recover, input, screen),

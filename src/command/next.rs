@@ -13,7 +13,7 @@ pub(super) fn run(
     args: &cli::Next,
     input: &cli::Input,
     screen: &Screen,
-    world: &Environment,
+    environment: &Environment,
 ) -> Result<Response, Failure> {
     let under_way = UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object)?;
     let shown = under_way.shown();
@@ -33,7 +33,7 @@ pub(super) fn run(
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned));
     }
-    show(passed, &under_way, &args.printing, screen, world)
+    show(passed, &under_way, &args.printing, screen, environment)
 }
 
 /// Nothing is left to merge, and the step is not done: pods are still to restart, or something is to be done manually.
@@ -41,7 +41,7 @@ fn merged(planned: &PlannedStep) -> Failure {
     if planned.changes.is_empty() && planned.manual.is_empty() {
         let message = format!("{} has nothing to merge, and is not done yet", planned.step);
         return Failure::new(message, "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is")
-            .exiting(Exit::Closed);
+            .exiting(Exit::NotMet);
     }
     let mut manual: Vec<_> =
         planned.manual.iter().map(|manual| format!("{}: {}", manual.object, acts(manual))).collect();
@@ -55,5 +55,5 @@ fn merged(planned: &PlannedStep) -> Failure {
         manual.join("\n  ")
     };
     Failure::new(format!("{} is merged, and not everything has restarted yet", planned.step), help)
-        .exiting(Exit::Closed)
+        .exiting(Exit::NotMet)
 }

@@ -70,7 +70,7 @@ fn refuse_needless(found: &Diagnosis, arguments: &str, screen: &Screen) -> Resul
                 found.unknown.iter().map(|finding| findings::words(finding, screen).what).collect();
             let message = format!("whether a recovery is needed cannot be told. {}", unknown.join(" "));
             let help = "give it in the input, or the right to read it";
-            return Err(Failure::new(message, help).exiting(Exit::Closed));
+            return Err(Failure::new(message, help).exiting(Exit::NotMet));
         }
     };
     Err(Failure::new(message, help).exiting(Exit::Refused))

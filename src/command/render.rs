@@ -21,14 +21,14 @@ pub(super) fn run(
     args: &cli::Render,
     input: &cli::Input,
     screen: &Screen,
-    world: &Environment,
+    environment: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
     let under_way =
         UnderWay::read(&selection.rotation, input, screen.at, args.printing.output == Form::Object)?;
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
-    show(passed, &under_way, &args.printing, screen, world)
+    show(passed, &under_way, &args.printing, screen, environment)
 }
 
 /// Prints or writes the steps that were let through.
@@ -37,7 +37,7 @@ pub(super) fn show(
     under_way: &UnderWay,
     printing: &cli::Printing,
     screen: &Screen,
-    world: &Environment,
+    environment: &Environment,
 ) -> Result<Response, Failure> {
     let form = printing.output;
     let Passed { ready, mut notes } = passed;
@@ -51,7 +51,7 @@ pub(super) fn show(
                 directories.push(directory(&under_way.below(root), planned, &documents, form, screen)?);
             }
             None => {
-                let hide_keys = world.terminal && !printing.show_keys;
+                let hide_keys = environment.terminal && !printing.show_keys;
                 shown.extend(stream(&documents, form, hide_keys, &mut notes)?);
             }
         }
@@ -88,9 +88,9 @@ pub(super) fn documents(
 
 fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, Failure> {
     let is_new = *issuer == under_way.record.issuer.issuer;
-    let back = under_way.record.direction == Direction::Rollback;
+    let rollback = under_way.record.direction == Direction::Rollback;
     // With --rollback the key that is given is the old issuer's; the rollback of `remove-cross` needs the new one's beside it.
-    let path = match back && is_new && under_way.own_key.exists() {
+    let path = match rollback && is_new && under_way.own_key.exists() {
         true => &under_way.own_key,
         false => &under_way.issuer_key,
     };

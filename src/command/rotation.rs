@@ -80,8 +80,8 @@ impl UnderWay {
 }
 
 /// The record in the direction that was asked for.
-pub(super) fn directed(record: Record, back: bool) -> Result<Record, Failure> {
-    if back {
+pub(super) fn directed(record: Record, rollback: bool) -> Result<Record, Failure> {
+    if rollback {
         record.rolled_back().map_err(|error| Failure::new(error.to_string(), error.help()))
     } else {
         Ok(record)

@@ -27,7 +27,7 @@ pub(super) fn run(args: &cli::Simulate, input: &cli::Input, screen: &Screen) -> 
     let exit = match simulation.verdict() {
         Verdict::Safe => Exit::Fine,
         Verdict::Breaks(..) | Verdict::Broken(_) => Exit::Refused,
-        Verdict::MayBreak(..) | Verdict::Unknown => Exit::Closed,
+        Verdict::MayBreak(..) | Verdict::Unknown => Exit::NotMet,
     };
     Ok(Response { out, exit, ..Response::default() })
 }

@@ -10,18 +10,18 @@ use crate::report::{Response, Screen, Status, UnderWay};
 use crate::rotation::{Confirmation, RestartAnnotation, plan};
 
 /// What was asked for, by the verb or by the bare command.
-pub(super) struct Asked<'a> {
+pub(super) struct Request<'a> {
     pub(super) dir: Option<&'a Path>,
-    pub(super) back: bool,
+    pub(super) rollback: bool,
     pub(super) confirm: &'a [Confirmation],
     pub(super) format: DataFormat,
 }
 
-impl<'a> From<&'a cli::Status> for Asked<'a> {
+impl<'a> From<&'a cli::Status> for Request<'a> {
     fn from(status: &'a cli::Status) -> Self {
         Self {
             dir: status.dir.as_deref(),
-            back: status.rollback,
+            rollback: status.rollback,
             confirm: &status.confirm,
             format: status.output,
         }
@@ -29,24 +29,24 @@ impl<'a> From<&'a cli::Status> for Asked<'a> {
 }
 
 /// Reads, checks and shows.
-pub(super) fn run(asked: &Asked<'_>, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
+pub(super) fn run(request: &Request<'_>, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let at = screen.at;
-    let record = asked
+    let record = request
         .dir
-        .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, asked.back)))
+        .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, request.rollback)))
         .transpose()?;
     let mesh = reading::mesh(input, false)?;
     let options = Options { at, expiry_threshold: linkerd::EXPIRY_THRESHOLD };
     let checks = check::run(&mesh, options);
-    let confirmed = asked.confirm.iter().copied().collect();
+    let confirmed = request.confirm.iter().copied().collect();
     let planned = |record| plan(record, &mesh, RestartAnnotation::Content, &confirmed, at);
     let plan = record.as_ref().map(planned).transpose()?;
-    let under_way = match (asked.dir, &record, &plan) {
+    let under_way = match (request.dir, &record, &plan) {
         (Some(dir), Some(record), Some(plan)) => Some(UnderWay { dir, record, plan }),
         _ => None,
     };
     let advice = check::advice(&mesh, options);
     let status =
         Status::new(&mesh, &checks, under_way.as_ref(), advice, screen).reading(&reading::arguments(input));
-    Ok(Response::fine(status.print(asked.format, screen)))
+    Ok(Response::fine(status.print(request.format, screen)))
 }

@@ -36,7 +36,7 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Re
     };
     let exit = match verification.verdict {
         Verdict::Safe | Verdict::NotAboutTrust => Exit::Fine,
-        Verdict::SafeAfter(_) | Verdict::Unknown => Exit::Closed,
+        Verdict::SafeAfter(_) | Verdict::Unknown => Exit::NotMet,
         Verdict::Unsafe => Exit::Refused,
     };
     Ok(Response { out: report::write(&verification, format, screen), exit, ..Response::default() })

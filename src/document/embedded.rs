@@ -21,7 +21,7 @@ pub enum EditError {
     #[error("`{0}` is not one value")]
     NotAScalar(String),
     /// The text was left alone, as nothing showed that only this value would change.
-    #[error("`{0}` cannot be replaced without touching other parts of the text: replace it by hand")]
+    #[error("`{0}` cannot be replaced without touching other parts of the text: replace it manually")]
     Unproven(String),
 }
 

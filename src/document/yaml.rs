@@ -101,13 +101,13 @@ fn value(out: &mut String, value: &Value, indent: usize) {
     out.push('\n');
 }
 
-/// YAML 1.1 wants a point and a signed exponent in a float.
+/// YAML 1.1 wants a decimal point and a signed exponent in a float.
 fn number(number: &Number) -> String {
     let text = number.to_string();
     let Some((mantissa, exponent)) = text.split_once('e') else { return text };
-    let point = if mantissa.contains('.') { "" } else { ".0" };
+    let dot = if mantissa.contains('.') { "" } else { ".0" };
     let sign = if exponent.starts_with(['-', '+']) { "" } else { "+" };
-    format!("{mantissa}{point}e{sign}{exponent}")
+    format!("{mantissa}{dot}e{sign}{exponent}")
 }
 
 /// Can the text stand as a literal block, no reader taking its blanks for anything else?
@@ -271,13 +271,13 @@ float: 1.0e+100
             any::<u64>().prop_map(Value::from),
             any::<f64>().prop_filter_map("finite", |f| Number::from_f64(f).map(Value::Number))
         ];
-        let leaf = prop_oneof![
+        let scalar = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             number,
             text().prop_map(Value::from)
         ];
-        leaf.prop_recursive(4, 40, 5, move |inner| {
+        scalar.prop_recursive(4, 40, 5, move |inner| {
             let key = text().prop_filter("merge key", |key| key != "<<");
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),

@@ -103,9 +103,9 @@ pub struct ControlPlane {
     pub installer: Option<Owner>,
     /// The trust domain, `cluster.local` by default.
     pub trust_domain: String,
-    /// How long a leaf is valid; 24 h by default (`charts/linkerd-control-plane/values.yaml`).
+    /// How long a workload certificate is valid; 24 h by default (`charts/linkerd-control-plane/values.yaml`).
     pub issuance_lifetime: GoDuration,
-    /// Added on both ends of a leaf's validity; 20 s by default.
+    /// Added on both ends of its validity; 20 s by default.
     pub clock_skew: GoDuration,
     /// Which keys the issuer Secret has.
     pub scheme: Scheme,
@@ -218,8 +218,8 @@ impl CertManagerCertificate {
 }
 
 impl ControlPlane {
-    /// How long a leaf is valid after it is issued, and so may be presented: issuance lifetime and clock skew (T+s;
-    /// `Validity.Window` in Linkerd's `pkg/tls`).
+    /// How long a workload certificate is valid after it is issued, and so may be presented: issuance lifetime and clock skew
+    /// (T+s; `Validity.Window` in Linkerd's `pkg/tls`).
     #[must_use]
     pub const fn workload_certificate_lifetime(&self) -> SignedDuration {
         self.issuance_lifetime.0.saturating_add(self.clock_skew.0)
@@ -266,7 +266,7 @@ impl Mesh {
         }
     }
 
-    /// The DNS name of the leaf that the identity controller's own proxy carries: what name constraints are asked with.
+    /// The DNS name in the workload certificate of the identity controller's own proxy: what name constraints are asked with.
     #[must_use]
     pub fn identity_name(&self) -> String {
         let ControlPlane { namespace, trust_domain, .. } = &self.control_plane;

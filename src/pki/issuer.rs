@@ -1,4 +1,4 @@
-//! The identity issuer's certificate with the intermediates that are sent along with every leaf.
+//! The identity issuer's certificate with the intermediates that are sent along with every workload certificate.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::pem::{self, Defect};
 /// An issuer file's certificates: the issuer first, then what the identity controller hands to proxies as intermediates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IssuerChain {
-    /// The certificate whose key signs leaves.
+    /// The certificate whose key signs workload certificates.
     pub issuer: Certificate,
     /// Everything after it in the file, in order; empty in most installs.
     pub intermediates: Vec<Certificate>,
@@ -32,7 +32,8 @@ impl IssuerChain {
         Ok(Self { issuer, intermediates: certificates.collect() })
     }
 
-    /// The certificate that ends first: leaves are capped by it (`findFirstExpiration` in Linkerd's `pkg/tls`).
+    /// The certificate that expires first: workload certificates are capped by it (`findFirstExpiration` in Linkerd's
+    /// `pkg/tls`).
     #[must_use]
     pub fn first_to_expire(&self) -> &Certificate {
         let end = |certificate: &Certificate| certificate.facts().not_after;

@@ -51,7 +51,7 @@ pub enum MintError {
     /// The signer's key is not the one its certificate certifies.
     #[error("the key does not belong to the certificate `{0}`")]
     KeyMismatch(String),
-    /// The anchor is over when the new certificate would begin.
+    /// The anchor expires before the new certificate would begin.
     #[error(
         "the trust anchor `{anchor}` expired on {not_after}, before the new certificate would begin ({not_before})"
     )]
@@ -170,9 +170,9 @@ pub fn mint_issuer(request: &IssuerRequest, anchor: &Authority) -> Result<Author
 
 /// `new` once more, signed by `old`: a chain of an issuer of `new` and this certificate is accepted by whoever trusts `old`.
 ///
-/// It begins at `not_before`, and ends when the first of both anchors does. The key of `new` is not needed. An old anchor
+/// It begins at `not_before`, and expires when the first of both anchors does. The key of `new` is not needed. An old anchor
 /// of path length 1 will do, though RFC 5280 counts two CA certificates below it: the identity controller verifies the
-/// issuer, not a leaf, and so counts one, and proxies do not look at an anchor's path length.
+/// issuer, not an end-entity certificate, and so counts one, and proxies do not look at an anchor's path length.
 ///
 /// # Errors
 /// An old anchor that is not valid at `not_before`, is no CA, may not sign another CA, or whose key does not match.

@@ -13,19 +13,20 @@ pub use refusal::{Candidate, Refusal, Usage};
 /// Whose rules judge a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rules {
-    /// A proxy meeting another proxy's leaf (rustls-webpki): an anchor is a name and a key, its validity, path length
-    /// and usages do not count; both directions (server and client usage) must hold.
+    /// A proxy meeting another proxy's workload certificate (rustls-webpki): an anchor is a name and a key, its validity,
+    /// path length and usages do not count; both directions (server and client usage) must hold.
     Proxy,
     /// The identity controller and `linkerd check` looking at the issuer (Go's `crypto/x509`): anchors expire, path
     /// lengths count, extended key usages nest.
     Controller,
 }
 
-/// Do `anchors` accept a leaf that the first certificate of `chain` signs at `at`, presented with the rest of the chain?
+/// Do `anchors` accept a workload certificate that the first certificate of `chain` signs at `at`, presented with the rest of
+/// the chain?
 ///
-/// Under [`Rules::Proxy`] the leaf is a probe, signed in thought only: no key is needed. Under [`Rules::Controller`] the
-/// question is the identity controller's own, of the issuer itself. `identity` is the DNS name such a leaf carries
-/// (name constraints look at it).
+/// Under [`Rules::Proxy`] the workload certificate is a probe, signed in thought only: no key is needed. Under
+/// [`Rules::Controller`] the question is the identity controller's own, of the issuer itself. `identity` is the DNS name that
+/// such a certificate carries (name constraints look at it).
 ///
 /// # Errors
 /// The reason, as the verifier of these rules gives it.

@@ -2,8 +2,6 @@
 
 mod certificate;
 pub mod checks;
-mod difference;
-mod failure;
 pub mod findings;
 mod inspect;
 mod next;
@@ -23,14 +21,12 @@ use std::process::ExitCode;
 
 use anstream::AutoStream;
 pub use anstream::ColorChoice;
-
+use anstyle::{AnsiColor, Style};
 use zeroize::Zeroizing;
 
 use crate::printable::screened;
 
 pub use certificate::CertificateView;
-pub use difference::differences;
-pub use failure::failure;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, restart_again};
 pub use plan::{
@@ -41,7 +37,7 @@ pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::started;
 pub use status::Status;
-pub use words::{as_data, count, shell_word, styled};
+pub use words::{as_data, count, differences, shell_word, styled};
 
 /// What a command answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,7 +74,7 @@ pub enum Exit {
     /// Usage or input error.
     Usage = 2,
     /// A precondition is not met.
-    Closed = 3,
+    NotMet = 3,
     /// Refused: it would break the mesh.
     Refused = 4,
 }
@@ -88,6 +84,15 @@ impl Response {
     pub fn fine(out: impl Into<String>) -> Self {
         Self { out: out.into(), ..Self::default() }
     }
+}
+
+/// A failure as a person reads it at two in the morning: place and finding, then the next thing to do.
+#[must_use]
+pub fn failure(message: &str, help: Option<&str>, exit: Exit) -> Response {
+    let label = |color: AnsiColor, text: &str| styled(Style::new().bold().fg_color(Some(color.into())), text);
+    let mut notes = vec![format!("{} {message}", label(AnsiColor::Red, "error:"))];
+    notes.extend(help.map(|help| format!("{}  {help}", label(AnsiColor::Cyan, "help:"))));
+    Response { notes, exit, ..Response::default() }
 }
 
 /// Prints an answer, without what a terminal would obey and this program did not write; a reader that has gone away is no

@@ -55,13 +55,13 @@ impl Next {
     /// What leads on for who asked for steps that are not ready.
     #[must_use]
     pub fn instead_of(
-        closed: &[&PlannedStep],
+        blocked: &[&PlannedStep],
         under_way: &UnderWay<'_>,
         mesh: &Mesh,
         screen: &Screen,
     ) -> Self {
-        let forced = closed.iter().flat_map(|planned| &planned.blocked).find_map(forced);
-        let is_closed = |step| closed.iter().any(|planned| planned.step == step);
+        let forced = blocked.iter().flat_map(|planned| &planned.blocked).find_map(forced);
+        let is_blocked = |step| blocked.iter().any(|planned| planned.step == step);
         match (forced, under_way.plan.standing) {
             (Some(forced), _) => match forced.first() {
                 Some(step) => Self {
@@ -73,7 +73,7 @@ impl Next {
                     command: Some("kubectl l5d-rotate recover".to_owned()),
                 },
             },
-            (None, Standing::At(step)) if is_closed(step) => Self {
+            (None, Standing::At(step)) if is_blocked(step) => Self {
                 why: format!("When nothing stands before {step} any more (--force renders it all the same):"),
                 command: Some(under_way.command("next", "")),
             },

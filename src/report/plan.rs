@@ -59,8 +59,8 @@ fn head(record: &Record, steps: usize, screen: &Screen) -> String {
     screen.wrapped(&title, "", "  ") + &screen.wrapped(&facts, "", "  ")
 }
 
-/// What is to be told of a step's state and of what stands before it. Where its turn has not come only the table says so: what
-/// else stands before it may yet change.
+/// What is to be told of a step's state and of its preconditions. Where an earlier step is not done, only the table says so:
+/// the other preconditions may yet change.
 fn untold(planned: &PlannedStep) -> Vec<Finding> {
     let state = match &planned.state {
         StepState::Unknown(why) => Some((**why).clone()),

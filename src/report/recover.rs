@@ -36,7 +36,7 @@ impl Recovery<'_> {
     pub const fn exit(&self) -> Exit {
         match (self.diagnosis.expired.is_empty(), self.diagnosis.unknown.is_empty()) {
             (false, _) => Exit::Findings,
-            (true, false) => Exit::Closed,
+            (true, false) => Exit::NotMet,
             (true, true) => Exit::Fine,
         }
     }

@@ -58,18 +58,18 @@ struct Told<'a>(Vec<&'a Break>);
 
 impl<'a> Told<'a> {
     /// The number of the first break with the same reason, unless it is this one.
-    fn same_reason(&self, broken: &Break) -> Option<usize> {
-        let first = self.0.iter().position(|known| known.refusal == broken.refusal)?;
-        (!self.0[first].is_of(broken)).then_some(first + 1)
+    fn same_reason(&self, violation: &Break) -> Option<usize> {
+        let first = self.0.iter().position(|known| known.refusal == violation.refusal)?;
+        (!self.0[first].is_of(violation)).then_some(first + 1)
     }
 
     /// The number of a break, and whether it is told for the first time.
-    fn number(&mut self, broken: &'a Break) -> (usize, bool) {
-        let same = |known: &&Break| known.is_of(broken) && known.at_once == broken.at_once;
+    fn number(&mut self, violation: &'a Break) -> (usize, bool) {
+        let same = |known: &&Break| known.is_of(violation) && known.at_once == violation.at_once;
         match self.0.iter().position(same) {
             Some(place) => (place + 1, false),
             None => {
-                self.0.push(broken);
+                self.0.push(violation);
                 (self.0.len(), true)
             }
         }
@@ -86,12 +86,12 @@ fn moment_text<'a>(
 ) -> String {
     let mut out = table(label, moment, simulation);
     let mut still = Vec::new();
-    for broken in &moment.broken {
-        match told.number(broken) {
+    for violation in &moment.violations {
+        match told.number(violation) {
             (number, true) => {
                 let first = format!("    {} {number}. ", mark(false));
                 out.push_str(&screen.wrapped(
-                    &break_text(broken, told.same_reason(broken), simulation, screen),
+                    &break_text(violation, told.same_reason(violation), simulation, screen),
                     &first,
                     &" ".repeat(9),
                 ));
@@ -187,6 +187,6 @@ fn is_same(last: &Moment, moment: &Moment) -> bool {
                 && a.accepts == b.accepts
                 && (!counted || held(&a.holder) == held(&b.holder))
         })
-        && last.broken.len() == moment.broken.len()
-        && last.broken.iter().zip(&moment.broken).all(|(a, b)| a.is_of(b))
+        && last.violations.len() == moment.violations.len()
+        && last.violations.iter().zip(&moment.violations).all(|(a, b)| a.is_of(b))
 }

@@ -1,12 +1,13 @@
-//! Counts and colours as people read them.
+//! Counts, colours and diffs as people read them.
 
 use std::borrow::Cow;
 
-use anstyle::Style;
+use anstyle::{AnsiColor, Style};
 use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::cli::DataFormat;
+use crate::diff::ObjectDiff;
 use crate::document::yaml;
 
 /// A number of things: `1 proxy`, `1,204 proxies`.
@@ -48,6 +49,29 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// The unified diff of one object, then a line for each certificate that comes, stays or goes; empty where nothing changes.
+#[must_use]
+pub fn differences(diff: &ObjectDiff) -> String {
+    if diff.text.is_empty() {
+        return String::new();
+    }
+    let text: String = diff.text.lines().enumerate().map(|(number, line)| painted(number, line)).collect();
+    let certificates: String = diff.certificates.iter().map(|change| format!("# {change}\n")).collect();
+    format!("{text}{certificates}\n")
+}
+
+/// A line of a unified diff: the first two name both sides.
+fn painted(number: usize, line: &str) -> String {
+    let style = match line.as_bytes().first() {
+        _ if number < 2 => Style::new().bold(),
+        Some(b'@') => AnsiColor::Cyan.on_default(),
+        Some(b'-') => AnsiColor::Red.on_default(),
+        Some(b'+') => AnsiColor::Green.on_default(),
+        _ => return format!("{line}\n"),
+    };
+    styled(style, line) + "\n"
 }
 
 /// A value as JSON or YAML, where one of them was asked for.

@@ -2,7 +2,7 @@
 
 use super::{Direction, Phase, Record, Scope, Stage, Step, Strategy};
 use crate::finding::IssuerRole;
-use crate::mesh::{ChangeTime, Mesh, Plane, Workload};
+use crate::mesh::{Mesh, Plane, Workload};
 use crate::pki::{Bundle, IssuerChain};
 use crate::states::History;
 
@@ -52,8 +52,8 @@ impl Restarted {
     }
 }
 
-/// A point between two phases.
-struct Point {
+/// What is published and issued between two phases.
+struct Target {
     bundle: Bundle,
     issuer: Option<IssuerChain>,
 }
@@ -65,16 +65,16 @@ impl Record {
     /// The phases in the order in which they are taken.
     #[must_use]
     pub fn phases(&self) -> Vec<PhaseSpec> {
-        let (phases, points): (Vec<_>, Vec<_>) = self.forward().into_iter().unzip();
-        let points: Vec<_> =
-            std::iter::once(Point { bundle: self.old.clone(), issuer: self.old_issuer.clone() })
-                .chain(points)
+        let (phases, targets): (Vec<_>, Vec<_>) = self.forward().into_iter().unzip();
+        let targets: Vec<_> =
+            std::iter::once(Target { bundle: self.old.clone(), issuer: self.old_issuer.clone() })
+                .chain(targets)
                 .collect();
-        let specs = phases.into_iter().zip(points.windows(2));
-        let spec = |((phase, stages), ends): ((Phase, &'static [Stage]), &[Point])| {
+        let specs = phases.into_iter().zip(targets.windows(2));
+        let spec = |((phase, stages), pair): ((Phase, &'static [Stage]), &[Target])| {
             let (from, to) = match self.direction {
-                Direction::Forward => (&ends[0], &ends[1]),
-                Direction::Rollback => (&ends[1], &ends[0]),
+                Direction::Forward => (&pair[0], &pair[1]),
+                Direction::Rollback => (&pair[1], &pair[0]),
             };
             let drops = !from.bundle.is_within(&to.bundle);
             // Who never loaded what is rolled back lacks nothing.
@@ -99,13 +99,13 @@ impl Record {
         phases
     }
 
-    /// Each phase with its stages, and the point at which it ends.
-    fn forward(&self) -> Vec<((Phase, &'static [Stage]), Point)> {
+    /// Each phase with its stages, and what it leads to.
+    fn forward(&self) -> Vec<((Phase, &'static [Stage]), Target)> {
         let old = || self.old.clone();
         let new = || self.anchor().map_or_else(old, Bundle::of);
         let both = || self.anchor().map_or_else(old, |anchor| self.old.union(std::slice::from_ref(anchor)));
         let issuer = || Some(self.issuer.clone());
-        let phase = |phase, stages, bundle, issuer| ((phase, stages), Point { bundle, issuer });
+        let phase = |phase, stages, bundle, issuer| ((phase, stages), Target { bundle, issuer });
         match (&self.scope, self.strategy) {
             (Scope::IssuerOnly, _) => vec![phase(Phase::Issuer, ISSUER, old(), issuer())],
             (Scope::Full { .. }, Strategy::Staged | Strategy::Patient) => vec![
@@ -114,8 +114,8 @@ impl Record {
                 phase(Phase::Prune, TRUST, new(), issuer()),
             ],
             (Scope::Full { .. }, Strategy::CrossSigned) => vec![
-                phase(Phase::Issuer, ISSUER, old(), Some(self.crossed())),
-                phase(Phase::Prune, TRUST, new(), Some(self.crossed())),
+                phase(Phase::Issuer, ISSUER, old(), Some(self.chain_with_cross())),
+                phase(Phase::Prune, TRUST, new(), Some(self.chain_with_cross())),
                 phase(Phase::RemoveCross, &ISSUER[..2], new(), issuer()),
             ],
             (Scope::Full { .. }, Strategy::Recover) => vec![
@@ -125,30 +125,25 @@ impl Record {
         }
     }
 
-    /// May what last changed then have changed on the rollback? Not what the rotation never changed at all.
-    pub(super) fn may_be_rolled_back(&self, changed: ChangeTime) -> bool {
-        self.direction == Direction::Rollback && !matches!(changed, ChangeTime::At(at) if at < self.started)
-    }
-
     /// What this rotation publishes and issues, as the possible states need it.
     #[must_use]
     pub fn history(&self) -> History {
         History {
-            entries: self.points().collect(),
+            entries: self.targets().collect(),
             added: self.anchor().cloned(),
             rolled_back_since: (self.direction == Direction::Rollback).then_some(self.started),
         }
     }
 
     /// What is published and what is in the Secret in its phases, from the old anchors and issuer on, in either direction.
-    pub(super) fn points(&self) -> impl Iterator<Item = (Bundle, Option<IssuerChain>)> {
-        let forward = self.forward().into_iter().map(|(_, point)| (point.bundle, point.issuer));
+    pub(super) fn targets(&self) -> impl Iterator<Item = (Bundle, Option<IssuerChain>)> {
+        let forward = self.forward().into_iter().map(|(_, target)| (target.bundle, target.issuer));
         std::iter::once((self.old.clone(), self.old_issuer.clone())).chain(forward)
     }
 
     /// The new issuer followed by the cross certificate, which whoever holds only the old anchor needs.
     #[must_use]
-    pub fn crossed(&self) -> IssuerChain {
+    pub fn chain_with_cross(&self) -> IssuerChain {
         let IssuerChain { issuer, intermediates } = self.issuer.clone();
         let intermediates = intermediates.into_iter().chain(self.cross.clone()).collect();
         IssuerChain { issuer, intermediates }

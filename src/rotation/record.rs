@@ -81,7 +81,7 @@ pub enum Strategy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoRollback {
     /// What was there before has expired.
-    #[error("what this rotation replaces has expired: there is nothing to go back to")]
+    #[error("what this rotation replaces has expired: there is nothing to roll back to")]
     Expired,
     /// The record does not say what was in the Secret.
     #[error(
@@ -107,7 +107,7 @@ impl Strategy {
     /// All strategies.
     pub const ALL: [Self; 4] = [Self::Staged, Self::Patient, Self::CrossSigned, Self::Recover];
 
-    /// Are leafs of the old issuer left to run out, instead of a restart of the data plane?
+    /// Are workload certificates of the old issuer left to expire, instead of a restart of the data plane?
     #[must_use]
     pub const fn waits_for_renewal(self) -> bool {
         matches!(self, Self::Patient | Self::CrossSigned)
@@ -146,10 +146,10 @@ impl Record {
         }
     }
 
-    /// The way back: every phase to what was before it, the last phase first.
+    /// The rollback: every phase to what was before it, the last phase first.
     ///
     /// # Errors
-    /// A rotation that there is no way back from.
+    /// A rotation that cannot be rolled back.
     pub fn rolled_back(self) -> Result<Self, NoRollback> {
         match (self.strategy, &self.old_issuer) {
             (Strategy::Recover, _) => Err(NoRollback::Expired),

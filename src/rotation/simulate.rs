@@ -71,7 +71,7 @@ pub enum When {
     Before,
     /// While pods and controllers follow, in any order: any subset of them has.
     During,
-    /// All have followed that the step itself makes follow.
+    /// All have restarted that the step itself restarts.
     After,
     /// If it is left so: T+s later, when every workload certificate has been renewed or has expired.
     Later,
@@ -254,21 +254,23 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
     fn moment(&mut self, when: When, states: &States, at: Timestamp, fresh: Option<&IssuerChain>) -> Moment {
         let mut moment = Moment::of(when, (states, at), self.proxies, fresh, &mut self.classes);
         // Of pods that were not seen nothing is certain; the published bundle and the Secret judge each other without them.
-        for broken in
-            moment.broken.iter_mut().filter(|broken| broken.invariant != Invariant::ControllerStarts)
+        for violation in moment
+            .violations
+            .iter_mut()
+            .filter(|violation| violation.invariant != Invariant::ControllerStarts)
         {
-            broken.certain &= self.pods_seen;
+            violation.certain &= self.pods_seen;
         }
-        moment.broken.sort_by_key(|broken| !broken.certain);
+        moment.violations.sort_by_key(|violation| !violation.certain);
         moment
     }
 }
 
-/// Has a step broken what is felt only when workload certificates expire?
+/// Has a step caused what is felt only when workload certificates expire?
 fn renewals_break(moments: &[Moment]) -> bool {
     let [before, .., after] = moments else { return false };
-    let is_new = |broken: &&Break| !before.broken.iter().any(|old| old.is_of(broken));
-    after.broken.iter().filter(is_new).any(|broken| broken.invariant != Invariant::EveryPair)
+    let is_new = |violation: &&Break| !before.violations.iter().any(|old| old.is_of(violation));
+    after.violations.iter().filter(is_new).any(|violation| violation.invariant != Invariant::EveryPair)
 }
 
 impl Simulation {
@@ -276,15 +278,17 @@ impl Simulation {
     /// before what a step breaks.
     #[must_use]
     pub fn verdict(&self) -> Verdict<'_> {
-        let at_start = |certain| self.start.broken.iter().find(|broken| broken.certain == certain);
-        if let Some(broken) = at_start(true) {
-            Verdict::Broken(broken)
-        } else if let Some((step, when, broken)) = self.new_breaks().find(|(.., broken)| broken.certain) {
-            Verdict::Breaks(step, when, broken)
-        } else if let Some(broken) = at_start(false) {
-            Verdict::MayBreak(None, broken)
-        } else if let Some((step, _, broken)) = self.new_breaks().next() {
-            Verdict::MayBreak(Some(step), broken)
+        let at_start = |certain| self.start.violations.iter().find(|violation| violation.certain == certain);
+        if let Some(violation) = at_start(true) {
+            Verdict::Broken(violation)
+        } else if let Some((step, when, violation)) =
+            self.new_breaks().find(|(.., violation)| violation.certain)
+        {
+            Verdict::Breaks(step, when, violation)
+        } else if let Some(violation) = at_start(false) {
+            Verdict::MayBreak(None, violation)
+        } else if let Some((step, _, violation)) = self.new_breaks().next() {
+            Verdict::MayBreak(Some(step), violation)
         } else if self.blind {
             Verdict::Unknown
         } else {
@@ -294,12 +298,16 @@ impl Simulation {
 
     /// What breaks in the phases of the steps and did not before the first, or not for certain.
     fn new_breaks(&self) -> impl Iterator<Item = (&SimulatedStep, When, &Break)> {
-        let is_known = |old: &Break, broken: &Break| old.is_of(broken) && (old.certain || !broken.certain);
-        let is_new = move |broken: &Break| !self.start.broken.iter().any(|old| is_known(old, broken));
+        let is_known =
+            |old: &Break, violation: &Break| old.is_of(violation) && (old.certain || !violation.certain);
+        let is_new =
+            move |violation: &Break| !self.start.violations.iter().any(|old| is_known(old, violation));
         let moments =
             self.steps.iter().flat_map(|step| step.moments.iter().map(move |moment| (step, moment)));
         moments
-            .flat_map(|(step, moment)| moment.broken.iter().map(move |broken| (step, moment.when, broken)))
+            .flat_map(|(step, moment)| {
+                moment.violations.iter().map(move |violation| (step, moment.when, violation))
+            })
             .filter(move |found| is_new(found.2))
     }
 }

@@ -29,12 +29,12 @@ pub(super) struct Class<K> {
     pub(super) may: May<K>,
 }
 
-/// Every class of proxies by bundle and by leaf, every class of identity replicas, and what each may hold.
+/// Every class of proxies by bundle and by workload certificate, every class of identity replicas, and what each may hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Classes {
     /// The instant that these states are of.
     pub(super) at: Timestamp,
-    /// How long a leaf is valid after it is issued: issuance lifetime and clock skew.
+    /// How long a workload certificate is valid after it is issued: issuance lifetime and clock skew.
     pub(super) workload_certificate_lifetime: SignedDuration,
     /// Does the identity controller load a changed Secret while it runs (2.7 and later)?
     pub(super) reloads: bool,
@@ -120,8 +120,8 @@ impl Classes {
         signed.into_iter().map(|chain| (chain, sure)).collect()
     }
 
-    /// The last instant at which a leaf of `chain` can be valid: that of the first certificate of the chain to end
-    /// (`findFirstExpiration` in Linkerd's `pkg/tls`), or a leaf's life after the last was signed.
+    /// The last instant at which a workload certificate of `chain` can be valid: that of the first certificate of the chain
+    /// to expire (`findFirstExpiration` in Linkerd's `pkg/tls`), or a lifetime after the last was signed.
     pub(super) fn end(&self, chain: ChainAt) -> Timestamp {
         let clamp = self.chain(chain).first_to_expire().facts().not_after;
         let signed = self.signed_until.get(&chain);

@@ -14,13 +14,14 @@ pub struct History {
     pub entries: Vec<(Bundle, Option<IssuerChain>)>,
     /// The anchor that came in, where one did.
     pub added: Option<Certificate>,
-    /// Since when changes may have been taken back in any order; `None` while they only went forward.
+    /// Since when changes may have been rolled back in any order; `None` while they only went forward.
     pub rolled_back_since: Option<Timestamp>,
 }
 
 impl History {
     /// May what last changed then have changed on a rollback? Not what changed before there was one.
-    pub(super) fn was_rolled_back(&self, changed: ChangeTime) -> bool {
+    #[must_use]
+    pub fn was_rolled_back(&self, changed: ChangeTime) -> bool {
         match (self.rolled_back_since, changed) {
             (None, _) => false,
             (Some(since), ChangeTime::At(at)) => at >= since,

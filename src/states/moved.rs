@@ -37,8 +37,8 @@ impl States {
         next.summed_up()
     }
 
-    /// The states while and after `chain` is put into the Secret: controllers load it at different moments, leaves of both
-    /// are presented. That some are of the new one is certain.
+    /// The states while and after `chain` is put into the Secret: controllers load it at different moments, workload
+    /// certificates of both issuers are presented. That some are of the new one is certain.
     #[must_use]
     pub fn swapping(&self, chain: &IssuerChain) -> Self {
         let mut next = self.clone();
@@ -61,8 +61,8 @@ impl States {
         next.summed_up()
     }
 
-    /// The states when every workload of `restarted` has started anew: with the published bundle, and a leaf of the Secret's
-    /// issuer; of what identity controllers that are not among them may sign with, too.
+    /// The states when every workload of `restarted` has started anew: with the published bundle, and a workload certificate
+    /// of the Secret's issuer; of what identity controllers that are not among them may sign with, too.
     #[must_use]
     pub fn restarted(&self, restarted: impl Fn(WorkloadId) -> bool) -> Self {
         let mut next = self.clone();
@@ -94,14 +94,15 @@ impl States {
         next.summed_up()
     }
 
-    /// The states when leaves that run out have run out: nothing certain is left of chains that nobody signs any more.
+    /// The states when expiring workload certificates have expired: nothing certain is left of chains that nobody signs any
+    /// more.
     #[must_use]
     pub fn waited(&self, until: Timestamp) -> Self {
         let mut next = self.clone();
         let classes = &mut next.classes;
         let signed = classes.signed();
         classes.at = classes.at.max(until);
-        let over: BTreeSet<_> = classes
+        let expired: BTreeSet<_> = classes
             .presented
             .iter()
             .flat_map(|class| &class.may)
@@ -109,8 +110,8 @@ impl States {
             .filter(|chain| !signed.iter().any(|(one, _)| one == chain) && classes.end(*chain) <= until)
             .collect();
         for class in &mut classes.presented {
-            if class.may.iter().any(|(chain, _)| over.contains(chain)) {
-                class.may.retain(|(chain, _)| !over.contains(chain));
+            if class.may.iter().any(|(chain, _)| expired.contains(chain)) {
+                class.may.retain(|(chain, _)| !expired.contains(chain));
                 renewed(class, &signed);
             }
         }
@@ -118,7 +119,7 @@ impl States {
     }
 }
 
-/// A class whose leaves ran out in part: it has what is signed, beside what is left.
+/// A class whose workload certificates expired in part: it has what is signed, beside what is left.
 fn renewed(class: &mut Class<usize>, signed: &[(usize, bool)]) {
     let left: Vec<_> =
         class.may.iter().filter(|(chain, _)| !signed.iter().any(|(one, _)| one == chain)).copied().collect();

@@ -171,11 +171,11 @@ impl Seen<'_> {
         }
     }
 
-    /// What leaves proxies present: of the issuers that may have signed them.
+    /// Which workload certificates proxies present: of the issuers that may have signed them.
     fn presented(&mut self) {
         let surely = self.surely_since().is_some();
         let since = self.last_start().filter(|_| self.closed);
-        self.run_out(since);
+        self.note_last_signed(since);
         let before = self.past_issuers();
         let now: Vec<_> = match (self.issuer.now, self.classes.signed()) {
             (Some(now), signed) if before.0.is_empty() || signed.iter().any(|(one, _)| *one == now) => {
@@ -226,8 +226,8 @@ impl Seen<'_> {
         }
     }
 
-    /// Of the issuers that may have signed a leaf those that some bundle which its proxy may hold accepts. Where one of them
-    /// does not, it is not sure that the proxy has a leaf at all; where none does, it has none.
+    /// Of the issuers that may have signed a workload certificate, those that some bundle which its proxy may hold accepts.
+    /// Where one of them does not, it is not sure that the proxy has one at all; where none does, it has none.
     fn accepted(
         &self,
         may: &May<usize>,
@@ -277,7 +277,7 @@ impl Seen<'_> {
     }
 
     /// Notes since when no replica signs with an issuer before: whoever may have was there before those that run.
-    fn run_out(&mut self, since: Option<Timestamp>) {
+    fn note_last_signed(&mut self, since: Option<Timestamp>) {
         let Some(since) = since else { return };
         let signed = self.classes.signed();
         for chain in &self.issuer.before {
@@ -287,14 +287,14 @@ impl Seen<'_> {
         }
     }
 
-    /// The issuers before whose leaves have not run out, and whether there may be one that is not known.
+    /// The issuers before whose workload certificates have not expired, and whether there may be one that is not known.
     fn past_issuers(&self) -> (Vec<usize>, bool) {
         let classes = &self.classes;
         let before = self.issuer.before.iter().copied().filter(|chain| classes.end(*chain) >= classes.at);
-        let ended = self
+        let expiry = self
             .surely_since()
             .and_then(|since| since.checked_add(classes.workload_certificate_lifetime).ok());
-        (before.collect(), self.issuer.open && ended.is_none_or(|end| end >= classes.at))
+        (before.collect(), self.issuer.open && expiry.is_none_or(|end| end >= classes.at))
     }
 
     /// Proxies that no cluster shows.

@@ -27,8 +27,8 @@ impl Judge<'_> {
         );
         let (identity, at, capped) = (self.identity, self.at, self.capped && rules == Rules::Proxy);
         let judge = || {
-            let over = || capped.then(|| expired_in_chain(chain, at)).flatten();
-            accepts(bundle, chain, identity, at, rules).err().or_else(over)
+            let expired = || capped.then(|| expired_in_chain(chain, at)).flatten();
+            accepts(bundle, chain, identity, at, rules).err().or_else(expired)
         };
         self.made.entry(key).or_insert_with(judge).clone()
     }
@@ -37,10 +37,10 @@ impl Judge<'_> {
 impl States {
     /// Everything that does not hold at `at`, the certain first.
     #[must_use]
-    pub fn broken(&self, at: Timestamp) -> Vec<Violation> {
+    pub fn violations(&self, at: Timestamp) -> Vec<Violation> {
         let mut judge =
             Judge { identity: &self.identity, at, capped: self.classes.reloads, made: BTreeMap::new() };
-        let mut broken: Vec<_> = self.start(&mut judge).into_iter().collect();
+        let mut violations: Vec<_> = self.start(&mut judge).into_iter().collect();
         let expired = |until: Option<Timestamp>| until.is_some_and(|end| end < at);
         for (bundle, held) in self.bundles.iter().enumerate() {
             for (presented, chain) in self.presented.iter().enumerate() {
@@ -48,13 +48,13 @@ impl States {
                     && let Some(refusal) = judge.refusal(&held.what, &chain.what, Rules::Proxy)
                 {
                     let sides = Sides::Peers { bundle, presented };
-                    broken.push(Violation { sides, refusal, certain: held.certain && chain.certain });
+                    violations.push(Violation { sides, refusal, certain: held.certain && chain.certain });
                 }
             }
             for (controller, replica) in self.controllers.iter().enumerate() {
                 if let Some(refusal) = judge.refusal(&held.what, &replica.what.1, Rules::Proxy) {
                     let sides = Sides::Renewal { bundle, controller };
-                    broken.push(Violation { sides, refusal, certain: held.certain && replica.certain });
+                    violations.push(Violation { sides, refusal, certain: held.certain && replica.certain });
                 }
             }
         }
@@ -62,11 +62,11 @@ impl States {
             let (bundle, chain) = &replica.what;
             if let Some(refusal) = judge.refusal(bundle, chain, Rules::Controller) {
                 let sides = Sides::Signing { controller };
-                broken.push(Violation { sides, refusal, certain: replica.certain });
+                violations.push(Violation { sides, refusal, certain: replica.certain });
             }
         }
-        broken.sort_by_key(|one| !one.certain);
-        broken
+        violations.sort_by_key(|one| !one.certain);
+        violations
     }
 
     /// S1, of what an identity controller reads when it starts.
@@ -80,7 +80,8 @@ impl States {
     }
 }
 
-/// The end of a certificate in the issuer's file that ended every workload certificate, though the certificate is not on the way to the anchor.
+/// The end of a certificate in the issuer's file with which every workload certificate expired, though the certificate is not
+/// on the way to the anchor.
 fn expired_in_chain(chain: &IssuerChain, at: Timestamp) -> Option<Refusal> {
     let first = chain.first_to_expire();
     let (certificate, not_after) = (first.name().to_owned(), first.facts().not_after);

@@ -24,7 +24,7 @@ use pairs::Pair;
 pub enum Verdict {
     /// Nothing that works stops working, in whatever order objects are applied and pods follow.
     Safe,
-    /// The same, once this instant has come and nothing else has changed.
+    /// The same, from this instant on, if nothing else has changed.
     SafeAfter(Timestamp),
     /// Something breaks.
     Unsafe,
@@ -61,7 +61,7 @@ pub enum Advice {
     KeepAnchor,
     /// Mend bundle and issuer before anything restarts.
     MendFirst,
-    /// Merge when the time has come.
+    /// Merge at that time.
     MergeLater,
     /// Give what is missing.
     GiveWhatIsMissing,
@@ -70,7 +70,7 @@ pub enum Advice {
 /// Judges the step from `current` to `proposed` at `at`; `record` is the rotation's, where there is one: it tells what was
 /// published and issued before.
 ///
-/// Only `current` knows pods: in `proposed` they have not followed yet. `beside` is what is known against the proposal that
+/// Only `current` knows pods: in `proposed` they have not restarted yet. `beside` is what is known against the proposal that
 /// its mesh does not show.
 #[must_use]
 pub fn verify(
@@ -123,7 +123,7 @@ fn not_known(fact: InputFact, after: Option<Timestamp>) -> Finding {
     }
 }
 
-/// Pods that restart get their proxy from the injector; where none answers they come up without one, or not at all
+/// Pods that restart get their proxy from the injector; where none answers they start without one, or not at all
 /// (`failurePolicy` of `linkerd-proxy-injector-webhook-config`).
 fn no_injector(current: &Mesh, changes: &Changes, at: Timestamp) -> Option<Finding> {
     let needs = |restart: &&Restart| {

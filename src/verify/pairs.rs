@@ -88,19 +88,23 @@ impl<'a> Moves<'a> {
     /// would matter.
     pub(super) fn judged(&self, at: Timestamp) -> (Vec<Pair>, Vec<InputFact>) {
         let now = States::of(self.current, self.history.as_ref(), at);
-        let before: BTreeMap<Key, bool> =
-            self.broken(&now, at).iter().map(|broken| (key(&now, broken), broken.certain)).collect();
+        let before: BTreeMap<Key, bool> = self
+            .violations(&now, at)
+            .iter()
+            .map(|violation| (key(&now, violation), violation.certain))
+            .collect();
         let (mut pairs, mut told) = (Vec::new(), BTreeSet::new());
         for (order, states) in self.orders(&now) {
             // A bundle in a template is its proxy's alone: no controller reads it.
-            let counts = |broken: &Violation| order != Order::Template || broken.rules() == Rules::Proxy;
-            for broken in self.broken(&states, at).into_iter().filter(counts) {
-                let key = key(&states, &broken);
+            let counts =
+                |violation: &Violation| order != Order::Template || violation.rules() == Rules::Proxy;
+            for violation in self.violations(&states, at).into_iter().filter(counts) {
+                let key = key(&states, &violation);
                 // Workload certificates that are surely refused have an issuer that surely signs: the refused renewal tells it.
-                let surely = broken.certain && broken.invariant() != Invariant::EveryPair;
+                let surely = violation.certain && violation.invariant() != Invariant::EveryPair;
                 let is_worse = before.get(&key).is_none_or(|certain| !certain && surely);
                 if is_worse && told.insert(key) {
-                    pairs.push(self.pair(&now, &states, &broken, order));
+                    pairs.push(self.pair(&now, &states, &violation, order));
                 }
             }
         }
@@ -119,10 +123,11 @@ impl<'a> Moves<'a> {
     }
 
     /// What does not hold at `at`, and what has not begun yet by a clock that lags as far as a workload certificate allows for (20 s by default).
-    fn broken(&self, states: &States, at: Timestamp) -> Vec<Violation> {
+    fn violations(&self, states: &States, at: Timestamp) -> Vec<Violation> {
         let behind = at.saturating_sub(self.current.control_plane.clock_skew.0).unwrap_or(at);
-        let lagging = states.broken(behind).into_iter().filter(|broken| has_not_begun(&broken.refusal));
-        states.broken(at).into_iter().chain(lagging).collect()
+        let lagging =
+            states.violations(behind).into_iter().filter(|violation| has_not_begun(&violation.refusal));
+        states.violations(at).into_iter().chain(lagging).collect()
     }
 
     /// Is it nothing but a part of a recovery: its bundle, its issuer, or restarts once an identity controller starts?
@@ -143,9 +148,9 @@ impl<'a> Moves<'a> {
     /// In how many ways the mesh is broken already.
     pub(super) fn already_broken(&self, at: Timestamp) -> usize {
         States::of(self.current, self.history.as_ref(), at)
-            .broken(at)
+            .violations(at)
             .iter()
-            .filter(|broken| broken.certain)
+            .filter(|violation| violation.certain)
             .count()
     }
 
@@ -153,10 +158,11 @@ impl<'a> Moves<'a> {
     /// the mesh until then, and what works still does.
     pub(super) fn clean_after(&self, at: Timestamp) -> Option<Timestamp> {
         let now = States::of(self.current, self.history.as_ref(), at);
-        let broken: BTreeSet<Key> = self.broken(&now, at).iter().map(|broken| key(&now, broken)).collect();
+        let known: BTreeSet<Key> =
+            self.violations(&now, at).iter().map(|violation| key(&now, violation)).collect();
         let still_well = |then: Timestamp| {
             let states = States::of(self.current, self.history.as_ref(), then);
-            self.broken(&states, then).iter().all(|one| broken.contains(&key(&states, one)))
+            self.violations(&states, then).iter().all(|one| known.contains(&key(&states, one)))
         };
         let clean = |then: &Timestamp| {
             let (pairs, missing) = self.judged(*then);
@@ -169,14 +175,14 @@ impl<'a> Moves<'a> {
     fn instants(&self, now: &States) -> BTreeSet<Timestamp> {
         let life = self.current.control_plane.workload_certificate_lifetime();
         let started = self.current.control_plane.replicas.iter().filter_map(|replica| replica.started);
-        let ends = started.filter_map(|started| started.checked_add(life).ok());
-        let ends = ends.chain(now.presented.iter().filter_map(|presented| presented.until));
+        let expiries = started.filter_map(|started| started.checked_add(life).ok());
+        let expiries = expiries.chain(now.presented.iter().filter_map(|presented| presented.until));
         let begins = self.issuer.into_iter().flat_map(IssuerChain::certificates);
         let begins = begins.chain(self.bundles.iter().flat_map(|bundle| bundle.anchors()));
         let skew = self.current.control_plane.clock_skew.0;
         let by_all = |certificate: &Certificate| certificate.facts().not_before.checked_add(skew).ok();
         let second = jiff::SignedDuration::from_secs(1);
-        let past = ends.filter_map(|end| end.checked_add(second).ok());
+        let past = expiries.filter_map(|end| end.checked_add(second).ok());
         past.chain(begins.filter_map(by_all)).collect()
     }
 
@@ -219,12 +225,12 @@ impl<'a> Moves<'a> {
         now.unseen.iter().filter(|fact| self.removes || !is_issuer(fact)).cloned().collect()
     }
 
-    fn pair(&self, now: &States, states: &States, broken: &Violation, order: Order) -> Pair {
-        let (bundle, chain) = states.sides(broken);
+    fn pair(&self, now: &States, states: &States, violation: &Violation, order: Order) -> Pair {
+        let (bundle, chain) = states.sides(violation);
         let held = bundle.and_then(|bundle| now.bundles.iter().find(|one| one.what.same_set(bundle)));
         let presented = chain.and_then(|chain| now.presented.iter().find(|one| one.what == *chain));
-        let proxies = broken.rules() == Rules::Proxy;
-        let presented_at = match broken.sides {
+        let proxies = violation.rules() == Rules::Proxy;
+        let presented_at = match violation.sides {
             Sides::Peers { presented, .. } => Some(presented),
             Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } => None,
         };
@@ -235,12 +241,12 @@ impl<'a> Moves<'a> {
                 chain.into_iter().flat_map(IssuerChain::certificates),
                 presented.filter(|_| presented_at.is_some()),
             ),
-            refusal: broken.refusal.clone(),
-            certain: broken.certain,
+            refusal: violation.refusal.clone(),
+            certain: violation.certain,
             until: presented_at.and_then(|at| states.presented[at].until),
             order: Some(order),
         };
-        Pair { invariant: broken.invariant(), rejection }
+        Pair { invariant: violation.invariant(), rejection }
     }
 
     fn party<'c, T>(
@@ -262,21 +268,21 @@ impl<'a> Moves<'a> {
 
 /// Is there nothing left that a change could break: no proxy that was seen accepts another's workload certificate, nor gets one?
 fn is_dead(states: &States, at: Timestamp) -> bool {
-    let broken = states.broken(at);
-    let any = |sides| broken.iter().any(|one| one.sides == sides);
+    let violations = states.violations(at);
+    let any = |sides| violations.iter().any(|one| one.sides == sides);
     let bundles = || 0..states.bundles.len();
     let rejected = |presented| bundles().all(|bundle| any(Sides::Peers { bundle, presented }));
     let lost = |controller| bundles().all(|bundle| any(Sides::Renewal { bundle, controller }));
     // The Secret's issuer has signed nothing before a controller signs with it.
     let signed = |chain: &IssuerChain| states.controllers.iter().any(|one| one.what.1 == *chain);
-    let ended = |chain: usize| {
+    let expired = |chain: usize| {
         let presented = &states.presented[chain];
         presented.until.is_some_and(|end| end < at)
             || states.issuer.as_ref() == Some(&presented.what) && !signed(&presented.what)
     };
     let renews = |controller| !any(Sides::Signing { controller }) && !lost(controller);
     states.unseen.is_empty()
-        && (0..states.presented.len()).all(|chain| ended(chain) || rejected(chain))
+        && (0..states.presented.len()).all(|chain| expired(chain) || rejected(chain))
         && !(0..states.controllers.len()).any(renews)
 }
 
@@ -295,9 +301,9 @@ fn materials(pair: &Pair) -> (BTreeSet<Fingerprint>, Vec<Fingerprint>) {
     (of(&pair.rejection.verifier).into_iter().collect(), of(&pair.rejection.presenter))
 }
 
-fn key(states: &States, broken: &Violation) -> Key {
-    let (bundle, chain) = states.sides(broken);
+fn key(states: &States, violation: &Violation) -> Key {
+    let (bundle, chain) = states.sides(violation);
     let anchors = bundle.map(|bundle| bundle.fingerprints().into_iter().collect()).unwrap_or_default();
     let chain = chain.map(|chain| chain.certificates().map(Certificate::fingerprint).collect());
-    (broken.invariant(), anchors, chain.unwrap_or_default())
+    (violation.invariant(), anchors, chain.unwrap_or_default())
 }

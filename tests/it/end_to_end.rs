@@ -80,7 +80,7 @@ fn rotate(user: &mut User) -> Vec<String> {
             }
             None if why.contains("the rotation is finished") => return taken,
             None => {
-                user.cluster.all_by_hand();
+                user.cluster.all_manually();
                 user.cluster.wait(SignedDuration::from_hours(1));
             }
         }
@@ -90,7 +90,7 @@ fn rotate(user: &mut User) -> Vec<String> {
 }
 
 #[test]
-fn a_staged_rotation_ends_with_the_new_anchor_alone() {
+fn a_staged_rotation_finishes_with_the_new_anchor_alone() {
     let mut user = User::new();
     let old = user.anchors();
     user.out("start --dir rotation");
@@ -114,7 +114,7 @@ fn a_staged_rotation_ends_with_the_new_anchor_alone() {
 }
 
 #[test]
-fn a_rotation_of_workloads_that_no_annotation_restarts_ends_as_well() {
+fn a_rotation_of_workloads_that_no_annotation_restarts_finishes_as_well() {
     let mut user = User::over(Cluster::realistic());
     user.out("start --dir rotation");
     rotate(&mut user);
@@ -147,7 +147,7 @@ fn an_issuer_alone_is_replaced_without_touching_the_bundle() {
 }
 
 #[test]
-fn a_cross_signed_rotation_restarts_no_workload_and_ends_with_the_new_anchor_alone() {
+fn a_cross_signed_rotation_restarts_no_workload_and_finishes_with_the_new_anchor_alone() {
     let mut user = User::new();
     let old = user.anchors();
     fs::write(user.home.path().join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
@@ -200,7 +200,7 @@ fn a_rotation_is_rolled_back_with_the_old_issuers_key() {
         ["bundle --step 1", "bundle --step 2", "bundle --step 3", "issuer --step 1", "issuer --step 2"]
     {
         user.merge(step);
-        user.cluster.all_by_hand();
+        user.cluster.all_manually();
         user.cluster.wait(SignedDuration::from_mins(5));
     }
     assert_ne!(user.cluster.issuer, issuer);
@@ -219,12 +219,12 @@ fn a_rotation_is_rolled_back_with_the_old_issuers_key() {
         fs::write(user.home.path().join("step.yaml"), &text).unwrap();
         let judged = user.run("verify --proposed step.yaml --dir rotation");
         let said = String::from_utf8_lossy(&judged.stdout).into_owned();
-        // Of what was there before a turn back nothing tells: then it is safe after leaves have run out.
+        // Nothing tells what was there before a rollback: then it is safe once workload certificates have expired.
         assert!(matches!(judged.status.code(), Some(0 | 3)), "{said}");
         for document in document::parse(&text, "next").unwrap() {
             user.cluster.apply(&document.tree);
         }
-        user.cluster.all_by_hand();
+        user.cluster.all_manually();
         user.cluster.wait(SignedDuration::from_mins(5));
     }
     let done = user.run("next --dir rotation --rollback");
@@ -312,7 +312,7 @@ fn the_issuer_before_the_bundle_is_refused_as_unsafe() {
 }
 
 #[test]
-fn one_namespace_alone_never_opens_a_step_that_needs_all_of_them() {
+fn one_namespace_alone_never_makes_a_step_ready_that_needs_all_of_them() {
     let mut user = User::new();
     user.out("start --dir rotation");
     for step in 1..=2 {

@@ -123,8 +123,8 @@ fn no_private_key_of_an_install_is_kept() {
 }
 
 #[test]
-fn templates_that_were_injected_by_hand_say_so() {
-    let Some(install) = read("templates_that_were_injected_by_hand", "install/2.20.yaml") else { return };
+fn templates_that_were_injected_manually_say_so() {
+    let Some(install) = read("templates_that_were_injected_manually", "install/2.20.yaml") else { return };
     let list = read("", "inject/emojivoto-list-2.20.yaml").unwrap();
     let pod = read("", "inject/emojivoto-pod-native-sidecar-2.20.yaml").unwrap();
     let mesh = mesh(&[&install, &list, &pod]);

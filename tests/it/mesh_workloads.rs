@@ -238,7 +238,7 @@ fn a_rollout_may_take_another_object_s_template() {
 }
 
 #[test]
-fn injection_by_hand_is_told_by_the_template_or_where_none_is_seen_by_the_pod() {
+fn manual_injection_is_told_by_the_template_or_where_none_is_seen_by_the_pod() {
     let mut manual = pod("shop", "web", "a", NOW, "x");
     manual["metadata"]["annotations"]["linkerd.io/created-by"] = "linkerd/cli stable-2.14.10".into();
     let [unseen] = data(std::slice::from_ref(&manual)).try_into().unwrap();

@@ -41,12 +41,12 @@ fn counted(state: &State, pool: &mut Pool, name: &str) -> (BTreeSet<Finding>, BT
     held.extend(state.by_reference.iter().map(|start| state.read(*start)));
     let starts = state.literal.iter().map(|(_, start)| start).chain(&state.by_reference);
     let holders = held.iter().map(Vec::as_slice).zip(starts.copied());
-    let presented: Vec<_> = holders.map(|holder| state.leaf(pool, holder, &signed, name)).collect();
+    let presented: Vec<_> = holders.map(|holder| state.presented(pool, holder, &signed, name)).collect();
     let (mut some, mut all): (BTreeSet<Finding>, Option<BTreeSet<Finding>>) = (BTreeSet::new(), None);
     for held in choices(&held) {
         for presented in choices(&presented) {
             for loaded in choices(&loaded) {
-                let found = world(state, pool, name, (&held, &presented, &loaded));
+                let found = possible_state(state, pool, name, (&held, &presented, &loaded));
                 all = Some(all.map_or_else(|| found.clone(), |all| &all & &found));
                 some.extend(found);
             }
@@ -68,8 +68,8 @@ fn choices<T: Copy>(of: &[Vec<Option<T>>]) -> Vec<Vec<T>> {
     })
 }
 
-/// What does not hold in one world.
-fn world(
+/// What does not hold in one possible state.
+fn possible_state(
     state: &State,
     pool: &mut Pool,
     name: &str,
@@ -81,7 +81,7 @@ fn world(
     let mut ask = |bundle, chain, rules, finding| {
         let refused = match rules {
             Rules::Controller => pool.refusal(bundle, chain, state.judged, rules, name).is_some(),
-            Rules::Proxy => pool.leaf_refusal(bundle, chain, state.judged, name),
+            Rules::Proxy => pool.workload_certificate_refusal(bundle, chain, state.judged, name),
         };
         if refused {
             found.insert(finding);
@@ -106,9 +106,9 @@ fn world(
 /// What the possible states say, in the words of the pool: in some of them, and in all of them.
 fn said(states: &States, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTreeSet<Finding>) {
     let (mut some, mut all) = (BTreeSet::new(), BTreeSet::new());
-    for broken in states.broken(state.judged) {
-        let bundle = broken.bundle().map(|at| pool.bundle_at(&states.bundles[at].what));
-        let (own, chain) = match broken.sides {
+    for violation in states.violations(state.judged) {
+        let bundle = violation.bundle().map(|at| pool.bundle_at(&states.bundles[at].what));
+        let (own, chain) = match violation.sides {
             Sides::Start => (None, state.secret),
             Sides::Peers { presented, .. } => (None, pool.chain_at(&states.presented[presented].what)),
             Sides::Renewal { controller, .. } | Sides::Signing { controller } => {
@@ -116,23 +116,25 @@ fn said(states: &States, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTre
                 (Some(pool.bundle_at(own)), pool.chain_at(chain))
             }
         };
-        let finding = (broken.invariant(), bundle, own, chain);
+        let finding = (violation.invariant(), bundle, own, chain);
         some.insert(finding);
-        if broken.certain {
+        if violation.certain {
             all.insert(finding);
         }
     }
     (some, all)
 }
 
-/// Proxies with every bundle of the states and every leaf of them meet in handshakes: each with its like, and with the next, either
-/// calling. Does it say what the states say? Gives the number of handshakes, and of those that failed.
+/// Proxies with every bundle of the states and every workload certificate of them meet in handshakes: each with its like, and
+/// with the next, either calling. Does it say what the states say? Gives the number of handshakes, and of those that failed.
 fn meet(states: &States, state: &State, pool: &Pool, some: &BTreeSet<Finding>) -> [u64; 2] {
-    let present = states.presented.iter().filter(|leaf| leaf.until.is_none_or(|until| until >= state.judged));
-    // No leaf can be minted that is longer valid than its issuer's file.
-    let chains =
-        present.map(|leaf| pool.chain_at(&leaf.what)).filter(|chain| !pool.is_past(*chain, state.judged));
-    // The controller signs with ECDSA on P-256 only, so no handshake can be had of another issuer's leaf.
+    let present =
+        states.presented.iter().filter(|presented| presented.until.is_none_or(|until| until >= state.judged));
+    // No workload certificate can be minted that is valid longer than its issuer's file.
+    let chains = present
+        .map(|presented| pool.chain_at(&presented.what))
+        .filter(|chain| !pool.is_past(*chain, state.judged));
+    // The controller signs with ECDSA on P-256 only, so no handshake can be had of another issuer's workload certificate.
     let signed = chains.filter(|chain| pool.signers[*chain].algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256);
     let presented: Vec<_> =
         signed.map(|chain| (chain, Proxy::new(&pool.chains[chain], &pool.signers[chain]))).collect();
@@ -163,7 +165,7 @@ fn meet(states: &States, state: &State, pool: &Pool, some: &BTreeSet<Finding>) -
 struct Count {
     safe: u64,
     perhaps: u64,
-    broken: u64,
+    violated: u64,
     handshakes: u64,
     refused: u64,
     /// Questions to the trust relation under the controller's rules that Go was asked, and how many of them it accepted.
@@ -177,7 +179,7 @@ impl Count {
     fn add(mut self, other: Self) -> Self {
         self.safe += other.safe;
         self.perhaps += other.perhaps;
-        self.broken += other.broken;
+        self.violated += other.violated;
         self.handshakes += other.handshakes;
         self.refused += other.refused;
         self.verdicts += other.verdicts;
@@ -202,7 +204,7 @@ impl Count {
             *(match (some.is_empty(), all.is_empty()) {
                 (true, _) => &mut count.safe,
                 (false, true) => &mut count.perhaps,
-                (false, false) => &mut count.broken,
+                (false, false) => &mut count.violated,
             }) += 1;
             if seed % SAMPLED == 0 {
                 let [met, failed] = meet(&states, &state, &pool, &some);
@@ -236,8 +238,9 @@ impl Count {
 
 fn judge(states: u64) {
     let began = Instant::now();
-    let oracle =
-        Oracle::build("worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states");
+    let oracle = Oracle::build(
+        "possible_states_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_meshes",
+    );
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let parts = (0..threads).map(|part| (part..states).step_by(usize::try_from(threads).unwrap()));
     let count = std::thread::scope(|scope| {
@@ -249,14 +252,14 @@ fn judge(states: u64) {
          accepting; {:?}",
         count.safe,
         count.perhaps,
-        count.broken,
+        count.violated,
         count.handshakes,
         count.refused,
         count.verdicts,
         count.accepted,
         began.elapsed()
     );
-    assert!([count.safe, count.perhaps, count.broken].iter().all(|kind| kind * 20 > states), "{count:#?}");
+    assert!([count.safe, count.perhaps, count.violated].iter().all(|kind| kind * 20 > states), "{count:#?}");
     assert!(count.handshakes * 5 > states && count.refused * 10 > count.handshakes, "{count:#?}");
     assert!((count.handshakes - count.refused) * 10 > count.handshakes, "{count:#?}");
     assert!(oracle.is_none() || count.accepted > 200, "{count:#?}");
@@ -266,6 +269,6 @@ fn judge(states: u64) {
 }
 
 #[test]
-fn worlds_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_states() {
+fn possible_states_counted_one_by_one_and_handshakes_and_go_say_the_same_of_random_meshes() {
     judge(sizes::of(2_500, 100_000));
 }

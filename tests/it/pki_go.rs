@@ -26,7 +26,7 @@ fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {
         assert_eq!(ours, answer.error, "{}", case.description);
         *told.entry(answer.error.chars().take(48).collect()).or_default() += 1;
     }
-    // The cases are worth asking: many are accepted, and every kind of refusal comes up.
+    // The cases are worth asking: many are accepted, and every kind of refusal occurs.
     assert!(told.get("").is_some_and(|accepted| *accepted * 10 > cases.len()), "{told:#?}");
     for kind in [
         "x509: certificate has expired",

@@ -165,7 +165,7 @@ fn an_intermediates_path_length_counts_for_both() {
     let issuer = Shape::new("identity", Some(&lower), plain);
     let message = "more CA certificates stand below `upper` than its path length allows";
     row(&[&root], &[&issuer, &lower, &upper], message, message);
-    // The leaf is not a CA certificate, but the controller's own leaf is the issuer: one more for proxies.
+    // For proxies the end-entity certificate is the workload's, for the controller the issuer: one CA more for proxies.
     let issuer = Shape::new("identity", Some(&upper), plain);
     row(&[&root], &[&issuer, &upper], message, "");
 }
@@ -231,7 +231,7 @@ fn another_key_under_the_same_name_is_told_as_an_unknown_issuer() {
 }
 
 #[test]
-fn name_constraints_look_at_the_leaf_for_proxies_and_at_the_issuer_for_the_controller() {
+fn name_constraints_look_at_the_workload_certificate_for_proxies_and_at_the_issuer_for_the_controller() {
     let only = |name: &str| NameConstraints {
         permitted_subtrees: vec![GeneralSubtree::DnsName(name.into())],
         excluded_subtrees: vec![],
@@ -240,7 +240,7 @@ fn name_constraints_look_at_the_leaf_for_proxies_and_at_the_issuer_for_the_contr
     row(&[&root], &[&Shape::new("identity", Some(&root), plain)], "", "");
     let root = Shape::new("root", None, |params| params.name_constraints = Some(only("example.com")));
     let proxy = format!(
-        "the name constraints of `root` do not allow this chain: a leaf of `{IDENTITY}` is outside of them"
+        "the name constraints of `root` do not allow this chain: a workload certificate of `{IDENTITY}` is outside of them"
     );
     row(&[&root], &[&Shape::new("identity", Some(&root), plain)], &proxy, "");
     let named = Shape::new("identity", Some(&root), |params| {
@@ -288,7 +288,7 @@ fn an_issuer_that_cannot_sign_with_ecdsa_is_refused_by_its_own_name() {
         let refusal =
             accepts(&bundle([&root.certificate]), &presented, IDENTITY, now(), Rules::Proxy).unwrap_err();
         assert!(matches!(refusal, Refusal::IssuerKey { .. }), "{refusal}");
-        // The controller loads it all the same, and fails at the first leaf.
+        // The controller loads it all the same, and fails at the first workload certificate.
         assert_eq!(controller_accepts(&bundle([&root.certificate]), &presented, now()), Ok(()));
     }
 }
@@ -328,7 +328,7 @@ fn random_chains_meet_in_a_handshake_as_we_say() {
         let signer = keys.get(case.issuer_key);
         let real = handshake(&case.anchors, &Proxy::new(&case.chain, signer), now());
         let ours = accepts(&case.anchors, &case.chain, IDENTITY, now(), Rules::Proxy);
-        // The controller signs with ECDSA only, so no handshake can be had of such an issuer's leaf.
+        // The controller signs with ECDSA only, so no handshake can be had of such an issuer's workload certificate.
         if !matches!(ours, Err(Refusal::IssuerKey { .. }))
             && signer.algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256
         {

@@ -21,8 +21,8 @@ fn rows() -> Vec<Row> {
     let (old, new) = (OLD.to_pem(), NEW.to_pem());
     let lines = old.lines().count();
     let both = format!("{old}{new}");
-    let leaf = rcgen::generate_simple_self_signed(["leaf".to_owned()]).unwrap();
-    let leaf = pem::block("CERTIFICATE", leaf.cert.der());
+    let end_entity = rcgen::generate_simple_self_signed(["end-entity".to_owned()]).unwrap();
+    let end_entity = pem::block("CERTIFICATE", end_entity.cert.der());
     let key = pem::block("PRIVATE KEY", b"secret");
     let broken_der = pem::block("CERTIFICATE", &OLD.der()[..100]);
     let indented: String = new.lines().map(|line| format!("    {line}\n")).collect();
@@ -89,7 +89,7 @@ fn rows() -> Vec<Row> {
             None,
         ),
         ("twice", format!("{old}{old}"), vec![(lines + 1, "Duplicate")], Some(2), Some(2)),
-        ("no CA", leaf, vec![(1, "NotACa")], Some(1), Some(1)),
+        ("no CA", end_entity, vec![(1, "NotACa")], Some(1), Some(1)),
         (
             "tab after BEGIN",
             old.replacen("-----\n", "-----\t\n", 1),

@@ -58,7 +58,7 @@ fn recovers(user: &mut Rotation, issuer_alone: bool) {
         let (verdict, notes, exit) = ran(user, "verify --proposed step.yaml --dir rotation");
         assert_eq!(exit, 0, "{step}, where nothing works any more: {verdict}{notes}");
         user.merge(&step.phase.to_string(), step.number());
-        user.cluster.all_by_hand();
+        user.cluster.all_manually();
     }
     let (found, exit) = diagnosed(user);
     assert_eq!((&found["expired"], &found["issuance"]["state"]), (&json!([]), &json!("works")), "{found}");
@@ -267,7 +267,7 @@ fn a_rotation_that_a_recovery_has_overtaken_does_not_publish_the_expired_anchor_
     assert_eq!(ran(&user, "recover --dir rotation").2, 0);
     for step in steps(false) {
         user.merge(&step.phase.to_string(), step.number());
-        user.cluster.all_by_hand();
+        user.cluster.all_manually();
     }
     assert!(user.run("status --dir rotation").contains("the rotation is finished"));
     let (out, notes, exit) = ran(&user, "render bundle --step 1 --dir first");

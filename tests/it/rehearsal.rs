@@ -24,15 +24,15 @@ fn seeds() -> u64 {
     sizes::of(6, 40)
 }
 
-/// How many seeds each way back is gone with, from each step.
-fn turned_seeds() -> u64 {
+/// How many seeds each rollback is rehearsed with, from each step.
+fn rollback_seeds() -> u64 {
     sizes::of(1, 4)
 }
 
 /// How many seeds a sabotage has to show its failure in.
 const SABOTAGED_SEEDS: u64 = 8;
 
-/// How many seeds each strategy is gone back and forth with.
+/// How many seeds each strategy is rehearsed with in which the direction changes again and again.
 fn undecided_seeds() -> u64 {
     sizes::of(1, 5)
 }
@@ -90,39 +90,40 @@ impl Rehearsal<'_> {
     }
 }
 
-/// A rotation with every gate obeyed, until it is finished or, with `turning`, until that step is next; then all the way back.
-fn obeyed(strategy: Strategy, seed: u64, turning: Option<Step>) -> Fleet<'static> {
+/// A rotation with every gate obeyed, until it is finished or, with `rollback_at`, until that step is next; then it is rolled
+/// back.
+fn obeyed(strategy: Strategy, seed: u64, rollback_at: Option<Step>) -> Fleet<'static> {
     let mut rehearsal = Rehearsal::new(strategy, seed);
     for _ in 0..TICKS {
         rehearsal.tick();
         let plan = rehearsal.plan();
         match plan.standing {
             Standing::At(next)
-                if rehearsal.record.direction == Direction::Forward && Some(next) == turning =>
+                if rehearsal.record.direction == Direction::Forward && Some(next) == rollback_at =>
             {
                 rehearsal.record = rehearsal.record.clone().rolled_back().unwrap();
                 rehearsal.taken.clear();
             }
             Standing::At(next) => rehearsal.obey(&plan, next),
             Standing::Finished => {
-                assert_eq!(rehearsal.record.direction == Direction::Rollback, turning.is_some());
+                assert_eq!(rehearsal.record.direction == Direction::Rollback, rollback_at.is_some());
                 (0..5).for_each(|_| rehearsal.tick());
                 return rehearsal.fleet;
             }
         }
     }
-    panic!("{strategy} with seed {seed}, {turning:?}, does not end: {:?}", rehearsal.plan().standing);
+    panic!("{strategy} with seed {seed}, {rollback_at:?}, does not end: {:?}", rehearsal.plan().standing);
 }
 
-/// A rotation with every gate obeyed, by somebody who turns back and forth a few times, at any moment.
+/// A rotation with every gate obeyed, by somebody who changes its direction a few times, at any moment.
 fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
     let mut rehearsal = Rehearsal::new(strategy, seed);
     let (forth, mut dice) = (rehearsal.record.clone(), Dice(seed + 77));
-    let mut turns = 2 + dice.roll(5);
+    let mut changes = 2 + dice.roll(5);
     for _ in 0..4 * TICKS {
         rehearsal.tick();
-        if turns > 0 && dice.roll(12) == 0 {
-            turns -= 1;
+        if changes > 0 && dice.roll(12) == 0 {
+            changes -= 1;
             rehearsal.record = match rehearsal.record.direction {
                 Direction::Forward => forth.clone().rolled_back().unwrap(),
                 Direction::Rollback => forth.clone(),
@@ -137,7 +138,7 @@ fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
                 }
                 rehearsal.obey(&plan, next);
             }
-            Standing::Finished if turns > 0 => {}
+            Standing::Finished if changes > 0 => {}
             Standing::Finished => {
                 (0..40).for_each(|_| rehearsal.tick());
                 return rehearsal.fleet;
@@ -148,7 +149,7 @@ fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
 }
 
 #[test]
-fn with_gates_obeyed_nothing_fails_for_who_turns_back_and_forth_either() {
+fn with_gates_obeyed_nothing_fails_when_the_direction_changes_again_and_again() {
     for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
         for seed in 0..undecided_seeds() {
             let fleet = undecided(strategy, seed);
@@ -157,26 +158,26 @@ fn with_gates_obeyed_nothing_fails_for_who_turns_back_and_forth_either() {
     }
 }
 
-/// From every step on the way back nothing fails either.
-fn nothing_fails_on_the_way_back(strategy: Strategy) {
+/// In a rollback from any step nothing fails either.
+fn nothing_fails_in_a_rollback(strategy: Strategy) {
     let steps = Rehearsal::new(strategy, 0).record.steps();
-    let (mut handshakes, mut turned) = (0, 0);
-    for (seed, turning) in
-        (0..turned_seeds()).flat_map(|seed| steps[1..].iter().map(move |step| (seed, *step)))
+    let (mut handshakes, mut rollbacks) = (0, 0);
+    for (seed, rollback_at) in
+        (0..rollback_seeds()).flat_map(|seed| steps[1..].iter().map(move |step| (seed, *step)))
     {
-        let fleet = obeyed(strategy, seed, Some(turning));
-        assert_eq!(fleet.failures, [], "{strategy} with seed {seed}, turning at {turning}");
+        let fleet = obeyed(strategy, seed, Some(rollback_at));
+        assert_eq!(fleet.failures, [], "{strategy} with seed {seed}, rolled back at {rollback_at}");
         handshakes += fleet.handshakes;
-        turned += 1;
+        rollbacks += 1;
     }
-    println!("{strategy} and back: {turned} rotations, {handshakes} handshakes");
-    assert!(handshakes > 20 * turned);
+    println!("{strategy}, rolled back: {rollbacks} rotations, {handshakes} handshakes");
+    assert!(handshakes > 20 * rollbacks);
 }
 
 #[test]
-fn with_gates_obeyed_every_way_back_ends_and_nothing_fails() {
+fn with_gates_obeyed_every_rollback_finishes_and_nothing_fails() {
     for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
-        nothing_fails_on_the_way_back(strategy);
+        nothing_fails_in_a_rollback(strategy);
     }
 }
 
@@ -185,7 +186,7 @@ fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
     let (mut handshakes, mut recovered) = (0, 0);
     for seed in (0..40).step_by(sizes::of(6, 1)) {
         let mut fleet = Fleet::new(&ENDING, seed);
-        // From an hour after its end on, with leaves left or without.
+        // From an hour after its end on, with workload certificates left or without.
         (0..3 + seed).for_each(|_| fleet.tick(SignedDuration::from_hours(1)));
         assert_ne!(fleet.failures, [], "seed {seed}: nothing has expired");
         let mut rehearsal = Rehearsal::over(fleet, Strategy::Recover);
@@ -211,7 +212,7 @@ fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
 }
 
 #[test]
-fn with_gates_obeyed_every_cross_signed_rotation_ends_and_nothing_fails() {
+fn with_gates_obeyed_every_cross_signed_rotation_finishes_and_nothing_fails() {
     nothing_fails(Strategy::CrossSigned);
 }
 
@@ -233,12 +234,12 @@ fn nothing_fails(strategy: Strategy) {
 }
 
 #[test]
-fn with_gates_obeyed_every_staged_rotation_ends_and_nothing_fails() {
+fn with_gates_obeyed_every_staged_rotation_finishes_and_nothing_fails() {
     nothing_fails(Strategy::Staged);
 }
 
 #[test]
-fn with_gates_obeyed_every_patient_rotation_ends_and_nothing_fails() {
+fn with_gates_obeyed_every_patient_rotation_finishes_and_nothing_fails() {
     nothing_fails(Strategy::Patient);
 }
 
@@ -301,14 +302,14 @@ const SABOTAGES: [Sabotage; 11] = [
         expected: Failure::Handshake,
     },
     Sabotage {
-        name: "the old anchor goes before the data plane has new leaves",
+        name: "the old anchor goes before the data plane has new workload certificates",
         strategy: Strategy::Staged,
         instead_of: step(Phase::Issuer, Stage::DataPlane),
         forced: &[(step(Phase::Prune, Stage::Trust), 0), (step(Phase::Prune, Stage::ControlPlane), 3)],
         expected: Failure::Handshake,
     },
     Sabotage {
-        name: "the old anchor goes before the old leaves have run out",
+        name: "the old anchor goes before the old workload certificates have expired",
         strategy: Strategy::Patient,
         instead_of: step(Phase::Issuer, Stage::DataPlane),
         forced: &[(step(Phase::Prune, Stage::Trust), 120), (step(Phase::Prune, Stage::ControlPlane), 3)],
@@ -322,7 +323,7 @@ const SABOTAGES: [Sabotage; 11] = [
         expected: Failure::Renewal,
     },
     Sabotage {
-        name: "the old anchor goes before the old leaves have run out, though the issuer is cross-signed",
+        name: "the old anchor goes before the old workload certificates have expired, though the issuer is cross-signed",
         strategy: Strategy::CrossSigned,
         instead_of: step(Phase::Issuer, Stage::DataPlane),
         forced: &[(step(Phase::Prune, Stage::Trust), 120), (step(Phase::Prune, Stage::ControlPlane), 3)],

@@ -1,4 +1,4 @@
-//! Users who merge what `next` renders as soon as it renders it, and roll back and forth: they always come to an end.
+//! Users who merge what `next` renders as soon as it renders it, and change direction: they always finish.
 
 use crate::cluster;
 use crate::runner;
@@ -43,9 +43,9 @@ impl User {
     }
 
     /// Merges what `next` renders; what it said, and whether everything is in place.
-    fn next(&mut self, back: bool) -> (bool, String) {
+    fn next(&mut self, rollback: bool) -> (bool, String) {
         let rendered = |key: &str| {
-            let way = if back { "--rollback" } else { "" };
+            let way = if rollback { "--rollback" } else { "" };
             self.run(&format!("next --dir rotation -o object {way} {key}"))
         };
         let (mut code, mut out, mut said) = rendered("");
@@ -78,10 +78,10 @@ impl User {
         (false, said)
     }
 
-    fn goes_on(&mut self, back: bool) {
+    fn goes_on(&mut self, rollback: bool) {
         let mut said = String::new();
         for round in 0..60 {
-            let (done, told) = self.next(back);
+            let (done, told) = self.next(rollback);
             if done {
                 return;
             }
@@ -98,7 +98,7 @@ impl User {
 }
 
 #[test]
-fn who_merges_each_step_half_a_minute_after_the_other_comes_to_an_end() {
+fn who_merges_each_step_half_a_minute_after_the_other_finishes() {
     for arguments in ["", "--strategy patient", "--old-anchor-key old.key"] {
         let mut user = User::begin(arguments, SignedDuration::from_secs(30));
         user.goes_on(false);
@@ -106,8 +106,8 @@ fn who_merges_each_step_half_a_minute_after_the_other_comes_to_an_end() {
 }
 
 #[test]
-fn who_turns_after_each_step_and_turns_again_comes_to_an_end() {
-    for (arguments, taken, turned) in [
+fn who_changes_direction_after_a_step_and_changes_again_finishes() {
+    for (arguments, taken, undone) in [
         ("", 2, 1),
         ("", 5, 1),
         ("--strategy patient", 5, 2),
@@ -116,7 +116,7 @@ fn who_turns_after_each_step_and_turns_again_comes_to_an_end() {
     ] {
         let mut user = User::begin(arguments, SignedDuration::from_mins(10));
         (0..taken).for_each(|_| drop(user.next(false)));
-        (0..turned).for_each(|_| drop(user.next(true)));
+        (0..undone).for_each(|_| drop(user.next(true)));
         user.goes_on(false);
     }
 }

@@ -16,7 +16,7 @@ use l5d_rotate::rotation::{
 };
 use rotation_support::*;
 
-fn crossed(era: Era) -> (Pki, Cluster, Record) {
+fn cross_signed(era: Era) -> (Pki, Cluster, Record) {
     let pki = Pki::mint();
     let cluster = Cluster::new(&pki, era);
     let record = pki.record(&cluster.mesh, Strategy::CrossSigned);
@@ -46,7 +46,7 @@ fn secret_of(cluster: &mut Cluster, owner: Owner) {
 
 #[test]
 fn the_steps_are_issuer_then_prune_then_remove_cross_and_no_data_plane_is_restarted() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     let names: Vec<_> = record.steps().iter().map(ToString::to_string).collect();
     assert_eq!(
         names,
@@ -79,20 +79,20 @@ fn the_steps_are_issuer_then_prune_then_remove_cross_and_no_data_plane_is_restar
 
 #[test]
 fn every_rule_set_accepts_the_crossed_chain_with_either_anchor_and_the_bare_one_with_the_new_only() {
-    let (pki, cluster, record) = crossed(Era::V2_12);
+    let (pki, cluster, record) = cross_signed(Era::V2_12);
     let name = cluster.mesh.identity_name();
     let [old, new] = [&pki.old, &pki.new].map(|anchor| Bundle::of(&anchor.certificate));
     for rules in [Rules::Proxy, Rules::Controller] {
         let judge = |bundle: &Bundle, chain| accepts(bundle, chain, &name, time(STARTED), rules).is_ok();
-        let crossed = record.crossed();
-        assert!(judge(&old, &crossed) && judge(&new, &crossed), "{rules:?}");
+        let chain = record.chain_with_cross();
+        assert!(judge(&old, &chain) && judge(&new, &chain), "{rules:?}");
         assert!(!judge(&old, &record.issuer) && judge(&new, &record.issuer), "{rules:?}");
     }
 }
 
 #[test]
-fn the_old_anchor_goes_only_when_no_leaf_of_the_old_issuer_can_be_left() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+fn the_old_anchor_is_removed_only_when_no_workload_certificate_of_the_old_issuer_can_be_left() {
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 1)));
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Issuer, 2)));
     let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
@@ -104,7 +104,7 @@ fn the_old_anchor_goes_only_when_no_leaf_of_the_old_issuer_can_be_left() {
 
 #[test]
 fn the_cross_certificate_stays_while_one_proxy_holds_only_the_old_anchor() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.add("Deployment", "apps", "rarely-deployed", 4, &[]);
     cluster.advance(&record, step(Phase::Prune, 3));
     cluster.now += 1.minute();
@@ -121,7 +121,7 @@ fn the_cross_certificate_stays_while_one_proxy_holds_only_the_old_anchor() {
 
 #[test]
 fn a_restart_is_rendered_on_request_only() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 3));
     let of = |on_request| {
         let restarts = Restarts { annotation: RestartAnnotation::Content, on_request };
@@ -134,7 +134,7 @@ fn a_restart_is_rendered_on_request_only() {
 
 #[test]
 fn the_reader_is_told_by_when_all_must_have_restarted() {
-    let (_, cluster, record) = crossed(Era::V2_12);
+    let (_, cluster, record) = cross_signed(Era::V2_12);
     let notes = notes(&planned(&cluster.plan(&record), step(Phase::Prune, 3)), "bundle-loaded-by-time");
     let [StepFact::BundleLoadedByTime { latest, is_late, .. }] = notes[..] else { panic!("{notes:?}") };
     // The old anchor, and so the cross certificate, expires at the start of 2036: a certificate's lifetime (24 h and 20 s) before
@@ -144,7 +144,7 @@ fn the_reader_is_told_by_when_all_must_have_restarted() {
 
 #[test]
 fn a_crossed_chain_that_lost_its_cross_certificate_is_put_in_place_again() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 2));
     let l5d_rotate::mesh::Known::Is(issuer) = &mut cluster.mesh.issuer else { panic!() };
     issuer.chain.as_mut().unwrap().intermediates.clear();
@@ -156,7 +156,7 @@ fn a_crossed_chain_that_lost_its_cross_certificate_is_put_in_place_again() {
 
 #[test]
 fn an_expired_cross_certificate_stops_the_rotation_before_remove_cross() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 3));
     cluster.now = time("2036-01-02T00:00:00Z");
     let plan = cluster.plan(&record);
@@ -207,8 +207,8 @@ fn the_old_anchor_is_found_by_its_key() {
 }
 
 #[test]
-fn when_the_old_anchor_is_over_before_the_first_step_the_way_out_is_another() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+fn when_the_old_anchor_expires_before_the_first_step_the_remedy_is_another() {
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.now = time("2036-01-02T00:00:00Z");
     let restart = planned(&cluster.plan(&record), step(Phase::Issuer, 2));
     let fact = step_fact(&restart, Severity::Error, "rotation-expired");
@@ -217,7 +217,7 @@ fn when_the_old_anchor_is_over_before_the_first_step_the_way_out_is_another() {
 }
 
 #[test]
-fn it_is_refused_when_the_old_anchor_ends_before_it_could_be_through() {
+fn it_is_refused_when_the_old_anchor_expires_before_it_could_finish() {
     let pki = Pki::mint();
     let cluster = Cluster::new(&pki, Era::V2_12);
     let begun = |at: &str| {
@@ -234,7 +234,7 @@ fn it_is_refused_when_the_old_anchor_ends_before_it_could_be_through() {
 
 #[test]
 fn near_its_end_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 3));
     cluster.now = time("2035-12-31T12:00:00Z");
     let notes = notes(&planned(&cluster.plan(&record), step(Phase::Prune, 3)), "bundle-loaded-by-time");
@@ -276,8 +276,8 @@ fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_end() {
 }
 
 #[test]
-fn what_was_injected_by_hand_is_named_as_no_restart_of_its_own_brings_it_the_new_anchor() {
-    let (_, mut cluster, record) = crossed(Era::V2_12);
+fn what_was_injected_manually_is_named_as_no_restart_of_its_own_brings_it_the_new_anchor() {
+    let (_, mut cluster, record) = cross_signed(Era::V2_12);
     let manual = cluster.add("Deployment", "legacy", "manual", 2, &[Obstacle::ManualInjection]);
     cluster.add("StatefulSet", "apps", "db", 2, &[Obstacle::OnDelete]);
     cluster.advance(&record, step(Phase::Prune, 3));
@@ -291,7 +291,7 @@ fn what_was_injected_by_hand_is_named_as_no_restart_of_its_own_brings_it_the_new
 }
 
 #[test]
-fn where_the_cross_certificate_is_over_no_way_out_is_named_that_the_rotation_does_not_have() {
+fn where_the_cross_certificate_has_expired_no_remedy_is_named_that_the_rotation_does_not_have() {
     let pki = ending("2026-06-10T00:00:00Z");
     for taken in [0, 2] {
         let mut cluster = Cluster::new(&pki, Era::V2_12);

@@ -50,7 +50,7 @@ fn an_unreadable_secret_makes_the_swap_unknown() {
 }
 
 #[test]
-fn once_prune_is_published_the_bundle_phase_is_over_and_does_not_come_back() {
+fn once_prune_is_published_the_bundle_phase_is_done_and_stays_done() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 2));
     let plan = cluster.plan(&record);
@@ -91,7 +91,7 @@ fn a_new_anchor_published_alone_before_the_swap_is_mended_by_phase_bundle() {
 }
 
 #[test]
-fn control_plane_proxies_that_kept_running_have_new_leafs_once_the_old_ones_end() {
+fn control_plane_proxies_that_kept_running_have_new_workload_certificates_once_the_old_ones_expire() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 2));
     let identity = cluster.id("linkerd", "linkerd-identity");
@@ -141,7 +141,7 @@ fn a_data_plane_proxy_that_holds_the_bundle_by_reference_must_have_started_since
 }
 
 #[test]
-fn leafs_are_unknown_while_the_time_of_the_swap_is() {
+fn workload_certificates_are_unknown_while_the_time_of_the_swap_is() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 1));
     cluster.issuer().changed = ChangeTime::Unknown;
@@ -232,7 +232,7 @@ fn pain_1_only_the_restarts_that_are_needed_are_asked_for() {
 }
 
 #[test]
-fn pain_2_and_pitfall_2_the_old_anchor_stays_while_a_leaf_of_the_old_issuer_can_be_left() {
+fn pain_2_and_pitfall_2_the_old_anchor_stays_while_a_workload_certificate_of_the_old_issuer_can_be_left() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 3));
     let prune = planned(&cluster.plan(&record), step(Phase::Prune, 1));
@@ -271,7 +271,7 @@ fn pain_4_a_swapped_secret_proves_nothing_until_every_identity_controller_restar
 }
 
 /// An anchor with an issuer that outlives it, as some other tool made them.
-fn anchor_that_ends_before_its_issuer(not_after: &str) -> (Authority, IssuerChain) {
+fn anchor_that_expires_before_its_issuer(not_after: &str) -> (Authority, IssuerChain) {
     let key = rcgen::KeyPair::generate().unwrap();
     let root = |day: u8| {
         let mut root = rcgen::CertificateParams::default();
@@ -293,7 +293,7 @@ fn anchor_that_ends_before_its_issuer(not_after: &str) -> (Authority, IssuerChai
 #[test]
 fn pain_5_an_anchor_that_is_already_expired_makes_every_restart_unsafe_and_force_the_way_out() {
     let ended = "2026-06-02T00:00:00Z";
-    let (old, old_issuer) = anchor_that_ends_before_its_issuer(ended);
+    let (old, old_issuer) = anchor_that_expires_before_its_issuer(ended);
     let new = mint_root("root.linkerd.cluster.local");
     let new_issuer = mint_chain(&new);
     let pki = Pki { old, new, old_issuer, new_issuer };
@@ -338,7 +338,8 @@ fn pain_10_a_finished_restart_is_rendered_again_so_that_git_keeps_its_annotation
 }
 
 #[test]
-fn pain_10_after_an_identity_controller_moved_old_leafs_run_out_or_proxies_restart_once_more() {
+fn pain_10_after_an_identity_controller_moved_old_workload_certificates_expire_or_proxies_restart_once_more()
+{
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 1));
     assert_eq!(cluster.plan(&record).standing, Standing::At(step(Phase::Prune, 1)));
@@ -416,7 +417,7 @@ fn an_identity_container_that_starts_within_the_kubelets_lag_has_not_surely_read
 }
 
 #[test]
-fn an_injector_that_starts_within_the_kubelets_lag_has_read_the_bundle_once_the_lag_is_over() {
+fn an_injector_that_starts_within_the_kubelets_lag_is_known_to_have_read_the_bundle_after_the_lag() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Bundle, 3));
     let ChangeTime::At(changed) = cluster.bundle().changed else { panic!() };

@@ -1,4 +1,4 @@
-//! What each step changes, what it leaves to do by hand, and who restarts the control plane.
+//! What each step changes, what it leaves to do manually, and who restarts the control plane.
 
 use crate::rotation_support;
 
@@ -233,7 +233,7 @@ fn cron_jobs_between_runs_and_workloads_scaled_to_zero_need_nothing() {
 }
 
 #[test]
-fn a_manually_injected_workload_is_restarted_like_any_other_for_its_leaf() {
+fn a_manually_injected_workload_is_restarted_like_any_other_for_its_certificate() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.add("Deployment", "apps", "manual", 1, &[Obstacle::ManualInjection]);
     cluster.advance(&record, step(Phase::Issuer, 3));
@@ -263,7 +263,7 @@ fn a_control_plane_that_rolls_with_the_helm_value_is_not_restarted_twice() {
 
 #[test]
 fn a_helm_control_plane_that_does_not_roll_by_itself_is_restarted() {
-    let published_by_hand = |cluster: &mut Cluster, record: &Record| {
+    let published_manually = |cluster: &mut Cluster, record: &Record| {
         let published = cluster.published().text().to_owned();
         hash_templates(cluster, &published);
         let trust = planned(&cluster.plan(record), step(Phase::Bundle, 1));
@@ -274,7 +274,7 @@ fn a_helm_control_plane_that_does_not_roll_by_itself_is_restarted() {
         ("2.11 has no annotation", Era::V2_11, &|_, _| {}),
         ("hash of nothing", Era::V2_12, &|cluster, _| hash_templates(cluster, "")),
         ("hash of a line end", Era::V2_12, &|cluster, _| hash_templates(cluster, "\n")),
-        ("published past Helm", Era::V2_12, &published_by_hand),
+        ("published past Helm", Era::V2_12, &published_manually),
         ("anchors published by others", Era::V2_12, &|cluster, _| {
             cluster.mesh.control_plane.external_ca = true;
             hash_templates(cluster, "value");

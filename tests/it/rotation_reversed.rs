@@ -1,4 +1,4 @@
-//! Rotations in every era, turned back and forth at random: who follows the plan to the letter comes to an end.
+//! Rotations in every era, whose direction changes at random: who follows the plan to the letter finishes.
 
 use crate::pki_support;
 use crate::rotation_support;
@@ -98,15 +98,15 @@ fn gone_through(seed: u64) -> Result<Vec<String>, String> {
     let mut dice = Dice(seed);
     let (mut cluster, forth) = begun(&mut dice);
     let ways = [forth.clone(), forth.clone().rolled_back().unwrap()];
-    let (mut way, mut turns, mut taken) = (0, dice.roll(5), Vec::new());
+    let (mut way, mut changes, mut taken) = (0, dice.roll(5), Vec::new());
     for _ in 0..ROUNDS {
-        if turns > 0 && dice.roll(4) == 0 {
-            (way, turns) = (1 - way, turns - 1);
-            taken.push("turned".to_owned());
+        if changes > 0 && dice.roll(4) == 0 {
+            (way, changes) = (1 - way, changes - 1);
+            taken.push("direction".to_owned());
         }
         let plan = cluster.plan(&ways[way]);
         let Standing::At(step) = plan.standing else {
-            if turns == 0 {
+            if changes == 0 {
                 return Ok(taken);
             }
             cluster.now += 1.hour();
@@ -128,12 +128,12 @@ fn gone_through(seed: u64) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn every_rotation_that_is_turned_at_random_comes_to_an_end_in_every_era() {
+fn every_rotation_whose_direction_changes_at_random_finishes_in_every_era() {
     let seeds = sizes::of(36, 120);
     let taken: Vec<_> = (0..seeds).map(|seed| gone_through(seed).unwrap()).collect();
     let of = |name: &str| taken.iter().flatten().filter(|step| *step == name).count() as u64;
-    // The sample is worth something: turns, and steps of every phase.
-    for name in ["turned", "bundle/1-trust", "issuer/1-issuer", "prune/1-trust", "remove-cross/1-issuer"] {
+    // The sample is worth something: changes of direction, and steps of every phase.
+    for name in ["direction", "bundle/1-trust", "issuer/1-issuer", "prune/1-trust", "remove-cross/1-issuer"] {
         assert!(of(name) * 12 > seeds, "{name}: {} in {seeds}", of(name));
     }
 }

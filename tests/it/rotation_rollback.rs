@@ -26,41 +26,41 @@ fn at(strategy: Strategy, era: Era, taken: usize) -> (Cluster, Record) {
 
 /// Takes the steps of a rollback in order, each only when nothing stands before it, and gives those that were taken. Whether
 /// the cross certificate had been taken out before cannot be seen, so that there certificates without it expire first.
-fn roll_back(cluster: &mut Cluster, back: &Record) -> Vec<Step> {
+fn roll_back(cluster: &mut Cluster, rollback: &Record) -> Vec<Step> {
     let mut taken = Vec::new();
-    while let Standing::At(step) = cluster.plan(back).standing {
-        let mut next = planned(&cluster.plan(back), step);
+    while let Standing::At(step) = cluster.plan(rollback).standing {
+        let mut next = planned(&cluster.plan(rollback), step);
         let is_waited_for = next.blocked.iter().any(|finding| {
             finding.code() == "certificates-refused"
                 && finding.severity == Severity::Wait
                 && finding.opens.iter().any(|opens| matches!(opens, Opens::At(_)))
         });
-        if back.cross.is_some() && is_waited_for {
+        if rollback.cross.is_some() && is_waited_for {
             cluster.now += jiff::SignedDuration::from_hours(25);
-            next = planned(&cluster.plan(back), step);
+            next = planned(&cluster.plan(rollback), step);
         }
         assert_eq!(next.blocked, [], "{step} after {taken:?}");
         assert!(!taken.contains(&step), "{step} again after {taken:?}");
         cluster.merge(&next);
-        if back.cross.is_some() && step == self::step(Phase::Prune, 3) {
+        if rollback.cross.is_some() && step == self::step(Phase::Prune, 3) {
             cluster.deploy();
         }
         cluster.now +=
-            jiff::SignedDuration::from_hours(if back.strategy.waits_for_renewal() { 25 } else { 1 });
+            jiff::SignedDuration::from_hours(if rollback.strategy.waits_for_renewal() { 25 } else { 1 });
         taken.push(step);
     }
     taken
 }
 
 #[test]
-fn from_every_step_of_every_strategy_a_rollback_ends_where_the_rotation_began() {
+fn from_every_step_of_every_strategy_a_rollback_leads_to_where_the_rotation_began() {
     for era in [Era::V2_9, Era::V2_12] {
         for strategy in strategies(era) {
             let count = at(strategy, era, 0).1.steps().len();
             for taken in 0..=count {
                 let (mut cluster, record) = at(strategy, era, taken);
-                let back = record.clone().rolled_back().unwrap();
-                let steps = roll_back(&mut cluster, &back);
+                let rollback = record.clone().rolled_back().unwrap();
+                let steps = roll_back(&mut cluster, &rollback);
                 let published = cluster.published();
                 let bundle = published.as_read_by(l5d_rotate::pki::Rules::Controller).unwrap();
                 assert!(bundle.same_set(&record.old), "{era:?} {strategy} {taken}: {steps:?}");
@@ -79,8 +79,8 @@ fn from_every_step_of_every_strategy_a_rollback_ends_where_the_rotation_began() 
 #[test]
 fn a_phase_that_was_never_taken_asks_for_nothing_in_a_rollback() {
     let (mut cluster, record) = at(Strategy::Staged, Era::V2_12, 1);
-    let back = record.rolled_back().unwrap();
-    let names: Vec<_> = roll_back(&mut cluster, &back).iter().map(ToString::to_string).collect();
+    let rollback = record.rolled_back().unwrap();
+    let names: Vec<_> = roll_back(&mut cluster, &rollback).iter().map(ToString::to_string).collect();
     // Nobody has restarted with the new anchor yet: taking it out again is all.
     assert_eq!(names, ["bundle/1-trust"]);
 }
@@ -119,7 +119,7 @@ fn after_the_old_issuer_has_expired_a_rollback_is_not_safe_any_more() {
 #[test]
 fn restarts_of_a_rollback_carry_what_they_are_for() {
     let (cluster, record) = at(Strategy::Staged, Era::V2_12, 9);
-    let back = record.clone().rolled_back().unwrap();
+    let rollback = record.clone().rolled_back().unwrap();
     let annotation = |record: &Record, phase, number| {
         let planned = planned(&cluster.plan(record), step(phase, number));
         planned.changes.iter().find_map(|change| match change {
@@ -130,7 +130,7 @@ fn restarts_of_a_rollback_carry_what_they_are_for() {
         })
     };
     let forward = annotation(&record, Phase::Prune, 2).unwrap();
-    let backward = annotation(&back, Phase::Prune, 2).unwrap();
+    let backward = annotation(&rollback, Phase::Prune, 2).unwrap();
     assert_eq!(forward.key, backward.key);
     assert_ne!(forward.value, backward.value, "the same value again would restart nothing");
 }
@@ -182,7 +182,7 @@ fn each_swap_of_a_rollback_names_the_file_and_the_key_of_its_own_issuer() {
 }
 
 #[test]
-fn what_the_rotation_put_there_is_taken_back_though_the_clock_of_start_was_ahead() {
+fn what_the_rotation_put_there_is_rolled_back_though_the_clock_of_start_was_ahead() {
     for taken in [1, 4] {
         let pki = Pki::mint();
         let mut cluster = Cluster::new(&pki, Era::V2_12);
@@ -194,8 +194,8 @@ fn what_the_rotation_put_there_is_taken_back_though_the_clock_of_start_was_ahead
             .take(taken)
             .for_each(|step| cluster.merge(&planned(&cluster.plan(&record), step)));
         assert!(cluster.now < record.started);
-        let back = record.rolled_back().unwrap();
+        let rollback = record.rolled_back().unwrap();
         let expected = if taken == 1 { step(Phase::Bundle, 1) } else { step(Phase::Issuer, 1) };
-        assert_eq!(cluster.plan(&back).standing, Standing::At(expected), "{taken}");
+        assert_eq!(cluster.plan(&rollback).standing, Standing::At(expected), "{taken}");
     }
 }

@@ -51,15 +51,15 @@ fn an_issuer_swapped_too_early_breaks_at_its_first_step_in_every_era() {
         assert_eq!((found.step.phase, found.step.stage), (Phase::Issuer, Stage::Issuer));
         let late = found.moments.last().unwrap();
         assert_eq!(late.when, When::Later);
-        // At first nobody presents a leaf that nobody accepts; when the leaves in use have run out, all feel it.
+        // At first nobody presents a workload certificate that nobody accepts; when those in use have expired, all feel it.
         assert_eq!((felt(&found.moments[1]), felt(late)), (vec![false], vec![true]), "{era:?}");
     }
 }
 
 /// Of the pairs that break, whether connections fail at once.
 fn felt(moment: &Moment) -> Vec<bool> {
-    let pairs = moment.broken.iter().filter(|broken| broken.invariant == Invariant::EveryPair);
-    pairs.map(|broken| broken.at_once).collect()
+    let pairs = moment.violations.iter().filter(|violation| violation.invariant == Invariant::EveryPair);
+    pairs.map(|violation| violation.at_once).collect()
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn counts_are_exact_where_nobody_may_hold_one_of_several() {
 }
 
 #[test]
-fn a_leaf_that_has_ended_is_accepted_by_nobody() {
+fn an_expired_workload_certificate_is_accepted_by_nobody() {
     let pki = Pki::mint();
     let mut cluster = Cluster::new(&pki, Era::V2_12);
     cluster.now = time("2027-01-02T00:00:00Z");
@@ -110,8 +110,8 @@ fn a_leaf_that_has_ended_is_accepted_by_nobody() {
     let simulation = simulated(&cluster, &record, None, &[]);
     let swap = simulation.steps.iter().find(|step| step.step == self::step(Phase::Issuer, 1)).unwrap();
     let after = swap.moments.iter().find(|moment| moment.when == When::After).unwrap();
-    let old = after.columns.iter().position(|leaf| {
-        simulation.classes.issuer_name(&simulation.classes.issuers()[leaf.class]) == "old issuer"
+    let old = after.columns.iter().position(|column| {
+        simulation.classes.issuer_name(&simulation.classes.issuers()[column.class]) == "old issuer"
     });
     let old = old.expect("proxies still have it");
     assert!(after.rows.iter().all(|row| !row.accepts[old]), "{:?}", after.rows);

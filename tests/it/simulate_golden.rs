@@ -61,7 +61,8 @@ fn steps_that_are_done_are_shown_as_done() {
     let mut user = User::started(Cluster::new(), "");
     user.merge("bundle --step 1");
     user.merge("bundle --step 2");
-    // The control plane's pods of before are gone: which issuer they signed with is not told until their leaves run out.
+    // The control plane's pods of before are gone: which issuer they signed with is not told until the workload certificates
+    // under it expire.
     user.cluster.wait(SignedDuration::from_hours(25));
     let ran = user.simulate("--order bundle,issuer");
     golden("steps_that_are_done_are_shown_as_done", &ran, 0);

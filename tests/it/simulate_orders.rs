@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use simulate_support::User;
 
 #[test]
-fn a_patient_rotation_waits_until_the_old_leaves_have_run_out_and_breaks_nothing() {
+fn a_patient_rotation_waits_until_the_old_workload_certificates_have_expired_and_breaks_nothing() {
     let ran =
         User::started(Cluster::new(), "--strategy patient").simulate("--order issuer,prune,bundle -o json");
     assert_eq!(ran.code, 4);
@@ -74,7 +74,7 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
             let done =
                 simulation["steps"].as_array().unwrap().iter().filter(|step| step["done"] == true).count();
             // Once prune is published, nothing tells which bundle the control plane's proxies took up before it; and once the
-            // identity controller has started again, since when nobody signs old leaves.
+            // identity controller has started again, since when nobody signs with the old issuer.
             let untold = [
                 ("staged", "prune", 2),
                 ("staged", "prune", 3),
@@ -90,7 +90,7 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
             }
             user.merge(&format!("{phase} --step {step}"));
             if step == 3 {
-                user.cluster.all_by_hand();
+                user.cluster.all_manually();
                 user.cluster.wait(SignedDuration::from_mins(5));
             }
         }
@@ -114,14 +114,14 @@ fn the_last_steps_of_a_cross_signed_rotation_break_nothing_once_all_hold_the_new
         assert_eq!(ran.code, 0, "after {step}: {}", ran.out);
         assert!(
             !ran.out.contains("old issuer  "),
-            "no proxy with the new anchor takes up an old leaf: {}",
+            "no proxy with the new anchor loads an old workload certificate: {}",
             ran.out
         );
     }
 }
 
 #[test]
-fn a_cross_certificate_that_is_over_has_ended_every_leaf_though_the_new_anchor_accepts_its_issuer() {
+fn every_workload_certificate_expires_with_the_cross_certificate_though_the_new_anchor_accepts_its_issuer() {
     let mut user = User::started(Cluster::new(), "--old-anchor-key anchor.key");
     ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| user.merge(step));
     user.cluster.wait(SignedDuration::from_hours(25));
@@ -134,13 +134,13 @@ fn a_cross_certificate_that_is_over_has_ended_every_leaf_though_the_new_anchor_a
 }
 
 #[test]
-fn a_finished_rotation_is_safe_at_once_though_old_leaves_could_last_a_day() {
+fn a_finished_rotation_is_safe_at_once_though_old_workload_certificates_could_last_a_day() {
     let mut user = User::started(Cluster::realistic(), "");
     for phase in ["bundle", "issuer", "prune"] {
         for step in 1..=3 {
             user.merge(&format!("{phase} --step {step}"));
         }
-        user.cluster.all_by_hand();
+        user.cluster.all_manually();
         user.cluster.wait(SignedDuration::from_mins(5));
     }
     assert!(user.run("status --dir rotation").out.contains("the rotation is finished"));
@@ -305,9 +305,14 @@ fn every_mark_is_the_answer_of_the_one_trust_relation() {
                 let held = bundle(&row["class"]);
                 let accepts = row["accepts"].as_array().unwrap();
                 assert_eq!(accepts.len(), moment["presented"].as_array().unwrap().len());
-                for (accepted, leaf) in accepts.iter().zip(moment["presented"].as_array().unwrap()) {
-                    let answer = accepts_leaf(&held, issuer(&leaf["class"]), identity, user.cluster.now);
-                    assert_eq!(*accepted, answer, "{order:?}: {} {}", row["name"], leaf["name"]);
+                for (accepted, presented) in accepts.iter().zip(moment["presented"].as_array().unwrap()) {
+                    let answer = accepts_workload_certificate(
+                        &held,
+                        issuer(&presented["class"]),
+                        identity,
+                        user.cluster.now,
+                    );
+                    assert_eq!(*accepted, answer, "{order:?}: {} {}", row["name"], presented["name"]);
                     marks[usize::from(answer)] += 1;
                 }
             }
@@ -316,6 +321,11 @@ fn every_mark_is_the_answer_of_the_one_trust_relation() {
     assert!(marks[0] > 50 && marks[1] > 100, "{marks:?}");
 }
 
-fn accepts_leaf(bundle: &Bundle, issuer: &IssuerChain, identity: &str, at: Timestamp) -> bool {
+fn accepts_workload_certificate(
+    bundle: &Bundle,
+    issuer: &IssuerChain,
+    identity: &str,
+    at: Timestamp,
+) -> bool {
     pki::accepts(bundle, issuer, identity, at, Rules::Proxy).is_ok()
 }

@@ -18,8 +18,8 @@ fn states(cluster: &Cluster, record: &Record) -> States {
     States::of(&cluster.mesh, Some(&record.history()), cluster.now)
 }
 
-fn certain(broken: &[Violation]) -> Vec<Invariant> {
-    let mut found: Vec<_> = broken.iter().filter(|one| one.certain).map(|one| one.invariant()).collect();
+fn certain(violations: &[Violation]) -> Vec<Invariant> {
+    let mut found: Vec<_> = violations.iter().filter(|one| one.certain).map(|one| one.invariant()).collect();
     found.dedup();
     found
 }
@@ -72,14 +72,14 @@ fn pitfall_1_a_premature_swap_breaks_every_renewal_once_an_identity_controller_s
         Invariant::EveryRenewal,
         Invariant::ControllerSigns,
     ];
-    assert_eq!(certain(&simulated.broken(cluster.now)), all);
+    assert_eq!(certain(&simulated.violations(cluster.now)), all);
     cluster.advance(&record, step(Phase::Bundle, 3));
     swap(&mut cluster, &record);
     let identity = cluster.id("linkerd", "linkerd-identity");
     cluster.restart(identity);
-    let broken = states(&cluster, &record).broken(cluster.now);
-    assert!(certain(&broken).contains(&Invariant::EveryRenewal), "{broken:?}");
-    let refusal = &broken.iter().find(|one| one.invariant() == Invariant::EveryRenewal).unwrap().refusal;
+    let violations = states(&cluster, &record).violations(cluster.now);
+    assert!(certain(&violations).contains(&Invariant::EveryRenewal), "{violations:?}");
+    let refusal = &violations.iter().find(|one| one.invariant() == Invariant::EveryRenewal).unwrap().refusal;
     assert!(matches!(refusal, Refusal::UnknownIssuer { .. }), "{refusal}");
 }
 
@@ -113,7 +113,7 @@ fn pitfall_3_pain_3_an_identity_controller_with_the_old_bundle_skips_the_new_iss
         controller.certain && controller.what.1 == pki.old_issuer,
         "it signs with the old issuer for sure"
     );
-    assert_eq!(certain(&now.broken(cluster.now)), []);
+    assert_eq!(certain(&now.violations(cluster.now)), []);
     let prune = at(&cluster, &record, Phase::Prune, 1);
     let fact = step_fact(&prune, Severity::Error, "identity-signs-refused");
     let StepFact::IdentitySignsRefused { replicas, certain, .. } = fact else { panic!() };
@@ -127,9 +127,9 @@ fn pitfall_3_pain_3_an_identity_controller_with_the_old_bundle_skips_the_new_iss
 fn pitfall_4_a_bundle_that_refuses_the_secrets_issuer_stops_the_next_identity_controller() {
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     cluster.bundle().text = text(&[&pki.new.certificate]);
-    let broken = states(&cluster, &record).broken(cluster.now);
-    assert_eq!(broken[0].invariant(), Invariant::ControllerStarts);
-    assert_eq!((broken[0].certain, broken[0].rules()), (true, Rules::Controller));
+    let violations = states(&cluster, &record).violations(cluster.now);
+    assert_eq!(violations[0].invariant(), Invariant::ControllerStarts);
+    assert_eq!((violations[0].certain, violations[0].rules()), (true, Rules::Controller));
     step_fact(&at(&cluster, &record, Phase::Bundle, 3), Severity::Error, "restart-stops-identity");
 }
 
@@ -139,15 +139,15 @@ fn pitfall_5_a_restart_of_identity_after_an_early_swap_activates_the_new_issuer(
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
     swap(&mut cluster, &record);
     let before = states(&cluster, &record);
-    assert_eq!(certain(&before.broken(cluster.now)), []);
+    assert_eq!(certain(&before.violations(cluster.now)), []);
     let identity = cluster.id("linkerd", "linkerd-identity");
     let after = before.restarted(|id| id == identity);
-    assert!(certain(&after.broken(cluster.now)).contains(&Invariant::EveryRenewal));
+    assert!(certain(&after.violations(cluster.now)).contains(&Invariant::EveryRenewal));
     assert!(after.controllers[0].certain && after.controllers[0].what.1 == record.issuer);
 }
 
 #[test]
-fn pitfall_6_pain_4_a_missed_reload_keeps_prune_closed_however_long_one_waits() {
+fn pitfall_6_pain_4_after_a_missed_reload_prune_is_never_ready_however_long_one_waits() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 2));
     for id in 0..cluster.mesh.workloads.len() {
@@ -173,11 +173,11 @@ fn pitfall_9_a_bundle_that_the_controller_cannot_read_is_a_start_that_fails() {
     let pem = cluster.published().text().to_owned();
     cluster.bundle().text = BundleText::read(format!("{pem}\n# our root\n"));
     let now = states(&cluster, &record);
-    let broken = now.broken(cluster.now);
-    assert_eq!((broken[0].invariant(), broken[0].certain), (Invariant::ControllerStarts, true));
-    assert!(matches!(broken[0].refusal, Refusal::BundleUnreadable { .. }), "{}", broken[0].refusal);
+    let violations = now.violations(cluster.now);
+    assert_eq!((violations[0].invariant(), violations[0].certain), (Invariant::ControllerStarts, true));
+    assert!(matches!(violations[0].refusal, Refusal::BundleUnreadable { .. }), "{}", violations[0].refusal);
     let mended = now.publishing(&record.bundle_for(Phase::Bundle, &cluster.mesh));
-    assert_eq!(mended.broken(cluster.now), [], "phase bundle publishes it strictly");
+    assert_eq!(mended.violations(cluster.now), [], "phase bundle publishes it strictly");
 }
 
 #[test]
@@ -185,11 +185,11 @@ fn pitfall_10_an_expired_anchor_beside_a_valid_one_breaks_nothing() {
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     let expired = mint("expired", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z").certificate;
     cluster.bundle().text = text(&[&pki.old.certificate, &expired]);
-    assert_eq!(states(&cluster, &record).broken(cluster.now), []);
+    assert_eq!(states(&cluster, &record).violations(cluster.now), []);
 }
 
 #[test]
-fn pitfall_11_pain_5_an_expired_anchor_and_the_issuer_that_ends_with_it_break_everything_from_then_on() {
+fn pitfall_11_pain_5_an_expired_anchor_and_the_issuer_that_expires_with_it_break_everything_from_then_on() {
     let old = mint("root", "2026-01-01T00:00:00Z", "2026-06-10T00:00:00Z");
     let new = mint_root("new");
     let issuer = chain(&old, "2026-01-02T00:00:00Z", "2027-01-01T00:00:00Z");
@@ -197,15 +197,15 @@ fn pitfall_11_pain_5_an_expired_anchor_and_the_issuer_that_ends_with_it_break_ev
     let pki = Pki { old, new, old_issuer: issuer, new_issuer };
     let mut cluster = Cluster::new(&pki, Era::V2_12);
     let record = pki.record(&cluster.mesh, l5d_rotate::rotation::Strategy::Staged);
-    assert_eq!(states(&cluster, &record).broken(cluster.now), []);
+    assert_eq!(states(&cluster, &record).violations(cluster.now), []);
     cluster.now = time("2026-06-11T00:00:00Z");
-    let broken = states(&cluster, &record).broken(cluster.now);
-    assert_eq!((certain(&broken)[0], broken.len()), (Invariant::ControllerStarts, 4));
-    assert!(broken.iter().all(|one| one.refusal.to_string().contains("expired")), "{broken:?}");
+    let violations = states(&cluster, &record).violations(cluster.now);
+    assert_eq!((certain(&violations)[0], violations.len()), (Invariant::ControllerStarts, 4));
+    assert!(violations.iter().all(|one| one.refusal.to_string().contains("expired")), "{violations:?}");
 }
 
 #[test]
-fn pitfall_16_leaves_end_with_the_shortest_certificate_of_their_chain() {
+fn pitfall_16_workload_certificates_expire_with_the_first_certificate_of_their_chain() {
     let old = mint_root("old");
     let issuer = chain(&old, "2026-01-02T00:00:00Z", "2026-06-01T02:00:00Z");
     let new = mint_root("new");
@@ -215,8 +215,8 @@ fn pitfall_16_leaves_end_with_the_shortest_certificate_of_their_chain() {
     let record = pki.record(&cluster.mesh, l5d_rotate::rotation::Strategy::Staged);
     cluster.advance(&record, step(Phase::Issuer, 3));
     let now = states(&cluster, &record);
-    let old = now.presented.iter().find(|leaf| leaf.what == issuer).unwrap();
-    assert_eq!(old.until, Some(issuer.issuer.facts().not_after), "and not a leaf's life after the swap");
+    let old = now.presented.iter().find(|presented| presented.what == issuer).unwrap();
+    assert_eq!(old.until, Some(issuer.issuer.facts().not_after), "and not a lifetime after the swap");
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn pitfall_21_an_anchor_that_begins_in_the_future_of_some_clock_is_not_published
 }
 
 #[test]
-fn a_rotation_whose_own_certificates_are_over_is_started_anew() {
+fn a_rotation_whose_own_certificates_have_expired_is_started_anew() {
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     let issuer = &pki.new_issuer.issuer;
     cluster.now = issuer.facts().not_after;
@@ -311,7 +311,11 @@ fn pitfall_22_replicas_that_reload_at_different_times_sign_with_both_issuers() {
     cluster.restart(web);
     let now = states(&cluster, &record);
     assert_eq!(now.controllers.len(), 2);
-    assert_eq!(now.presented.len(), 2, "even a proxy that just started may have a leaf of either");
+    assert_eq!(
+        now.presented.len(),
+        2,
+        "even a proxy that just started may have a workload certificate of either"
+    );
     let (count, first, certain, _) = presenting(&at(&cluster, &record, Phase::Prune, 1));
     assert_eq!((count, first.as_str(), certain), (6, "linkerd/linkerd-destination-0", false));
 }
@@ -363,13 +367,18 @@ fn what_lies_outside_the_cluster_is_unknown_until_it_is_confirmed_and_then_still
     for at in [step(Phase::Issuer, 1), step(Phase::Prune, 1)] {
         cluster.confirmed.clear();
         cluster.advance(&record, at);
-        let closed = planned(&cluster.plan(&record), at);
-        assert_eq!((closed.blocked.len(), closed.confirmed.len()), (2, 0), "{:?}", closed.blocked);
+        let unconfirmed = planned(&cluster.plan(&record), at);
+        assert_eq!(
+            (unconfirmed.blocked.len(), unconfirmed.confirmed.len()),
+            (2, 0),
+            "{:?}",
+            unconfirmed.blocked
+        );
         for (code, name, confirmation) in [
             ("external-workloads-first", "vms/legacy", Confirmation::ExternalWorkloads),
             ("linked-clusters-first", "linkerd-multicluster/west", Confirmation::LinkedClusters),
         ] {
-            let finding = blocker(&closed, Severity::Unknown, code);
+            let finding = blocker(&unconfirmed, Severity::Unknown, code);
             assert_eq!(
                 (outside(&finding), finding.is_confirmed_by(confirmation)),
                 (vec![name.to_owned()], true)
@@ -385,7 +394,7 @@ fn what_lies_outside_the_cluster_is_unknown_until_it_is_confirmed_and_then_still
 }
 
 #[test]
-fn a_dump_without_change_times_opens_when_the_restart_is_confirmed() {
+fn with_a_dump_without_change_times_a_step_is_ready_once_the_restart_is_confirmed() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 1));
     cluster.bundle().changed = ChangeTime::Since(time(INSTALLED));
@@ -405,7 +414,7 @@ fn a_dump_without_change_times_opens_when_the_restart_is_confirmed() {
 }
 
 #[test]
-fn pods_that_are_not_all_open_when_they_are_confirmed_to_be_and_unread_ones_never() {
+fn pods_that_are_not_all_do_once_they_are_confirmed_to_be_and_unread_ones_never_do() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 1));
     cluster.mesh.pods = Known::Unknown(Unread::NoDataPlane);
@@ -427,7 +436,7 @@ fn pods_that_are_not_all_open_when_they_are_confirmed_to_be_and_unread_ones_neve
 }
 
 #[test]
-fn without_pods_no_gate_over_them_is_open() {
+fn without_pods_no_precondition_about_them_is_met() {
     let (_, _, record) = fixture(Era::V2_12);
     for until in record.steps().into_iter().filter(|until| *until != step(Phase::Bundle, 1)) {
         let (_, mut cluster, record) = fixture(Era::V2_12);
@@ -458,15 +467,15 @@ fn a_proxy_with_an_older_bundle_than_its_workload_is_named_with_the_verifiers_re
 }
 
 #[test]
-fn a_restart_gives_no_sure_leaf_of_an_issuer_that_no_controller_surely_signs_with() {
+fn a_restart_gives_no_certain_workload_certificate_of_an_issuer_that_no_controller_certainly_signs_with() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
     swap(&mut cluster, &record);
     let web = cluster.id("emojivoto", "web");
     let after = States::of(&cluster.mesh, None, cluster.now).restarted(|id| id == web);
     let signs = after.controllers.iter().any(|one| one.certain && one.what.1 == record.issuer);
-    let leaf = after.presented.iter().find(|leaf| leaf.what == record.issuer).unwrap();
-    assert_eq!(leaf.certain, signs, "{:?}\n{:?}", after.presented, after.controllers);
+    let presented = after.presented.iter().find(|presented| presented.what == record.issuer).unwrap();
+    assert_eq!(presented.certain, signs, "{:?}\n{:?}", after.presented, after.controllers);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `next` through the program itself: it renders the step whose turn it is, and nothing else.
+//! `next` through the program itself: it renders the step that is next, and nothing else.
 
 #[allow(unreachable_pub)]
 use crate::cluster;
@@ -43,7 +43,7 @@ fn a_rotation_is_followed_to_its_end_by_next_alone() {
             Some(0) if next.stdout.is_empty() => {
                 let said = text(&next.stderr);
                 assert!(said.contains("nothing is left to do: the rotation is finished"), "{said}");
-                assert!(waited > 0, "the gates were closed for a while");
+                assert!(waited > 0, "preconditions were not met for a while");
                 return;
             }
             Some(0) => {
@@ -52,7 +52,7 @@ fn a_rotation_is_followed_to_its_end_by_next_alone() {
                 }
             }
             Some(3) => {
-                assert_eq!(text(&next.stdout), "", "a closed gate prints no YAML");
+                assert_eq!(text(&next.stdout), "", "a step that is not ready prints no YAML");
                 waited += 1;
                 cluster.manual("shipper");
                 cluster.wait(SignedDuration::from_hours(1));
@@ -81,7 +81,7 @@ fn with_external_workload(cluster: &Cluster) -> String {
 }
 
 #[test]
-fn what_no_input_shows_closes_the_gate_and_what_was_confirmed_stands_in_the_head() {
+fn what_no_input_shows_is_a_precondition_not_met_and_what_was_confirmed_stands_in_the_head() {
     let home = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::new();
     assert!(run(home.path(), &cluster, "start --dir rotation").status.success());

@@ -1,4 +1,4 @@
-//! What may be in use: bundles, leaves and controllers of observed meshes, through whole rotations.
+//! What may be in use: bundles, workload certificates and controllers of observed meshes, through whole rotations.
 
 use crate::rotation_support;
 
@@ -17,11 +17,12 @@ fn states(cluster: &Cluster, record: &Record) -> States {
 /// Something that may be, and whether it is certain.
 type May<T> = Vec<(T, bool)>;
 
-/// Bundles by their number of anchors, and leaves by whether they are of the new issuer: each with whether it is certain.
+/// Bundles by their number of anchors, and workload certificates by whether they are of the new issuer: each with whether it
+/// is certain.
 fn summary(states: &States, record: &Record) -> (May<usize>, May<bool>) {
     let bundles = states.bundles.iter().map(|held| (held.what.anchors().len(), held.certain)).collect();
-    let leaves = states.presented.iter().map(|leaf| (leaf.what == record.issuer, leaf.certain)).collect();
-    (sorted(bundles), sorted(leaves))
+    let presented = states.presented.iter().map(|one| (one.what == record.issuer, one.certain)).collect();
+    (sorted(bundles), sorted(presented))
 }
 
 fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
@@ -30,7 +31,7 @@ fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
 }
 
 #[test]
-fn a_fresh_install_has_one_certain_world() {
+fn a_fresh_install_has_one_certain_state() {
     for era in [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12] {
         let (pki, cluster, record) = fixture(era);
         let states = states(&cluster, &record);
@@ -39,7 +40,7 @@ fn a_fresh_install_has_one_certain_world() {
         assert_eq!((controller.what.1.clone(), controller.certain), (pki.old_issuer, true), "{era}");
         assert_eq!(states.bundles[0].count, 6);
         assert_eq!(states.unseen, [], "{era}");
-        assert_eq!(states.broken(cluster.now), [], "{era}");
+        assert_eq!(states.violations(cluster.now), [], "{era}");
     }
 }
 
@@ -49,17 +50,17 @@ fn nothing_breaks_at_any_step_of_a_rotation_in_order() {
         let (_, mut cluster, record) = fixture(era);
         for step in record.steps() {
             cluster.merge(&planned(&cluster.plan(&record), step));
-            let mut broken = states(&cluster, &record).broken(cluster.now);
+            let mut violations = states(&cluster, &record).violations(cluster.now);
             if era.control_plane_by_reference() && step == self::step(Phase::Prune, 1) {
                 // A control-plane proxy that started before `prune` may, by its time alone, hold the old anchor only.
-                broken.retain(|one| one.certain || one.rules() == Rules::Controller);
+                violations.retain(|one| one.certain || one.rules() == Rules::Controller);
             }
             if step == self::step(Phase::Prune, 2) {
-                // The identity controller has started again: since when nobody signs old leaves cannot be told before `prune` has
-                // restarted the data plane too.
-                broken.retain(|one| one.certain || one.invariant() != Invariant::EveryPair);
+                // The identity controller has started again: since when nobody signs with the old issuer cannot be told
+                // before `prune` has restarted the data plane too.
+                violations.retain(|one| one.certain || one.invariant() != Invariant::EveryPair);
             }
-            assert_eq!(broken, [], "{era} after {step}");
+            assert_eq!(violations, [], "{era} after {step}");
         }
         let states = states(&cluster, &record);
         assert_eq!(summary(&states, &record), (vec![(1, true)], vec![(true, true)]), "{era}");
@@ -81,7 +82,7 @@ fn the_simulated_steps_end_where_the_observed_ones_do() {
             Stage::ControlPlane => simulated.restarted(is_of(l5d_rotate::mesh::Plane::Control)),
             Stage::DataPlane => simulated.restarted(is_of(l5d_rotate::mesh::Plane::Data)),
         };
-        assert_eq!(simulated.broken(cluster.now), [], "{step}");
+        assert_eq!(simulated.violations(cluster.now), [], "{step}");
         cluster.merge(&planned(&cluster.plan(&record), step));
         if step.stage == Stage::DataPlane {
             let observed = states(&cluster, &record);
@@ -102,26 +103,26 @@ fn a_control_plane_proxy_that_started_before_the_bundle_changed_holds_the_one_be
 }
 
 #[test]
-fn leaves_of_both_issuers_are_possible_until_the_old_ones_run_out() {
+fn workload_certificates_of_both_issuers_are_possible_until_the_old_ones_expire() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 3));
     let now = states(&cluster, &record);
     assert_eq!(summary(&now, &record).1, [(false, false), (true, true)], "the control plane has new ones");
     let swapped = cluster.now - 5.minutes();
-    let old = now.presented.iter().find(|leaf| leaf.what != record.issuer).unwrap();
+    let old = now.presented.iter().find(|presented| presented.what != record.issuer).unwrap();
     assert_eq!(old.until, Some(swapped + 86_420.seconds()));
     cluster.now += 25.hours();
     assert_eq!(summary(&states(&cluster, &record), &record).1, [(true, true)]);
 }
 
 #[test]
-fn a_replica_that_may_have_missed_the_reload_may_sign_until_its_issuer_ends() {
+fn a_replica_that_may_have_missed_the_reload_may_sign_until_its_issuer_expires() {
     let (pki, mut cluster, record) = fixture(Era::V2_12);
     cluster.advance(&record, step(Phase::Issuer, 2));
     cluster.now += 48.hours();
     let states = states(&cluster, &record);
     assert_eq!(summary(&states, &record).1, [(false, false), (true, false)]);
-    let old = states.presented.iter().find(|leaf| leaf.what != record.issuer).unwrap();
+    let old = states.presented.iter().find(|presented| presented.what != record.issuer).unwrap();
     assert_eq!(old.until, Some(pki.old_issuer.issuer.facts().not_after));
     assert_eq!(states.controllers.len(), 2);
 }
@@ -140,7 +141,7 @@ fn without_pods_everything_of_the_rotation_is_possible_and_nothing_is_certain() 
         (vec![(1, false), (2, false)], vec![(false, false), (true, false)])
     );
     assert!(states.unseen.contains(&InputFact::PodsNotGiven), "{:?}", states.unseen);
-    let broken = states.broken(cluster.now);
-    assert!(broken.iter().any(|one| one.invariant() == Invariant::EveryPair && !one.certain));
-    assert!(broken.iter().all(|one| !one.certain));
+    let violations = states.violations(cluster.now);
+    assert!(violations.iter().any(|one| one.invariant() == Invariant::EveryPair && !one.certain));
+    assert!(violations.iter().all(|one| !one.certain));
 }

@@ -134,16 +134,16 @@ proptest! {
         let now = hour(drawn.now);
         let sure = States::of(&known, Some(&record.history()), now);
         // An identity controller that refused what it read when it started does not run.
-        prop_assume!(sure.broken(now).iter().all(|one| one.invariant() != Invariant::ControllerSigns));
+        prop_assume!(sure.violations(now).iter().all(|one| one.invariant() != Invariant::ControllerSigns));
         let blurred = States::of(&forget(known, what), Some(&record.history()), now);
         prop_assert!(within(&sure.bundles, &blurred.bundles), "{sure:?}\n{blurred:?}");
         prop_assert!(within(&sure.controllers, &blurred.controllers));
         prop_assert!(within(&sure.presented, &blurred.presented), "{:?}\n{:?}", sure.presented, blurred.presented);
         // What is certain with less known is certain with more.
-        let broken = sure.broken(now);
-        for one in blurred.broken(now).iter().filter(|one| one.certain) {
+        let violations = sure.violations(now);
+        for one in blurred.violations(now).iter().filter(|one| one.certain) {
             let same = |other: &&Violation| other.certain && pair(&sure, other) == pair(&blurred, one);
-            prop_assert!(broken.iter().any(|other| same(&other)), "{one:?}\n{broken:?}");
+            prop_assert!(violations.iter().any(|other| same(&other)), "{one:?}\n{violations:?}");
         }
     }
 
@@ -153,14 +153,14 @@ proptest! {
         let now = hour(drawn.now);
         let before = States::of(&mesh(&drawn), Some(&record.history()), now);
         let more = bundles()[drawn.published].union(bundles()[1].anchors());
-        prop_assume!(before.broken(now).is_empty());
+        prop_assume!(before.violations(now).is_empty());
         // An issuer that no controller has loaded yet waits in the Secret: the next restart would activate it.
         prop_assume!(before.controllers.iter().all(|one| Some(&one.what.1) == before.issuer.as_ref()));
-        prop_assert_eq!(before.publishing(&more).broken(now), vec![]);
+        prop_assert_eq!(before.publishing(&more).violations(now), vec![]);
     }
 
     #[test]
-    fn every_world_is_told_once_and_every_restart_leaves_the_published_bundle_alone(drawn in drawn()) {
+    fn every_possible_state_is_listed_once_and_every_restart_keeps_the_published_bundle(drawn in drawn()) {
         let (_, _, record) = &*FIXTURE;
         let now = hour(drawn.now);
         let states = States::of(&mesh(&drawn), Some(&record.history()), now);
@@ -172,7 +172,7 @@ proptest! {
         for (at, one) in states.bundles.iter().enumerate() {
             prop_assert!(states.bundles[at + 1..].iter().all(|other| !other.what.same_set(&one.what)));
         }
-        // Waiting as long as a leaf can live changes nothing that somebody still signs.
+        // Waiting as long as a workload certificate can live changes nothing that somebody still signs.
         let waited = restarted.waited(now + 48.hours());
         prop_assert_eq!(&waited.presented, &restarted.presented);
     }

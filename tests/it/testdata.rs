@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 const README: &str = "\
 # Test data
 
-`cluster.yaml` is what `kubectl get … -o yaml` prints of a Linkerd edge-25.4.4 in a cluster of a few teams, on 23 November 2026, five weeks before its anchor and issuer end.
+`cluster.yaml` is what `kubectl get … -o yaml` prints of a Linkerd edge-25.4.4 in a cluster of a few teams, on 23 November 2026, five weeks before its anchor and issuer expire.
 `rotation/` is a rotation started over it that night, without its keys; `stages/` are snapshots of the same cluster after each step of that rotation; `sick/` are snapshots of meshes that something is wrong with.
 `snapshot-v1.yaml` is a snapshot of version 1 in which every field is set; it is never written anew.
 Everything is written by this project with throw-away keys that are kept nowhere, and no file holds a private key (the Secret's `key.pem` says so in words).
@@ -72,7 +72,7 @@ fn stages(rotation: &mut Rotation) {
     stage(rotation, "4-issuer-swapped");
     rotation.merge("issuer", 2);
     rotation.merge_everywhere("issuer");
-    stage(rotation, "5-leaves-renewed");
+    stage(rotation, "5-certificates-renewed");
     rotation.merge("prune", 1);
     stage(rotation, "6-pruned");
     rotation.merge("prune", 2);

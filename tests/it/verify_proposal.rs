@@ -11,8 +11,8 @@ use l5d_rotate::document;
 use l5d_rotate::pki::{IssuerRequest, mint_issuer};
 use serde_json::{Value, json};
 use verify_support::{
-    Reviewer, anchor, broken, bundle, codes, issuer_of, new_anchor, restart, secret, secret_of, swapped,
-    trust_roots,
+    Reviewer, anchor, bundle, codes, issuer_of, new_anchor, restart, secret, secret_of, swapped, trust_roots,
+    violated,
 };
 
 #[test]
@@ -30,9 +30,9 @@ fn an_anchor_dropped_too_early_is_unsafe() {
     let reviewer = Reviewer::new();
     let (verdict, exit) = reviewer.verdict(&[trust_roots(&bundle(&[&new_anchor()]))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    let broken = broken(&verdict);
+    let violated = violated(&verdict);
     assert!(
-        ["identity-fails-to-start", "peer-rejected"].iter().all(|one| broken.contains(one)),
+        ["identity-fails-to-start", "peer-rejected"].iter().all(|one| violated.contains(one)),
         "{verdict:#}"
     );
     assert_eq!(verdict["advice"]["code"], "keep-anchor");
@@ -43,7 +43,7 @@ fn the_issuer_before_the_bundle_is_unsafe_and_names_the_proxies() {
     let reviewer = Reviewer::new();
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&new_anchor()))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert!(broken(&verdict).contains(&"identity-fails-to-start"), "{verdict:#}");
+    assert!(violated(&verdict).contains(&"identity-fails-to-start"), "{verdict:#}");
     let pair =
         verdict["findings"].as_array().unwrap().iter().find(|one| one["code"] == "peer-rejected").unwrap();
     assert_eq!(pair["evidence"]["verifier"]["pods"]["count"], 25, "{pair:#}");
@@ -112,7 +112,9 @@ fn an_issuer_that_no_proxy_accepts_is_unsafe() {
     let stranger = anchor("nobody", "2026-11-22T02:00:00Z", "2036-11-20T02:00:00Z");
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&stranger))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert!(broken(&verdict).contains(&"renewal-rejected") || broken(&verdict).contains(&"peer-rejected"));
+    assert!(
+        violated(&verdict).contains(&"renewal-rejected") || violated(&verdict).contains(&"peer-rejected")
+    );
 }
 
 #[test]
@@ -165,13 +167,13 @@ fn a_restart_that_surely_activates_an_issuer_that_was_swapped_too_early_is_unsaf
     };
     let (verdict, exit) = reviewer.verdict(&[restarted("linkerd-identity", "linkerd")]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert_eq!(broken(&verdict), ["renewal-rejected"]);
+    assert_eq!(violated(&verdict), ["renewal-rejected"]);
     let (verdict, exit) = reviewer.verdict(&[restarted("checkout", "shop")]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
 }
 
 #[test]
-fn an_anchor_whose_leaves_have_not_run_out_may_go_after_they_have() {
+fn an_anchor_may_be_removed_once_the_workload_certificates_under_it_have_expired() {
     let (mut reviewer, new) = swapped();
     let loaded = reviewer.cluster.workloads[0].started;
     let pruned = [trust_roots(&bundle(&[&new]))];
@@ -234,7 +236,7 @@ fn a_template_that_holds_a_bundle_of_its_own_is_judged_by_it() {
     };
     let (verdict, exit) = reviewer.verdict(&[injected(bundle(&[&new_anchor()]))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
-    assert_eq!(broken(&verdict), ["peer-rejected", "renewal-rejected"]);
+    assert_eq!(violated(&verdict), ["peer-rejected", "renewal-rejected"]);
     let (verdict, exit) = reviewer.verdict(&[injected(bundle(&[&reviewer.cluster.anchor]))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
 }
@@ -252,7 +254,7 @@ fn helm_values_and_inline_patches_keep_the_verdict_open() {
 }
 
 #[test]
-fn every_step_that_is_rendered_when_its_gate_is_open_is_found_safe() {
+fn every_step_that_is_rendered_when_it_is_ready_is_found_safe() {
     let mut reviewer = Reviewer::new();
     assert!(reviewer.run(&["start", "--dir", "rotation", "-f", "dump.json"]).status.success());
     for phase in ["bundle", "issuer", "prune"] {
@@ -295,7 +297,7 @@ fn every_step_that_is_rendered_when_its_gate_is_open_is_found_safe() {
             for document in document::parse(&render("object", &reviewer), "step").unwrap() {
                 reviewer.cluster.apply(&document.tree);
             }
-            reviewer.cluster.control_plane_follows();
+            reviewer.cluster.control_plane_restarts_again();
             if step == "3" {
                 reviewer.cluster.manual("shipper");
             }
@@ -321,7 +323,7 @@ fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
     reviewer.cluster.issuer_key = pem(&issuer.key);
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
-    assert!(codes(&verdict).contains(&"already-broken"), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"already-violated"), "{verdict:#}");
 }
 
 #[test]
@@ -336,7 +338,10 @@ fn an_issuer_that_begins_later_is_safe_once_it_has_begun_by_every_clock() {
     let (verdict, exit) =
         reviewer.verdict(&[secret_of(&mint_issuer(&request, &reviewer.cluster.anchor).unwrap())]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe-after"), 3), "{verdict:#}");
-    assert_eq!(verdict["after"], "2026-11-23T03:00:20Z", "with the clock skew that a leaf allows for");
+    assert_eq!(
+        verdict["after"], "2026-11-23T03:00:20Z",
+        "with the clock skew that a workload certificate allows for"
+    );
 }
 
 #[test]
@@ -432,7 +437,7 @@ fn present_issuer(reviewer: &Reviewer, not_after: &str) -> Value {
 }
 
 #[test]
-fn an_issuer_that_ends_every_workload_certificate_within_a_day_is_unsafe() {
+fn an_issuer_with_which_every_workload_certificate_expires_within_a_day_is_unsafe() {
     let reviewer = Reviewer::new();
     for (not_after, verdict, exit, code) in [
         ("2026-11-23T21:00:00Z", "unsafe", 4, "issuer-too-short"),

@@ -14,7 +14,7 @@ const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
 
 const CLUSTER: &str = "-f testdata/cluster.yaml --at 2026-11-23T02:00:00Z";
-const LEAVES_RENEWED: &str = "-f testdata/stages/5-leaves-renewed.yaml --at 2026-11-23T06:30:00Z";
+const CERTIFICATES_RENEWED: &str = "-f testdata/stages/5-certificates-renewed.yaml --at 2026-11-23T06:30:00Z";
 const ROTATION: &str = "--dir testdata/rotation";
 /// Before the rotation's certificates are valid on every clock.
 const TOO_EARLY: &str = "-f testdata/cluster.yaml --at 2026-11-23T01:50:10Z";
@@ -49,7 +49,7 @@ fn shows(text: &str, part: &str) {
 }
 
 #[test]
-fn status_shows_ends_and_changes_in_the_readers_zone_and_in_utc() {
+fn status_shows_expiries_and_changes_in_the_readers_zone_and_in_utc() {
     let berlin = out(BERLIN, &format!("status {CLUSTER}"));
     shows(&berlin, "changed 329 days ago");
     shows(&berlin, "2026-12-28 10:00 CET (09:00Z, in 35 days).");
@@ -115,7 +115,7 @@ fn a_zone_of_the_database_has_its_daylight_saving_time() {
 #[test]
 fn what_programs_read_and_what_git_keeps_is_the_same_in_every_zone() {
     for arguments in [
-        format!("status -o json {ROTATION} {LEAVES_RENEWED}"),
+        format!("status -o json {ROTATION} {CERTIFICATES_RENEWED}"),
         format!("status -o yaml {ROTATION} {TOO_EARLY}"),
         format!("plan -o json {ROTATION} {TOO_EARLY}"),
         format!("check -o json {CLUSTER}"),

@@ -34,7 +34,7 @@ impl Settings<'_> {
         escaped(domain.unwrap_or("cluster.local")).into_owned()
     }
 
-    /// How long a leaf is valid.
+    /// How long a workload certificate is valid.
     pub(super) fn issuance_lifetime(&self) -> GoDuration {
         self.duration(
             "identity-issuance-lifetime",
@@ -43,7 +43,7 @@ impl Settings<'_> {
         )
     }
 
-    /// What is added on both ends of a leaf's validity.
+    /// What is added on both ends of a workload certificate's validity.
     pub(super) fn clock_skew(&self) -> GoDuration {
         self.duration("identity-clock-skew-allowance", &[&CLOCK_SKEW], [20, 10])
     }

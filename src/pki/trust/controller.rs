@@ -68,14 +68,14 @@ struct Verification<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    Leaf,
+    EndEntity,
     Intermediate,
     Root,
 }
 
 impl<'a> Verification<'a> {
     fn verify(&mut self, issuer: &'a GoCertificate<'a>) -> Result<(), Refusal> {
-        self.is_valid(issuer, Place::Leaf, &[])?;
+        self.is_valid(issuer, Place::EndEntity, &[])?;
         let chains = if self.roots.iter().any(|root| root.der == issuer.der) {
             vec![vec![issuer]]
         } else {

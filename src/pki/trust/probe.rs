@@ -1,4 +1,4 @@
-//! A leaf as the identity controller would sign it, signed in thought only.
+//! A workload certificate as the identity controller would sign it, signed in thought only.
 
 use jiff::{Timestamp, tz::TimeZone};
 use rustls_pki_types::{
@@ -18,7 +18,8 @@ const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 
-/// The probe: a leaf that names `issuer` as its issuer, whose signature only its own [`Signed`] algorithms accept.
+/// The probe: a workload certificate that names `issuer` as its issuer, whose signature only its own [`Signed`] algorithms
+/// accept.
 pub(super) struct Probe {
     pub(super) der: CertificateDer<'static>,
     tbs: Vec<u8>,
@@ -26,7 +27,7 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// The leaf that Linkerd's `pkg/tls/ca.go` makes for `identity`, valid at the second of `at` and no other.
+    /// The certificate that Linkerd's `pkg/tls/ca.go` makes for `identity`, valid at the second of `at` and no other.
     pub(super) fn new(issuer: &Certificate, identity: &str, at: Timestamp) -> Self {
         let algorithm = sequence(&[&alg_id::ECDSA_SHA256]);
         let time = time(at);
@@ -103,7 +104,7 @@ fn time(at: Timestamp) -> Vec<u8> {
     element(tag, &[at.strftime(format).to_string().as_bytes()])
 }
 
-/// A point on P-256 that everybody knows (SEC 2, 2.4.2): a leaf's own key plays no part in its verification.
+/// The base point of P-256 (SEC 2, 2.4.2): a workload certificate's own key plays no part in its verification.
 const GENERATOR: [u8; 65] = [
     0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
     0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f,

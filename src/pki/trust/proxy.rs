@@ -1,4 +1,4 @@
-//! The proxy's rules: rustls-webpki's own verdict of a leaf, with the proxy's algorithms.
+//! The proxy's rules: rustls-webpki's own verdict of a workload certificate, with the proxy's algorithms.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 14] = [
     algorithms::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
 ];
 
-/// Would a proxy with these anchors accept a leaf of this issuer, as a server and as a client?
+/// Would a proxy with these anchors accept a workload certificate of this issuer, as a server and as a client?
 pub(super) fn accepts(
     anchors: &Bundle,
     chain: &IssuerChain,
@@ -58,7 +58,7 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// The issuer and its intermediates: what the controller sends along with every leaf.
+    /// The issuer and its intermediates: what the controller sends along with every workload certificate.
     fn certificates(&self) -> impl Iterator<Item = &'a Certificate> {
         self.chain.certificates()
     }
@@ -121,8 +121,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// webpki does not say which certificate is at fault: the first one, by its place above the leaf, of which the error
-    /// can be true.
+    /// webpki does not say which certificate is at fault: the first one, by its place above the workload certificate, of
+    /// which the error can be true.
     fn culprit(&self, guilty: impl Fn(usize, &Certificate) -> bool) -> String {
         let found = self.certificates().enumerate().find(|(place, certificate)| guilty(*place, certificate));
         found.map_or(&self.chain.issuer, |(_, certificate)| certificate).name().to_owned()
@@ -133,7 +133,7 @@ impl<'a> Question<'a> {
         let constrained = all.find(|certificate| certificate.facts().name_constraints);
         Refusal::NameConstraint {
             certificate: constrained.unwrap_or(&self.chain.issuer).name().to_owned(),
-            detail: format!("a leaf of `{}` is outside of them", self.identity),
+            detail: format!("a workload certificate of `{}` is outside of them", self.identity),
         }
     }
 
@@ -162,7 +162,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Are there more CA certificates between it and the leaf than its path length allows?
+/// Are there more CA certificates between it and the workload certificate than its path length allows?
 fn is_too_far_up(place: usize, certificate: &Certificate) -> bool {
     certificate.facts().path_len.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| place > limit))
 }

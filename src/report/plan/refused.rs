@@ -12,36 +12,36 @@ const LABEL: &str = "error: ";
 
 /// Why none of the steps was rendered, and what to do next.
 #[must_use]
-pub fn refused(closed: &[&PlannedStep], exit: Exit, next: &Next, dir: &Path, screen: &Screen) -> String {
-    let (steps, number) = (named(closed), exit as u8);
-    let (is, was) = if closed.len() == 1 { ("is", "was") } else { ("are", "were") };
+pub fn refused(blocked: &[&PlannedStep], exit: Exit, next: &Next, dir: &Path, screen: &Screen) -> String {
+    let (steps, number) = (named(blocked), exit as u8);
+    let (is, was) = if blocked.len() == 1 { ("is", "was") } else { ("are", "were") };
     let title = match exit {
         Exit::Refused => format!("{steps} would break the mesh and {was} not rendered (exit {number})"),
         _ => format!("{steps} {is} not ready and {was} not rendered (exit {number})"),
     };
     let beside_label = Screen { width: screen.width.saturating_sub(LABEL.len()), ..screen.clone() };
     let title = beside_label.wrapped(&title, "", "  ");
-    format!("{title}\n{}{}", reasons(closed, dir, screen), next.text(screen))
+    format!("{title}\n{}{}", reasons(blocked, dir, screen), next.text(screen))
 }
 
 /// Why some steps were not rendered while others were.
 #[must_use]
-pub fn not_rendered(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
-    let was = if closed.len() == 1 { "was" } else { "were" };
-    format!("{} {was} not rendered\n{}", named(closed), reasons(closed, dir, screen))
+pub fn not_rendered(blocked: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+    let was = if blocked.len() == 1 { "was" } else { "were" };
+    format!("{} {was} not rendered\n{}", named(blocked), reasons(blocked, dir, screen))
 }
 
 /// What stands before steps that are shown all the same.
 #[must_use]
-pub fn not_ready(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
-    let is = if closed.len() == 1 { "is" } else { "are" };
-    format!("{} {is} not ready\n{}", named(closed), reasons(closed, dir, screen))
+pub fn not_ready(blocked: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+    let is = if blocked.len() == 1 { "is" } else { "are" };
+    format!("{} {is} not ready\n{}", named(blocked), reasons(blocked, dir, screen))
 }
 
 /// What stands before steps, each thing once, with the steps where it is not all of them.
-fn reasons(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+fn reasons(blocked: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
     let mut found: Vec<(&Finding, Vec<&PlannedStep>)> = Vec::new();
-    for planned in closed {
+    for planned in blocked {
         for finding in &planned.blocked {
             match found.iter_mut().find(|(one, _)| *one == finding) {
                 Some((_, steps)) => steps.push(planned),
@@ -51,7 +51,7 @@ fn reasons(closed: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
     }
     found.sort_by_key(|(finding, _)| finding.severity);
     let before = |steps: &[&PlannedStep]| {
-        if steps.len() == closed.len() { String::new() } else { named(steps) }
+        if steps.len() == blocked.len() { String::new() } else { named(steps) }
     };
     let lines: Vec<_> = found.iter().map(|(finding, steps)| (*finding, before(steps))).collect();
     notes::list(&lines, dir, screen)

@@ -117,7 +117,7 @@ fn anchors(bundle: &Bundle, record: &Record) -> String {
 fn issuer(chain: &IssuerChain, record: &Record) -> &'static str {
     match &record.cross {
         _ if chain.issuer != record.issuer.issuer => "old issuer",
-        Some(_) if *chain == record.crossed() => "new issuer + cross",
+        Some(_) if *chain == record.chain_with_cross() => "new issuer + cross",
         Some(_) => "new issuer alone",
         None => "new issuer",
     }

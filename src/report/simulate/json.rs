@@ -101,12 +101,12 @@ impl View<'_> {
             "label": act.map_or_else(|| "now".to_owned(), |act| label(moment.when, act, self.simulation)),
             "bundles": moment.rows.iter().map(row).collect::<Vec<_>>(),
             "presented": moment.columns.iter().map(|held| self.issuer(held)).collect::<Vec<_>>(),
-            "broken": moment.broken.iter().map(|one| self.broken(one)).collect::<Vec<_>>(),
+            "broken": moment.violations.iter().map(|one| self.violation(one)).collect::<Vec<_>>(),
         })
     }
 
     /// What breaks, as a finding, beside whose bundle and issuer it is.
-    fn broken(&self, broken: &Break) -> Value {
+    fn violation(&self, violation: &Break) -> Value {
         let classes = &self.simulation.classes;
         let anchors = |held: &Holder| {
             classes.bundles()[held.class].anchors().iter().map(CertificateRef::from).collect()
@@ -115,27 +115,27 @@ impl View<'_> {
             let chain: &IssuerChain = &classes.issuers()[held.class];
             chain.certificates().map(CertificateRef::from).collect()
         };
-        let (bundle, issuer) = (broken.bundle.as_ref(), broken.issuer.as_ref());
+        let (bundle, issuer) = (violation.bundle.as_ref(), violation.issuer.as_ref());
         let rejection = Rejection {
             verifier: self.party(bundle, bundle.map(anchors)),
             presenter: self.party(issuer, issuer.map(chain)),
-            refusal: broken.refusal.clone(),
-            certain: broken.certain,
+            refusal: violation.refusal.clone(),
+            certain: violation.certain,
             until: None,
             order: None,
         };
-        let fact = TrustFact::of(broken.invariant, rejection);
-        let severity = if broken.certain { Severity::Error } else { Severity::Unknown };
+        let fact = TrustFact::of(violation.invariant, rejection);
+        let severity = if violation.certain { Severity::Error } else { Severity::Unknown };
         // A finding is strings, numbers and lists of them: such a value always has a JSON form.
         let mut value = serde_json::to_value(Finding::new(severity, fact)).unwrap_or_default();
         value["bundle"] = json!(bundle.map(|held| self.bundle(held)));
         value["issuer"] = json!(issuer.map(|held| self.issuer(held)));
-        value["rules"] = json!(match broken.rules {
+        value["rules"] = json!(match violation.rules {
             Rules::Proxy => "proxy",
             Rules::Controller => "controller",
         });
-        value["atOnce"] = json!(broken.at_once);
-        value["text"] = json!(break_text(broken, None, self.simulation, &self.screen));
+        value["atOnce"] = json!(violation.at_once);
+        value["text"] = json!(break_text(violation, None, self.simulation, &self.screen));
         value
     }
 

@@ -19,7 +19,7 @@ pub fn simulation_markdown(simulation: &Simulation, screen: &Screen) -> String {
         issuers.join(" | ")
     ));
     out.push_str(&format!("|{}\n", "---|".repeat(4 + issuers.len())));
-    let (mut told, mut broken) = (Told::default(), String::new());
+    let (mut told, mut listed) = (Told::default(), String::new());
     let now = Shown::Moments(vec![("now".to_owned(), Some(&simulation.start))]);
     let steps = simulation.steps.iter().map(|step| format!("{}: {}", step.step, does(&step.act, simulation)));
     for (step, shown) in once(String::new()).chain(steps).zip(once(now).chain(shown(simulation))) {
@@ -33,7 +33,7 @@ pub fn simulation_markdown(simulation: &Simulation, screen: &Screen) -> String {
                     match moment {
                         None => out.push_str(&format!("| {step} | {when}: as before | {blank}|\n")),
                         Some(moment) => {
-                            let numbers = numbered(moment, simulation, (&mut told, &mut broken), screen);
+                            let numbers = numbered(moment, simulation, (&mut told, &mut listed), screen);
                             out.push_str(&rows(&format!("{step} | {when}"), moment, &numbers, simulation));
                         }
                     }
@@ -41,27 +41,27 @@ pub fn simulation_markdown(simulation: &Simulation, screen: &Screen) -> String {
             }
         }
     }
-    if broken.is_empty() { out } else { format!("{out}\nWhat breaks:\n\n{broken}") }
+    if listed.is_empty() { out } else { format!("{out}\nWhat breaks:\n\n{listed}") }
 }
 
-/// The numbers of what breaks at a moment; what is told for the first time is added to `broken`.
+/// The numbers of what breaks at a moment; what is told for the first time is added to `listed`.
 fn numbered<'a>(
     moment: &'a Moment,
     simulation: &Simulation,
-    (told, broken): (&mut Told<'a>, &mut String),
+    (told, listed): (&mut Told<'a>, &mut String),
     screen: &Screen,
 ) -> String {
     let number = |one: &'a Break| {
         let (number, is_first) = told.number(one);
         if is_first {
-            broken.push_str(&format!(
+            listed.push_str(&format!(
                 "{number}. {}\n",
                 escaped(&break_text(one, told.same_reason(one), simulation, screen))
             ));
         }
         number
     };
-    let mut numbers: Vec<_> = moment.broken.iter().map(number).collect();
+    let mut numbers: Vec<_> = moment.violations.iter().map(number).collect();
     numbers.sort_unstable();
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

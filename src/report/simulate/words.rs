@@ -14,18 +14,21 @@ pub(super) fn verdict_text(simulation: &Simulation, screen: &Screen) -> String {
     let steps = count(simulation.steps.len() as u64, "step", "steps");
     match simulation.verdict() {
         Verdict::Safe => format!("Every handshake works through all {steps}.{}", unseen(simulation, screen)),
-        Verdict::Breaks(step, when, broken) => format!(
+        Verdict::Breaks(step, when, violation) => format!(
             "Breaks at {}, {}: {}",
             step.step,
             label(when, &step.act, simulation),
-            break_text(broken, None, simulation, screen)
+            break_text(violation, None, simulation, screen)
         ),
-        Verdict::Broken(broken) => {
-            format!("Already broken before the first step: {}", break_text(broken, None, simulation, screen))
+        Verdict::Broken(violation) => {
+            format!(
+                "Already broken before the first step: {}",
+                break_text(violation, None, simulation, screen)
+            )
         }
-        Verdict::MayBreak(step, broken) => {
+        Verdict::MayBreak(step, violation) => {
             let place = step.map_or("before the first step".to_owned(), |step| format!("at {}", step.step));
-            let said = break_text(broken, None, simulation, screen);
+            let said = break_text(violation, None, simulation, screen);
             format!("Unknown.{} What may break first, {place}: {said}", unseen(simulation, screen))
         }
         Verdict::Unknown => format!(
@@ -61,7 +64,7 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
     let classes = &simulation.classes;
     match act {
         Act::Publish(bundle) => format!("publish {}", classes.bundle_name(bundle)),
-        Act::Swap(chain) if classes.is_crossed(chain) => {
+        Act::Swap(chain) if classes.has_cross(chain) => {
             "put the new issuer and its cross certificate into the Secret".to_owned()
         }
         Act::Swap(chain) => format!("put the {} into the Secret", classes.issuer_name(chain)),
@@ -98,33 +101,33 @@ pub(super) fn held(holder: &Holder) -> String {
 
 /// Who refuses what, why (unless a break of another number has the same reason), and when that is felt.
 pub(super) fn break_text(
-    broken: &Break,
+    violation: &Break,
     same_reason: Option<usize>,
     simulation: &Simulation,
     screen: &Screen,
 ) -> String {
     let classes = &simulation.classes;
-    let bundle = broken.bundle.as_ref().map_or_else(
+    let bundle = violation.bundle.as_ref().map_or_else(
         || "an unknown bundle".to_owned(),
         |holder| classes.bundle_name(&classes.bundles()[holder.class]),
     );
-    let issuer = broken.issuer.as_ref().map_or_else(
+    let issuer = violation.issuer.as_ref().map_or_else(
         || "an unknown issuer".to_owned(),
         |holder| format!("the {}", classes.issuer_name(&classes.issuers()[holder.class])),
     );
-    let proxies = format!("{} {bundle}{}", who(broken.bundle.as_ref()), names(broken.bundle.as_ref()));
+    let proxies = format!("{} {bundle}{}", who(violation.bundle.as_ref()), names(violation.bundle.as_ref()));
     let why = match same_reason {
         Some(number) => format!("for the reason in {number}"),
-        None => refused(&broken.refusal, screen),
+        None => refused(&violation.refusal, screen),
     };
     let late = simulation.workload_certificate_lifetime;
     let expire = format!("connections fail as workload certificates expire, the last after T+s = {late}");
-    match broken.invariant {
+    match violation.invariant {
         Invariant::ControllerStarts => format!(
             "an identity controller that restarts refuses {issuer} with the published {bundle} and fails to start: {why}. \
              Renewals fail from then on; {expire}."
         ),
-        Invariant::EveryPair if broken.at_once => format!(
+        Invariant::EveryPair if violation.at_once => format!(
             "{proxies} reject workload certificates of {issuer}: {why}. Connections with whoever has one fail at once."
         ),
         Invariant::EveryPair => format!(

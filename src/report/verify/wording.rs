@@ -72,7 +72,7 @@ pub(super) const fn advice(advice: Advice) -> &'static str {
         }
         Advice::MendFirst => "Make the bundle and the issuer fit each other before anything restarts.",
         Advice::MergeLater => {
-            "Merge it when that time has come, and verify it again then. Nothing else may change until then."
+            "Merge it at that time, and verify it again then. Nothing else may change until then."
         }
         Advice::GiveWhatIsMissing => "Give what is missing, and verify again.",
     }

@@ -180,7 +180,7 @@ fn drop_knows_anchors(view: &View<'_>, step: Step) -> Vec<Finding> {
     vec![error(StepFact::UnknownAnchors { bundle: view.mesh.bundle_place(), anchors })]
 }
 
-/// A restart while the published bundle does not accept the Secret's issuer ends in a crash loop of the identity
+/// A restart while the published bundle does not accept the Secret's issuer leads to a crash loop of the identity
 /// controller, and in proxies without a certificate.
 fn restart_needs_issuer(view: &View<'_>, step: Step) -> Vec<Finding> {
     if !matches!(step.stage, Stage::ControlPlane | Stage::DataPlane) {
@@ -229,7 +229,7 @@ fn expired_chain<'a>(view: &View<'a>) -> Option<&'a IssuerChain> {
     };
     let begun = chain.issuer.facts().not_before;
     let is_expired = expired(chain) || accepted(begun) && !accepted(view.at);
-    (is_expired && !expired(&view.record.crossed())).then_some(chain)
+    (is_expired && !expired(&view.record.chain_with_cross())).then_some(chain)
 }
 
 /// The issuer that a phase puts in place.

@@ -30,7 +30,7 @@ pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Fi
     let restarted = view.spec(step).restarts(step.stage).filter(|_| step.stage == Stage::ControlPlane);
     let Some(restarted) = restarted.filter(|_| !view.recovers()) else { return Vec::new() };
     let now = view.states();
-    let before = now.broken(view.at);
+    let before = now.violations(view.at);
     if before.iter().any(|one| one.certain && one.invariant() == Invariant::ControllerSigns) {
         return Vec::new();
     }
@@ -54,7 +54,7 @@ pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Fi
             })
         })
     };
-    after.broken(view.at).iter().filter_map(found).collect()
+    after.violations(view.at).iter().filter_map(found).collect()
 }
 
 /// S2 and S3 where anchors go: no proxy may still present a certificate, and no identity controller sign with an issuer, that
@@ -69,7 +69,7 @@ pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Finding> {
         Sides::Renewal { controller, .. } => Some(signs_refused(view, one, &after.controllers[controller])),
         Sides::Start | Sides::Signing { .. } => None,
     };
-    after.broken(view.at).iter().filter(of_pruned).filter_map(found).collect()
+    after.violations(view.at).iter().filter(of_pruned).filter_map(found).collect()
 }
 
 fn certificates_refused(view: &View<'_>, one: &Violation, held: &Holding<IssuerChain>) -> Finding {
@@ -159,7 +159,7 @@ pub(super) fn cross_lasts(view: &View<'_>, step: Step) -> Vec<Finding> {
     let record = view.record;
     let is_put_in_place = |cross: &&Certificate| {
         step.stage == Stage::Issuer
-            && view.spec(step).swapped_in() == Some(&record.crossed())
+            && view.spec(step).swapped_in() == Some(&record.chain_with_cross())
             && !cross.is_expired_at(view.at)
     };
     let expires_soon = |cross: &&Certificate| cross_ends_too_soon(view.mesh, view.at, cross);

@@ -76,7 +76,7 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
 /// Are anchors published that no file of the rotation holds, so that what is made of its files alone would drop them?
 pub(super) fn file_lacks_anchors(view: &View<'_>, subject: Subject<'_>) -> bool {
     match subject {
-        Subject::Bundle(bundle) => !view.record.points().any(|(known, _)| known.same_set(bundle)),
+        Subject::Bundle(bundle) => !view.record.targets().any(|(known, _)| known.same_set(bundle)),
         Subject::Issuer(_) | Subject::Restart(_) => false,
     }
 }

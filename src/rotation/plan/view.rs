@@ -14,7 +14,7 @@ use crate::mesh::{
 use crate::pki::{Bundle, Rules};
 use crate::rotation::phases::superseded;
 use crate::rotation::{Direction, Restarted, Strategy};
-use crate::states::{States, Violation};
+use crate::states::{History, States, Violation};
 
 /// The record, the mesh, the instant, and what follows from them.
 pub(super) struct View<'a> {
@@ -33,6 +33,7 @@ pub(super) struct View<'a> {
     /// By literal bundle and phase: is it what the phase leads to?
     suited: Vec<Vec<bool>>,
     by_workload: BTreeMap<WorkloadId, Vec<&'a ProxyGroup>>,
+    history: History,
     states: OnceCell<States>,
     swapped: Vec<OnceCell<(States, Vec<Violation>)>>,
 }
@@ -56,6 +57,7 @@ impl<'a> View<'a> {
                 .collect(),
             suited: suited.collect(),
             by_workload: mesh.proxies_by_workload(),
+            history: record.history(),
             states: OnceCell::new(),
             swapped: phases.iter().map(|_| OnceCell::new()).collect(),
             phases,
@@ -64,7 +66,7 @@ impl<'a> View<'a> {
 
     /// What may be in use now.
     pub(super) fn states(&self) -> &States {
-        self.states.get_or_init(|| States::of(self.mesh, Some(&self.record.history()), self.at))
+        self.states.get_or_init(|| States::of(self.mesh, Some(&self.history), self.at))
     }
 
     /// What may be in use while and after a phase's issuer is swapped in, and what does not hold then.
@@ -73,7 +75,7 @@ impl<'a> View<'a> {
         let cell = self.swapped.get(self.place(spec))?;
         Some(cell.get_or_init(|| {
             let after = self.states().swapping(chain);
-            let violations = after.broken(self.at);
+            let violations = after.violations(self.at);
             (after, violations)
         }))
     }
@@ -99,7 +101,8 @@ impl<'a> View<'a> {
         let spec = self.spec(step);
         match step.stage {
             Stage::Issuer
-                if self.record.cross.is_some() && spec.swapped_in() == Some(&self.record.crossed()) =>
+                if self.record.cross.is_some()
+                    && spec.swapped_in() == Some(&self.record.chain_with_cross()) =>
             {
                 Some(Need::AnchorOfCross)
             }
@@ -176,7 +179,7 @@ impl<'a> View<'a> {
     }
 
     fn is_untouched(&self, changed: ChangeTime) -> bool {
-        self.record.direction == Direction::Rollback && !self.record.may_be_rolled_back(changed)
+        self.record.direction == Direction::Rollback && !self.history.was_rolled_back(changed)
     }
 
     /// Is what a phase publishes published?

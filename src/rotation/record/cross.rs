@@ -7,8 +7,8 @@ use crate::mesh::{BundlePlace, Era, GoDuration, Mesh, Owner};
 use crate::pki::{Bundle, Certificate, IssuerChain, PrivateKey, Refusal, Rules, accepts};
 use crate::rotation::plan::deciding;
 
-/// How many leaf lives a cross-signed rotation takes at the least: one until old leafs have run out, one for workloads to restart
-/// in, and one before the cross certificate ends.
+/// How many lifetimes of a workload certificate a cross-signed rotation takes at least: one until those of the old issuer have
+/// expired, one for workloads to restart in, and one before the cross certificate expires.
 const LIFETIMES: i32 = 3;
 
 /// Why a rotation cannot be cross-signed.
@@ -43,15 +43,16 @@ pub enum CrossError {
         /// Who makes it.
         owner: Owner,
     },
-    /// Leafs are capped by the cross certificate, and so by the old anchor: what is left of it must do for the whole rotation.
+    /// The cross certificate caps workload certificates, and the old anchor caps it: the whole rotation must fit into what is
+    /// left.
     #[error(
-        "the old anchor ends on {ends}, and a cross-signed rotation takes {needed} at the least: old leafs run out, every workload \
-         restarts, and no leaf outlives the cross certificate"
+        "the old anchor expires on {expires}, and a cross-signed rotation takes {needed} at least: workload certificates of the old \
+         issuer expire, every workload restarts, and no workload certificate outlives the cross certificate"
     )]
     TooLate {
-        /// When the cross certificate ends.
-        ends: Timestamp,
-        /// Three times a leaf's life.
+        /// When the cross certificate expires.
+        expires: Timestamp,
+        /// Three times a workload certificate's lifetime.
         needed: GoDuration,
     },
     /// Whoever holds only the old anchors does not accept the new issuer even with the cross certificate.
@@ -116,13 +117,13 @@ impl Record {
     ) -> Result<Self, CrossError> {
         keeps_chain(mesh)?;
         let needed = mesh.control_plane.workload_certificate_lifetime().saturating_mul(LIFETIMES);
-        let ends = cross.facts().not_after;
-        if started.duration_until(ends) < needed {
-            return Err(CrossError::TooLate { ends, needed: GoDuration(needed) });
+        let expires = cross.facts().not_after;
+        if started.duration_until(expires) < needed {
+            return Err(CrossError::TooLate { expires, needed: GoDuration(needed) });
         }
         let record = Self::new(mesh, started, Strategy::CrossSigned, Scope::Full { anchor }, issuer, false)?;
         let record = Self { cross: Some(cross), ..record };
-        let chain = record.crossed();
+        let chain = record.chain_with_cross();
         let name = mesh.identity_name();
         let refused = |place, anchors: &Bundle, rules, who| {
             accepts(anchors, &chain, &name, record.started, rules).map_err(|reason| CrossError::Refused {
@@ -138,8 +139,8 @@ impl Record {
     }
 }
 
-/// Does a cross certificate that is put in place at `at` end within two leafs' lives: one until leafs of the old issuer have run
-/// out, one for which the certificate must be gone before its end?
+/// Does a cross certificate that is put in place at `at` expire within two lifetimes of a workload certificate: one until those
+/// of the old issuer have expired, one for which the certificate must be gone before it expires?
 pub(in crate::rotation) fn cross_ends_too_soon(mesh: &Mesh, at: Timestamp, cross: &Certificate) -> bool {
     let life = mesh.control_plane.workload_certificate_lifetime();
     let needed = at.checked_add(life.saturating_add(life)).unwrap_or(Timestamp::MAX);

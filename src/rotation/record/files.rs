@@ -140,7 +140,7 @@ impl Record {
     pub(in crate::rotation) fn issuer_file(&self, chain: &IssuerChain) -> &'static str {
         match self.cross {
             _ if self.old_issuer.as_ref() == Some(chain) => OLD_ISSUER_FILE,
-            Some(_) if *chain == self.crossed() => ISSUER_CHAIN_FILE,
+            Some(_) if *chain == self.chain_with_cross() => ISSUER_CHAIN_FILE,
             _ => ISSUER_FILE,
         }
     }

@@ -115,7 +115,7 @@ fn valid_from(refusal: &Refusal) -> Option<Timestamp> {
 /// Handshakes, renewals and starts that fail for certain at this instant, each reason once.
 pub(super) fn rejected(states: &States, at: Timestamp) -> Vec<Finding> {
     let mut by_refusal: Vec<(Refusal, Vec<_>)> = Vec::new();
-    for violation in states.broken(at).into_iter().filter(|violation| violation.certain) {
+    for violation in states.violations(at).into_iter().filter(|violation| violation.certain) {
         match by_refusal.iter_mut().find(|(refusal, _)| *refusal == violation.refusal) {
             Some((_, fails)) => fails.push(violation.invariant()),
             None => by_refusal.push((violation.refusal.clone(), vec![violation.invariant()])),

@@ -70,12 +70,12 @@ impl Parts {
         let cap = chain.first_to_expire().facts().not_after;
         let issues = |at: Timestamp| at <= cap && refusal(at).is_none();
         let all = self.all();
-        let ends = all.iter().map(Part::not_after);
+        let expiries = all.iter().map(Part::not_after);
         if issues(at) {
             let stops = |end: &Timestamp| *end >= at && !issues(just_after(*end));
-            return Issuance::Works { until: ends.into_iter().find(stops).unwrap_or(Timestamp::MAX) };
+            return Issuance::Works { until: expiries.into_iter().find(stops).unwrap_or(Timestamp::MAX) };
         }
-        match ends.rev().find(|end| *end < at && issues(*end)) {
+        match expiries.rev().find(|end| *end < at && issues(*end)) {
             Some(since) => {
                 let stopped = Stopped::at(since, Some(cap), expired, mesh);
                 Issuance::Stopped(Stopped { no_start: refusal(at), ..stopped })

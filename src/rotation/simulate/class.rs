@@ -10,7 +10,7 @@ pub struct Classes {
     new: Option<Fingerprint>,
     old_issuer: Option<IssuerChain>,
     new_issuer: IssuerChain,
-    crossed: Option<IssuerChain>,
+    with_cross: Option<IssuerChain>,
     bundles: Vec<Bundle>,
     issuers: Vec<IssuerChain>,
 }
@@ -22,7 +22,7 @@ impl Classes {
             new: record.anchor().map(Certificate::fingerprint),
             old_issuer: record.old_issuer.clone(),
             new_issuer: record.issuer.clone(),
-            crossed: record.cross.is_some().then(|| record.crossed()),
+            with_cross: record.cross.is_some().then(|| record.chain_with_cross()),
             bundles: Vec::new(),
             issuers: Vec::new(),
         }
@@ -71,7 +71,7 @@ impl Classes {
     /// The place of an issuer among others: the new one last.
     pub(super) fn issuer_rank(&self, class: usize) -> (bool, bool, usize) {
         let chain = &self.issuers[class];
-        (*chain == self.new_issuer, self.is_crossed(chain), class)
+        (*chain == self.new_issuer, self.has_cross(chain), class)
     }
 
     /// `{old}`, `{old,new}`, `{new}`; `old` stands for all anchors that the rotation found, any other anchor for itself.
@@ -97,19 +97,19 @@ impl Classes {
 
     /// Is it the new issuer with its cross certificate?
     #[must_use]
-    pub fn is_crossed(&self, chain: &IssuerChain) -> bool {
-        self.crossed.as_ref() == Some(chain)
+    pub fn has_cross(&self, chain: &IssuerChain) -> bool {
+        self.with_cross.as_ref() == Some(chain)
     }
 
     /// `new issuer`, `new+cross` (with its cross certificate), `old issuer` (the one that the rotation found, or where it found none the only other), else the
     /// issuer's fingerprint.
     #[must_use]
     pub fn issuer_name(&self, chain: &IssuerChain) -> String {
-        let is_ours = |known: &&IssuerChain| **known == self.new_issuer || self.is_crossed(known);
+        let is_ours = |known: &&IssuerChain| **known == self.new_issuer || self.has_cross(known);
         let is_only_other = || self.issuers.iter().filter(|known| !is_ours(known)).count() == 1;
         match &self.old_issuer {
             _ if *chain == self.new_issuer => "new issuer".to_owned(),
-            _ if self.is_crossed(chain) => "new+cross".to_owned(),
+            _ if self.has_cross(chain) => "new+cross".to_owned(),
             Some(old) if chain == old => "old issuer".to_owned(),
             None if is_only_other() => "old issuer".to_owned(),
             _ => format!("issuer {}", chain.issuer.fingerprint().short()),

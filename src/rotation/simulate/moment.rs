@@ -17,7 +17,7 @@ pub struct Moment {
     /// The issuers of the workload certificates that proxies present, or may present.
     pub columns: Vec<Holder>,
     /// Everything that does not hold, the certain first.
-    pub broken: Vec<Break>,
+    pub violations: Vec<Break>,
 }
 
 /// A bundle, and what it accepts.
@@ -84,17 +84,17 @@ impl Moment {
         let exact = sum(&mut states.presented.iter().map(|held| held.count));
         let presented: Vec<_> =
             states.presented.iter().map(|held| holder(held, classes.issuer(&held.what), exact)).collect();
-        let found = states.broken(at);
-        let ended = |column: usize| states.presented[column].until.is_some_and(|end| end < at);
+        let found = states.violations(at);
+        let expired = |column: usize| states.presented[column].until.is_some_and(|end| end < at);
         let refused = |bundle: usize, presented: usize| {
             let sides = Sides::Peers { bundle, presented };
-            ended(presented) || found.iter().any(|broken| broken.sides == sides)
+            expired(presented) || found.iter().any(|violation| violation.sides == sides)
         };
         let presented_at_all = |chain: usize| {
             fresh != Some(&states.presented[chain].what)
                 || (0..bundles.len()).any(|bundle| !refused(bundle, chain))
         };
-        let mut broken: Vec<Break> = Vec::new();
+        let mut violations: Vec<Break> = Vec::new();
         for one in &found {
             let (bundle, issuer) = sides(one, states, (&bundles, &presented), classes);
             let at_once = match one.sides {
@@ -104,8 +104,8 @@ impl Moment {
             let (invariant, rules) = (one.invariant(), one.rules());
             let (refusal, certain) = (one.refusal.clone(), one.certain);
             let this = Break { invariant, bundle, issuer, rules, refusal, certain, at_once };
-            if !broken.iter().any(|known| known.is_of(&this)) {
-                broken.push(this);
+            if !violations.iter().any(|known| known.is_of(&this)) {
+                violations.push(this);
             }
         }
         let mut order: Vec<_> = (0..presented.len()).collect();
@@ -115,7 +115,7 @@ impl Moment {
         let mut rows: Vec<_> = bundles.iter().enumerate().map(row).collect();
         rows.sort_by_key(|row| classes.bundle_rank(row.holder.class));
         let columns = order.iter().map(|column| presented[*column].clone()).collect();
-        Self { when, rows, columns, broken }
+        Self { when, rows, columns, violations }
     }
 }
 
@@ -133,7 +133,7 @@ impl Break {
 
 /// Whose bundle it is, and whose issuer.
 fn sides(
-    broken: &Violation,
+    violation: &Violation,
     states: &States,
     (bundles, presented): (&[Holder], &[Holder]),
     classes: &mut Classes,
@@ -142,7 +142,7 @@ fn sides(
         let held = &states.controllers[at];
         holder(held, classes.issuer(&held.what.1), false)
     };
-    match broken.sides {
+    match violation.sides {
         Sides::Peers { bundle, presented: chain } => {
             (Some(bundles[bundle].clone()), Some(presented[chain].clone()))
         }

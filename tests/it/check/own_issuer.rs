@@ -63,8 +63,8 @@ fn outliving(anchor_end: &str, issuer_end: &str) -> (Certificate, Certificate) {
     [anchor, issuer].map(|made| Certificate::from_der(made.der()).unwrap()).into()
 }
 
-/// A mesh of an anchor that ends on `anchor_end`, with an issuer that ends on `issuer_end`.
-fn ends(anchor_end: &str, issuer_end: &str) -> Mesh {
+/// A mesh of an anchor that expires on `anchor_end`, with an issuer that expires on `issuer_end`.
+fn expiring(anchor_end: &str, issuer_end: &str) -> Mesh {
     let base = root("base");
     let mut mesh = mesh(&[&base], &good_issuer(&base));
     let (anchor, issuer) = outliving(anchor_end, issuer_end);
@@ -76,7 +76,7 @@ fn ends(anchor_end: &str, issuer_end: &str) -> Mesh {
     mesh
 }
 
-/// The anchor that [`ends`] publishes.
+/// The anchor that [`expiring`] publishes.
 fn only_anchor(mesh: &Mesh) -> Certificate {
     let text = &mesh.trust.published.as_option().unwrap().text;
     text.as_read_by(l5d_rotate::pki::Rules::Proxy).unwrap().anchors()[0].clone()
@@ -88,7 +88,7 @@ fn only_issuer(mesh: &Mesh) -> Certificate {
 
 #[test]
 fn pitfall_11_an_expired_anchor_in_use_stops_issuance_while_proxies_still_accept() {
-    let mesh = ends("2026-05-31", "2027-01-01");
+    let mesh = expiring("2026-05-31", "2027-01-01");
     let anchors = vec![AnchorRef::from(&only_anchor(&mesh))];
     assert_eq!(
         outcome(&mesh, "anchor-in-use-valid"),
@@ -104,22 +104,22 @@ fn pitfall_11_an_expired_anchor_in_use_stops_issuance_while_proxies_still_accept
 
 #[test]
 fn an_issuer_that_outlives_its_anchor_is_a_warning() {
-    let mesh = ends("2026-12-01", "2027-01-01");
+    let mesh = expiring("2026-12-01", "2027-01-01");
     let (issuer, anchor) = ((&only_issuer(&mesh)).into(), (&only_anchor(&mesh)).into());
     assert_eq!(
         outcome(&mesh, "issuer-within-anchor"),
         warning(CheckFact::IssuerOutlivesAnchor { issuer, anchor })
     );
-    assert_eq!(outcome(&ends("2026-12-31", "2027-01-01T00:00:20Z"), "issuer-within-anchor"), PASSES);
+    assert_eq!(outcome(&expiring("2026-12-31", "2027-01-01T00:00:20Z"), "issuer-within-anchor"), PASSES);
 }
 
 #[test]
 fn an_anchor_that_expires_within_the_threshold_is_a_warning() {
-    let (mesh, code) = (ends("2026-07-30", "2026-07-30"), "anchor-in-use-not-expiring-soon");
+    let (mesh, code) = (expiring("2026-07-30", "2026-07-30"), "anchor-in-use-not-expiring-soon");
     let anchors = vec![AnchorRef::from(&only_anchor(&mesh))];
     assert_eq!(outcome(&mesh, code), warning(CheckFact::TrustAnchorExpiring { anchors }));
     assert_eq!(finding(&mesh, code).opens, [Opens::Procedure(Procedure::RotateAnchor)]);
-    assert_eq!(outcome(&ends("2026-07-31", "2026-07-31"), code), PASSES);
+    assert_eq!(outcome(&expiring("2026-07-31", "2026-07-31"), code), PASSES);
 }
 
 #[test]

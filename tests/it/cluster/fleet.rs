@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Load, Proxy, at};
 
-/// Plain workloads, and one DaemonSet whose pods must be deleted by hand.
+/// Plain workloads, and one DaemonSet whose pods must be deleted manually.
 pub(super) fn small(bundle: &str) -> Vec<Load> {
     let mut loads = core(bundle);
     loads.push(load(bundle, "DaemonSet", "logging", "shipper", 3).with(on_delete()));

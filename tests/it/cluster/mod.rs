@@ -72,7 +72,7 @@ pub(crate) enum Proxy {
 }
 
 impl Cluster {
-    /// A mesh of 2.18 whose anchor ends in five weeks, and its issuer with it.
+    /// A mesh of 2.18 whose anchor expires in five weeks, and its issuer with it.
     pub(crate) fn new() -> Self {
         Self::made(fleet::small)
     }
@@ -91,15 +91,15 @@ impl Cluster {
         Self::valid(fleet::small, anchor, issuer)
     }
 
-    fn valid(fleet: fn(&str) -> Vec<Load>, anchor_ends: &str, issuer_ends: &str) -> Self {
+    fn valid(fleet: fn(&str) -> Vec<Load>, anchor_expires: &str, issuer_expires: &str) -> Self {
         let not_before = at("2025-12-28T09:00:00Z");
         let anchor = mint_anchor(&AnchorRequest {
             common_name: "root.linkerd.cluster.local".to_owned(),
             not_before,
-            not_after: at(anchor_ends),
+            not_after: at(anchor_expires),
         })
         .unwrap();
-        let issuer = issuer(&anchor, at(issuer_ends));
+        let issuer = issuer(&anchor, at(issuer_expires));
         let bundle = anchor.certificate.to_pem().trim_end().to_owned();
         Self {
             now: at(NOW),
@@ -188,7 +188,7 @@ impl Cluster {
     }
 
     /// Restarts the proxies of the control plane once more, a minute after the identity controller.
-    pub(crate) fn control_plane_follows(&mut self) {
+    pub(crate) fn control_plane_restarts_again(&mut self) {
         let identity = self.workloads.iter().find(|load| load.name == "linkerd-identity").unwrap().started;
         let others = self.workloads.iter_mut().filter(|load| load.namespace == "linkerd");
         for load in others.filter(|load| load.name != "linkerd-identity") {
@@ -196,7 +196,7 @@ impl Cluster {
         }
     }
 
-    /// What is done by hand for a workload: its pods deleted, its rollout resumed, its manifest injected again.
+    /// What is done manually for a workload: its pods deleted, its rollout resumed, its manifest injected again.
     pub(crate) fn manual(&mut self, name: &str) {
         let (bundle, now) = (self.bundle.clone(), self.now);
         let load = self.workloads.iter_mut().find(|load| load.name == name).unwrap();
@@ -213,8 +213,8 @@ impl Cluster {
         }
     }
 
-    /// Everything that is left to do by hand after a step over the data plane.
-    pub(crate) fn all_by_hand(&mut self) {
+    /// Everything that is left to do manually after a step over the data plane.
+    pub(crate) fn all_manually(&mut self) {
         let left: Vec<_> =
             self.workloads.iter().filter(|load| load.is_left_to_hands()).map(|load| load.name).collect();
         left.into_iter().for_each(|name| self.manual(name));

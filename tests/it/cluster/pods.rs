@@ -39,7 +39,7 @@ impl Load {
         tree
     }
 
-    /// The pod of a CronJob's run that is over.
+    /// The pod of a CronJob's completed run.
     pub(super) fn finished_pod(&self) -> Value {
         let started = finished();
         let run = self.run(started);

@@ -55,10 +55,10 @@ impl Rotation {
         self.cluster.wait(SignedDuration::from_mins(30));
     }
 
-    /// Merges the step of the data plane, and does all that is left to do by hand.
+    /// Merges the step of the data plane, and does all that is left to do manually.
     pub(crate) fn merge_everywhere(&mut self, phase: &str) {
         self.merge(phase, 3);
-        self.cluster.all_by_hand();
+        self.cluster.all_manually();
         self.cluster.wait(SignedDuration::from_mins(30));
     }
 }

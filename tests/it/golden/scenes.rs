@@ -6,7 +6,7 @@ pub(crate) const STAGES: [(&str, &str); 7] = [
     ("2-control-plane-restarted", "2026-11-23T03:30:00Z"),
     ("3-bundle-everywhere", "2026-11-23T04:30:00Z"),
     ("4-issuer-swapped", "2026-11-23T05:00:00Z"),
-    ("5-leaves-renewed", "2026-11-23T06:30:00Z"),
+    ("5-certificates-renewed", "2026-11-23T06:30:00Z"),
     ("6-pruned", "2026-11-23T07:00:00Z"),
     ("7-finished", "2026-11-23T08:30:00Z"),
 ];
@@ -155,7 +155,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate recover -f testdata/sick/expired-issuer.yaml --at 2026-11-23T02:00:00Z
          kubectl l5d-rotate recover -f testdata/sick/cert-manager.yaml --at 2026-12-29T02:00:00Z
          kubectl l5d-rotate recover -f testdata/stages/3-bundle-everywhere.yaml --at 2026-12-28T12:00:00Z
-         kubectl l5d-rotate recover -f testdata/stages/5-leaves-renewed.yaml --at 2026-12-29T02:00:00Z",
+         kubectl l5d-rotate recover -f testdata/stages/5-certificates-renewed.yaml --at 2026-12-29T02:00:00Z",
     ),
     (
         "recover-where-nothing-has-expired",
@@ -243,7 +243,7 @@ pub(crate) const FRESH: &[(&str, &str)] = &[
          kubectl l5d-rotate plan --dir recovery -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z
          kubectl l5d-rotate recover --dir recovery -f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at 2026-11-23T02:00:00Z
          kubectl l5d-rotate recover --dir never @cluster
-         kubectl l5d-rotate recover --dir never -f testdata/stages/5-leaves-renewed.yaml --at 2026-12-29T02:00:00Z
+         kubectl l5d-rotate recover --dir never -f testdata/stages/5-certificates-renewed.yaml --at 2026-12-29T02:00:00Z
          kubectl l5d-rotate recover --dir never -f testdata/sick/cert-manager.yaml --at 2026-12-29T02:00:00Z
          ls",
     ),
@@ -270,7 +270,8 @@ pub(crate) const CROSS_SIGNED: &str = "
     kubectl l5d-rotate render remove-cross --dir rotation @here
 ";
 
-/// The same cluster when old leaves have run out and the new anchor is published: workloads are to follow on their own.
+/// The same cluster when old workload certificates have expired and the new anchor is published: workloads restart on their
+/// own.
 pub(crate) const FOLLOWING: &str = "
     kubectl l5d-rotate status --dir rotation @here
     kubectl l5d-rotate next --dir rotation @here

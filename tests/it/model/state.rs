@@ -18,7 +18,7 @@ use crate::pki_support::tls::key_pair;
 use crate::pki_support::{IDENTITY, anchor, at, bundle, chain, issuer, issuer_request};
 use crate::rotation_support::Cluster;
 
-const LEAF_LIFE_SECONDS: i64 = 86_420;
+const WORKLOAD_CERTIFICATE_LIFETIME_SECONDS: i64 = 86_420;
 
 pub type ChainAt = usize;
 pub type BundleAt = usize;
@@ -102,12 +102,18 @@ impl Pool {
         self.verdicts.entry((bundle, chain, at, rules)).or_insert_with(judge).clone()
     }
 
-    /// Why a proxy refuses a leaf: its issuer, or a certificate of the issuer's file that ended the leaf.
-    pub fn leaf_refusal(&mut self, bundle: BundleAt, chain: ChainAt, at: Timestamp, name: &str) -> bool {
+    /// Why a proxy refuses a workload certificate: its issuer, or a certificate of the issuer's file with which it expired.
+    pub fn workload_certificate_refusal(
+        &mut self,
+        bundle: BundleAt,
+        chain: ChainAt,
+        at: Timestamp,
+        name: &str,
+    ) -> bool {
         self.refusal(bundle, chain, at, Rules::Proxy, name).is_some() || self.is_past(chain, at)
     }
 
-    /// Has every leaf of an issuer ended?
+    /// Has every workload certificate of an issuer expired?
     pub fn is_past(&self, chain: ChainAt, at: Timestamp) -> bool {
         let chain = &self.chains[chain];
         std::iter::once(&chain.issuer).chain(&chain.intermediates).any(|one| one.facts().not_after < at)
@@ -350,17 +356,19 @@ impl State {
         starts.filter(|_| never)?.into_iter().max()
     }
 
-    /// When the last leaf of an issuer before the Secret's ends: with a certificate of the chain, or a leaf's life after it was
-    /// signed.
+    /// When the last workload certificate of an issuer before the Secret's expires: with a certificate of the chain, or a
+    /// lifetime after it was signed.
     pub fn end(&self, pool: &mut Pool, before: ChainAt, name: &str) -> Timestamp {
-        let run_out = self.quit(pool, before, name).map(|quit| quit + LEAF_LIFE_SECONDS.seconds());
+        let expiry =
+            self.quit(pool, before, name).map(|quit| quit + WORKLOAD_CERTIFICATE_LIFETIME_SECONDS.seconds());
         let chain = &pool.chains[before];
         let certificates = std::iter::once(&chain.issuer).chain(&chain.intermediates);
-        certificates.map(|one| one.facts().not_after).chain(run_out).min().unwrap()
+        certificates.map(|one| one.facts().not_after).chain(expiry).min().unwrap()
     }
 
-    /// What leaf a proxy with one of these bundles that started then may present: none that its own bundle refuses.
-    pub fn leaf(
+    /// Which workload certificate a proxy with one of these bundles that started then may present: none that its own bundle
+    /// refuses.
+    pub fn presented(
         &self,
         pool: &mut Pool,
         (held, start): (&[Option<BundleAt>], Start),
@@ -371,17 +379,17 @@ impl State {
         let unknown = |refusal| matches!(refusal, Some(Refusal::UnknownIssuer { .. }));
         let mut takes = |held, chain| !unknown(pool.refusal(held, chain, self.at, Rules::Proxy, name));
         let mut kept = vec![];
-        for leaf in found {
+        for chain in found {
             let accepts =
-                |held: &Option<BundleAt>| held.zip(leaf).is_none_or(|(held, chain)| takes(held, chain));
+                |held: &Option<BundleAt>| held.zip(chain).is_none_or(|(held, chain)| takes(held, chain));
             let accepted = held.iter().map(accepts).filter(|accepts| *accepts).count();
-            kept.extend((accepted > 0).then_some(leaf));
+            kept.extend((accepted > 0).then_some(chain));
             kept.extend((accepted < held.len()).then_some(None));
         }
         kept
     }
 
-    /// What leaf a proxy that started then may have been signed.
+    /// Which workload certificate a proxy that started then may have been signed.
     fn signed_for(
         &self,
         pool: &mut Pool,
@@ -398,7 +406,9 @@ impl State {
             return vec![Some(self.secret)];
         }
         match self.issuer_before() {
-            None if surely.is_some_and(|surely| surely + LEAF_LIFE_SECONDS.seconds() < self.at) => {
+            None if surely
+                .is_some_and(|surely| surely + WORKLOAD_CERTIFICATE_LIFETIME_SECONDS.seconds() < self.at) =>
+            {
                 vec![Some(self.secret)]
             }
             None => vec![Some(self.secret), None],

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use crate::cluster::at;
 use crate::pitfalls::scene::{Scene, judged, started};
-use crate::verify_support::{broken, bundle, codes, issuer_of, new_anchor, restart, secret_of, trust_roots};
+use crate::verify_support::{
+    bundle, codes, issuer_of, new_anchor, restart, secret_of, trust_roots, violated,
+};
 
 pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
@@ -21,8 +23,9 @@ pub const LOADED: &str = "identity controller started after the issuer last chan
 /// `check`'s sentence on pods without a proxy.
 const MESHED: &str = "pods that should have a proxy have one";
 
-/// A proxy refuses its own new leaf and goes on with the old one until that ends (linkerd2-proxy's
-/// `linkerd/proxy/identity-client/src/certify.rs`), and peers with the old bundle refuse the leaves of those who have a new one.
+/// A proxy refuses its own new workload certificate and keeps the old one until that expires (linkerd2-proxy's
+/// `linkerd/proxy/identity-client/src/certify.rs`), and peers with the old bundle refuse the workload certificates of those
+/// who have a new one.
 #[test]
 fn pitfall_01_swapping_the_issuer_before_every_proxy_has_the_new_anchor_is_refused() {
     let scene = Scene::rotating();
@@ -40,7 +43,8 @@ fn pitfall_01_swapping_the_issuer_before_every_proxy_has_the_new_anchor_is_refus
 
 /// linkerd2#4287: BadCertificate, a 12 minute outage.
 #[test]
-fn pitfall_02_removing_the_old_anchor_before_every_leaf_is_of_the_new_issuer_is_refused_until_none_is_left() {
+fn pitfall_02_removing_the_old_anchor_while_a_workload_certificate_of_the_old_issuer_may_be_left_is_refused()
+{
     let mut scene = Scene::before("issuer", 3);
     let loaded = scene.load("linkerd", "linkerd-identity").started;
     let run_out = (loaded + SignedDuration::from_secs(24 * 3600 + 20)).to_string();
@@ -133,11 +137,11 @@ fn pitfall_05_an_issuer_swapped_too_early_that_a_restart_would_activate_is_an_er
     let identity = restart("Deployment", "linkerd", "linkerd-identity", RESTARTED_AT, "2026-11-23T03:00:00Z");
     let verdict = scene.verify(&[identity]);
     judged(&verdict, "unsafe", 4);
-    assert!(broken(&verdict.0).contains(&"renewal-rejected"), "{:#}", verdict.0);
+    assert!(violated(&verdict.0).contains(&"renewal-rejected"), "{:#}", verdict.0);
 }
 
-/// The same by the rotation's own step: it is closed until the issuer that signs now is back in the Secret, or its successor's
-/// anchor is everywhere.
+/// The same by the rotation's own step: its precondition is not met until the issuer that signs now is back in the Secret, or
+/// its successor's anchor is everywhere.
 #[test]
 fn pitfall_05_the_restart_that_would_activate_it_is_refused() {
     let mut scene = Scene::before("bundle", 2);
@@ -155,7 +159,7 @@ fn pitfall_05_the_restart_that_would_activate_it_is_refused() {
 
 /// linkerd2#15109: fsnotify's one attempt was missed, and nothing in the Secret shows it.
 #[test]
-fn pitfall_06_a_missed_hot_reload_keeps_prune_closed_however_long_one_waits() {
+fn pitfall_06_after_a_missed_hot_reload_prune_is_never_ready_however_long_one_waits() {
     let mut scene = Scene::before("issuer", 2);
     scene.restart_data_plane();
     scene.hours(96);
@@ -195,7 +199,7 @@ fn pitfall_07_pods_that_restarted_while_the_injectors_mount_was_stale_are_seen_a
     assert!(codes(&verdict.0).contains(&"restart-with-bundle"), "{:#}", verdict.0);
 }
 
-/// With `webhookFailurePolicy: Ignore`, the chart's default, pods come up without a proxy.
+/// With `webhookFailurePolicy: Ignore`, the chart's default, pods start without a proxy.
 #[test]
 fn pitfall_08_no_restart_of_the_data_plane_while_no_injector_runs() {
     let mut scene = Scene::before("bundle", 3);
@@ -227,7 +231,7 @@ fn pitfall_08_an_injector_that_is_not_ready_is_none() {
     scene.render("bundle", 3).refuses(3, &["injector-not-running", "namespace linkerd"]);
 }
 
-/// The same default afterwards: what came up without a proxy while no injector ran is out of the mesh, and nobody tells.
+/// The same default afterwards: what started without a proxy while no injector ran is out of the mesh, and nobody tells.
 #[test]
 fn pitfall_08_pods_that_came_up_without_a_proxy_are_told() {
     let mut scene = Scene::new();
@@ -256,12 +260,12 @@ pub fn one_of_two_reloaded(scene: &mut Scene) {
     });
 }
 
-/// An unsafe order by hand, shown by `simulate` with the instant of its breakage.
+/// An unsafe order made manually, shown by `simulate` with the instant of its breakage.
 #[test]
 fn pitfall_01_the_guide_backwards_breaks_slowly_and_simulate_says_when() {
     let scene = Scene::rotating();
     let said = scene.run("simulate --dir rotation --order issuer,bundle,prune");
     assert_eq!(said.exit, 4, "{}\n{}", said.out, said.err);
     let verdict = scene.verify(&[secret_of(&issuer_of(&new_anchor()))]).0;
-    assert!(broken(&verdict).contains(&"renewal-rejected"), "{verdict:#}");
+    assert!(violated(&verdict).contains(&"renewal-rejected"), "{verdict:#}");
 }

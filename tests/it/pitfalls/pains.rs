@@ -45,7 +45,7 @@ fn bundle_of_new(scene: &Scene) -> String {
 
 /// linkerd2#8018: `IssuerUpdateSkipped` was read over, and the next step bricked pods.
 #[test]
-fn pain_03_a_skipped_issuer_is_taken_up_by_the_restart_that_was_left_out_and_nothing_goes_on_before() {
+fn pain_03_a_skipped_issuer_is_loaded_by_the_restart_that_was_left_out_and_no_step_is_ready_before() {
     let mut scene = Scene::before("bundle", 2);
     scene.restart_data_plane();
     scene.minutes(30);

@@ -196,14 +196,14 @@ impl Scene {
         document::parse(&text, phase).unwrap().into_iter().map(|document| document.tree).collect()
     }
 
-    /// Merges a step, does all that it leaves to hands, and waits half an hour.
+    /// Merges a step, does all that it leaves to do manually, and waits half an hour.
     pub fn merge(&mut self, phase: &str, step: u8) {
         for object in self.rendered(phase, step) {
             self.cluster.apply(&object);
         }
         match step {
-            2 => self.cluster.control_plane_follows(),
-            3 => self.cluster.all_by_hand(),
+            2 => self.cluster.control_plane_restarts_again(),
+            3 => self.cluster.all_manually(),
             _ => {}
         }
         self.minutes(30);
@@ -276,7 +276,7 @@ impl Scene {
 }
 
 impl Said {
-    /// Refused or closed: nothing is printed that could be committed, and it says why.
+    /// Refused or not ready: nothing is printed that could be committed, and it says why.
     #[track_caller]
     pub fn refuses(&self, exit: i32, why: &[&str]) {
         assert_eq!((self.exit, self.out.as_str()), (exit, ""), "{}", self.err);

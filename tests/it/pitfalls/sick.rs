@@ -104,7 +104,8 @@ fn pitfall_10_an_expired_anchor_left_in_the_bundle_hides_no_check_and_may_go() {
     assert_eq!(scene.render("bundle", 1).exit, 0);
 }
 
-/// linkerd/website#1475: Go refuses to issue, proxies go on until their leaves end. The issuer outlives its anchor.
+/// linkerd/website#1475: Go refuses to issue, proxies go on until their workload certificates expire. The issuer outlives its
+/// anchor.
 #[test]
 fn pitfall_11_an_expired_anchor_in_use_takes_downtime_and_is_called_so() {
     let mut scene = Scene::over(Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z"));
@@ -116,7 +117,7 @@ fn pitfall_11_an_expired_anchor_in_use_takes_downtime_and_is_called_so() {
     assert_eq!(in_use.found["opens"], json!([{"procedure": "replace-expired"}]));
     in_use.is("error", &["No workload certificate is issued since", "downtime"]);
     scene.found(WOULD_START).is_coded("error", "identity-fails-to-start", &[r#""reason":"expired""#]);
-    // Not a word of proxies that refuse each other: until their leaves end they do not.
+    // Not a word of proxies that refuse each other: until their workload certificates expire they do not.
     scene.found(crate::pitfalls::order::ACCEPT).is("success", &[]);
     let advice = scene.advice();
     assert_eq!(
@@ -212,9 +213,11 @@ fn pitfall_15_what_linkerds_check_does_not_see_is_seen() {
     linked.is_coded("warning", "linked-clusters-unseen", &["vms/outside"]);
 }
 
-/// linkerd/website#868: with less than a leaf's life left, leaves are capped and everybody asks for new ones ever more often.
+/// linkerd/website#868: with less than a workload certificate's lifetime left, workload certificates are capped and everybody
+/// asks for new ones ever more often.
 #[test]
-fn pitfall_16_an_issuer_that_ends_before_a_leaf_would_is_told_and_one_of_48_hours_is_not() {
+fn pitfall_16_an_issuer_that_expires_before_a_workload_certificate_would_is_told_and_one_of_48_hours_is_not()
+{
     let short = Scene::over(Cluster::ending("2036-01-01T00:00:00Z", "2026-11-23T12:00:00Z"));
     short.found(OUTLIVES).is_coded(
         "warning",
@@ -225,9 +228,10 @@ fn pitfall_16_an_issuer_that_ends_before_a_leaf_would_is_told_and_one_of_48_hour
     guide.found(OUTLIVES).is("success", &[]);
 }
 
-/// The same before it happens: a `renewBefore` that leaves less than a leaf's life. The guide has 48h and 25h since #868.
+/// The same before it happens: a `renewBefore` that leaves less than a workload certificate's lifetime. The guide has 48h and
+/// 25h since #868.
 #[test]
-fn pitfall_16_a_renewal_too_late_for_a_whole_leaf_is_told_before_leaves_are_cut_short() {
+fn pitfall_16_a_renewal_too_late_for_a_whole_lifetime_is_told_before_workload_certificates_are_capped() {
     for (before, result) in [("25h0m0s", "success"), ("1h0m0s", "warning")] {
         let mut scene = Scene::over(Cluster::ending("2036-01-01T00:00:00Z", "2026-11-25T01:00:00Z"));
         scene.add(json!({
@@ -248,14 +252,14 @@ fn pitfall_16_a_renewal_too_late_for_a_whole_leaf_is_told_before_leaves_are_cut_
 #[test]
 fn pitfall_17_an_issuer_that_may_not_sign_is_an_error_and_its_proposal_unsafe() {
     let mut scene = Scene::new();
-    let leaf = made(&scene.cluster.anchor, |params| params.is_ca = IsCa::NoCa);
+    let not_a_ca = made(&scene.cluster.anchor, |params| params.is_ca = IsCa::NoCa);
     let client = made(&scene.cluster.anchor, |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]
     });
-    for issuer in [&leaf, &client] {
+    for issuer in [&not_a_ca, &client] {
         judged(&scene.verify(&[secret_of(issuer)]), "unsafe", 4);
     }
-    scene.cluster.apply(&secret_of(&leaf));
+    scene.cluster.apply(&secret_of(&not_a_ca));
     scene.found("issuer may sign workload certificates").is_coded(
         "error",
         "issuer-may-not-sign",

@@ -104,7 +104,7 @@ fn pitfall_13_a_patch_that_an_upgrade_reverts_is_told_and_the_copy_follows_in_th
     assert_eq!(names, ["linkerd-config", "linkerd-identity-trust-roots"]);
 }
 
-/// The ConfigMap was patched alone: the next upgrade would take the new anchor away under running new leaves.
+/// The ConfigMap was patched alone: the next upgrade would take the new anchor away under new workload certificates in use.
 #[test]
 fn pitfall_13_the_issuer_waits_while_the_next_upgrade_would_publish_the_old_anchors_again() {
     let fresh = Scene::rotating();
@@ -187,7 +187,8 @@ fn pitfall_20_a_renewal_by_cert_manager_within_the_step_holds_it_up_until_it_is_
     assert_eq!(suspended.exit, 0, "{}", suspended.err);
 }
 
-/// `Validity.Window` in `pkg/tls`: a leaf's skew is 20 s only; what is minted is backdated, and what others minted waits for every clock.
+/// `Validity.Window` in `pkg/tls`: a workload certificate's skew is 20 s only; what is minted is backdated, and what others
+/// minted waits for every clock.
 #[test]
 fn pitfall_21_certificates_begin_in_the_past_of_every_clock() {
     let scene = Scene::rotating();
@@ -213,7 +214,7 @@ fn pitfall_21_certificates_begin_in_the_past_of_every_clock() {
     assert_eq!(scene.render("bundle", 1).exit, 0);
 }
 
-/// The same where somebody else's issuer begins in a minute: whoever has its leaf is refused until then.
+/// The same where somebody else's issuer begins in a minute: whoever has a workload certificate of it is refused until then.
 #[test]
 fn pitfall_21_an_issuer_that_begins_in_the_future_is_not_called_safe() {
     let mut scene = Scene::new();

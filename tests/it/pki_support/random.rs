@@ -69,7 +69,7 @@ struct Made {
 
 const NAMES: [&str; 3] = ["root", "other root", "identity"];
 
-/// A little world of authorities that sign each other, and a question about them.
+/// A small set of authorities that sign each other, and a question about them.
 pub fn case(keys: &Keys, seed: u64) -> Case {
     let dice = &mut Dice(seed);
     let mut made: Vec<Made> = Vec::new();

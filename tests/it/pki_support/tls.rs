@@ -62,14 +62,14 @@ struct ChainOnly(Arc<RootCertStore>);
 impl ServerCertVerifier for ChainOnly {
     fn verify_server_cert(
         &self,
-        leaf: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let leaf = ParsedCertificate::try_from(leaf)?;
-        verify_server_cert_signed_by_trust_anchor(&leaf, &self.0, intermediates, now, ALGORITHMS.all)?;
+        let end_entity = ParsedCertificate::try_from(end_entity)?;
+        verify_server_cert_signed_by_trust_anchor(&end_entity, &self.0, intermediates, now, ALGORITHMS.all)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -96,19 +96,19 @@ impl ServerCertVerifier for ChainOnly {
     }
 }
 
-/// A proxy's identity: its leaf with what the identity controller sends along, and its key.
+/// A proxy's identity: its workload certificate with what the identity controller sends along, and its key.
 pub struct Proxy {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Proxy {
-    /// A leaf as Linkerd's `pkg/tls/ca.go` makes it, signed with the issuer's key.
+    /// A workload certificate as Linkerd's `pkg/tls/ca.go` makes it, signed with the issuer's key.
     pub fn new(chain: &IssuerChain, signer: &KeyPair) -> Self {
         Self::issued(chain, signer, &KeyPair::generate().unwrap(), None)
     }
 
-    /// The same for a key that is there already, with a leaf that begins and ends at these instants.
+    /// The same for a key that is there already, with a workload certificate that begins and expires at these instants.
     pub fn issued(
         chain: &IssuerChain,
         signer: &KeyPair,
@@ -120,22 +120,22 @@ impl Proxy {
         if let Some(name) = &chain.issuer.facts().common_name {
             issuer.distinguished_name.push(DnType::CommonName, common_name(&chain.issuer, name));
         }
-        let mut leaf = CertificateParams::default();
-        leaf.distinguished_name = DistinguishedName::new();
-        leaf.distinguished_name.push(DnType::CommonName, IDENTITY);
-        leaf.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(IDENTITY).unwrap())];
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        leaf.extended_key_usages =
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, IDENTITY);
+        params.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(IDENTITY).unwrap())];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         if let Some((from, until)) = window {
             let since = |at: Timestamp| Duration::from_secs(at.as_second().try_into().unwrap());
-            leaf.not_before = date_time_ymd(1970, 1, 1) + since(from);
-            leaf.not_after = date_time_ymd(1970, 1, 1) + since(until);
+            params.not_before = date_time_ymd(1970, 1, 1) + since(from);
+            params.not_after = date_time_ymd(1970, 1, 1) + since(until);
         }
-        let leaf = leaf.signed_by(key, &Issuer::from_params(&issuer, signer)).unwrap();
+        let certificate = params.signed_by(key, &Issuer::from_params(&issuer, signer)).unwrap();
         let certificates = std::iter::once(&chain.issuer).chain(&chain.intermediates);
         Self {
-            chain: std::iter::once(leaf.der().clone())
+            chain: std::iter::once(certificate.der().clone())
                 .chain(certificates.map(|found| found.der().clone()))
                 .collect(),
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
@@ -162,12 +162,12 @@ fn roots(anchors: &Bundle) -> Arc<RootCertStore> {
     Arc::new(roots)
 }
 
-/// Would a proxy with these anchors take this for its own new leaf (`Store::validate` of the proxy)?
+/// Would a proxy with these anchors take this for its own new workload certificate (`Store::validate` of the proxy)?
 pub fn validates(anchors: &Bundle, proxy: &Proxy, at: Timestamp) -> bool {
     let now = At(at).current_time().unwrap();
-    let (leaf, rest) = proxy.chain.split_first().unwrap();
+    let (own, rest) = proxy.chain.split_first().unwrap();
     let name = ServerName::try_from(IDENTITY).unwrap();
-    ChainOnly(roots(anchors)).verify_server_cert(leaf, rest, &name, &[], now).is_ok()
+    ChainOnly(roots(anchors)).verify_server_cert(own, rest, &name, &[], now).is_ok()
 }
 
 /// One proxy calling another, each with its anchors.

@@ -286,7 +286,7 @@ fn a_screen_of_what_is_not_known_says_so_first_and_exits_3() {
     let screen = anstream::adapter::strip_str(&recovery.print(DataFormat::Text)).to_string();
     assert!(screen.starts_with("UNKNOWN  "), "{screen}");
     assert!(screen.ends_with("\n  kubectl l5d-rotate check -f mesh.yaml\n"), "{screen}");
-    assert_eq!(recovery.exit(), Exit::Closed);
+    assert_eq!(recovery.exit(), Exit::NotMet);
     let json: serde_json::Value = serde_json::from_str(&recovery.print(DataFormat::Json)).unwrap();
     assert_eq!((&json["issuance"]["state"], &json["remedy"]["kind"]), (&"unknown".into(), &"unknown".into()));
     let finding = &json["findings"][0];

@@ -1,4 +1,5 @@
-//! Pods of a simulated cluster: kubelets, identity controllers, injectors and proxies with real leaves, on a simulated clock.
+//! Pods of a simulated cluster: kubelets, identity controllers, injectors and proxies with real workload certificates, on a
+//! simulated clock.
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use l5d_rotate::mesh::{
@@ -41,7 +42,7 @@ pub struct Pki {
     signers: [KeyPair; 3],
     /// The old issuer, the new one, and the new one with its cross certificate.
     chains: [IssuerChain; 3],
-    /// Keys of proxies, shared between them: what a leaf says does not depend on its key.
+    /// Keys of proxies, shared between them: what a workload certificate says does not depend on its key.
     keys: Vec<KeyPair>,
 }
 
@@ -80,13 +81,13 @@ impl Pki {
 pub enum Failure {
     /// Two proxies could not speak with each other.
     Handshake,
-    /// A proxy got no leaf, or one that it refuses.
+    /// A proxy got no workload certificate, or one that it refuses.
     Renewal,
-    /// An identity controller did not come up.
+    /// An identity controller failed to start.
     Start,
 }
 
-struct Leaf {
+struct Issued {
     proxy: Proxy,
     until: Timestamp,
 }
@@ -110,7 +111,7 @@ struct Pod {
     /// Index into [`Fleet::bundles`].
     bundle: usize,
     key: usize,
-    leaf: Option<Leaf>,
+    certificate: Option<Issued>,
     renew: Timestamp,
     restart: Option<Timestamp>,
     controller: Option<Controller>,
@@ -212,7 +213,7 @@ impl<'a> Fleet<'a> {
             started: time(support::INSTALLED) + 5.minutes(),
             bundle: 0,
             key: self.dice.roll(self.pki.keys.len()),
-            leaf: None,
+            certificate: None,
             renew: self.objects.now,
             restart: None,
             controller,
@@ -256,11 +257,11 @@ impl<'a> Fleet<'a> {
     }
 
     fn meet(&mut self) {
-        let ready: Vec<_> = (0..self.pods.len()).filter(|at| self.pods[*at].leaf.is_some()).collect();
+        let ready: Vec<_> = (0..self.pods.len()).filter(|at| self.pods[*at].certificate.is_some()).collect();
         let [caller, called] = [0, 1].map(|_| &self.pods[*self.dice.pick(&ready)]);
         let side = |pod: &'_ Pod| self.bundles[pod.bundle].what.0.clone();
         let (here, there) = (side(caller), side(called));
-        let [ours, theirs] = [caller, called].map(|pod| &pod.leaf.as_ref().unwrap().proxy);
+        let [ours, theirs] = [caller, called].map(|pod| &pod.certificate.as_ref().unwrap().proxy);
         self.handshakes += 1;
         if let Err(error) = tls::handshake((&here, ours), (&there, theirs), self.objects.now) {
             let told = format!("{} calls {}: {error}", caller.name, called.name);
@@ -283,7 +284,7 @@ impl<'a> Fleet<'a> {
         let runs = self.controller_accepts(current, issuer);
         let told = self.issuers.len();
         let pod = &mut self.pods[at];
-        (pod.started, pod.bundle, pod.node, pod.key, pod.restart, pod.leaf) =
+        (pod.started, pod.bundle, pod.node, pod.key, pod.restart, pod.certificate) =
             (now, bundle, node, key, None, None);
         if let Some(controller) = &mut pod.controller {
             let replaced = std::mem::replace(controller, Controller { bundle: current, issuer, told, runs });
@@ -329,7 +330,8 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// A proxy asks for a leaf, looks at it with its own anchors, and keeps the one it has if it does not like it.
+    /// A proxy asks for a workload certificate, looks at it with its own anchors, and keeps the one it has if it does not
+    /// like it.
     fn certify(&mut self, at: usize) {
         let now = self.now();
         // The identity controller's own proxy asks the container beside it (`LINKERD2_PROXY_IDENTITY_SVC_ADDR` is localhost there).
@@ -350,7 +352,7 @@ impl<'a> Fleet<'a> {
             }
         };
         let pod = &self.pods[at];
-        let leaf = issuer.and_then(|issuer| {
+        let issued = issuer.and_then(|issuer| {
             let chain = &self.pki.chains[issuer];
             let skew = 20.seconds();
             let below = chain.intermediates.iter().chain([&chain.issuer]);
@@ -358,15 +360,15 @@ impl<'a> Fleet<'a> {
             let until = (now + 24.hours() + skew).min(end);
             let signer = &self.pki.signers[issuer];
             let proxy = Proxy::issued(chain, signer, &self.pki.keys[pod.key], Some((now - skew, until)));
-            tls::validates(&self.bundles[pod.bundle].what.0, &proxy, now).then_some(Leaf { proxy, until })
+            tls::validates(&self.bundles[pod.bundle].what.0, &proxy, now).then_some(Issued { proxy, until })
         });
-        if leaf.is_none() {
-            let told = format!("{} gets no leaf that it takes", pod.name);
+        if issued.is_none() {
+            let told = format!("{} gets no workload certificate that it accepts", pod.name);
             self.fail(Failure::Renewal, told);
         }
         let pod = &mut self.pods[at];
-        pod.leaf = leaf.or(pod.leaf.take());
-        let left = pod.leaf.as_ref().map_or(0, |leaf| leaf.until.duration_since(now).as_secs());
+        pod.certificate = issued.or(pod.certificate.take());
+        let left = pod.certificate.as_ref().map_or(0, |issued| issued.until.duration_since(now).as_secs());
         pod.renew = now + SignedDuration::from_secs((left * 7 / 10).clamp(10, 86_400));
     }
 

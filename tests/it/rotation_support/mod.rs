@@ -1,4 +1,4 @@
-//! Meshes made by hand, and a cluster that takes up steps as kubelets and controllers would.
+//! Meshes made manually, and a cluster that applies steps as kubelets and controllers would.
 
 use std::collections::{BTreeMap, BTreeSet};
 

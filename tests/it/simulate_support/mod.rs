@@ -70,7 +70,7 @@ impl User {
         for document in document::parse(&String::from_utf8(rendered.stdout).unwrap(), step).unwrap() {
             self.cluster.apply(&document.tree);
         }
-        self.cluster.control_plane_follows();
+        self.cluster.control_plane_restarts_again();
         self.cluster.wait(SignedDuration::from_mins(5));
     }
 }

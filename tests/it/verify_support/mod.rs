@@ -130,7 +130,7 @@ pub fn codes(verdict: &Value) -> Vec<&str> {
 }
 
 /// The codes of who would reject whom.
-pub fn broken(verdict: &Value) -> Vec<&str> {
+pub fn violated(verdict: &Value) -> Vec<&str> {
     codes(verdict).into_iter().filter(|code| TrustFact::VARIANTS.contains(code)).collect()
 }
 

@@ -44,7 +44,7 @@ pub(super) fn anchor_not_yet_valid(anchors: &[AnchorRef], screen: &Screen) -> Wo
 }
 
 /// Each with the end of its validity, and a verb before it.
-fn ends(anchors: &[AnchorRef], verb: &str, screen: &Screen) -> String {
+fn said_of(anchors: &[AnchorRef], verb: &str, screen: &Screen) -> String {
     let one = |anchor: &AnchorRef| {
         format!("{} {verb} {}", named(&anchor.certificate), screen.when(anchor.certificate.not_after))
     };
@@ -53,7 +53,7 @@ fn ends(anchors: &[AnchorRef], verb: &str, screen: &Screen) -> String {
 
 pub(super) fn anchor_expired(anchors: &[AnchorRef], screen: &Screen) -> Words {
     Words {
-        what: format!("{}.", ends(anchors, "expired", screen)),
+        what: format!("{}.", said_of(anchors, "expired", screen)),
         effect: "No workload certificate is issued since. Proxies lose their connections as theirs expire."
             .to_owned(),
         ..Words::default()
@@ -62,7 +62,7 @@ pub(super) fn anchor_expired(anchors: &[AnchorRef], screen: &Screen) -> Words {
 
 pub(super) fn anchor_expiring(anchors: &[AnchorRef], screen: &Screen) -> Words {
     Words {
-        what: format!("{}.", ends(anchors, "expires", screen)),
+        what: format!("{}.", said_of(anchors, "expires", screen)),
         effect: "Until then the old and the new one can be trusted side by side, without downtime."
             .to_owned(),
         ..Words::default()
@@ -71,7 +71,7 @@ pub(super) fn anchor_expiring(anchors: &[AnchorRef], screen: &Screen) -> Words {
 
 pub(super) fn expired_anchor_left(anchors: &[AnchorRef], screen: &Screen) -> Words {
     Words {
-        what: format!("{}, and nothing needs it.", ends(anchors, "expired", screen)),
+        what: format!("{}, and nothing needs it.", said_of(anchors, "expired", screen)),
         effect: "Proxies ignore it. `linkerd check` fails on it, and shows nothing after it.".to_owned(),
         todo: "Remove it from the bundle (phase prune).".to_owned(),
         ..Words::default()

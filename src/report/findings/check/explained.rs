@@ -185,7 +185,7 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "cert-manager-overdue",
         means: "The time of a renewal has passed, and cert-manager has not renewed.",
-        matters: "The certificate expires when its time has come.",
+        matters: "The certificate expires unless it is renewed in time.",
         act: "Look at the Certificate's events and at cert-manager's log.",
         example: "kubectl describe certificate -n linkerd",
         source: "`pkg/util/pki/renewaltime.go` in cert-manager",
