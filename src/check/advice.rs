@@ -135,7 +135,7 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
     }
 }
 
-/// A workload certificate made just before the anchor expired lives on for its lifetime and skew, or until the issuer's end.
+/// A workload certificate made just before the anchor expired is valid for its lifetime and skew, or until the issuer expires.
 fn last_workload_certificate(case: &Case<'_>, anchor: &Certificate, issuer: &Certificate) -> Timestamp {
     let anchor = anchor.facts().not_after;
     anchor

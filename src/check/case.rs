@@ -126,8 +126,8 @@ impl<'a> Case<'a> {
         self.options.at
     }
 
-    /// The same outcome, with the procedure that is next as what ends it.
-    pub(super) fn ended_by_procedure(&self, outcome: Outcome) -> Outcome {
+    /// The same outcome, with the procedure that is next as what resolves it.
+    pub(super) fn opened_by_procedure(&self, outcome: Outcome) -> Outcome {
         match (outcome, advice(self.mesh, self.options).procedure()) {
             (Outcome::Found(finding), Some(procedure)) => {
                 Outcome::found(finding.opened_by(Opens::Procedure(procedure)))

@@ -49,7 +49,7 @@ pub(super) fn lifetime(certificate: &Certificate) -> SignedDuration {
 }
 
 /// Does the certificate expire within `threshold`? One whose whole lifetime is shorter than that is judged by its share:
-/// it is near its end in the last third, when whatever renews it should have done so.
+/// it is near its expiry in the last third, when whatever renews it should have done so.
 pub(super) fn expires_soon(certificate: &Certificate, at: Timestamp, threshold: SignedDuration) -> bool {
     let lifetime = lifetime(certificate);
     let left = remaining(certificate, at);

@@ -117,7 +117,7 @@ pub enum CheckFact {
     CertManagerRenewsAnchor { renewals: Vec<Renewal> },
     /// Certificates of the trust anchor do not say what happens to their keys.
     CertManagerRotationPolicy { certificates: Vec<ObjectRef> },
-    /// cert-manager renews the issuer when it has less left than a workload certificate lives.
+    /// cert-manager renews the issuer when it has less left than the lifetime of a workload certificate.
     CertManagerRenewsLate { certificates: Vec<LateRenewal>, lifetime: SignedDuration },
     /// cert-manager should have renewed these.
     CertManagerOverdue { certificates: Vec<Overdue> },
@@ -266,7 +266,7 @@ pub struct Renewal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RenewalTime {
-    /// At this instant.
+    /// At this time.
     At(Timestamp),
     /// When the certificate is that old, which is in the first half of its life.
     Age(SignedDuration),

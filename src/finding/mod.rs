@@ -42,7 +42,7 @@ pub struct Finding {
     /// The object that it is best shown at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// What ends it, where that is more than the code tells.
+    /// What opens it, where that is more than the code tells.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub opens: Vec<Opens>,
 }
@@ -75,7 +75,7 @@ pub enum Fact {
     Recovery(RecoveryFact),
 }
 
-/// What ends a finding.
+/// What opens a finding: what to do or to wait for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Opens {
@@ -128,7 +128,7 @@ impl Finding {
         Self { place: Some(place), ..self }
     }
 
-    /// The same, ended by this as well.
+    /// The same, opened by this as well.
     #[must_use]
     pub fn opened_by(mut self, opens: Opens) -> Self {
         self.opens.push(opens);
@@ -141,7 +141,7 @@ impl Finding {
         self.fact.code()
     }
 
-    /// Is this among what ends it?
+    /// Is this among what opens it?
     #[must_use]
     pub fn is_confirmed_by(&self, confirmation: Confirmation) -> bool {
         self.opens.contains(&Opens::Confirm(confirmation))

@@ -30,7 +30,7 @@ pub enum RecoveryFact {
         issuer: ObjectRef,
         bundle: ObjectRef,
         refusal: Refusal,
-        /// When the refusal ends by itself, where the chain is not valid yet.
+        /// From when on the chain is accepted, where the chain is not valid yet.
         valid_from: Option<Timestamp>,
     },
     /// Proxies started when no workload certificate was issued.

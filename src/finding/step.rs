@@ -109,7 +109,7 @@ pub enum StepFact {
     },
     /// These apply the step's objects from Git: there the step is committed.
     AppliedFromGit { owners: Vec<Owner> },
-    /// How long workload certificates of the issuer that was replaced can live.
+    /// How long workload certificates of the issuer that was replaced can be valid.
     RenewalTime {
         issuer: IssuerRole,
         lifetime: GoDuration,

@@ -68,7 +68,7 @@ pub struct Party {
     pub pods: Pods,
 }
 
-/// When a change begins to break something, however its objects are applied and whoever follows first.
+/// When a change begins to break something, however its objects are applied and whoever loads them first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {

@@ -73,7 +73,7 @@ pub enum Obstacle {
     Paused,
     /// A Pod that nothing owns.
     BarePod,
-    /// A Job: its template cannot be changed, and its pods run to their end.
+    /// A Job: its template cannot be changed, and its pods run to completion.
     RunningJob,
     /// A CronJob: the next run starts with the new bundle, a change of template is not needed.
     NextRun,

@@ -204,7 +204,7 @@ impl Certificate {
         (self.0.facts.not_before..=self.0.facts.not_after).contains(&at)
     }
 
-    /// Is the certificate past its end at `at`?
+    /// Has the certificate expired at `at`?
     #[must_use]
     pub fn is_expired_at(&self, at: Timestamp) -> bool {
         at > self.0.facts.not_after
@@ -302,7 +302,7 @@ fn common_name(name: &X509Name<'_>) -> Option<String> {
         .map(|name| escaped(name).into_owned())
 }
 
-/// An end that no clock can express (RFC 5280's 9999-12-31T23:59:59Z, "no expiration") becomes the last that can.
+/// An expiry that no clock can express (RFC 5280's 9999-12-31T23:59:59Z, "no expiration") becomes the last that can.
 fn instant(time: ASN1Time) -> Timestamp {
     let last = if time.timestamp() < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_second(time.timestamp()).unwrap_or(last)

@@ -36,8 +36,8 @@ impl IssuerChain {
     /// `pkg/tls`).
     #[must_use]
     pub fn first_to_expire(&self) -> &Certificate {
-        let end = |certificate: &Certificate| certificate.facts().not_after;
-        let sooner = |first, next| if end(next) < end(first) { next } else { first };
+        let expiry = |certificate: &Certificate| certificate.facts().not_after;
+        let sooner = |first, next| if expiry(next) < expiry(first) { next } else { first };
         self.intermediates.iter().fold(&self.issuer, sooner)
     }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::pem::go::{self, Block};
 use super::{Certificate, Curve, KeyKind};
 
-/// A private key. It has no `Debug`, no `Display` and no serde: the only ways out are [`PrivateKey::to_pem`] and a signature.
+/// A private key. It has no `Debug`, no `Display` and no serde: it leaves only by [`PrivateKey::to_pem`] and a signature.
 ///
 /// It lives in AWS-LC's own memory, which is wiped when freed.
 pub struct PrivateKey(Pair);

@@ -95,8 +95,8 @@ pub enum MintError {
         "the key usage of `{0}` does not allow signing certificates: the identity controller refuses what it signs"
     )]
     MayNotSign(String),
-    /// The end does not come after the beginning.
-    #[error("the certificate would end ({not_after}) before it begins ({not_before})")]
+    /// It would expire before it is valid.
+    #[error("the certificate would expire ({not_after}) before it is valid ({not_before})")]
     Validity {
         /// First valid instant.
         not_before: Timestamp,
@@ -133,7 +133,7 @@ impl MintError {
                 "mint a new trust anchor; `step certificate create --profile root-ca` gives path length 1",
             ),
             Self::MayNotSign(_) => Some("mint a new trust anchor with key usage keyCertSign"),
-            Self::Validity { .. } => Some("give a later end"),
+            Self::Validity { .. } => Some("give a longer lifetime"),
             Self::Name(_) => Some("give a name of printable characters; a DNS name in ASCII"),
             Self::Key(error) => error.help(),
             Self::Signing(_) => None,
@@ -144,7 +144,7 @@ impl MintError {
 /// A new self-signed P-256 anchor (path length 1).
 ///
 /// # Errors
-/// A validity that ends before it begins, or a failure of the signing library.
+/// A validity that expires before it begins, or a failure of the signing library.
 pub fn mint_anchor(request: &AnchorRequest) -> Result<Authority, MintError> {
     let key = PrivateKey::generate()?;
     let mut params = params(request.not_before, request.not_after, Some(1), &key_id(key.public_key()))?;

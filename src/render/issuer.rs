@@ -16,7 +16,7 @@ use crate::pki::{Bundle, Certificate, IssuerChain, KeyEncoding, PrivateKey};
 
 /// The issuer's Secret, in every era.
 const ISSUER_SECRET: &str = "linkerd-identity-issuer";
-/// The issuer's end as RFC 3339, written by Linkerd 2.6 to 2.11.
+/// The issuer's expiry as RFC 3339, written by Linkerd 2.6 to 2.11.
 const EXPIRY: &str = "linkerd.io/identity-issuer-expiry";
 
 /// Puts the issuer into its Secret and keeps `linkerd-config`'s copy of the certificate true.

@@ -135,7 +135,7 @@ fn cell(accepted: bool, head: &str) -> String {
     format!("{:before$}{}{:after$}", "", mark(accepted), "")
 }
 
-/// While pods follow, how many of them have is open.
+/// While pods load the change, how many of them have is not known.
 fn counted(moment: &Moment, holder: &Holder) -> String {
     if moment.when == When::During { String::new() } else { held(holder) }
 }
@@ -155,7 +155,7 @@ fn shown_of<'a>(step: &'a SimulatedStep, simulation: &Simulation, last: &mut &'a
         return Shown::Done;
     }
     let mut moments = Vec::new();
-    // What is published or swapped is followed from then on: the mesh after it is the one during it.
+    // What is published or swapped is loaded from then on: the mesh after it is the one during it.
     let at_once = matches!(step.act, Act::Publish(_) | Act::Swap(_));
     let is_told = |when| when == When::Before || (when == When::After && at_once);
     for moment in step.moments.iter().filter(|moment| !is_told(moment.when)) {
@@ -177,7 +177,7 @@ fn shown_of<'a>(step: &'a SimulatedStep, simulation: &Simulation, last: &mut &'a
     if moments.is_empty() { Shown::AsBefore } else { Shown::Moments(moments) }
 }
 
-/// Does a moment show what the last one did? While pods follow, how many have is open, and is no difference.
+/// Does a moment show what the last one did? While pods load the change, how many have is not known, and is no difference.
 fn is_same(last: &Moment, moment: &Moment) -> bool {
     let counted = moment.when != When::During;
     last.rows.len() == moment.rows.len()

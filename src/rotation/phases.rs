@@ -166,7 +166,7 @@ impl Record {
     }
 
     /// The bundle that a phase publishes. Until a phase takes anchors away nothing is dropped that the mesh publishes, even if
-    /// the record does not know it; and once a later phase has taken anchors away, no earlier one brings them back.
+    /// the record does not know it; and once a later phase has taken anchors away, no earlier one publishes them again.
     #[must_use]
     pub fn bundle_for(&self, phase: Phase, mesh: &Mesh) -> Bundle {
         let phases = self.phases();

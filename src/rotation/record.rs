@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Direction;
 use crate::pki::{Bundle, Certificate, IssuerChain};
 
-pub(super) use cross::cross_ends_too_soon;
+pub(super) use cross::cross_expires_too_soon;
 pub use cross::{CrossError, anchor_of_key};
 pub use error::RecordError;
 pub use files::{

@@ -69,7 +69,7 @@ pub enum Act {
 pub enum When {
     /// Before the step.
     Before,
-    /// While pods and controllers follow, in any order: any subset of them has.
+    /// While pods and controllers load it, in any order: any subset of them has.
     During,
     /// All have restarted that the step itself restarts.
     After,

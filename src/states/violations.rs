@@ -12,7 +12,8 @@ use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules, 
 struct Judge<'a> {
     identity: &'a str,
     at: Timestamp,
-    /// Does a workload certificate end with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's `pkg/tls`, since 2.7)?
+    /// Does a workload certificate expire with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's
+    /// `pkg/tls`, since 2.7)?
     capped: bool,
     made: BTreeMap<(Fingerprint, Vec<Fingerprint>, bool), Option<Refusal>>,
 }
@@ -80,8 +81,8 @@ impl States {
     }
 }
 
-/// The end of a certificate in the issuer's file with which every workload certificate expired, though the certificate is not
-/// on the way to the anchor.
+/// The expiry of a certificate in the issuer's file with which every workload certificate expired, though the certificate is
+/// not on the way to the anchor.
 fn expired_in_chain(chain: &IssuerChain, at: Timestamp) -> Option<Refusal> {
     let first = chain.first_to_expire();
     let (certificate, not_after) = (first.name().to_owned(), first.facts().not_after);

@@ -22,7 +22,7 @@ use pairs::Pair;
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing that works stops working, in whatever order objects are applied and pods follow.
+    /// Nothing that works stops working, in whatever order objects are applied and pods load them.
     Safe,
     /// The same, from this instant on, if nothing else has changed.
     SafeAfter(Timestamp),
@@ -228,7 +228,7 @@ impl Changes {
         issuer.or(self.bundle.as_ref()).or_else(|| self.restarts.first().map(|restart| &restart.place))
     }
 
-    /// What to know about restarts that come with a change they are to follow: an injector's mount lags behind the ConfigMap
+    /// What to know about restarts in the same change as what they are to load: an injector's mount lags behind the ConfigMap
     /// and an identity replica's behind the Secret, so that a pod may start with what was there before.
     fn findings(&self, proposed: &Mesh) -> Vec<Finding> {
         let mut found = Vec::new();

@@ -186,7 +186,7 @@ impl<'a> Moves<'a> {
         past.chain(begins.filter_map(by_all)).collect()
     }
 
-    /// The states on the way, however objects are applied and whoever follows first.
+    /// The states on the way, however objects are applied and whoever loads them first.
     fn orders(&self, now: &States) -> Vec<(Order, States)> {
         let mut orders = Vec::new();
         let issuer = |states: &States| self.issuer.map(|chain| states.swapping(chain));
@@ -286,7 +286,7 @@ fn is_dead(states: &States, at: Timestamp) -> bool {
         && !(0..states.controllers.len()).any(renews)
 }
 
-/// Does it come to an end by time alone, when a certificate begins?
+/// Does time alone resolve it, when a certificate becomes valid?
 fn has_not_begun(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::NotYetValid { .. } => true,

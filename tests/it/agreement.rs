@@ -30,7 +30,7 @@ fn is(found: Option<&Finding>, severity: Severity) -> bool {
 /// Does an identity controller that starts now fail?
 fn starts_alike(mesh: &Mesh, state: &State, record: Option<&Record>) -> bool {
     let at = state.at;
-    let violations = States::of(mesh, None, at).broken(at);
+    let violations = States::of(mesh, None, at).violations(at);
     let fails = violations.iter().any(|one| one.sides == Sides::Start);
     let found = checked(mesh, at, "issuer-accepted-by-bundle");
     assert_eq!(is(found.as_ref(), Severity::Error), fails, "check: {found:#?} {state:#?}");
@@ -47,7 +47,7 @@ fn starts_alike(mesh: &Mesh, state: &State, record: Option<&Record>) -> bool {
         assert_eq!(planned.blocked.iter().any(stops), fails, "plan: {planned:#?} {state:#?}");
     }
     let simulation = simulate(record, mesh, &plan, None, &none, at).unwrap();
-    let start = simulation.start.broken.iter().any(|one| one.invariant == Invariant::ControllerStarts);
+    let start = simulation.start.violations.iter().any(|one| one.invariant == Invariant::ControllerStarts);
     assert_eq!(start, fails, "simulate: {state:#?}");
     fails
 }

@@ -86,7 +86,7 @@ fn rotate(user: &mut User) -> Vec<String> {
         }
         user.cluster.wait(SignedDuration::from_mins(5));
     }
-    panic!("the rotation does not come to an end: {taken:?}, {:?}", user.next());
+    panic!("the rotation does not finish: {taken:?}, {:?}", user.next());
 }
 
 #[test]
@@ -266,11 +266,11 @@ fn an_anchor_that_linkerd_check_refuses_starts_no_rotation() {
 }
 
 #[test]
-fn an_issuer_that_has_expired_is_replaced_by_force_and_the_rotation_then_goes_on_to_its_end() {
+fn an_issuer_that_has_expired_is_replaced_by_force_and_the_rotation_then_finishes() {
     let mut user = User::new();
     let old = user.anchors();
-    let ends = old[0].facts().not_after;
-    user.cluster.now = ends + SignedDuration::from_hours(3);
+    let expires = old[0].facts().not_after;
+    user.cluster.now = expires + SignedDuration::from_hours(3);
     user.out("start --dir rotation");
     user.merge("bundle --step 1");
     user.cluster.wait(SignedDuration::from_mins(5));

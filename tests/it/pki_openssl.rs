@@ -357,7 +357,7 @@ fn time_is_minded_when_minting() {
     );
     assert_eq!(
         error(mint("2026-03-01T00:00:00Z", "2026-02-01T00:00:00Z")),
-        "the certificate would end (2026-02-01T00:00:00Z) before it begins (2026-03-01T00:00:00Z)"
+        "the certificate would expire (2026-02-01T00:00:00Z) before it is valid (2026-03-01T00:00:00Z)"
     );
 }
 

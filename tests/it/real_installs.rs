@@ -55,7 +55,7 @@ impl Checkout {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The documents that a phase renders in a form. Without pods no gate can be seen to be open.
+    /// The documents that a phase renders in a form. Without pods no precondition about them is known to be met.
     fn rendered(&self, phase: &str, form: &str) -> Vec<Value> {
         let text = self.out(&format!("render {phase} -o {form} --force --dir rotation"));
         let documents = text.strip_prefix("---\n").unwrap().split("\n---\n");

@@ -69,7 +69,7 @@ fn recovers(user: &mut Rotation, issuer_alone: bool) {
 
 #[test]
 fn an_expired_anchor_is_replaced_with_its_issuer() {
-    for cluster in [Cluster::ending(PAST, PAST), Cluster::ending(LATER, PAST)] {
+    for cluster in [Cluster::expiring(PAST, PAST), Cluster::expiring(LATER, PAST)] {
         let mut user = user(cluster);
         assert_eq!(ran(&user, "recover").2, 1);
         let (out, notes, exit) = ran(&user, "recover --dir rotation");
@@ -85,7 +85,7 @@ fn an_expired_anchor_is_replaced_with_its_issuer() {
 
 #[test]
 fn an_expired_issuer_is_replaced_alone_with_the_key_of_its_anchor() {
-    let mut user = user(Cluster::ending(LATER, PAST));
+    let mut user = user(Cluster::expiring(LATER, PAST));
     let published = user.cluster.bundle.clone();
     let (out, _, exit) = ran(&user, "recover --dir rotation --anchor ca.crt --anchor-key ca.key");
     assert!(!out.contains("anchor.key"), "{out}");
@@ -99,7 +99,7 @@ fn an_expired_issuer_is_replaced_alone_with_the_key_of_its_anchor() {
     assert_eq!(user.cluster.bundle, published);
 }
 
-/// The same anchor, which has ended, below it an issuer that has not.
+/// The same anchor, which has expired, below it an issuer that has not.
 fn anchor_has_expired(user: &mut Rotation) {
     let key = rcgen::KeyPair::from_pem(&user.cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
     let mut anchor = rcgen::CertificateParams::default();
@@ -116,7 +116,7 @@ fn anchor_has_expired(user: &mut Rotation) {
 /// Workload certificates are valid for hours yet: what a recovery breaks then is told.
 #[test]
 fn a_recovery_is_called_unsafe_where_something_works_still() {
-    let mut user = user(Cluster::ending(LATER, LATER));
+    let mut user = user(Cluster::expiring(LATER, LATER));
     anchor_has_expired(&mut user);
     assert_eq!(ran(&user, "recover --dir rotation").2, 0);
     fs::write(
@@ -134,7 +134,7 @@ fn a_recovery_is_called_unsafe_where_something_works_still() {
 /// No recovery excuses an issuer that is none of its own.
 #[test]
 fn a_change_that_is_no_part_of_the_recovery_is_called_unsafe_though_nothing_works() {
-    let user = user(Cluster::ending(PAST, PAST));
+    let user = user(Cluster::expiring(PAST, PAST));
     assert_eq!(ran(&user, "recover --dir rotation").2, 0);
     fs::write(
         user.home.path().join("step.yaml"),
@@ -152,7 +152,7 @@ fn a_change_that_is_no_part_of_the_recovery_is_called_unsafe_though_nothing_work
 /// What the screen says of an anchor whose key is there, followed manually: `verify` calls it safe.
 #[test]
 fn an_expired_anchor_may_be_signed_anew_with_its_own_key() {
-    let mut user = user(Cluster::ending(LATER, LATER));
+    let mut user = user(Cluster::expiring(LATER, LATER));
     let renewed = user.cluster.bundle.clone();
     anchor_has_expired(&mut user);
     let (found, exit) = diagnosed(&user);
@@ -192,8 +192,8 @@ fn it_is_refused_where_nothing_has_expired() {
 
 #[test]
 fn it_is_refused_where_nothing_depends_on_the_expired_anchor() {
-    let mut user = user(Cluster::ending(LATER, LATER));
-    let past = Cluster::ending(PAST, PAST).bundle;
+    let mut user = user(Cluster::expiring(LATER, LATER));
+    let past = Cluster::expiring(PAST, PAST).bundle;
     user.cluster.bundle = format!("{past}\n{}", user.cluster.bundle);
     refused(
         &user,
@@ -206,11 +206,11 @@ fn it_is_refused_where_nothing_depends_on_the_expired_anchor() {
 
 #[test]
 fn it_is_refused_with_an_expired_anchor_or_is_not_published() {
-    let mut user = user(Cluster::ending(PAST, PAST));
+    let mut user = user(Cluster::expiring(PAST, PAST));
     let arguments = "recover --dir rotation --anchor ca.crt --anchor-key ca.key";
     let says = "ca.crt: the trust anchor root.linkerd.cluster.local expired 2026-11-22 21:04 UTC";
     refused(&user, arguments, 2, says, "leave --anchor and --anchor-key out");
-    user.cluster = Cluster::ending(LATER, PAST);
+    user.cluster = Cluster::expiring(LATER, PAST);
     let other = Cluster::new().anchor;
     fs::write(user.home.path().join("ca.crt"), other.certificate.to_pem()).unwrap();
     fs::write(user.home.path().join("ca.key"), pem(&other.key)).unwrap();
@@ -257,11 +257,11 @@ fn it_is_refused_where_it_cannot_be_told_whether_it_is_needed() {
     assert_eq!(refused.status.code(), Some(3));
 }
 
-/// Begun before the end of the old anchor, left lying, and superseded: it must not bring back an anchor on which `linkerd check`
+/// Begun before the old anchor expired, left lying, and superseded: it must not bring back an anchor on which `linkerd check`
 /// fails.
 #[test]
 fn a_rotation_that_a_recovery_has_overtaken_does_not_publish_the_expired_anchor_again() {
-    let mut user = user(Cluster::ending("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"));
+    let mut user = user(Cluster::expiring("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"));
     assert_eq!(ran(&user, "start --dir first").2, 0);
     user.cluster.wait(jiff::SignedDuration::from_hours(3));
     assert_eq!(ran(&user, "recover --dir rotation").2, 0);

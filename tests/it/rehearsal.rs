@@ -16,10 +16,11 @@ use pki_support::random::Dice;
 use rotation_support::{STARTED, planned, time};
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
-/// The old anchor, and so its issuer, ends two hours after a rehearsal begins.
-static ENDING: LazyLock<Pki> = LazyLock::new(|| Pki::ending(time(STARTED) + SignedDuration::from_hours(2)));
+/// The old anchor, and so its issuer, expires two hours after a rehearsal begins.
+static EXPIRING: LazyLock<Pki> =
+    LazyLock::new(|| Pki::expiring(time(STARTED) + SignedDuration::from_hours(2)));
 
-/// How many seeds each strategy is gone to its end with.
+/// How many seeds each strategy is rehearsed with.
 fn seeds() -> u64 {
     sizes::of(6, 40)
 }
@@ -78,13 +79,13 @@ impl Rehearsal<'_> {
         self.busy = self.fleet.now() + SignedDuration::from_mins(8);
     }
 
-    /// Takes the next step if its gate is open, and its kubelets have brought the change before it everywhere.
+    /// Takes the next step if it is ready, and its kubelets have brought the change before it everywhere.
     fn obey(&mut self, plan: &Plan, next: Step) {
         if next == step(Phase::Prune, Stage::DataPlane) && self.record.cross.is_some() {
             self.fleet.deploy();
         }
-        let has_come = self.busy - SignedDuration::from_mins(5) <= self.fleet.now();
-        if has_come && !self.taken.contains(&next) && planned(plan, next).blocked.is_empty() {
+        let has_settled = self.busy - SignedDuration::from_mins(5) <= self.fleet.now();
+        if has_settled && !self.taken.contains(&next) && planned(plan, next).blocked.is_empty() {
             self.take(plan, next);
         }
     }
@@ -112,7 +113,7 @@ fn obeyed(strategy: Strategy, seed: u64, rollback_at: Option<Step>) -> Fleet<'st
             }
         }
     }
-    panic!("{strategy} with seed {seed}, {rollback_at:?}, does not end: {:?}", rehearsal.plan().standing);
+    panic!("{strategy} with seed {seed}, {rollback_at:?}, does not finish: {:?}", rehearsal.plan().standing);
 }
 
 /// A rotation with every gate obeyed, by somebody who changes its direction a few times, at any moment.
@@ -145,7 +146,7 @@ fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
             }
         }
     }
-    panic!("{strategy} with seed {seed} does not end: {:?}", rehearsal.plan().standing);
+    panic!("{strategy} with seed {seed} does not finish: {:?}", rehearsal.plan().standing);
 }
 
 #[test]
@@ -185,8 +186,8 @@ fn with_gates_obeyed_every_rollback_finishes_and_nothing_fails() {
 fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
     let (mut handshakes, mut recovered) = (0, 0);
     for seed in (0..40).step_by(sizes::of(6, 1)) {
-        let mut fleet = Fleet::new(&ENDING, seed);
-        // From an hour after its end on, with workload certificates left or without.
+        let mut fleet = Fleet::new(&EXPIRING, seed);
+        // From an hour after it expired on, with workload certificates left or without.
         (0..3 + seed).for_each(|_| fleet.tick(SignedDuration::from_hours(1)));
         assert_ne!(fleet.failures, [], "seed {seed}: nothing has expired");
         let mut rehearsal = Rehearsal::over(fleet, Strategy::Recover);
@@ -197,7 +198,7 @@ fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
                 Standing::At(next) => rehearsal.obey(&plan, next),
                 Standing::Finished => break,
             }
-            assert!(rehearsal.fleet.handshakes < 10_000, "seed {seed} does not end: {:?}", plan.standing);
+            assert!(rehearsal.fleet.handshakes < 10_000, "seed {seed} does not finish: {:?}", plan.standing);
         }
         let fleet = &mut rehearsal.fleet;
         fleet.failures.clear();

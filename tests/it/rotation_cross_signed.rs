@@ -62,10 +62,10 @@ fn the_steps_are_issuer_then_prune_then_remove_cross_and_no_data_plane_is_restar
         ]
     );
     for step in record.steps() {
-        let open = planned(&cluster.plan(&record), step);
-        assert_eq!(open.blocked, [], "{step}");
-        assert!(!open.changes.iter().any(|change| matches!(change, Change::Restart { .. })), "{step}");
-        cluster.merge(&open);
+        let ready = planned(&cluster.plan(&record), step);
+        assert_eq!(ready.blocked, [], "{step}");
+        assert!(!ready.changes.iter().any(|change| matches!(change, Change::Restart { .. })), "{step}");
+        cluster.merge(&ready);
         if step == self::step(Phase::Issuer, 3) {
             cluster.now += 25.hours();
         }
@@ -225,7 +225,7 @@ fn it_is_refused_when_the_old_anchor_expires_before_it_could_finish() {
         let cross = cross_sign(&anchor, &pki.old, time("2026-05-31T00:00:00Z")).unwrap();
         Record::cross_signed(&cluster.mesh, time(at), anchor, issuer, cross)
     };
-    // Three days and a minute before the old anchor ends, and a minute later.
+    // Three days and a minute before the old anchor expires, and a minute later.
     let late = begun("2035-12-28T23:59:30Z").unwrap_err();
     assert!(late.to_string().contains("takes 72h1m0s at the least"), "{late}");
     assert!(late.help().contains("--strategy staged"));
@@ -233,7 +233,7 @@ fn it_is_refused_when_the_old_anchor_expires_before_it_could_finish() {
 }
 
 #[test]
-fn near_its_end_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
+fn near_its_expiry_the_cross_certificate_does_not_wait_for_ordinary_deploys() {
     let (_, mut cluster, record) = cross_signed(Era::V2_12);
     cluster.advance(&record, step(Phase::Prune, 3));
     cluster.now = time("2035-12-31T12:00:00Z");
@@ -250,8 +250,8 @@ fn forced(planned: &PlannedStep) -> Vec<Step> {
     planned.blocked.iter().flat_map(forced).collect()
 }
 
-/// An old anchor, and its issuer, that end then.
-fn ending(end: &str) -> Pki {
+/// An old anchor, and its issuer, that expire then.
+fn expiring(end: &str) -> Pki {
     let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time(end));
     let request = AnchorRequest { common_name: "root.linkerd.cluster.local".into(), not_before, not_after };
     let old = mint_anchor(&request).unwrap();
@@ -262,8 +262,8 @@ fn ending(end: &str) -> Pki {
 }
 
 #[test]
-fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_end() {
-    let pki = ending("2026-06-10T00:00:00Z");
+fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_expire() {
+    let pki = expiring("2026-06-10T00:00:00Z");
     let mut cluster = Cluster::new(&pki, Era::V2_12);
     let record = begin(&pki, &pki.old, &cluster).unwrap();
     cluster.now = time("2026-06-07T23:00:00Z");
@@ -292,7 +292,7 @@ fn what_was_injected_manually_is_named_as_no_restart_of_its_own_brings_it_the_ne
 
 #[test]
 fn where_the_cross_certificate_has_expired_no_remedy_is_named_that_the_rotation_does_not_have() {
-    let pki = ending("2026-06-10T00:00:00Z");
+    let pki = expiring("2026-06-10T00:00:00Z");
     for taken in [0, 2] {
         let mut cluster = Cluster::new(&pki, Era::V2_12);
         let record = begin(&pki, &pki.old, &cluster).unwrap();

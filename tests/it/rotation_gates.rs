@@ -292,8 +292,8 @@ fn anchor_that_expires_before_its_issuer(not_after: &str) -> (Authority, IssuerC
 
 #[test]
 fn pain_5_an_anchor_that_is_already_expired_makes_every_restart_unsafe_and_force_the_way_out() {
-    let ended = "2026-06-02T00:00:00Z";
-    let (old, old_issuer) = anchor_that_expires_before_its_issuer(ended);
+    let expired = "2026-06-02T00:00:00Z";
+    let (old, old_issuer) = anchor_that_expires_before_its_issuer(expired);
     let new = mint_root("root.linkerd.cluster.local");
     let new_issuer = mint_chain(&new);
     let pki = Pki { old, new, old_issuer, new_issuer };
@@ -306,7 +306,7 @@ fn pain_5_an_anchor_that_is_already_expired_makes_every_restart_unsafe_and_force
         assert_eq!(issuer, CertificateRef::from(&pki.old_issuer.issuer));
         forced
     };
-    cluster.now = time(ended);
+    cluster.now = time(expired);
     for number in [2, 3] {
         assert_eq!(codes(&at(&cluster, step(Phase::Bundle, number)), Severity::Error), [""; 0]);
     }

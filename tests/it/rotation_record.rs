@@ -103,8 +103,8 @@ fn an_edited_missing_or_half_written_directory_is_refused_by_file() {
         assert!(matches!(empty, RecordError::Unreadable { .. }), "{empty}");
     }
     let new = record.anchor().unwrap().to_pem();
-    let turned = after(&files, "trust-bundle.pem", |text| format!("{new}{}", text.replace(&new, "")));
-    assert!(turned.to_string().contains("another order"), "{turned}");
+    let reordered = after(&files, "trust-bundle.pem", |text| format!("{new}{}", text.replace(&new, "")));
+    assert!(reordered.to_string().contains("another order"), "{reordered}");
 }
 
 #[test]

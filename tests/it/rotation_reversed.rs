@@ -93,7 +93,7 @@ fn go_on(cluster: &mut Cluster, planned: &PlannedStep, dice: &mut Dice) {
     cluster.now += 1.hour();
 }
 
-/// Gives the steps that were taken, or what stood when it did not end.
+/// Gives the steps that were taken, or where it stood when it did not finish.
 fn gone_through(seed: u64) -> Result<Vec<String>, String> {
     let mut dice = Dice(seed);
     let (mut cluster, forth) = begun(&mut dice);

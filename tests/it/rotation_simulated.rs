@@ -65,7 +65,7 @@ proptest! {
             prop_assert_eq!(&planned(&plan, *step).blocked, &[]);
             for later in &steps[place + 1..] {
                 let later = planned(&plan, *later);
-                prop_assert!(later.state == StepState::Done || !later.blocked.is_empty(), "{} is open at {step}", later.step);
+                prop_assert!(later.state == StepState::Done || !later.blocked.is_empty(), "{} is ready at {step}", later.step);
             }
             cluster.merge(&planned(&plan, *step));
             if strategy.waits_for_renewal() {

@@ -73,7 +73,7 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
             let simulation = user.json("");
             let done =
                 simulation["steps"].as_array().unwrap().iter().filter(|step| step["done"] == true).count();
-            // Once prune is published, nothing tells which bundle the control plane's proxies took up before it; and once the
+            // Once prune is published, nothing tells which bundle the control plane's proxies loaded before it; and once the
             // identity controller has started again, since when nobody signs with the old issuer.
             let untold = [
                 ("staged", "prune", 2),
@@ -167,8 +167,8 @@ fn data_has_every_moment_of_every_step_and_the_late_one_where_renewals_break() {
     let first = &wrong["steps"][0];
     assert_eq!(moments(first), ["before", "during", "after", "later"]);
     let felt = |moment: usize| -> Vec<(String, bool)> {
-        let broken = first["moments"][moment]["broken"].as_array().unwrap();
-        let mut felt: Vec<_> = broken
+        let violations = first["moments"][moment]["broken"].as_array().unwrap();
+        let mut felt: Vec<_> = violations
             .iter()
             .map(|one| (one["code"].as_str().unwrap().to_owned(), one["atOnce"] == true))
             .collect();

@@ -387,9 +387,9 @@ fn what_lies_outside_the_cluster_is_unknown_until_it_is_confirmed_and_then_still
         cluster.confirmed.insert(Confirmation::ExternalWorkloads);
         assert_eq!(planned(&cluster.plan(&record), at).blocked.len(), 1);
         cluster.confirmed.insert(Confirmation::LinkedClusters);
-        let open = planned(&cluster.plan(&record), at);
-        assert_eq!((open.blocked.len(), open.confirmed.len()), (0, 2));
-        assert_eq!(outside(&open.confirmed[0]), ["vms/legacy"]);
+        let ready = planned(&cluster.plan(&record), at);
+        assert_eq!((ready.blocked.len(), ready.confirmed.len()), (0, 2));
+        assert_eq!(outside(&ready.confirmed[0]), ["vms/legacy"]);
     }
 }
 
@@ -402,10 +402,10 @@ fn with_a_dump_without_change_times_a_step_is_ready_once_the_restart_is_confirme
     let waits = blocker(&swap(&cluster), Severity::Unknown, "step-order-unknown");
     assert!(waits.is_confirmed_by(Confirmation::ControlPlaneRestarted), "{waits:?}");
     cluster.confirmed.insert(Confirmation::ControlPlaneRestarted);
-    let open = swap(&cluster);
-    assert_eq!(open.blocked, []);
+    let ready = swap(&cluster);
+    assert_eq!(ready.blocked, []);
     let object = cluster.mesh.bundle_home();
-    assert_eq!(open.confirmed, [Finding::new(Severity::Note, StepFact::RestartConfirmed { object })]);
+    assert_eq!(ready.confirmed, [Finding::new(Severity::Note, StepFact::RestartConfirmed { object })]);
     // A time that is known is not talked away.
     let now = cluster.now;
     cluster.bundle().changed = ChangeTime::At(now);
@@ -424,9 +424,9 @@ fn pods_that_are_not_all_do_once_they_are_confirmed_to_be_and_unread_ones_never_
     };
     assert!(is_confirmable(&swap(&cluster)));
     cluster.confirmed.insert(Confirmation::AllPodsSeen);
-    let open = swap(&cluster);
-    assert_eq!(open.blocked, []);
-    assert_eq!(open.confirmed, [Finding::new(Severity::Note, StepFact::PodsConfirmed)]);
+    let ready = swap(&cluster);
+    assert_eq!(ready.blocked, []);
+    assert_eq!(ready.confirmed, [Finding::new(Severity::Note, StepFact::PodsConfirmed)]);
     // A list that may not be read is not talked away.
     cluster.mesh.pods = Known::Unknown(Unread::Refused("forbidden".into()));
     let unread = swap(&cluster);
@@ -445,9 +445,9 @@ fn without_pods_no_precondition_about_them_is_met() {
         cluster.mesh.proxies.clear();
         cluster.mesh.control_plane.replicas.clear();
         let planned = planned(&cluster.plan(&record), until);
-        let open = planned.blocked.is_empty() && planned.state != StepState::Done;
+        let ready = planned.blocked.is_empty() && planned.state != StepState::Done;
         let restarts_control_plane = until.stage == Stage::ControlPlane;
-        assert!(!open || restarts_control_plane, "{until}: {:?}", planned.state);
+        assert!(!ready || restarts_control_plane, "{until}: {:?}", planned.state);
     }
 }
 

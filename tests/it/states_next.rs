@@ -32,7 +32,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_rotation_is_followed_to_its_end_by_next_alone() {
+fn next_alone_finishes_a_rotation() {
     let home = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::new();
     assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
@@ -62,7 +62,7 @@ fn a_rotation_is_followed_to_its_end_by_next_alone() {
         cluster.wait(SignedDuration::from_mins(5));
     }
     panic!(
-        "the rotation does not come to an end: {}",
+        "the rotation does not finish: {}",
         text(&run(home.path(), &cluster, "next --dir rotation").stderr)
     );
 }
@@ -96,10 +96,10 @@ fn what_no_input_shows_is_a_precondition_not_met_and_what_was_confirmed_stands_i
         if said.contains("external-workloads-first") {
             assert_eq!((next.status.code(), text(&next.stdout)), (Some(3), String::new()), "{said}");
             let dump = with_external_workload(&cluster);
-            let open =
+            let confirmed =
                 run_over(home.path(), &cluster, &dump, "next --dir rotation --confirm external-workloads");
-            let yaml = text(&open.stdout);
-            assert!(open.status.success(), "{}", text(&open.stderr));
+            let yaml = text(&confirmed.stdout);
+            assert!(confirmed.status.success(), "{}", text(&confirmed.stderr));
             assert!(yaml.contains("# confirmed: external-workloads-first: "), "{yaml}");
             assert!(yaml.contains("vms/legacy"), "{yaml}");
             return;

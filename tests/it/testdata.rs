@@ -56,7 +56,7 @@ fn testdata_is_written() {
     }
 }
 
-/// The rotation to its end, with a snapshot after each step that matters.
+/// The whole rotation, with a snapshot after each step that matters.
 fn stages(rotation: &mut Rotation) {
     let stage = |rotation: &Rotation, name: &str| {
         fs::write(testdata("stages").join(name).with_extension("yaml"), rotation.run("snapshot")).unwrap();
@@ -82,8 +82,8 @@ fn stages(rotation: &mut Rotation) {
 
 /// Meshes that something is wrong with.
 fn sick() -> Vec<(&'static str, String)> {
-    let expired_issuer = Cluster::ending("2027-12-28T09:00:00Z", "2026-11-22T21:04:11Z");
-    let expired_anchor = Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z");
+    let expired_issuer = Cluster::expiring("2027-12-28T09:00:00Z", "2026-11-22T21:04:11Z");
+    let expired_anchor = Cluster::expiring("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z");
     let outlived = outlived("2026-11-22T21:04:11Z");
     let mut too_early = Cluster::new();
     let other = Cluster::new();
@@ -102,9 +102,9 @@ fn sick() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A mesh whose issuer is valid for longer than its anchor, which ends at this instant; a few proxies have started since.
+/// A mesh whose issuer is valid for longer than its anchor, which expires then; a few proxies have started since.
 fn outlived(end: &str) -> Cluster {
-    let mut cluster = Cluster::ending("2027-06-28T09:00:00Z", "2027-06-28T09:00:00Z");
+    let mut cluster = Cluster::expiring("2027-06-28T09:00:00Z", "2027-06-28T09:00:00Z");
     let key = rcgen::KeyPair::from_pem(&cluster.anchor.key.to_pem(KeyEncoding::Pkcs8).unwrap()).unwrap();
     let mut anchor = rcgen::CertificateParams::default();
     let name = "root.linkerd.cluster.local".try_into().unwrap();

@@ -180,8 +180,8 @@ fn an_anchor_may_be_removed_once_the_workload_certificates_under_it_have_expired
     let (verdict, exit) = reviewer.verdict(&pruned);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe-after"), 3), "{verdict:#}");
     let after = at(verdict["after"].as_str().unwrap());
-    let run_out = loaded + SignedDuration::from_secs(24 * 3600 + 20);
-    assert!(after > run_out && after <= run_out + SignedDuration::from_secs(2), "{after} {run_out}");
+    let expired = loaded + SignedDuration::from_secs(24 * 3600 + 20);
+    assert!(after > expired && after <= expired + SignedDuration::from_secs(2), "{after} {expired}");
     reviewer.cluster.now = after;
     let (verdict, exit) = reviewer.verdict(&pruned);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
@@ -393,18 +393,18 @@ fn what_trust_manager_and_cert_manager_make_keeps_the_verdict_open_where_it_chan
         let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
         (verdict["verdict"].as_str().unwrap().to_owned(), output.status.code().unwrap())
     };
-    let (open, closed) = (("unknown".to_owned(), 3), ("not-about-trust".to_owned(), 0));
+    let (unknown, unaffected) = (("unknown".to_owned(), 3), ("not-about-trust".to_owned(), 0));
     for object in [&bundle, &certificate("anchor"), &signer("linkerd-trust-anchor", "other")] {
-        assert_eq!(verdict(&[], object), open, "{object:#}");
+        assert_eq!(verdict(&[], object), unknown, "{object:#}");
     }
     let known = [bundle.clone(), certificate("anchor"), signer("anchor", "root")];
     for object in [&bundle, &certificate("anchor"), &signer("anchor", "root"), &signer("of-others", "x")] {
-        assert_eq!(verdict(&known, object), closed, "{object:#}");
+        assert_eq!(verdict(&known, object), unaffected, "{object:#}");
     }
     let mut fewer = bundle.clone();
     fewer["spec"]["sources"] = json!([]);
     for object in [&fewer, &certificate("other"), &signer("anchor", "other")] {
-        assert_eq!(verdict(&known, object), open, "{object:#}");
+        assert_eq!(verdict(&known, object), unknown, "{object:#}");
     }
 }
 

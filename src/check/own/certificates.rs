@@ -44,7 +44,7 @@ fn anchor_in_use_valid(case: &Case<'_>) -> Judged {
         return Ok(Outcome::Success);
     }
     let anchors = vec![AnchorRef::from(anchor)];
-    Ok(case.ended_by_procedure(error(CheckFact::TrustAnchorExpired { anchors })))
+    Ok(case.opened_by_procedure(error(CheckFact::TrustAnchorExpired { anchors })))
 }
 
 fn anchor_in_use_not_expiring(case: &Case<'_>) -> Judged {
@@ -56,7 +56,7 @@ fn anchor_in_use_not_expiring(case: &Case<'_>) -> Judged {
         return Ok(Outcome::Success);
     }
     let anchors = vec![AnchorRef::from(anchor)];
-    Ok(case.ended_by_procedure(warning(CheckFact::TrustAnchorExpiring { anchors })))
+    Ok(case.opened_by_procedure(warning(CheckFact::TrustAnchorExpiring { anchors })))
 }
 
 fn expired_anchor_left(case: &Case<'_>) -> Judged {
@@ -115,12 +115,12 @@ fn not_expiring(case: &Case<'_>, chain: &IssuerChain) -> Outcome {
     let part = if *first == chain.issuer { ChainPart::Issuer } else { ChainPart::Intermediate };
     let certificate = first.into();
     if first.is_expired_at(case.at()) {
-        return case.ended_by_procedure(error(CheckFact::IssuerExpired { certificate, part }));
+        return case.opened_by_procedure(error(CheckFact::IssuerExpired { certificate, part }));
     }
     if !case.chain_expires_soon(chain) {
         return Outcome::Success;
     }
-    case.ended_by_procedure(warning(CheckFact::IssuerExpiring { certificate, part }))
+    case.opened_by_procedure(warning(CheckFact::IssuerExpiring { certificate, part }))
 }
 
 /// A workload certificate expires with the first certificate of the issuer's file (since 2.7), however long its lifetime is set.

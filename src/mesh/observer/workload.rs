@@ -119,12 +119,12 @@ pub(super) fn parent(tree: &Value, namespace: &str) -> Option<Key> {
 
 /// Is it a Job that is done, or what a Deployment left of an earlier rollout? Neither has pods that could be restarted.
 pub(super) fn is_idle(tree: &Value) -> bool {
-    let ended = |condition: &Value| {
+    let finished = |condition: &Value| {
         matches!(text(condition, "/type"), Some("Complete" | "Failed"))
             && text(condition, "/status") == Some("True")
     };
     match text(tree, "/kind") {
-        Some("Job") => items(tree, "/status/conditions").iter().any(ended),
+        Some("Job") => items(tree, "/status/conditions").iter().any(finished),
         Some("ReplicaSet") => {
             number(tree, "/spec/replicas") == Some(0) && !items(tree, "/metadata/ownerReferences").is_empty()
         }

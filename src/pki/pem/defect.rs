@@ -146,7 +146,7 @@ pub enum DefectKind {
         name: String,
     },
     /// This program cannot read a certificate that Linkerd may, or a reader refuses for a reason that has no name here.
-    #[error("the text cannot be judged here ({reason}): write its certificates anew")]
+    #[error("the text cannot be evaluated here ({reason}): write its certificates anew")]
     Unreadable {
         /// The parser's own words.
         reason: String,

@@ -107,7 +107,7 @@ pub enum Refusal {
     )]
     TooManyChecks,
     /// Certificate policies are constrained, which this program does not judge: it refuses rather than guesses.
-    #[error("`{certificate}` constrains or maps certificate policies, which is not judged here")]
+    #[error("`{certificate}` constrains or maps certificate policies, which is not evaluated here")]
     Policies { certificate: String },
     /// The verifier reads no anchors out of the bundle's text.
     #[error("the bundle cannot be read: {defect}")]

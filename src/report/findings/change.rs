@@ -102,7 +102,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
         ),
         ChangeFact::TrustSourceChanged { object, source } => (
             format!("The change makes {object} take trust material from elsewhere: {}.", source_name(source)),
-            "What stands there is not judged here.",
+            "What stands there is not evaluated.",
             "Make that a change of its own, and verify with what the pods will read.",
         ),
         ChangeFact::IdentityAnchorsUnreadable { object, defect } => (
@@ -117,7 +117,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
         ),
         ChangeFact::SettingChanged { setting } => (
             format!("The change sets {} anew.", setting_name(*setting)),
-            "That is more than a change of certificates, and is not judged here.",
+            "That is more than a change of certificates, and is not evaluated.",
             "Make it in a change of its own, and follow Linkerd's guide for it.",
         ),
         ChangeFact::NotRendered { renderer, removed } => (
@@ -131,7 +131,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
         ),
         ChangeFact::AlreadyBroken { ways } => (
             format!("The mesh is broken without this change, in {}.", count(*ways, "way", "ways")),
-            "Only what the change adds to that is judged here.",
+            "Only what the change adds to that is evaluated.",
             "See `kubectl l5d-rotate check`.",
         ),
     };
@@ -341,7 +341,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         code: "identity-anchors-apart",
         means: "Linkerd 2.9 and 2.10 give the identity controller its anchors by argument or environment, and these are not \
                 the published ones.",
-        matters: "It judges issuers by other anchors than proxies do.",
+        matters: "It evaluates issuers by other anchors than proxies do.",
         act: "Give it the published anchors in the same change.",
         example: "kubectl l5d-rotate check",
         source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
@@ -349,7 +349,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "setting-changed",
         means: "The change sets the trust domain, the issuer's scheme or the place of the bundle anew.",
-        matters: "That changes what every certificate must say, or where it is read; it is not judged here.",
+        matters: "That changes what every certificate must say, or where it is read; it is not evaluated.",
         act: "Make it in a change of its own.",
         example: "kubectl get configmap linkerd-config -n linkerd -o yaml",
         source: "linkerd2 `charts/linkerd-control-plane/values.yaml`: identityTrustDomain, identity.issuer.scheme.",
@@ -366,7 +366,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "already-broken",
         means: "Something in the mesh does not work before the change.",
-        matters: "Only what the change adds is judged; a safe verdict does not mean that the mesh works.",
+        matters: "Only what the change adds is evaluated; a safe verdict does not mean that the mesh works.",
         act: "Look at it first.",
         example: "kubectl l5d-rotate check",
         source: "The same trust relation as for the change, asked of the mesh as it is.",

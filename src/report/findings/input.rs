@@ -256,7 +256,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "earlier-issuer-not-known",
         means: "The issuer that signed before the one in the Secret is not known.",
-        matters: "Its workload certificates live on for up to a day, and need its anchor.",
+        matters: "Its workload certificates are valid for up to a day, and need its anchor.",
         act: "Name the rotation with --dir, or wait until they have expired.",
         example: "kubectl l5d-rotate verify --dir rotation",
         source: "linkerd2 `pkg/tls`: a workload certificate is valid for the issuance lifetime and the clock skew.",

@@ -58,7 +58,7 @@ pub fn words(finding: &Finding, screen: &Screen) -> Words {
     words
 }
 
-/// What ends a finding, in a sentence; time alone may end what something else ends as well.
+/// What opens a finding, in a sentence; time alone may open what something else opens as well.
 fn opening(opens: &Opens, is_other: bool, screen: &Screen) -> String {
     match opens {
         Opens::At(instant) if is_other => format!("Or wait until {}.", screen.exactly(*instant)),
@@ -96,7 +96,7 @@ const fn confirmed(confirmation: Confirmation) -> &'static str {
     }
 }
 
-/// A finding for programs: code, severity, evidence, place, what ends it, and the words, with instants in UTC.
+/// A finding for programs: code, severity, evidence, place, what opens it, and the words, with instants in UTC.
 #[must_use]
 pub fn json(finding: &Finding, screen: &Screen) -> Value {
     let Words { what, items, effect, todo } = words(finding, &Screen::utc(screen.at));

@@ -9,7 +9,7 @@ use super::{Phase, PhaseSpec, Stage, Step};
 use crate::finding::{CertificateRef, Finding, Opens, Pods, Severity, StepFact};
 use crate::mesh::{CertManagerCertificate, Change, GoDuration, handed_over};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
-use crate::rotation::record::cross_ends_too_soon;
+use crate::rotation::record::cross_expires_too_soon;
 use crate::rotation::{Confirmation, Direction};
 use crate::states::{Holding, Invariant, Sides, States, Violation};
 
@@ -162,7 +162,7 @@ pub(super) fn cross_lasts(view: &View<'_>, step: Step) -> Vec<Finding> {
             && view.spec(step).swapped_in() == Some(&record.chain_with_cross())
             && !cross.is_expired_at(view.at)
     };
-    let expires_soon = |cross: &&Certificate| cross_ends_too_soon(view.mesh, view.at, cross);
+    let expires_soon = |cross: &&Certificate| cross_expires_too_soon(view.mesh, view.at, cross);
     let found = |cross: &Certificate| {
         error(StepFact::CrossExpiresSoon {
             certificate: CertificateRef::from(cross),

@@ -70,7 +70,7 @@ fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<StepFact> {
     Some(StepFact::AppliedFromGit { owners: appliers.into_iter().collect() })
 }
 
-/// How long certificates of the replaced issuer can live, where that is waited for or could be.
+/// How long certificates of the replaced issuer can be valid, where that is waited for or could be.
 fn renewal_time(view: &View<'_>, step: Step) -> Option<Finding> {
     let strategy = view.record.strategy;
     let is_told = step.phase == Phase::Issuer

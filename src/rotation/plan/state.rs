@@ -34,7 +34,7 @@ pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
     }
 }
 
-/// Of two states of one step the one that is further from its end.
+/// Of two states of one step the one with more left to do.
 fn furthest_back(one: StepState, other: StepState) -> StepState {
     let rank = |state: &StepState| match state {
         StepState::Pending { done, .. } => (0, *done),

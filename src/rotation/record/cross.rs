@@ -141,7 +141,7 @@ impl Record {
 
 /// Does a cross certificate that is put in place at `at` expire within two lifetimes of a workload certificate: one until those
 /// of the old issuer have expired, one for which the certificate must be gone before it expires?
-pub(in crate::rotation) fn cross_ends_too_soon(mesh: &Mesh, at: Timestamp, cross: &Certificate) -> bool {
+pub(in crate::rotation) fn cross_expires_too_soon(mesh: &Mesh, at: Timestamp, cross: &Certificate) -> bool {
     let life = mesh.control_plane.workload_certificate_lifetime();
     let needed = at.checked_add(life.saturating_add(life)).unwrap_or(Timestamp::MAX);
     cross.facts().not_after <= needed

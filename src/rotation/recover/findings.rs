@@ -112,7 +112,7 @@ fn valid_from(refusal: &Refusal) -> Option<Timestamp> {
     }
 }
 
-/// Handshakes, renewals and starts that fail for certain at this instant, each reason once.
+/// Handshakes, renewals and starts that fail for certain as of now, each reason once.
 pub(super) fn rejected(states: &States, at: Timestamp) -> Vec<Finding> {
     let mut by_refusal: Vec<(Refusal, Vec<_>)> = Vec::new();
     for violation in states.violations(at).into_iter().filter(|violation| violation.certain) {

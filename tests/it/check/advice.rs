@@ -46,11 +46,11 @@ fn an_issuer_that_expires_soon_or_has_expired_asks_for_a_new_issuer_alone() {
     assert_eq!(advice, Advice::ReplaceIssuer { issuer: certificate(&expired), anchor: anchor_of });
     assert_eq!(advice.procedure(), Some(Procedure::ReplaceIssuer));
 
-    let ending = anchor("root", "2025-01-01", "2026-07-01");
-    let expired = issuer(&ending, "2026-01-02", "2026-05-01");
+    let expiring = anchor("root", "2025-01-01", "2026-07-01");
+    let expired = issuer(&expiring, "2026-01-02", "2026-05-01");
     assert_eq!(
-        next(&mesh(&[&ending], &expired)),
-        Advice::ReplaceIssuer { issuer: certificate(&expired), anchor: certificate(&ending) },
+        next(&mesh(&[&expiring], &expired)),
+        Advice::ReplaceIssuer { issuer: certificate(&expired), anchor: certificate(&expiring) },
         "nothing is issued meanwhile: a new issuer comes before a new anchor"
     );
 }

@@ -47,7 +47,7 @@ fn an_expired_anchor_beside_its_renewal_with_the_same_key_is_not_needed_either()
 }
 
 /// An anchor `old` and an issuer below it that may outlive it: minting would not allow that.
-fn outliving(anchor_end: &str, issuer_end: &str) -> (Certificate, Certificate) {
+fn outliving(anchor_expiry: &str, issuer_expiry: &str) -> (Certificate, Certificate) {
     let (root, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
     let params = |name: &str, end: &str| {
         let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
@@ -57,17 +57,17 @@ fn outliving(anchor_end: &str, issuer_end: &str) -> (Certificate, Certificate) {
         params.not_after = time::OffsetDateTime::from_unix_timestamp(at(end).as_second()).unwrap();
         params
     };
-    let anchor = params("old", anchor_end).self_signed(&root).unwrap();
-    let signer = rcgen::Issuer::new(params("old", anchor_end), root);
-    let issuer = params("issuer", issuer_end).signed_by(&key, &signer).unwrap();
+    let anchor = params("old", anchor_expiry).self_signed(&root).unwrap();
+    let signer = rcgen::Issuer::new(params("old", anchor_expiry), root);
+    let issuer = params("issuer", issuer_expiry).signed_by(&key, &signer).unwrap();
     [anchor, issuer].map(|made| Certificate::from_der(made.der()).unwrap()).into()
 }
 
-/// A mesh of an anchor that expires on `anchor_end`, with an issuer that expires on `issuer_end`.
-fn expiring(anchor_end: &str, issuer_end: &str) -> Mesh {
+/// A mesh of an anchor that expires on `anchor_expiry`, with an issuer that expires on `issuer_expiry`.
+fn expiring(anchor_expiry: &str, issuer_expiry: &str) -> Mesh {
     let base = root("base");
     let mut mesh = mesh(&[&base], &good_issuer(&base));
-    let (anchor, issuer) = outliving(anchor_end, issuer_end);
+    let (anchor, issuer) = outliving(anchor_expiry, issuer_expiry);
     let bundle = BundleText::read(anchor.to_pem());
     published(&mut mesh).text = bundle.clone();
     mesh.trust.config = Known::Is(bundle.clone());
@@ -206,9 +206,9 @@ fn an_intermediate_that_expires_first_counts_for_the_issuer() {
     );
 }
 
-/// A cross certificate expires with the old anchor, mostly weeks after it is made: that is its end, however short its life.
+/// A cross certificate expires with the old anchor, mostly weeks after it is made: so it expires, however short its lifetime.
 #[test]
-fn a_cross_certificate_that_was_made_weeks_before_its_end_is_warned_of_all_along() {
+fn a_cross_certificate_that_was_made_weeks_before_it_expires_is_warned_of_all_along() {
     let new = root("new");
     let mut mesh = mesh(&[&new], &good_issuer(&new));
     let old = anchor("old", "2020-01-01", "2026-07-05");

@@ -352,8 +352,8 @@ fn what_cannot_be_seen_is_told_only_when_the_anchor_is_about_to_change() {
         outcome(&mesh, "linked-clusters"),
         warning(InputFact::LinkedClustersUnseen { links: vec!["linkerd-multicluster/west".into()] })
     );
-    let ending = anchor("ending", "2025-01-01", "2026-07-01");
-    let mut rotation_ahead = crate::check::builder::mesh(&[&ending], &ending);
+    let expiring = anchor("expiring", "2025-01-01", "2026-07-01");
+    let mut rotation_ahead = crate::check::builder::mesh(&[&expiring], &expiring);
     rotation_ahead.external_workloads = vec!["vms/db-1".into()];
     assert!(not_passed(&rotation_ahead).contains(&"external-workloads"));
 }

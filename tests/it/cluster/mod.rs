@@ -86,8 +86,8 @@ impl Cluster {
         Self::valid(fleet, "2026-12-28T09:00:00Z", "2026-12-28T09:00:00Z")
     }
 
-    /// A small mesh whose anchor and issuer end at these instants.
-    pub(crate) fn ending(anchor: &str, issuer: &str) -> Self {
+    /// A small mesh whose anchor and issuer expire at these instants.
+    pub(crate) fn expiring(anchor: &str, issuer: &str) -> Self {
         Self::valid(fleet::small, anchor, issuer)
     }
 

@@ -251,10 +251,10 @@ impl Load {
             "status": {"active": 1, "startTime": started},
         });
         if started == finished() {
-            let ended = started + jiff::SignedDuration::from_mins(21);
+            let completed = started + jiff::SignedDuration::from_mins(21);
             tree["status"] = json!({
-                "completionTime": ended,
-                "conditions": [{"lastTransitionTime": ended, "status": "True", "type": "Complete"}],
+                "completionTime": completed,
+                "conditions": [{"lastTransitionTime": completed, "status": "True", "type": "Complete"}],
                 "startTime": started,
                 "succeeded": 1,
             });

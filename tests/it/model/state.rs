@@ -74,10 +74,10 @@ impl Pool {
         pool
     }
 
-    /// A rotation whose old issuer ends at `end`.
+    /// A rotation whose old issuer expires at `end`.
     pub fn rotation(&mut self, old: &Authority, new: &Authority, end: Timestamp) {
-        let ending = IssuerRequest { not_after: end, ..issuer_request() };
-        let (old_issuer, new_issuer) = (mint_issuer(&ending, old).unwrap(), issuer(new));
+        let expiring = IssuerRequest { not_after: end, ..issuer_request() };
+        let (old_issuer, new_issuer) = (mint_issuer(&expiring, old).unwrap(), issuer(new));
         let cross = cross_sign(&new.certificate, old, at("2026-02-01T00:00:00Z")).unwrap();
         let [a, b] = [&old.certificate, &new.certificate];
         self.bundles.extend([bundle([a]), bundle([a, b]), bundle([b])]);

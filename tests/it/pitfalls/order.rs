@@ -47,15 +47,15 @@ fn pitfall_02_removing_the_old_anchor_while_a_workload_certificate_of_the_old_is
 {
     let mut scene = Scene::before("issuer", 3);
     let loaded = scene.load("linkerd", "linkerd-identity").started;
-    let run_out = (loaded + SignedDuration::from_secs(24 * 3600 + 20)).to_string();
+    let expired = (loaded + SignedDuration::from_secs(24 * 3600 + 20)).to_string();
     scene.render("prune", 1).refuses(3, &["certificates-refused", "24 proxies", "may still present"]);
     let presenting = scene.blocked("prune/1-trust", "certificates-refused");
     assert_eq!(
         (&presenting["evidence"]["proxies"]["count"], &presenting["evidence"]["certain"]),
         (&json!(24), &json!(false))
     );
-    assert_eq!(presenting["opens"], json!([{"at": run_out}]));
-    scene.cluster.now = at(&run_out) + SignedDuration::from_secs(1);
+    assert_eq!(presenting["opens"], json!([{"at": expired}]));
+    scene.cluster.now = at(&expired) + SignedDuration::from_secs(1);
     assert_eq!(scene.render("prune", 1).exit, 0);
 }
 

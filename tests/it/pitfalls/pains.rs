@@ -77,10 +77,10 @@ fn pain_04_a_new_secret_is_not_taken_for_an_issuer_that_signs() {
     assert_eq!(scene.planned("issuer/2-control-plane")["state"]["code"], "done");
 }
 
-/// linkerd2#4808: the anchor is over, the documented command fails. Openly with downtime, and in steps that work.
+/// linkerd2#4808: the anchor has expired, the documented command fails. Openly with downtime, and in steps that work.
 #[test]
 fn pain_05_out_of_an_expired_anchor_each_refusal_names_the_way_and_it_leads_out() {
-    let mut scene = Scene::over(Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z"));
+    let mut scene = Scene::over(Cluster::expiring("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z"));
     let status = scene.print("status");
     assert!(status.contains("kubectl l5d-rotate recover"), "{status}");
     let diagnosis = scene.run("recover -o json");
@@ -148,16 +148,16 @@ fn pain_14_newlines_order_and_number_of_certificates_raise_no_alarm() {
 /// linkerd2#9612: `linkerd check` warned and exited with 0 until production was down.
 #[test]
 fn pain_15_a_warning_fails_a_pipeline_that_asks_for_it() {
-    let mut scene = Scene::over(Cluster::ending("2026-12-13T02:00:00Z", "2026-12-13T02:00:00Z"));
+    let mut scene = Scene::over(Cluster::expiring("2026-12-13T02:00:00Z", "2026-12-13T02:00:00Z"));
     assert_eq!(scene.run("check").exit, 0);
     let asked = scene.run("check --fail-on warning");
     assert!(asked.exit == 1 && asked.out.contains("in 20 days"), "{}", asked.out);
-    // An end that is further away than asked for is none of ours, but Linkerd's own 60 days stay.
+    // An expiry that is further away than asked for is none of ours, but Linkerd's own 60 days stay.
     scene.cluster.now = at("2026-12-13T02:00:01Z");
     assert_eq!(scene.run("check").exit, 1);
 
     // A rotation that stands still half way is such a warning as well.
-    let mut scene = Scene::over(Cluster::ending("2036-01-01T00:00:00Z", "2027-06-01T00:00:00Z"));
+    let mut scene = Scene::over(Cluster::expiring("2036-01-01T00:00:00Z", "2027-06-01T00:00:00Z"));
     assert_eq!(scene.run("check --fail-on warning").exit, 0, "{}", scene.run("check -o short").out);
     let both = bundle(&[&scene.cluster.anchor, &new_anchor()]);
     scene.cluster.apply(&trust_roots(&both));

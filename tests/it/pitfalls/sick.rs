@@ -108,7 +108,7 @@ fn pitfall_10_an_expired_anchor_left_in_the_bundle_hides_no_check_and_may_go() {
 /// anchor.
 #[test]
 fn pitfall_11_an_expired_anchor_in_use_takes_downtime_and_is_called_so() {
-    let mut scene = Scene::over(Cluster::ending("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z"));
+    let mut scene = Scene::over(Cluster::expiring("2026-11-22T21:04:11Z", "2026-11-22T21:04:11Z"));
     let issuer = made(&scene.cluster.anchor, |_| {});
     (scene.cluster.issuer, scene.cluster.issuer_key) =
         (issuer.certificate.to_pem().trim_end().to_owned(), crate::cluster::pem(&issuer.key));
@@ -127,10 +127,10 @@ fn pitfall_11_an_expired_anchor_in_use_takes_downtime_and_is_called_so() {
     assert!(scene.print("status").contains("This takes downtime"));
 }
 
-/// The guide "Replacing expired certificates": the issuer is over, its anchor is not.
+/// The guide "Replacing expired certificates": the issuer has expired, its anchor has not.
 #[test]
 fn pitfall_11_an_expired_issuer_below_a_valid_anchor_is_replaced_alone_without_force() {
-    let scene = Scene::over(Cluster::ending("2027-12-28T09:00:00Z", "2026-11-22T21:04:11Z"));
+    let scene = Scene::over(Cluster::expiring("2027-12-28T09:00:00Z", "2026-11-22T21:04:11Z"));
     let status = scene.print("status");
     assert!(status.contains("kubectl l5d-rotate recover"), "{status}");
     assert_eq!(scene.advice()["code"], "replace-issuer");
@@ -218,13 +218,13 @@ fn pitfall_15_what_linkerds_check_does_not_see_is_seen() {
 #[test]
 fn pitfall_16_an_issuer_that_expires_before_a_workload_certificate_would_is_told_and_one_of_48_hours_is_not()
 {
-    let short = Scene::over(Cluster::ending("2036-01-01T00:00:00Z", "2026-11-23T12:00:00Z"));
+    let short = Scene::over(Cluster::expiring("2036-01-01T00:00:00Z", "2026-11-23T12:00:00Z"));
     short.found(OUTLIVES).is_coded(
         "warning",
         "issuer-too-short",
         &[r#""left":"PT10H""#, r#""lifetime":"PT24H20S""#],
     );
-    let guide = Scene::over(Cluster::ending("2036-01-01T00:00:00Z", "2026-11-25T01:00:00Z"));
+    let guide = Scene::over(Cluster::expiring("2036-01-01T00:00:00Z", "2026-11-25T01:00:00Z"));
     guide.found(OUTLIVES).is("success", &[]);
 }
 
@@ -233,7 +233,7 @@ fn pitfall_16_an_issuer_that_expires_before_a_workload_certificate_would_is_told
 #[test]
 fn pitfall_16_a_renewal_too_late_for_a_whole_lifetime_is_told_before_workload_certificates_are_capped() {
     for (before, result) in [("25h0m0s", "success"), ("1h0m0s", "warning")] {
-        let mut scene = Scene::over(Cluster::ending("2036-01-01T00:00:00Z", "2026-11-25T01:00:00Z"));
+        let mut scene = Scene::over(Cluster::expiring("2036-01-01T00:00:00Z", "2026-11-25T01:00:00Z"));
         scene.add(json!({
             "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
             "metadata": {"name": "linkerd-identity-issuer", "namespace": "linkerd"},

@@ -311,9 +311,10 @@ fn pitfall_23_new_webhook_certificates_beside_it_do_not_change_a_verdict() {
     judged(&scene.verify(&[both, webhook, checksum]), "safe", 0);
 }
 
-/// `charts/linkerd2/templates/identity.yaml` at stable-2.11: charts up to 2.11 require the issuer's end beside it, later ones do not know it.
+/// `charts/linkerd2/templates/identity.yaml` at stable-2.11: charts up to 2.11 require the issuer's expiry beside it, later
+/// ones do not know it.
 #[test]
-fn pitfall_24_helm_up_to_2_11_is_given_the_issuers_end() {
+fn pitfall_24_helm_up_to_2_11_is_given_the_issuers_expiry() {
     for (era, value) in [
         ("2.10", Some("identity.issuer.crtExpiry")),
         ("2.11", Some("identity.issuer.crtExpiry")),
@@ -327,17 +328,17 @@ fn pitfall_24_helm_up_to_2_11_is_given_the_issuers_end() {
         );
         scene.start();
         let text = fs::read_to_string(scene.home.path().join("rotation/issuer.pem")).unwrap();
-        let end = end_of(&pem::read_as_controller(&text).unwrap()[0]);
+        let expiry = expiry_of(&pem::read_as_controller(&text).unwrap()[0]);
         let told = scene.planned("issuer/1-issuer")["notes"].to_string();
         assert!(told.contains("helm upgrade"), "{era}: {told}");
         match value {
-            Some(value) => assert!(told.contains(&format!(" --set {value}={end}")), "{era}: {told}"),
+            Some(value) => assert!(told.contains(&format!(" --set {value}={expiry}")), "{era}: {told}"),
             None => assert!(!told.contains("crtExpiry"), "{era}: {told}"),
         }
     }
 }
 
-/// The same where Flux or Argo CD renders the chart: its value would go on naming the end of the issuer before.
+/// The same where Flux or Argo CD renders the chart: its value would go on naming the expiry of the issuer before.
 #[test]
 fn pitfall_24_whoever_renders_such_a_chart_from_git_is_given_it_too() {
     for marks in [
@@ -350,15 +351,15 @@ fn pitfall_24_whoever_renders_such_a_chart_from_git_is_given_it_too() {
         scene.replace(place, &format!("name: linkerd-identity-issuer\n  namespace: linkerd\n  {marks}\n"));
         scene.start();
         let text = fs::read_to_string(scene.home.path().join("rotation/issuer.pem")).unwrap();
-        let end = end_of(&pem::read_as_controller(&text).unwrap()[0]);
+        let expiry = expiry_of(&pem::read_as_controller(&text).unwrap()[0]);
         let told = scene.planned("issuer/1-issuer")["notes"].to_string();
-        assert!(told.contains("identity.issuer.crtExpiry") && told.contains(&end), "{told}");
+        assert!(told.contains("identity.issuer.crtExpiry") && told.contains(&expiry), "{told}");
     }
 }
 
 /// The annotation that those charts make of it may lie, and must not.
 #[test]
-fn pitfall_24_the_annotation_with_the_issuers_end_is_kept_true_where_there_is_one() {
+fn pitfall_24_the_annotation_with_the_issuers_expiry_is_kept_true_where_there_is_one() {
     for era in ["2.10", "2.11"] {
         let (mut scene, _) = Scene::of_era(era, |_| vec![]);
         let stale = "linkerd.io/identity-issuer-expiry: \"2027-03-01T12:00:00Z\"";
@@ -371,11 +372,14 @@ fn pitfall_24_the_annotation_with_the_issuers_end_is_kept_true_where_there_is_on
         let documents = l5d_rotate::document::parse(&text, "issuer").unwrap();
         let secret = documents.iter().find(|document| document.tree["kind"] == "Secret").unwrap();
         let issuer = fs::read_to_string(scene.home.path().join("rotation/issuer.pem")).unwrap();
-        let end = end_of(&pem::read_as_controller(&issuer).unwrap()[0]);
-        assert_eq!(secret.tree["metadata"]["annotations"]["linkerd.io/identity-issuer-expiry"], end, "{era}");
+        let expiry = expiry_of(&pem::read_as_controller(&issuer).unwrap()[0]);
+        assert_eq!(
+            secret.tree["metadata"]["annotations"]["linkerd.io/identity-issuer-expiry"], expiry,
+            "{era}"
+        );
     }
 }
 
-fn end_of(certificate: &Certificate) -> String {
+fn expiry_of(certificate: &Certificate) -> String {
     certificate.facts().not_after.to_string()
 }

@@ -44,7 +44,7 @@ fn real_handshakes_hold_until_the_instants_that_are_told() {
         let works = |proxy: &Proxy, at| handshake((&anchors, proxy), (&anchors, proxy), at).is_ok();
         let last = certificate(&chain, &signer, since);
         assert!(works(&last, presented.last) && !works(&last, presented.last + 1.seconds()));
-        // The oldest certificate that a healthy proxy can have at the end: it was about to renew it.
+        // The oldest certificate that a healthy proxy can have at that time: it was about to renew it.
         let first = certificate(&chain, &signer, since - REFRESH);
         let told = presented.first.unwrap();
         assert!(works(&first, told) && !works(&first, told + 1.seconds()));

@@ -112,12 +112,12 @@ fn a_needed_intermediate_that_has_expired_stops_everything_and_cannot_be_left_ou
     let diagnosis = Diagnosis::of(&mesh, now());
     assert_eq!(diagnosis.issuance, Issuance::Works { until: at("2026-12-31") });
     assert!(end > at("2026-12-31"));
-    let ended = twins("root", "2026-05-31").into_iter().next().unwrap();
-    let cross = cross_sign(&middle.certificate, &ended, at("2026-01-02")).unwrap();
+    let expired = twins("root", "2026-05-31").into_iter().next().unwrap();
+    let cross = cross_sign(&middle.certificate, &expired, at("2026-01-02")).unwrap();
     let below = IssuerChain { issuer: good_issuer(&middle).certificate, intermediates: vec![cross] };
     secret(&mut mesh).chain = Ok(below);
-    published(&mut mesh).text = text(&[&ended]);
-    mesh.bundles = vec![text(&[&ended])];
+    published(&mut mesh).text = text(&[&expired]);
+    mesh.bundles = vec![text(&[&expired])];
     let diagnosis = Diagnosis::of(&mesh, now());
     let Issuance::Stopped(stopped) = &diagnosis.issuance else { panic!("{:?}", diagnosis.issuance) };
     assert_eq!((stopped.since, stopped.presented.last), (at("2026-05-31"), at("2026-05-31")));
@@ -224,7 +224,7 @@ fn an_anchor_signs_the_next_issuer_only_where_every_proxy_holds_it() {
 }
 
 #[test]
-fn proxies_that_started_after_the_end_have_no_certificate_and_are_counted() {
+fn proxies_that_started_after_the_expiry_have_no_certificate_and_are_counted() {
     let [short, long] = twins("root", "2026-05-31T12:00:00Z");
     let mut mesh = mesh(&[&short], &issuer(&long, "2026-01-02", "2026-12-31"));
     let late = workload(&mut mesh, "shop", "cart", Plane::Data, Injection::Webhook);

@@ -48,17 +48,17 @@ pub struct Pki {
 
 impl Pki {
     pub fn mint() -> Self {
-        Self::ending(time("2036-01-01T00:00:00Z"))
+        Self::expiring(time("2036-01-01T00:00:00Z"))
     }
 
-    /// The same with an old anchor, and so an old issuer, that ends then.
-    pub fn ending(old_ends: Timestamp) -> Self {
+    /// The same with an old anchor, and so an old issuer, that expires then.
+    pub fn expiring(old_expiry: Timestamp) -> Self {
         let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
         let anchor = |not_after| {
             let common_name = "root.linkerd.cluster.local".to_owned();
             mint_anchor(&AnchorRequest { common_name, not_before, not_after }).unwrap()
         };
-        let anchors = [anchor(old_ends), anchor(not_after)];
+        let anchors = [anchor(old_expiry), anchor(not_after)];
         let request = IssuerRequest {
             common_name: "identity.linkerd.cluster.local".into(),
             dns_names: vec![],

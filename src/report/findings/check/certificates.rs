@@ -43,7 +43,7 @@ pub(super) fn anchor_not_yet_valid(anchors: &[AnchorRef], screen: &Screen) -> Wo
     }
 }
 
-/// Each with the end of its validity, and a verb before it.
+/// Each with its expiry, and a verb before it.
 fn said_of(anchors: &[AnchorRef], verb: &str, screen: &Screen) -> String {
     let one = |anchor: &AnchorRef| {
         format!("{} {verb} {}", named(&anchor.certificate), screen.when(anchor.certificate.not_after))
@@ -224,7 +224,7 @@ pub(super) fn outlives_anchor(issuer: &CertificateRef, anchor: &CertificateRef, 
             screen.when(anchor.not_after)
         ),
         effect: "The identity controller stops issuing when the anchor expires.".to_owned(),
-        todo: "Plan by the anchor's end.".to_owned(),
+        todo: "Plan by the anchor's expiry.".to_owned(),
         ..Words::default()
     }
 }
@@ -266,7 +266,7 @@ pub(super) fn renews_anchor(renewals: &[Renewal], screen: &Screen) -> Words {
         RenewalTime::At(due) => format!("{} {}", renewal.certificate, screen.when(due)),
         RenewalTime::Age(age) => {
             let age = duration(age);
-            format!("{} {age} after it is made, not {age} before its end", renewal.certificate)
+            format!("{} {age} after it is made, not {age} before it expires", renewal.certificate)
         }
     };
     Words {
@@ -293,7 +293,7 @@ pub(super) fn rotation_policy(certificates: &[ObjectRef]) -> Words {
 }
 
 pub(super) fn renews_late(certificates: &[LateRenewal], lifetime: SignedDuration) -> Words {
-    let one = |late: &LateRenewal| format!("{} {} before its end", late.certificate, duration(late.left));
+    let one = |late: &LateRenewal| format!("{} {} before it expires", late.certificate, duration(late.left));
     Words {
         what: format!(
             "cert-manager renews the issuer late: {}. A workload certificate lives {}.",

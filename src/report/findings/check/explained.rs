@@ -128,7 +128,7 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "issuer-too-short",
         means: "The issuer expires before a workload certificate issued now would.",
-        matters: "A workload certificate never outlives the issuer. The nearer its end, the more often all proxies renew.",
+        matters: "A workload certificate never outlives the issuer. The nearer its expiry, the more often all proxies renew.",
         act: "Renew the issuer earlier, or give it at least twice a workload certificate's life.",
         example: "kubectl get certificate linkerd-identity-issuer -n linkerd -o yaml",
         source: "linkerd/website#868",
@@ -136,10 +136,10 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "issuer-outlives-anchor",
         means: "The issuer is valid longer than the anchor that signed it.",
-        matters: "The identity controller stops issuing when the anchor expires, whatever the issuer's end says.",
-        act: "Plan the rotation by the anchor's end.",
+        matters: "The identity controller stops issuing when the anchor expires, however long the issuer is valid.",
+        act: "Plan the rotation by the anchor's expiry.",
         example: "kubectl l5d-rotate status",
-        source: "`Verify` in linkerd2's `pkg/tls`; cert-manager does not limit an issuer to its CA's end",
+        source: "`Verify` in linkerd2's `pkg/tls`; cert-manager does not limit an issuer to its CA's validity",
     },
     Explanation {
         code: "issuer-is-anchor",
@@ -176,7 +176,7 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
     },
     Explanation {
         code: "cert-manager-renews-late",
-        means: "cert-manager renews the issuer when it has less left than a workload certificate lives.",
+        means: "cert-manager renews the issuer when it has less left than the lifetime of a workload certificate.",
         matters: "Workload certificates are cut short, and all proxies ask for new ones ever more often.",
         act: "Give spec.renewBefore more than a workload certificate's life: duration 48h, renewBefore 25h.",
         example: "kubectl get certificate linkerd-identity-issuer -n linkerd -o yaml",

@@ -255,7 +255,7 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
     },
     Explanation {
         code: "renewal-time",
-        means: "How long certificates of the replaced issuer can live.",
+        means: "How long certificates of the replaced issuer can be valid.",
         matters: "Until then the old anchor must stay in the bundle, unless every proxy restarts.",
         act: "Wait, or restart.",
         example: "kubectl l5d-rotate plan --dir rotation",
