@@ -19,7 +19,8 @@ pub(super) fn run(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Resu
         directories.push(directory(&under_way.below(root), planned, &documents, Form::Patch, screen)?);
     }
     let notes = write(&directories, args.allow_plaintext_keys)?.collect();
-    let out = as_data(args.output, &plan_json(&shown, mesh, screen))
-        .unwrap_or_else(|| plan_text(&shown, mesh, &reading::arguments(input), screen));
+    let arguments = reading::arguments(input);
+    let out = as_data(args.output, &plan_json(&shown, mesh, &arguments, screen))
+        .unwrap_or_else(|| plan_text(&shown, mesh, &arguments, screen));
     Ok(Response { out, notes, ..Response::default() })
 }

@@ -59,9 +59,7 @@ impl Recovery<'_> {
         let first = format!("{}  ", styled(Style::new().bold().fg_color(Some(color.into())), verdict));
         let indent = " ".repeat(verdict.len() + 2);
         let mut page = Page { text: screen.wrapped(&rest, &first, &indent), screen };
-        if let Issuance::Stopped(stopped) = &diagnosis.issuance
-            && stopped.presented.left(diagnosis.at) != Remaining::None
-        {
+        if restarts_nothing(diagnosis) {
             page.text.push_str(&screen.wrapped(RESTART_NOTHING, &indent, &indent));
         }
         page.certificates("Expired", &diagnosis.expired);
@@ -216,6 +214,11 @@ fn still_works(diagnosis: &Diagnosis, screen: &Screen) -> Vec<String> {
         "Open connections, until they close.".to_owned(),
     ]);
     lines
+}
+
+/// Is there a certificate that a restart would lose?
+fn restarts_nothing(diagnosis: &Diagnosis) -> bool {
+    matches!(&diagnosis.issuance, Issuance::Stopped(stopped) if stopped.presented.left(diagnosis.at) != Remaining::None)
 }
 
 /// What expires within 60 days, or else the first to expire.

@@ -24,6 +24,7 @@ use crate::mesh::Mesh;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
+    schema: &'static str,
     at: Timestamp,
     linkerd: Linkerd,
     bundle: Material,
@@ -72,6 +73,7 @@ impl Status {
         };
         let found = distinct(checks);
         Self {
+            schema: "l5d-rotate/status/v1",
             at,
             linkerd: Linkerd {
                 namespace: plane.namespace.clone(),
@@ -84,7 +86,7 @@ impl Status {
             issuer: issuer(mesh),
             proxies: classes(mesh, rotation.map(|under_way| under_way.record)),
             findings: found.iter().map(|found| found.json(&utc)).collect(),
-            rotation: rotation.map_or(Value::Null, |under_way| plan_json(under_way, mesh, screen)),
+            rotation: rotation.map_or(Value::Null, |under_way| plan_json(under_way, mesh, "", screen)),
             next: next(&utc),
             shown_next: next(screen),
             advice: rotation.is_none().then_some(advice),
@@ -98,6 +100,9 @@ impl Status {
     pub fn reading(mut self, arguments: &str) -> Self {
         self.next = self.next.reading(arguments);
         self.shown_next = self.shown_next.reading(arguments);
+        if let Some(next) = self.rotation.get_mut("next") {
+            *next = json!(self.next);
+        }
         self
     }
 

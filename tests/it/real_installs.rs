@@ -125,7 +125,7 @@ fn every_install_is_read_judged_and_planned() {
         assert_ne!(found("unknown"), 0);
         assert_eq!(checkout.run("check --fail-on warning").status.code(), Some(1));
         let plan: Value = serde_json::from_str(&checkout.out("plan -o json --dir rotation")).unwrap();
-        assert_eq!(plan["next"], "bundle/1-trust", "{}", checkout.version);
+        assert_eq!(plan["standing"], "bundle/1-trust", "{}", checkout.version);
         assert_eq!(plan["steps"].as_array().unwrap().len(), 9);
         assert_eq!(checkout.rendered("bundle", "patch").len(), *changes, "{}", checkout.version);
         // The issuer before the bundle would be an outage.

@@ -23,6 +23,20 @@ pub struct Explanation {
     pub source: &'static str,
 }
 
+/// One code alone, as data.
+#[derive(Debug, Serialize)]
+pub struct Explained<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+}
+
+impl<'a> From<&'a Explanation> for Explained<'a> {
+    fn from(explanation: &'a Explanation) -> Self {
+        Self { schema: "l5d-rotate/explain/v1", explanation }
+    }
+}
+
 /// Every code, explained, sorted.
 #[must_use]
 pub fn explanations() -> Vec<&'static Explanation> {

@@ -19,7 +19,7 @@ use crate::finding::{CertificateRef, Fact, Finding, Opens, Pods, Severity};
 use crate::report::words::count;
 use crate::step::Confirmation;
 
-pub use explain::{Explanation, explained_markdown, explained_text, explanations, listed_text};
+pub use explain::{Explained, Explanation, explained_markdown, explained_text, explanations, listed_text};
 pub use recovery::role;
 pub(in crate::report) use refusal::refused;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
+use serde::Serialize;
 
 use super::after;
 use crate::finding::Severity;
@@ -57,19 +58,45 @@ pub(in crate::report) fn table(rows: &[Row]) -> String {
     out
 }
 
+/// May a step be merged?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Readiness {
+    Done,
+    /// An earlier step comes first.
+    After,
+    Unsafe,
+    Wait,
+    Unknown,
+    Ready,
+}
+
+impl Readiness {
+    pub(super) fn of(planned: &PlannedStep) -> Self {
+        if planned.state == StepState::Done {
+            return Self::Done;
+        }
+        if after(planned).is_some() {
+            return Self::After;
+        }
+        match (planned.blocked.first().map(|finding| finding.severity), &planned.state) {
+            (Some(Severity::Error), _) => Self::Unsafe,
+            (Some(Severity::Wait), _) => Self::Wait,
+            (Some(_), _) | (None, StepState::Unknown(_)) => Self::Unknown,
+            (None, _) => Self::Ready,
+        }
+    }
+}
+
 fn state(place: usize, planned: &PlannedStep) -> (String, Option<AnsiColor>) {
-    if planned.state == StepState::Done {
-        return ("done".to_owned(), Some(AnsiColor::Green));
-    }
-    if after(planned).is_some() {
-        return (format!("after {place}"), None);
-    }
-    match (planned.blocked.first().map(|finding| finding.severity), &planned.state) {
-        (Some(Severity::Error), _) => ("unsafe".to_owned(), Some(AnsiColor::Red)),
-        (Some(Severity::Wait), _) => ("wait".to_owned(), Some(AnsiColor::Yellow)),
-        (Some(_), _) | (None, StepState::Unknown(_)) => ("unknown".to_owned(), Some(AnsiColor::Yellow)),
-        (None, StepState::Pending { done, of }) if *done > 0 => (format!("{done} of {of}"), None),
-        (None, _) => ("ready".to_owned(), Some(AnsiColor::Green)),
+    match (Readiness::of(planned), &planned.state) {
+        (Readiness::Done, _) => ("done".to_owned(), Some(AnsiColor::Green)),
+        (Readiness::After, _) => (format!("after {place}"), None),
+        (Readiness::Unsafe, _) => ("unsafe".to_owned(), Some(AnsiColor::Red)),
+        (Readiness::Wait, _) => ("wait".to_owned(), Some(AnsiColor::Yellow)),
+        (Readiness::Unknown, _) => ("unknown".to_owned(), Some(AnsiColor::Yellow)),
+        (Readiness::Ready, StepState::Pending { done, of }) if *done > 0 => (format!("{done} of {of}"), None),
+        (Readiness::Ready, _) => ("ready".to_owned(), Some(AnsiColor::Green)),
     }
 }
 
@@ -123,8 +150,19 @@ fn issuer(chain: &IssuerChain, record: &Record) -> &'static str {
     }
 }
 
-/// Running proxies that restart, by the commit or manually.
 fn restarts(planned: &PlannedStep, proxies: &BTreeMap<WorkloadId, Vec<&ProxyGroup>>, mesh: &Mesh) -> String {
+    match restarting(planned, proxies, mesh) {
+        0 => "-".to_owned(),
+        all => count(all, "proxy", "proxies"),
+    }
+}
+
+/// Running proxies that restart, by the commit or manually.
+pub(super) fn restarting(
+    planned: &PlannedStep,
+    proxies: &BTreeMap<WorkloadId, Vec<&ProxyGroup>>,
+    mesh: &Mesh,
+) -> u64 {
     let changed = planned.changes.iter().filter_map(|change| match change {
         Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => Some(*workload),
         Change::Publish(_) | Change::Swap { .. } => None,
@@ -136,8 +174,5 @@ fn restarts(planned: &PlannedStep, proxies: &BTreeMap<WorkloadId, Vec<&ProxyGrou
         |object: &crate::document::ObjectRef| changed.iter().any(|id| mesh.workload(*id).object == *object);
     let manual = planned.manual.iter().filter(|manual| !is_committed(&manual.object));
     let manual: u64 = manual.map(|manual| manual.proxies).sum();
-    match committed + manual {
-        0 => "-".to_owned(),
-        all => count(all, "proxy", "proxies"),
-    }
+    committed + manual
 }

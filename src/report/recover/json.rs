@@ -3,20 +3,26 @@
 use serde_json::{Value, json};
 
 use super::super::{CertificateView, Screen, findings};
-use super::{headline, remedy};
+use super::remedy::Told;
+use super::{RESTART_NOTHING, headline, remedy, restarts_nothing, still_works};
 use crate::pki::Certificate;
-use crate::rotation::recover::{Diagnosis, Issuance, Part, Remedy, Signer, Stopped, steps};
+use crate::rotation::recover::{Diagnosis, Issuance, Part, Remedy, Signer, Stopped};
 
 pub(super) fn json(diagnosis: &Diagnosis, arguments: &str) -> Value {
     let screen = Screen::utc(diagnosis.at);
     let found: Vec<_> = diagnosis.findings().iter().map(|finding| findings::json(finding, &screen)).collect();
+    let (verdict, text) = headline(diagnosis, &screen);
     json!({
+        "schema": "l5d-rotate/recover/v1",
         "at": diagnosis.at,
-        "text": headline(diagnosis, &screen).1,
+        "verdict": verdict.to_lowercase().replace(' ', "-"),
+        "text": text,
+        "warning": restarts_nothing(diagnosis).then_some(RESTART_NOTHING),
         "expired": parts(&diagnosis.expired),
         "valid": parts(&diagnosis.valid),
         "workloadCertificateLifetime": diagnosis.workload_certificate_lifetime,
         "issuance": issuance(diagnosis),
+        "stillWorks": still_works(diagnosis, &screen),
         "findings": found,
         "remedy": cure(diagnosis, &screen),
         "next": remedy::next(diagnosis, arguments),
@@ -65,25 +71,32 @@ fn stop(diagnosis: &Diagnosis, stopped: &Stopped) -> Value {
 }
 
 fn cure(diagnosis: &Diagnosis, screen: &Screen) -> Value {
-    let signers = match &diagnosis.remedy {
-        Remedy::None => return json!({"kind": "none"}),
-        Remedy::Prune => return json!({"kind": "prune"}),
-        Remedy::Repair => return json!({"kind": "repair"}),
-        Remedy::Unknown => return json!({"kind": "unknown"}),
-        Remedy::Replace(signers) => signers,
-    };
     let alone = diagnosis.eligible().next().is_some();
-    let managed: Vec<_> =
-        diagnosis.managed.iter().map(|(object, owner)| json!({"object": object, "owner": owner})).collect();
-    json!({
-        "kind": if alone { "issuer-alone" } else { "anchor-and-issuer" },
-        "anchors": signers.iter().map(signer).collect::<Vec<_>>(),
-        "unneededIntermediates": fingerprints(&diagnosis.unneeded),
-        "renewableAnchors": fingerprints(&diagnosis.renewable),
-        "steps": steps(alone).iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "downtime": remedy::downtime(diagnosis, alone, screen),
-        "managed": managed,
-    })
+    let kind = match &diagnosis.remedy {
+        Remedy::None => "none",
+        Remedy::Prune => "prune",
+        Remedy::Repair => "repair",
+        Remedy::Unknown => "unknown",
+        Remedy::Replace(_) if alone => "issuer-alone",
+        Remedy::Replace(_) => "anchor-and-issuer",
+    };
+    let Some(Told { title, paragraphs, steps, .. }) = remedy::remedy(diagnosis, screen) else {
+        return json!({"kind": kind});
+    };
+    let mut cure = json!({"kind": kind, "title": title, "paragraphs": paragraphs});
+    if let Remedy::Replace(signers) = &diagnosis.remedy {
+        let steps = steps.iter().map(|[step, does, when]| json!({"step": step, "does": does, "when": when}));
+        let managed =
+            diagnosis.managed.iter().map(|(object, owner)| json!({"object": object, "owner": owner}));
+        cure["anchors"] = signers.iter().map(signer).collect();
+        cure["unneededIntermediates"] = fingerprints(&diagnosis.unneeded);
+        cure["renewableAnchors"] = fingerprints(&diagnosis.renewable);
+        cure["steps"] = steps.collect();
+        cure["downtime"] = json!(remedy::downtime(diagnosis, alone, screen));
+        cure["renewal"] = json!(remedy::renewable(diagnosis));
+        cure["managed"] = managed.collect();
+    }
+    cure
 }
 
 fn signer(signer: &Signer) -> Value {

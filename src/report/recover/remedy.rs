@@ -93,7 +93,7 @@ fn unneeded(diagnosis: &Diagnosis) -> Option<String> {
 }
 
 /// For whoever has the key of the expired anchor: nobody has to load a new one.
-fn renewable(diagnosis: &Diagnosis) -> Option<String> {
+pub(super) fn renewable(diagnosis: &Diagnosis) -> Option<String> {
     let Issuance::Stopped(stopped) = &diagnosis.issuance else { return None };
     let names: Vec<_> = diagnosis.renewable.iter().map(named).collect();
     if names.is_empty() {

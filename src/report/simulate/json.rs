@@ -34,6 +34,9 @@ pub fn simulation_json(simulation: &Simulation, mesh: &Mesh, screen: &Screen) ->
         "text": verdict_text(simulation, &view.screen),
         "order": simulation.order,
         "workloadCertificateLifetime": simulation.workload_certificate_lifetime,
+        "anchors": classes.anchors()
+            .map(|(name, anchor)| json!({"name": name, "fingerprint": anchor}))
+            .collect::<Vec<_>>(),
         "bundles": classes.bundles().iter()
             .map(|bundle| json!({"name": classes.bundle_name(bundle), "anchors": fingerprints(bundle.anchors())}))
             .collect::<Vec<_>>(),

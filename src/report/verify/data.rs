@@ -28,6 +28,7 @@ pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
     let tree = json!({
         "schema": "l5d-rotate/verify/v1",
         "verdict": wording::word(*verdict),
+        "text": wording::headline(verification, &Screen::utc(screen.at)).1,
         "after": after,
         "advice": advice.map(|advice| json!({"code": advice, "text": wording::advice(advice)})),
         "changes": {
