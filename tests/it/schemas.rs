@@ -1,28 +1,260 @@
 //! What `-o json` prints fits its JSON Schema in `docs/schemas/`.
 
-use boon::{Compiler, Schemas};
-use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::Path;
 
-use crate::cluster::Cluster;
+use boon::{Compiler, SchemaIndex, Schemas};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, NOW};
+use crate::mesh_support::{Pki, control_plane};
+use crate::runner;
 use crate::simulate_support::User;
 use crate::verify_support::{Reviewer, bundle, issuer_of, new_anchor, secret_of, trust_roots};
 
 /// The schemas refer to each other by these addresses; none of them is fetched.
 const HOME: &str = "https://l5d-rotate.dev/schemas";
-const NAMES: [&str; 3] = ["finding", "simulate", "verify"];
+
+/// The verbs whose JSON has a schema.
+const VERBS: [&str; 8] = ["check", "explain", "inspect", "plan", "recover", "simulate", "status", "verify"];
+
+/// A compiled schema.
+struct Schema {
+    name: String,
+    all: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    fn of(name: &str) -> Self {
+        let (mut all, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.enable_format_assertions();
+        for name in VERBS.into_iter().chain(["finding"]) {
+            let path = format!("{}/docs/schemas/{name}.v1.json", env!("CARGO_MANIFEST_DIR"));
+            let schema = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+            compiler.add_resource(&format!("{HOME}/{name}.v1.json"), schema).unwrap();
+        }
+        let index = compiler.compile(&format!("{HOME}/{name}.v1.json"), &mut all).unwrap();
+        Self { name: name.to_owned(), all, index }
+    }
+
+    #[track_caller]
+    fn fits(&self, document: &Value) {
+        if let Err(error) = self.all.validate(document, self.index) {
+            panic!("{}: {error:#}\n{document:#}", self.name);
+        }
+    }
+
+    /// Each object of a document refuses one more member, but those whose members are free: evidence, reasons, annotations.
+    fn refuses_more(&self, document: &Value) {
+        let mut pointers = Vec::new();
+        objects(document, String::new(), &mut pointers);
+        let mut seen = BTreeSet::new();
+        for pointer in pointers {
+            // One item of a list is like the others.
+            let shape: Vec<_> =
+                pointer.split('/').filter(|part| part.parse::<usize>().is_err()).map(str::to_owned).collect();
+            if !seen.insert(shape) {
+                continue;
+            }
+            let mut changed = document.clone();
+            changed.pointer_mut(&pointer).unwrap()["more"] = json!(1);
+            let found = self.all.validate(&changed, self.index);
+            assert!(found.is_err(), "{}: `{pointer}` may have another member", self.name);
+        }
+    }
+}
+
+/// The places of all objects whose members a schema names.
+fn objects(value: &Value, pointer: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            found.push(pointer.clone());
+            let free = |key: &str| ["evidence", "refusal", "annotation"].contains(&key);
+            for (key, member) in members.iter().filter(|(key, _)| !free(key)) {
+                objects(member, format!("{pointer}/{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                objects(item, format!("{pointer}/{place}"), found);
+            }
+        }
+        _ => {}
+    }
+}
 
 /// Holds a document against the schema of its name.
+#[track_caller]
 pub fn fits(name: &str, document: &Value) {
-    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-    for name in NAMES {
-        let path = format!("{}/docs/schemas/{name}.v1.json", env!("CARGO_MANIFEST_DIR"));
-        let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        compiler.add_resource(&format!("{HOME}/{name}.v1.json"), schema).unwrap();
+    Schema::of(name).fits(document);
+}
+
+/// What a command prints as JSON, whatever it makes of it.
+#[track_caller]
+fn json_of(directory: &Path, arguments: &str) -> Value {
+    let arguments = format!("{arguments} -o json");
+    let output = runner::plugin().current_dir(directory).args(arguments.split_whitespace()).output().unwrap();
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{arguments}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// After everything in the test data but the new certificates has expired.
+const EXPIRED: &str = "2026-12-29T02:00:00Z";
+
+/// When all steps of the rotation in the test data were done.
+const FINISHED: &str = "2026-11-23T08:30:00Z";
+
+/// All clusters in a directory of the test data, as they are and when they have expired.
+fn meshes(directory: &str) -> Vec<String> {
+    let at = if directory == "stages" { FINISHED } else { NOW };
+    let root = repository().join("testdata").join(directory);
+    let names = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files = names.filter(|name| name.ends_with(".yaml"));
+    files
+        .flat_map(|file| [at, EXPIRED].map(|at| format!("-f testdata/{directory}/{file} --at {at}")))
+        .collect()
+}
+
+/// What the verbs that need no rotation say of every mesh of the test data.
+#[test]
+fn whatever_a_mesh_is_like_its_json_fits_its_schema() {
+    let inputs = [meshes("."), meshes("stages"), meshes("sick")].concat();
+    for verb in ["status", "check", "recover", "inspect"] {
+        let schema = Schema::of(verb);
+        inputs.iter().for_each(|input| schema.fits(&json_of(repository(), &format!("{verb} {input}"))));
     }
-    let schema = compiler.compile(&format!("{HOME}/{name}.v1.json"), &mut schemas).unwrap();
-    if let Err(error) = schemas.validate(document, schema) {
-        panic!("{name}: {error:#}\n{document:#}");
+}
+
+#[test]
+fn a_mesh_of_each_era_fits_its_schemas() {
+    let home = tempfile::tempdir().unwrap();
+    let pki = Pki::mint("root");
+    for era in ["2.6", "2.8", "2.9", "2.10", "2.11", "2.12"] {
+        fs::write(home.path().join("mesh.yaml"), control_plane(era, &pki)).unwrap();
+        for verb in ["status", "check", "recover", "inspect"] {
+            fits(verb, &json_of(home.path(), &format!("{verb} -f mesh.yaml --at {NOW}")));
+        }
     }
+}
+
+#[test]
+fn a_plan_fits_its_schema_at_each_stage_and_on_the_way_back() {
+    let [plan, status] = ["plan", "status"].map(Schema::of);
+    for input in [meshes("."), meshes("stages")].concat() {
+        for arguments in ["", "--rollback", "--confirm all-pods-seen --confirm control-plane-restarted"] {
+            let arguments = format!("--dir testdata/rotation {arguments} {input}");
+            plan.fits(&json_of(repository(), &format!("plan {arguments}")));
+            status.fits(&json_of(repository(), &format!("status {arguments}")));
+        }
+    }
+}
+
+/// What each verb says of a cluster as it is.
+fn all_fit(user: &User) {
+    let input = format!("-f dump.json --at {}", user.cluster.now);
+    fs::write(user.home.path().join("dump.json"), user.cluster.dump()).unwrap();
+    read_fit(user.home.path(), &input);
+}
+
+fn read_fit(home: &Path, input: &str) {
+    for verb in ["plan", "status", "simulate"] {
+        fits(verb, &json_of(home, &format!("{verb} --dir rotation {input}")));
+    }
+    for verb in ["check", "recover", "inspect"] {
+        fits(verb, &json_of(home, &format!("{verb} {input}")));
+    }
+}
+
+/// Steps that are blocked, and steps that are under way, with everything in the mesh that makes rotations hard.
+#[test]
+fn a_rotation_fits_its_schemas_step_by_step() {
+    let mut user = User::started(Cluster::realistic(), "");
+    for step in ["", "bundle --step 1", "bundle --step 2 --force", "bundle --step 3 --force"] {
+        if !step.is_empty() {
+            user.merge(step);
+        }
+        all_fit(&user);
+    }
+    user.cluster.wait(SignedDuration::from_hours(24 * 60));
+    all_fit(&user);
+}
+
+#[test]
+fn every_strategy_fits_its_schemas() {
+    for arguments in [
+        "--strategy patient",
+        "--old-anchor-key anchor.key",
+        "--issuer-only --anchor anchor.pem --anchor-key anchor.key",
+    ] {
+        all_fit(&User::started(Cluster::new(), arguments));
+    }
+}
+
+#[test]
+fn a_recovery_fits_its_schemas() {
+    const PAST: &str = "2026-11-22T21:04:11Z";
+    for (cluster, arguments) in [
+        (Cluster::ending(PAST, PAST), ""),
+        (Cluster::ending("2027-12-28T09:00:00Z", PAST), "--anchor anchor.pem --anchor-key anchor.key"),
+    ] {
+        let user = User { home: tempfile::tempdir().unwrap(), cluster };
+        let home = user.home.path();
+        fs::write(home.join("anchor.key"), crate::cluster::pem(&user.cluster.anchor.key)).unwrap();
+        fs::write(home.join("anchor.pem"), user.cluster.anchor.certificate.to_pem()).unwrap();
+        let ran = user.run(&format!("recover --dir rotation {arguments}"));
+        assert_eq!(ran.code, 0, "{}", ran.notes);
+        all_fit(&user);
+    }
+}
+
+/// Whatever is missing in a dump is unknown, or not there.
+#[test]
+fn less_that_is_known_fits_the_schemas() {
+    let user = User::started(Cluster::realistic(), "");
+    let keep = |kept: &dyn Fn(&Value) -> bool| {
+        let items: Vec<_> = user.cluster.items().into_iter().filter(|item| kept(item)).collect();
+        json!({"apiVersion": "v1", "kind": "List", "items": items})
+    };
+    let mut undated = keep(&|_| true);
+    for item in undated["items"].as_array_mut().unwrap() {
+        let metadata = item["metadata"].as_object_mut().unwrap();
+        metadata.remove("managedFields");
+        metadata.remove("creationTimestamp");
+    }
+    let without = |kind: &'static str| keep(&move |item| item["kind"] != kind);
+    for dump in [without("Pod"), without("Secret"), undated] {
+        fs::write(user.home.path().join("dump.json"), dump.to_string()).unwrap();
+        read_fit(user.home.path(), &format!("-f dump.json --at {NOW}"));
+    }
+}
+
+#[test]
+fn an_inspected_file_fits_its_schema() {
+    let home = tempfile::tempdir().unwrap();
+    let cluster = Cluster::new();
+    fs::write(home.path().join("key.pem"), crate::cluster::pem(&cluster.anchor.key)).unwrap();
+    fs::write(home.path().join("secret.yaml"), secret_of(&issuer_of(&cluster.anchor)).to_string()).unwrap();
+    fs::write(home.path().join("blank.pem"), format!("\n\n{}\n\n\n", cluster.bundle)).unwrap();
+    fits("inspect", &json_of(home.path(), "inspect key.pem secret.yaml blank.pem"));
+}
+
+#[test]
+fn explanations_fit_their_schema() {
+    let schema = Schema::of("explain");
+    let all = json_of(repository(), "explain");
+    schema.fits(&all);
+    assert!(all.as_array().unwrap().len() > 50);
+    let one = json_of(repository(), "explain step-order");
+    schema.fits(&one);
+    assert_eq!(one["schema"], "l5d-rotate/explain/v1");
 }
 
 #[test]
@@ -46,8 +278,51 @@ fn simulations_fit_their_schema() {
     }
 }
 
+/// A reader of `linkerd check -o json` finds what it knows, and one more member.
+#[test]
+fn linkerds_tree_stays_as_it_is() {
+    let found = json_of(repository(), &format!("check -f testdata/cluster.yaml --at {NOW}"));
+    let members: Vec<_> = found.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["success", "categories", "findings"]);
+}
+
 #[test]
 fn a_schema_refuses_what_it_does_not_know() {
-    let finding = serde_json::json!({"severity": "error", "code": "x", "text": "x", "todo": "", "more": 1});
-    assert!(std::panic::catch_unwind(|| fits("finding", &finding)).is_err());
+    let sick = format!("-f testdata/sick/expired-anchor-of-a-valid-issuer.yaml --at {NOW}");
+    let rotation = format!("--dir testdata/rotation -f testdata/stages/4-issuer-swapped.yaml --at {NOW}");
+    let user = User::started(Cluster::new(), "");
+    let reviewer = Reviewer::new();
+    let documents = [
+        ("check", json_of(repository(), &format!("check {sick}"))),
+        ("explain", json_of(repository(), "explain step-order")),
+        ("explain", json_of(repository(), "explain")),
+        ("inspect", json_of(repository(), &format!("inspect {sick}"))),
+        ("plan", json_of(repository(), &format!("plan {rotation}"))),
+        ("plan", json_of(repository(), &format!("plan --rollback {rotation}"))),
+        ("recover", json_of(repository(), &format!("recover {sick}"))),
+        ("simulate", user.json("--order issuer,bundle,prune")),
+        ("status", json_of(repository(), &format!("status {sick}"))),
+        ("status", json_of(repository(), &format!("status {rotation}"))),
+        ("verify", reviewer.verdict(&[trust_roots(&bundle(&[&new_anchor()]))]).0),
+    ];
+    for (name, document) in documents {
+        let schema = Schema::of(name);
+        schema.fits(&document);
+        schema.refuses_more(&document);
+        // Linkerd's tree names none, nor does a list.
+        if let (Value::Object(members), true) = (&document, name != "check") {
+            assert_eq!(members["schema"], format!("l5d-rotate/{name}/v1"));
+        }
+    }
+    let finding = json!({"severity": "error", "code": "x", "text": "x", "todo": "", "more": 1});
+    assert!(catch_unwind(|| fits("finding", &finding)).is_err());
+}
+
+/// `finding` is the only schema that no verb has.
+#[test]
+fn every_schema_is_of_a_verb_and_tested_here() {
+    let found = fs::read_dir(repository().join("docs/schemas")).unwrap();
+    let names: BTreeSet<_> = found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let known = VERBS.into_iter().chain(["finding"]).map(|name| format!("{name}.v1.json")).collect();
+    assert_eq!(names, known);
 }
