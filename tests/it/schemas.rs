@@ -13,6 +13,7 @@ use crate::cluster::{Cluster, NOW};
 use crate::mesh_support::{Pki, control_plane};
 use crate::runner;
 use crate::simulate_support::User;
+use crate::sizes;
 use crate::verify_support::{Reviewer, bundle, issuer_of, new_anchor, secret_of, trust_roots};
 
 /// The schemas refer to each other by these addresses; none of them is fetched.
@@ -126,7 +127,8 @@ fn meshes(directory: &str) -> Vec<String> {
 /// What the verbs that need no rotation say of every mesh of the test data.
 #[test]
 fn whatever_a_mesh_is_like_its_json_fits_its_schema() {
-    let inputs = [meshes("."), meshes("stages"), meshes("sick")].concat();
+    let healthy = [meshes("."), meshes("stages")].concat().into_iter().step_by(sizes::of(3, 1));
+    let inputs: Vec<_> = healthy.chain(meshes("sick")).collect();
     for verb in ["status", "check", "recover", "inspect"] {
         let schema = Schema::of(verb);
         inputs.iter().for_each(|input| schema.fits(&json_of(repository(), &format!("{verb} {input}"))));
@@ -148,7 +150,7 @@ fn a_mesh_of_each_era_fits_its_schemas() {
 #[test]
 fn a_plan_fits_its_schema_at_each_stage_and_on_the_way_back() {
     let [plan, status] = ["plan", "status"].map(Schema::of);
-    for input in [meshes("."), meshes("stages")].concat() {
+    for input in [meshes("."), meshes("stages")].concat().iter().step_by(sizes::of(3, 1)) {
         for arguments in ["", "--rollback", "--confirm all-pods-seen --confirm control-plane-restarted"] {
             let arguments = format!("--dir testdata/rotation {arguments} {input}");
             plan.fits(&json_of(repository(), &format!("plan {arguments}")));
@@ -268,6 +270,15 @@ fn verdicts_fit_their_schema() {
     ] {
         fits("verify", &reviewer.verdict(&objects).0);
     }
+    // Of what another program renders, and of an object that has nothing to do with trust.
+    for objects in [
+        json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": "linkerd-identity-issuer", "namespace": "linkerd"}, "spec": {"encryptedData": {}}}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"}, "data": {"a": "b"}}),
+    ] {
+        let found = reviewer.verdict(&[objects]).0;
+        fits("verify", &found);
+        assert_ne!(found["verdict"], "safe", "{found:#}");
+    }
 }
 
 #[test]
@@ -325,4 +336,70 @@ fn every_schema_is_of_a_verb_and_tested_here() {
     let names: BTreeSet<_> = found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let known = VERBS.into_iter().chain(["finding"]).map(|name| format!("{name}.v1.json")).collect();
     assert_eq!(names, known);
+}
+
+/// Words of a screen that are none of the facts on it: headings, labels, how an instant, a count or a change is said.
+const FRAME: &str = "Application CODE Commit ConfigMap Deployments Expires Findings Installed Next Notes Proxies Remedy Secret \
+                     Stands Still Strategy UTC ago anchor and are before bundle by changed commit days domain expires explain \
+                     held hold hours its kubectl minutes more namespace namespaces next now of old proxies published restarts \
+                     started state step steps tells the them they what where workloads works years";
+
+/// A text without its line breaks and quotes.
+fn unwrapped(text: &str) -> String {
+    text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn strings(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(unwrapped(text)),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        Value::Object(members) => members.values().for_each(|member| strings(member, found)),
+        _ => {}
+    }
+}
+
+/// The words of a screen that stand in no sentence and no name of its JSON, and are no number.
+fn missing(screen: &str, document: &Value) -> BTreeSet<String> {
+    let mut all = Vec::new();
+    strings(document, &mut all);
+    let (names, texts): (Vec<_>, Vec<_>) = all.into_iter().partition(|text| text.split(' ').count() < 3);
+    let mut sentences: Vec<_> = texts.iter().flat_map(|text| text.split(". ")).collect();
+    sentences.sort_by_key(|sentence| std::cmp::Reverse(sentence.len()));
+    let mut rest = unwrapped(screen);
+    for sentence in sentences {
+        rest = rest.replace(sentence.trim_end_matches(['.', ':']), " ");
+    }
+    let names = names.join(" ").to_lowercase();
+    let frame: BTreeSet<_> = FRAME.split_whitespace().collect();
+    let words = rest.split([' ', '/']).map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+    words
+        .filter(|word| !word.is_empty() && !word.contains(|c: char| c.is_ascii_digit()))
+        .filter(|word| !names.contains(&word.to_lowercase()) && !frame.contains(word))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whoever reads the JSON knows what whoever reads the screen knows.
+#[test]
+fn what_a_screen_shows_is_in_its_json() {
+    let mut found = BTreeSet::new();
+    let mut compare = |arguments: &str| {
+        let run =
+            runner::plugin().current_dir(repository()).args(arguments.split_whitespace()).output().unwrap();
+        let screen = String::from_utf8(run.stdout).unwrap();
+        for word in missing(&screen, &json_of(repository(), arguments)) {
+            found.insert((arguments.split(' ').next().unwrap().to_owned(), word));
+        }
+    };
+    let every = sizes::of(3, 1);
+    for input in [meshes("."), meshes("stages")].concat().iter().step_by(every) {
+        compare(&format!("plan --dir testdata/rotation {input}"));
+        compare(&format!("plan --dir testdata/rotation --rollback {input}"));
+        compare(&format!("status --dir testdata/rotation {input}"));
+    }
+    for input in [meshes("."), meshes("stages"), meshes("sick")].concat().iter().step_by(every) {
+        compare(&format!("status {input}"));
+        compare(&format!("recover {input}"));
+    }
+    assert!(found.is_empty(), "{found:?}");
 }
