@@ -148,7 +148,7 @@ fn a_mesh_of_each_era_fits_its_schemas() {
 }
 
 #[test]
-fn a_plan_fits_its_schema_at_each_stage_and_on_the_way_back() {
+fn a_plan_fits_its_schema_at_each_stage_and_in_a_rollback() {
     let [plan, status] = ["plan", "status"].map(Schema::of);
     for input in [meshes("."), meshes("stages")].concat().iter().step_by(sizes::of(3, 1)) {
         for arguments in ["", "--rollback", "--confirm all-pods-seen --confirm control-plane-restarted"] {
