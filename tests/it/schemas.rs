@@ -204,8 +204,8 @@ fn every_strategy_fits_its_schemas() {
 fn a_recovery_fits_its_schemas() {
     const PAST: &str = "2026-11-22T21:04:11Z";
     for (cluster, arguments) in [
-        (Cluster::ending(PAST, PAST), ""),
-        (Cluster::ending("2027-12-28T09:00:00Z", PAST), "--anchor anchor.pem --anchor-key anchor.key"),
+        (Cluster::expiring(PAST, PAST), ""),
+        (Cluster::expiring("2027-12-28T09:00:00Z", PAST), "--anchor anchor.pem --anchor-key anchor.key"),
     ] {
         let user = User { home: tempfile::tempdir().unwrap(), cluster };
         let home = user.home.path();

@@ -323,7 +323,7 @@ fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
     reviewer.cluster.issuer_key = pem(&issuer.key);
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
-    assert!(codes(&verdict).contains(&"already-violated"), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"already-broken"), "{verdict:#}");
 }
 
 #[test]
