@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
-/// How long a certificate lives: calendar units count as a calendar does.
+/// How long a certificate is valid: calendar units count as a calendar does.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetime(Span);
 

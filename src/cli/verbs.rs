@@ -27,15 +27,15 @@ pub struct Minting {
     #[arg(long, value_name = "NAME")]
     pub issuer_name: Option<String>,
 
-    /// How long the new anchor lives: 10y, 3650d, 87600h
+    /// How long the new anchor is valid: 10y, 3650d, 87600h
     #[arg(long, value_name = "DURATION", default_value = "10y")]
     pub anchor_lifetime: Lifetime,
 
-    /// How long the new issuer lives
+    /// How long the new issuer is valid
     #[arg(long, value_name = "DURATION", default_value = "1y")]
     pub issuer_lifetime: Lifetime,
 
-    /// Go on where cert-manager or trust-manager owns the material: they will revert what is committed beside them
+    /// Continue where cert-manager or trust-manager owns the material: they will revert what is committed beside them
     #[arg(long)]
     pub allow_managed: bool,
 

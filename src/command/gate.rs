@@ -1,4 +1,4 @@
-//! Which of the selected steps may be shown: those that nothing stands before, or all where the user insists.
+//! Which of the selected steps may be shown: those whose preconditions are met, or all where the user insists.
 
 use super::Failure;
 use super::rotation::UnderWay;

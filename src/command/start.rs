@@ -119,7 +119,7 @@ fn refuse_begun(dir: &Path) -> Result<(), Failure> {
         return Err(Failure::new(
             format!("{name}: a rotation was started here already"),
             format!(
-                "go on with `kubectl l5d-rotate status --dir {name}`, or start another in another directory"
+                "continue with `kubectl l5d-rotate status --dir {name}`, or start another in another directory"
             ),
         ));
     }

@@ -74,7 +74,7 @@ impl Next {
                 },
             },
             (None, Standing::At(step)) if is_blocked(step) => Self {
-                why: format!("When nothing stands before {step} any more (--force renders it all the same):"),
+                why: format!("When the preconditions of {step} are met (--force renders it all the same):"),
                 command: Some(under_way.command("next", "")),
             },
             (None, _) => Self::of(under_way, mesh, screen),

@@ -95,7 +95,7 @@ impl NoRollback {
     #[must_use]
     pub const fn help(self) -> &'static str {
         match self {
-            Self::Expired => "go on with `next`, or start a new rotation in another directory",
+            Self::Expired => "continue with `next`, or start a new rotation in another directory",
             Self::IssuerUnknown => {
                 "revert the commits of the rotation in Git, the last one first, and hold each against the mesh with `verify`"
             }

@@ -24,7 +24,7 @@ fn at(strategy: Strategy, era: Era, taken: usize) -> (Cluster, Record) {
     (cluster, record)
 }
 
-/// Takes the steps of a rollback in order, each only when nothing stands before it, and gives those that were taken. Whether
+/// Takes the steps of a rollback in order, each only when it is ready, and gives those that were taken. Whether
 /// the cross certificate had been taken out before cannot be seen, so that there certificates without it expire first.
 fn roll_back(cluster: &mut Cluster, rollback: &Record) -> Vec<Step> {
     let mut taken = Vec::new();

@@ -37,7 +37,7 @@ pub(super) fn description(check: &str) -> &'static str {
         "issuer-is-ca" => "issuer may sign workload certificates",
         "issuer-accepted-by-bundle" => "identity controller starts with the published trust bundle",
         "issuer-not-expiring-soon" => "issuer does not expire soon",
-        "issuer-outlives-workload-certificates" => "issuer lives longer than a workload certificate",
+        "issuer-outlives-workload-certificates" => "issuer is valid for longer than a workload certificate",
         "issuer-within-anchor" => "issuer does not outlive its trust anchor",
         "issuer-is-not-anchor" => "issuer is not itself a trust anchor",
         "control-plane-restarted" => "control plane started after the trust bundle last changed",

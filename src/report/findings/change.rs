@@ -27,7 +27,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             format!(
                 "{workload} restarts while the control plane cannot read the bundle in {place}: {defect}."
             ),
-            "The text is already so; what runs goes on, and what restarts fails to start.",
+            "The text is already so; what runs still works, and what restarts fails to start.",
             "Repair the published bundle first, in a commit of its own.",
         ),
         ChangeFact::ConfigCopyLeftBehind { object } => (
@@ -138,7 +138,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
     Words { what, effect: effect.to_owned(), todo: todo.to_owned(), ..Words::default() }
 }
 
-const SKIPPED: &str = "A running identity controller skips it (event IssuerUpdateSkipped) and goes on with the old issuer; the next \
+const SKIPPED: &str = "A running identity controller skips it (event IssuerUpdateSkipped) and keeps the old issuer; the next \
                        one that starts fails to start.";
 
 fn unusable_key(object: String, key: &KeyFault) -> Words {
@@ -215,7 +215,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "restart-into-unreadable-bundle",
         means: "The change restarts the control plane, and the bundle that is published already cannot be read by it.",
-        matters: "What runs has read an earlier text and goes on; what restarts fails to start.",
+        matters: "What runs has read an earlier text and still works; what restarts fails to start.",
         act: "Repair the published bundle first.",
         example: "kubectl l5d-rotate check",
         source: "linkerd2 `controller/cmd/identity/main.go` reads the anchors once, at the start.",
@@ -257,7 +257,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "new-issuer-unreadable",
         means: "The issuer's certificate in the Secret is not PEM that the identity controller reads.",
-        matters: "A running controller skips it and goes on with the old issuer, until its next start fails.",
+        matters: "A running controller skips it and keeps the old issuer, until its next start fails.",
         act: "Write the issuer's certificate first, then its intermediates, each as one PEM block.",
         example: "kubectl l5d-rotate inspect issuer.crt",
         source: "linkerd2 `pkg/tls/cred.go` (`ReadPEMCreds`), event IssuerUpdateSkipped.",
@@ -265,7 +265,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "issuer-key-unusable",
         means: "The private key in the Secret is missing, cannot be read, or belongs to another certificate.",
-        matters: "A running controller skips the update and goes on with the old issuer; its next start fails.",
+        matters: "A running controller skips the update and keeps the old issuer; its next start fails.",
         act: "Put the key of this certificate into the Secret.",
         example: "kubectl l5d-rotate check -o short",
         source: "linkerd2 `pkg/tls/cred.go` (`ReadPEMCreds`), event IssuerUpdateSkipped.",

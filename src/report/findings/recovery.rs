@@ -144,7 +144,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "issuer-refused",
         means: "The published bundle does not accept the issuer in the Secret, and did not before anything expired.",
-        matters: "An identity controller that restarts fails. One that runs goes on with the issuer that it loaded before, so \
+        matters: "An identity controller that restarts fails. One that runs keeps the issuer that it loaded before, so \
                   that all looks well until it restarts.",
         act: "Put back an issuer that the bundle accepts, or publish the issuer's trust anchor too.",
         example: "kubectl l5d-rotate check -o short",

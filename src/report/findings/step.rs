@@ -35,7 +35,7 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
                 bundle.object,
                 rejected(why, screen)
             ),
-            "It would go on with the old one, and fail at its next start.",
+            "It would keep the old one, and fail at its next start.",
             format!("Publish {} first.", anchors(lacks)),
         ),
         StepFact::ControlPlaneLacksBundle { bundle, done, of } => say(
@@ -207,7 +207,7 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
 }
 
 const READ_PODS: &str = "Read the cluster, or pods with their status.";
-const GO_ON: &str = "Go on with the rotation instead.";
+const GO_ON: &str = "Continue the rotation instead.";
 
 /// A fact, what follows from it, and what to do.
 fn say(what: impl Into<String>, effect: impl Into<String>, todo: impl Into<String>) -> Words {

@@ -88,7 +88,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         code: "identity-fails-to-start",
         means: "The published trust bundle does not accept the issuer in the Secret, so that an identity controller that \
                 starts stops with an error.",
-        matters: "Running identity controllers go on, and nobody notices; at the next restart of a pod or a node the mesh \
+        matters: "Running identity controllers still work, and nobody notices; at the next restart of a pod or a node the mesh \
                   has no issuer, and every proxy loses its identity within a workload certificate's lifetime.",
         act: "Publish the anchor that signed the issuer, or put back an issuer that a published anchor signed, before \
               anything restarts.",

@@ -69,7 +69,7 @@ fn never_by_itself(manual: &Manual) -> bool {
 }
 
 /// By when everyone must hold the new anchor: workload certificates are capped by the cross certificate (`findFirstExpiration` in
-/// Linkerd's `pkg/tls`), so it must be gone from the issuer file as long before it expires as a workload certificate lives.
+/// Linkerd's `pkg/tls`), so it must be gone from the issuer file as long before it expires as a workload certificate is valid.
 fn loaded_by_time(view: &View<'_>) -> StepFact {
     let end = view.record.cross.as_ref().map(|cross| cross.facts().not_after);
     let latest = end.and_then(|end| end.checked_sub(view.workload_certificate_lifetime()).ok());

@@ -203,7 +203,7 @@ pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Findin
     found.into_iter().collect()
 }
 
-/// S6: cert-manager does not renew anchor or issuer while the step is loaded, which takes as long as a workload certificate lives.
+/// S6: cert-manager does not renew anchor or issuer while the step is loaded, which takes as long as a workload certificate is valid.
 /// While anchors are only added, an issuer that the old one renews is accepted as before: the anchor's renewal alone matters. An
 /// issuer that is renewed every day never leaves that much time, so a human says that it is suspended.
 pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Finding> {

@@ -91,7 +91,7 @@ impl CrossError {
     }
 }
 
-/// The published anchor whose private key this is; the one that lives longest, where an anchor was renewed with its key.
+/// The published anchor whose private key this is; the one that is valid longest, where an anchor was renewed with its key.
 ///
 /// # Errors
 /// A published bundle that is not known, or that holds no such anchor.

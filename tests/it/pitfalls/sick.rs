@@ -24,7 +24,7 @@ pub const MATCH_CA: &str = "data plane proxies certificate match CA";
 /// Ours.
 const STRICT: &str = "trust bundle is strict PEM";
 const IN_USE: &str = "the issuer's trust anchor is valid";
-const OUTLIVES: &str = "issuer lives longer than a workload certificate";
+const OUTLIVES: &str = "issuer is valid for longer than a workload certificate";
 
 /// A certificate that some other tool made below an anchor.
 pub fn made(anchor: &Authority, edit: impl FnOnce(&mut CertificateParams)) -> Authority {

@@ -202,7 +202,7 @@ pub(super) fn issuer_too_short(
 ) -> Words {
     Words {
         what: format!(
-            "{} expires in {}, and a workload certificate would live {}.",
+            "{} expires in {}, and a workload certificate is valid for {}.",
             named(certificate),
             duration(left),
             duration(lifetime)
@@ -296,7 +296,7 @@ pub(super) fn renews_late(certificates: &[LateRenewal], lifetime: SignedDuration
     let one = |late: &LateRenewal| format!("{} {} before it expires", late.certificate, duration(late.left));
     Words {
         what: format!(
-            "cert-manager renews the issuer late: {}. A workload certificate lives {}.",
+            "cert-manager renews the issuer late: {}. A workload certificate is valid for {}.",
             listed(&certificates.iter().map(one).collect::<Vec<_>>()),
             duration(lifetime)
         ),
