@@ -36,7 +36,12 @@ pub(super) fn words(fact: &TrustFact, screen: &Screen) -> Words {
     items.push(format!("trusts: {}", names(verifier)));
     items.push(format!("meets:  issuer {issuer}"));
     items.extend(rejection.until.map(|until| format!("until:  {} at the latest", screen.exactly(until))));
-    let mut effect = format!("{}.", capital(&refused(&rejection.refusal, screen)));
+    let reason = refused(&rejection.refusal, screen);
+    let mut effect = match &rejection.refusal {
+        // These begin with a name, which stays as it is.
+        Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!("{reason}."),
+        _ => format!("{}.", capital(&reason)),
+    };
     if rejection.order.is_none() && matches!(fact, TrustFact::IdentityFailsToStart(_)) {
         effect.push_str(&format!(" It logs `{}`.", rejection.refusal.go_text()));
     }
