@@ -16,7 +16,7 @@ pub(crate) fn anchor_fault(anchor: &Certificate, era: Era) -> Option<AlgorithmFa
 }
 
 /// What `linkerd check` of this era has against an issuer.
-pub(super) fn issuer_fault(issuer: &Certificate, era: Era) -> Option<AlgorithmFault> {
+pub(crate) fn issuer_fault(issuer: &Certificate, era: Era) -> Option<AlgorithmFault> {
     key_fault(issuer.facts().key, false).or_else(|| signature_fault(issuer, era))
 }
 

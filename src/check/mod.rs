@@ -15,7 +15,7 @@ use crate::finding::{Fact, Finding, Place, Severity};
 use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
 use case::Case;
-pub(crate) use certificates::anchor_fault;
+pub(crate) use certificates::{anchor_fault, issuer_fault};
 
 /// A group of checks, in Linkerd's order, ours last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Changes;
 use super::changes::{chain, issuer_is_gone, place, reading, text};
+use crate::check::issuer_fault;
 use crate::document::ObjectRef;
 use crate::finding::{
     CertificateRef, ChainPart, ChangeFact, CheckFact, Fact, Finding, InputFact, KeyFault, Place, Role,
@@ -159,7 +160,7 @@ pub(super) fn copy(changes: &Changes, proposed: &Mesh) -> Option<Finding> {
     let copy = proposed.trust.config.as_option().filter(|copy| !copy.text().trim().is_empty())?;
     let apart = reading(copy).is_none_or(|copy| !copy.same_set(bundle));
     let is_copy = proposed.control_plane.era.trust_home() == TrustHome::TrustRoots;
-    if !is_copy || !apart || changes.bundle.is_none() {
+    if !is_copy || !apart || changes.bundle.is_none() && !changes.copy {
         return None;
     }
     let object = proposed.linkerd_config();
@@ -192,6 +193,23 @@ pub(super) fn lasts(current: &Mesh, proposed: &Mesh, changes: &Changes, at: Time
         return None;
     };
     Some(finding.at(place.clone()))
+}
+
+/// What `linkerd check` minds in a new issuer though the mesh works with it: its algorithms, and that it is an anchor itself.
+pub(super) fn minded(current: &Mesh, proposed: &Mesh, changes: &Changes) -> Vec<Finding> {
+    let Some(change) = &changes.issuer else { return Vec::new() };
+    let Some(chain) = loadable(current, proposed) else { return Vec::new() };
+    let warning = |fact| Finding::new(Severity::Warning, fact).at(change.place.clone());
+    let issuer = || CertificateRef::from(&chain.issuer);
+    let mut found = Vec::new();
+    if let Some(fault) = issuer_fault(&chain.issuer, proposed.control_plane.era) {
+        found.push(warning(CheckFact::IssuerAlgorithm { issuer: issuer(), fault }));
+    }
+    if text(proposed).and_then(reading).is_some_and(|anchors| anchors.contains(&chain.issuer)) {
+        let secret = change.place.object.clone();
+        found.push(warning(CheckFact::IssuerIsAnchor { issuer: issuer(), secret }));
+    }
+    found
 }
 
 /// The issuer of the proposal, where it is one that a controller can load.

@@ -503,3 +503,28 @@ fn a_private_key_in_the_bundle_is_named_and_the_rest_is_judged_as_it_stands() {
         );
     }
 }
+
+#[test]
+fn what_linkerd_check_minds_of_a_new_issuer_is_a_warning() {
+    let reviewer = Reviewer::new();
+    let anchor = &reviewer.cluster.anchor;
+    let (verdict, exit) = reviewer.verdict(&[secret(&anchor.certificate.to_pem(), &pem(&anchor.key))]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"issuer-is-anchor"), "{verdict:#}");
+}
+
+#[test]
+fn a_copy_in_linkerd_config_that_leaves_the_bundle_is_a_warning() {
+    let reviewer = Reviewer::new();
+    let items = reviewer.cluster.items();
+    let mut config = items.into_iter().find(|item| item["metadata"]["name"] == "linkerd-config").unwrap();
+    let values = config["data"]["values"].as_str().unwrap();
+    let own = reviewer.cluster.anchor.certificate.to_pem();
+    let indented = |pem: &str| pem.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let other = values.replace(&indented(&own), &indented(&new_anchor().certificate.to_pem()));
+    assert_ne!(other, values);
+    config["data"]["values"] = other.into();
+    let (verdict, exit) = reviewer.verdict(&[config]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
+    assert_eq!(codes(&verdict), ["config-copy-left-behind"], "{verdict:#}");
+}

@@ -31,7 +31,9 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Repair the published bundle first, in a commit of its own.",
         ),
         ChangeFact::ConfigCopyLeftBehind { object } => (
-            format!("The copy of the bundle in {object} (identityTrustAnchorsPEM) keeps other anchors."),
+            format!(
+                "The copy of the bundle in {object} (identityTrustAnchorsPEM) has other anchors than are published."
+            ),
             "`linkerd check` and `linkerd inject --manual` read it, and the next `linkerd upgrade` or `helm upgrade` may \
              publish it again.",
             "Change it, and the values that it is rendered from, in the same commit.",
