@@ -12,15 +12,15 @@ use crate::finding::InputFact;
 pub use crate::finding::Invariant;
 use crate::mesh::WorkloadId;
 use crate::pki::pem::Defect;
-use crate::pki::{Bundle, IssuerChain, Refusal, Rules};
+use crate::pki::{Bundle, Identity, IssuerChain, Refusal, Rules};
 use class::Classes;
 pub use history::History;
 
 /// What may be in use. Where something cannot be told, every possibility is in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct States {
-    /// The DNS name that name constraints are asked with.
-    pub identity: String,
+    /// Whom verifiers ask for.
+    pub identity: Identity,
     /// Bundles that proxies hold, or may hold; each once.
     pub bundles: Vec<Holding<Bundle>>,
     /// Chains that proxies may present their workload certificate with; each once.

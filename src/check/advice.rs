@@ -110,8 +110,7 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
     }
     let expired = issuer.is_expired_at(case.at());
     if !expired
-        && let Err(refusal) =
-            accepts(anchors, chain, &case.mesh.identity_name(), case.at(), Rules::Controller)
+        && let Err(refusal) = accepts(anchors, chain, case.mesh.identity_name(), case.at(), Rules::Controller)
     {
         return Advice::Untrusted { refusal };
     }

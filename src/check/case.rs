@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
         let start = chain.certificates().map(|one| one.facts().not_before).max();
         let at =
             self.at().max(start.unwrap_or(Timestamp::MIN)).min(chain.first_to_expire().facts().not_after);
-        accepts(anchors, chain, &self.mesh.identity_name(), at, Rules::Proxy)
+        accepts(anchors, chain, self.mesh.identity_name(), at, Rules::Proxy)
     }
 
     /// The published anchors that accept the issuer's workload certificates, validity left aside.

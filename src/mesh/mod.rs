@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::document::{ObjectRef, Origin};
 use crate::linkerd;
-use crate::pki::{BundleText, IssuerChain};
+use crate::pki::{BundleText, Identity, IssuerChain};
 
 pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};
@@ -224,6 +224,19 @@ impl ControlPlane {
     pub const fn workload_certificate_lifetime(&self) -> SignedDuration {
         self.issuance_lifetime.0.saturating_add(self.clock_skew.0)
     }
+
+    /// Must the issuer bear the name `identity.NAMESPACE.TRUST-DOMAIN`? Asked up to 2.9.0; where the version does not tell,
+    /// the stricter holds.
+    fn names_issuer(&self) -> bool {
+        let later = |version: &str| version.starts_with("stable-2.9.") && version != "stable-2.9.0";
+        self.era <= Era::V2_9 && !self.version.as_deref().is_some_and(later)
+    }
+
+    /// Does the controller start with an issuer that is no CA? The releases up to 2.10 do; an edge release before 2.11.0 may not.
+    fn takes_any_issuer(&self) -> bool {
+        self.era <= Era::V2_10
+            && self.version.as_deref().is_some_and(|version| version.starts_with("stable-"))
+    }
 }
 
 impl Mesh {
@@ -266,11 +279,17 @@ impl Mesh {
         }
     }
 
-    /// The DNS name in the workload certificate of the identity controller's own proxy: what name constraints are asked with.
+    /// The DNS name in the workload certificate of the identity controller's own proxy, which name constraints are asked with, and
+    /// what this version asks of its issuer.
     #[must_use]
-    pub fn identity_name(&self) -> String {
+    pub fn identity_name(&self) -> Identity {
         let ControlPlane { namespace, trust_domain, .. } = &self.control_plane;
-        format!("linkerd-identity.{namespace}.serviceaccount.identity.{namespace}.{trust_domain}")
+        let authority = format!("identity.{namespace}.{trust_domain}");
+        Identity {
+            leaf: format!("linkerd-identity.{namespace}.serviceaccount.{authority}"),
+            issuer: self.control_plane.names_issuer().then_some(authority),
+            takes_any_issuer: self.control_plane.takes_any_issuer(),
+        }
     }
 
     /// Everything that was not looked at, in words: what may not be read, and what was left out on demand.

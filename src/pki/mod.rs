@@ -18,4 +18,4 @@ pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use issuer::{IssuerChain, IssuerChainError};
 pub use key::{KeyEncoding, KeyError, PrivateKey};
 pub use mint::{AnchorRequest, Authority, IssuerRequest, MintError, cross_sign, mint_anchor, mint_issuer};
-pub use trust::{Candidate, Refusal, Rules, Usage, accepts};
+pub use trust::{Candidate, Identity, Refusal, Rules, Usage, accepts};

@@ -21,25 +21,50 @@ pub enum Rules {
     Controller,
 }
 
+/// Whom a verifier asks for: the mesh's names, and what its version's identity controller asks of an issuer besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The DNS name that the workload certificate carries (name constraints look at it).
+    pub leaf: String,
+    /// The DNS name that the controller asks of the issuer (up to 2.9.0).
+    pub issuer: Option<String>,
+    /// Does the controller take an issuer that is no CA (up to 2.10)?
+    pub takes_any_issuer: bool,
+}
+
+impl From<&str> for Identity {
+    /// As the controller of today asks.
+    fn from(leaf: &str) -> Self {
+        Self { leaf: leaf.to_owned(), issuer: None, takes_any_issuer: false }
+    }
+}
+
+impl From<&Self> for Identity {
+    fn from(identity: &Self) -> Self {
+        identity.clone()
+    }
+}
+
 /// Do `anchors` accept a workload certificate that the first certificate of `chain` signs at `at`, presented with the rest of
 /// the chain?
 ///
 /// Under [`Rules::Proxy`] the workload certificate is a probe, signed in thought only: no key is needed. Under
-/// [`Rules::Controller`] the question is the identity controller's own, of the issuer itself. `identity` is the DNS name that
-/// such a certificate carries (name constraints look at it).
+/// [`Rules::Controller`] the question is the identity controller's own, of the issuer itself. `identity` names who is
+/// asked for.
 ///
 /// # Errors
 /// The reason, as the verifier of these rules gives it.
 pub fn accepts(
     anchors: &Bundle,
     chain: &IssuerChain,
-    identity: &str,
+    identity: impl Into<Identity>,
     at: Timestamp,
     rules: Rules,
 ) -> Result<(), Refusal> {
+    let identity = identity.into();
     match rules {
-        Rules::Proxy => proxy::accepts(anchors, chain, identity, at),
-        Rules::Controller => controller::accepts(anchors, chain, at),
+        Rules::Proxy => proxy::accepts(anchors, chain, &identity.leaf, at),
+        Rules::Controller => controller::accepts(anchors, chain, &identity, at),
     }
 }
 

@@ -160,7 +160,7 @@ impl Seen<'_> {
         let all: May<_> = pairs.collect();
         let refused = |(bundle, chain): (usize, usize)| {
             !matches!(when, Read::Perhaps(_))
-                && rejects(&self.classes, self.mesh.identity_name().as_str(), bundle, chain)
+                && rejects(&self.classes, &self.mesh.identity_name(), bundle, chain)
         };
         let open = open || (self.issuer.open && when != Read::After);
         let kept: May<_> = all.iter().copied().filter(|(pair, _)| !refused(*pair)).collect();
@@ -237,7 +237,7 @@ impl Seen<'_> {
         let (holds, other) = holds;
         let mut strange = |chain: usize| {
             let identity = self.mesh.identity_name();
-            let is_strange = |held| is_strange(&self.classes, identity.as_str(), held, chain);
+            let is_strange = |held| is_strange(&self.classes, &identity, held, chain);
             let mut asked =
                 |held: &&usize| *judged.entry((**held, chain)).or_insert_with(|| is_strange(**held));
             holds.iter().filter(|held| asked(held)).count()

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::class::Classes;
 use super::{Sides, States, Violation};
-use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules, accepts};
+use crate::pki::{Bundle, Certificate, Fingerprint, Identity, IssuerChain, Refusal, Rules, accepts};
 
 /// Judgements, each made once.
 struct Judge<'a> {
-    identity: &'a str,
+    identity: &'a Identity,
     at: Timestamp,
     /// Does a workload certificate expire with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's
     /// `pkg/tls`, since 2.7)?
@@ -91,7 +91,7 @@ fn expired_in_chain(chain: &IssuerChain, at: Timestamp) -> Option<Refusal> {
 
 /// Would an identity controller with this bundle not start with the chain, and skip it when the Secret brings it
 /// (`IssuerUpdateSkipped`), whatever the time? What only the time speaks against may have been taken at another.
-pub(super) fn rejects(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
+pub(super) fn rejects(classes: &Classes, identity: &Identity, bundle: usize, chain: usize) -> bool {
     let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
     match accepts(bundle, chain, identity, classes.at, Rules::Controller) {
         Ok(()) => false,
@@ -101,7 +101,7 @@ pub(super) fn rejects(classes: &Classes, identity: &str, bundle: usize, chain: u
 
 /// Does a proxy with this bundle never present a workload certificate of the chain? No anchor of it has signed the chain, whatever the time and
 /// the use: it rejects such a one of its own and keeps the one it has (`Store::validate` in the proxy).
-pub(super) fn is_strange(classes: &Classes, identity: &str, bundle: usize, chain: usize) -> bool {
+pub(super) fn is_strange(classes: &Classes, identity: &Identity, bundle: usize, chain: usize) -> bool {
     let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
     let found = accepts(bundle, chain, identity, classes.at, Rules::Proxy);
     matches!(found, Err(Refusal::UnknownIssuer { .. }))

@@ -20,7 +20,8 @@ const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11,
 fn begun(dice: &mut Dice) -> (Cluster, Record) {
     let (mut pki, era) = (Pki::mint(), *dice.pick(&ERAS));
     if dice.roll(3) == 0 {
-        // What `linkerd install` makes: one root that is the issuer, too.
+        // What `linkerd install` makes: one root that is the issuer, too, and bears its name.
+        pki.old = mint_root("identity.linkerd.cluster.local");
         pki.old_issuer = IssuerChain { issuer: pki.old.certificate.clone(), intermediates: vec![] };
     }
     let mut cluster = Cluster::new(&pki, era);

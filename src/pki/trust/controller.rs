@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use self::algorithm::Checked;
 use self::certificate::{CERT_SIGN, GoCertificate, parse};
-use super::{Candidate, Refusal, Usage};
+use super::{Candidate, Identity, Refusal, Usage};
 use crate::pki::{Bundle, Certificate, IssuerChain};
 
 /// serverAuth and anyExtendedKeyUsage, as contents of identifiers.
@@ -21,7 +21,12 @@ const ANY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0];
 const MAX_CHECKS: usize = 100;
 
 /// Would the identity controller with these anchors take this issuer, and `linkerd check` find it well?
-pub(super) fn accepts(anchors: &Bundle, chain: &IssuerChain, at: Timestamp) -> Result<(), Refusal> {
+pub(super) fn accepts(
+    anchors: &Bundle,
+    chain: &IssuerChain,
+    identity: &Identity,
+    at: Timestamp,
+) -> Result<(), Refusal> {
     let issuer = go(&chain.issuer)?;
     let roots = anchors.anchors().iter().map(go).collect::<Result<Vec<_>, _>>()?;
     let mut intermediates: Vec<GoCertificate<'_>> = Vec::new();
@@ -31,12 +36,28 @@ pub(super) fn accepts(anchors: &Bundle, chain: &IssuerChain, at: Timestamp) -> R
             intermediates.push(certificate);
         }
     }
-    Verification { roots: &roots, intermediates: &intermediates, at, checks: 0 }.verify(&issuer)?;
+    let mut verification = Verification { roots: &roots, intermediates: &intermediates, at, checks: 0 };
+    verification.is_valid(&issuer, Place::EndEntity, &[])?;
+    if let Some(wanted) = &identity.issuer {
+        bears(&chain.issuer, wanted)?;
+    }
+    verification.verify(&issuer)?;
     // Linkerd's own check after Go's (`pkg/tls/creds_watcher.go`, 2.11 and later).
-    if !issuer.is_ca() {
+    if !identity.takes_any_issuer && !issuer.is_ca() {
         return Err(Refusal::IssuerNotACa { certificate: issuer.name });
     }
     Ok(())
+}
+
+/// Go's `VerifyHostname`, with the rule of the common name as in Go 1.14, which those versions were built with.
+fn bears(issuer: &Certificate, wanted: &str) -> Result<(), Refusal> {
+    let facts = issuer.facts();
+    let common_name = facts.common_name.iter().filter(|_| !go(issuer).is_ok_and(|it| it.has_names()));
+    if facts.dns_names.iter().chain(common_name).any(|name| names::covers(name, wanted)) {
+        return Ok(());
+    }
+    let (certificate, names) = (issuer.name().to_owned(), facts.dns_names.clone());
+    Err(Refusal::IssuerName { certificate, wanted: wanted.to_owned(), names })
 }
 
 fn go(certificate: &Certificate) -> Result<GoCertificate<'_>, Refusal> {
@@ -74,8 +95,8 @@ enum Place {
 }
 
 impl<'a> Verification<'a> {
+    /// The chains of an end-entity certificate that is valid itself.
     fn verify(&mut self, issuer: &'a GoCertificate<'a>) -> Result<(), Refusal> {
-        self.is_valid(issuer, Place::EndEntity, &[])?;
         let chains = if self.roots.iter().any(|root| root.der == issuer.der) {
             vec![vec![issuer]]
         } else {

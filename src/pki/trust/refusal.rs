@@ -77,6 +77,9 @@ pub enum Refusal {
     /// The issuer is accepted by Go's verification and is no CA, which Linkerd asks for besides (2.11 and later).
     #[error("the issuer `{certificate}` is not a CA certificate")]
     IssuerNotACa { certificate: String },
+    /// The issuer does not bear the name that the identity controller asks of it (up to 2.9.0). `names` are its own.
+    #[error("the issuer `{certificate}` does not bear the name {wanted}, which Linkerd up to 2.9.0 asks for")]
+    IssuerName { certificate: String, wanted: String, names: Vec<String> },
     /// More CA certificates follow below a certificate than its path length allows.
     #[error("more CA certificates stand below `{certificate}` than its path length allows")]
     PathTooLong { certificate: String },
@@ -159,6 +162,12 @@ impl Refusal {
             }
             Self::IssuerNotACa { .. } => {
                 "failed to verify issuer certificate: it must be an intermediate-CA, but it is not".to_owned()
+            }
+            Self::IssuerName { wanted, names, .. } if names.is_empty() => {
+                format!("x509: certificate is not valid for any names, but wanted to match {wanted}")
+            }
+            Self::IssuerName { wanted, names, .. } => {
+                format!("x509: certificate is valid for {}, not {wanted}", names.join(", "))
             }
             Self::PathTooLong { .. } => "x509: too many intermediates for path length constraint".to_owned(),
             Self::ExtendedKeyUsage { .. } => {

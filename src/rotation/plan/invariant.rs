@@ -196,7 +196,7 @@ pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Findin
     let spec = view.spec(step);
     let copy = mesh.trust.config.as_option().and_then(|copy| copy.as_read_by(Rules::Controller).ok());
     let found = copy.zip(spec.swapped_in()).and_then(|(copy, chain)| {
-        let why = accepts(copy, chain, &mesh.identity_name(), view.at, Rules::Controller).err()?;
+        let why = accepts(copy, chain, mesh.identity_name(), view.at, Rules::Controller).err()?;
         let (config, value) = (mesh.linkerd_config(), era.chart_names().anchors);
         Some(wait(StepFact::UpgradeRevertsBundle { config, issuer: rotation_issuer(spec)?, value, why }))
     });

@@ -61,6 +61,10 @@ pub(super) struct BasicConstraints {
 pub(super) const CERT_SIGN: u16 = 1 << 5;
 
 impl GoCertificate<'_> {
+    pub(super) fn has_names(&self) -> bool {
+        self.extensions.subject_alt_name.is_some()
+    }
+
     pub(super) fn is_ca(&self) -> bool {
         self.extensions.basic_constraints.is_some_and(|constraints| constraints.is_ca)
     }

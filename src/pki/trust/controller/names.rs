@@ -88,6 +88,15 @@ pub(super) fn ia5(bytes: &[u8]) -> Option<String> {
     bytes.is_ascii().then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
+/// Go's `matchHostnames`: labels without regard to case, the first of a pattern may be `*`.
+pub(super) fn covers(pattern: &str, host: &str) -> bool {
+    let labels = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+    let (pattern, host) = (labels(pattern), labels(host));
+    let below = |name: &str| name.split_once('.').map(|(_, rest)| rest.to_owned());
+    let wild = pattern.starts_with("*.") && below(&pattern) == below(&host);
+    !host.is_empty() && (pattern == host || wild)
+}
+
 /// Go's `domainNameValid`: printable ASCII in labels that are not empty, no dot at the end.
 pub(super) fn domain_is_valid(name: &str, constraint: bool) -> bool {
     let labels = if constraint { name.strip_prefix('.').unwrap_or(name) } else { name };
