@@ -5,7 +5,7 @@ use crate::check::certificates::remaining;
 use crate::check::identity::missing_keys;
 use crate::check::{Judged, Outcome, Rule, Stop, error, unless_empty, warning};
 use crate::finding::{AnchorRef, ChainPart, CheckFact, Rejection, SigningRight, TrustFact};
-use crate::mesh::{KeyState, Known, Mesh};
+use crate::mesh::{Issuer, KeyState, Known, Mesh};
 use crate::pki::{IssuerChain, Rules, accepts};
 
 pub(super) const RULES: &[Rule] = &[
@@ -80,13 +80,18 @@ fn secret_keys(case: &Case<'_>) -> Judged {
 
 fn key_matches(case: &Case<'_>) -> Judged {
     case.saw_key()?;
+    Ok(key_fault(case, case.issuer_in_secret()?).map_or(Outcome::Success, error))
+}
+
+/// What the identity controller has against the issuer's key.
+fn key_fault(case: &Case<'_>, issuer: &Issuer) -> Option<CheckFact> {
     let (secret, scheme) = (case.mesh.issuer_secret(), case.mesh.control_plane.scheme);
-    Ok(match &case.issuer_in_secret()?.key {
-        KeyState::Matches | KeyState::NotSeen => Outcome::Success,
-        KeyState::Mismatch => error(CheckFact::IssuerKeyMismatch { secret }),
-        KeyState::Missing => error(CheckFact::IssuerKeyMissing { secret, scheme }),
-        KeyState::Unreadable(said) => error(CheckFact::IssuerKeyUnreadable { secret, said: said.clone() }),
-    })
+    match &issuer.key {
+        KeyState::Matches | KeyState::NotSeen => None,
+        KeyState::Mismatch => Some(CheckFact::IssuerKeyMismatch { secret }),
+        KeyState::Missing => Some(CheckFact::IssuerKeyMissing { secret, scheme }),
+        KeyState::Unreadable(said) => Some(CheckFact::IssuerKeyUnreadable { secret, said: said.clone() }),
+    }
 }
 
 fn may_sign(chain: &IssuerChain) -> Outcome {
@@ -102,8 +107,14 @@ fn may_sign(chain: &IssuerChain) -> Outcome {
 /// What an identity controller that starts now would do with anchors and issuer.
 fn accepted_by_bundle(case: &Case<'_>) -> Judged {
     let anchors = case.identity_text()?.as_read_by(Rules::Controller).map_err(|_| Stop::NotApplicable)?;
+    // The controller reads the key before it verifies the certificate.
+    if let Ok(issuer) = case.issuer_in_secret()
+        && let Some(fault) = key_fault(case, issuer)
+    {
+        return Ok(error(fault));
+    }
     case.judge_chain(|chain| {
-        match accepts(anchors, chain, &case.mesh.identity_name(), case.at(), Rules::Controller) {
+        match accepts(anchors, chain, case.mesh.identity_name(), case.at(), Rules::Controller) {
             Ok(()) => Outcome::Success,
             Err(refusal) => error(TrustFact::IdentityFailsToStart(Rejection::of(anchors, chain, refusal))),
         }

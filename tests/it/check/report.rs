@@ -191,13 +191,13 @@ fn json_has_what_was_found_beside_linkerds_tree() {
     assert_eq!(linkerds, linkerd_tree(&checks::rows(&checks, &screen())));
     let one =
         |check: &str| findings.as_array().unwrap().iter().find(|one| one["check"] == check).unwrap().clone();
-    for check in ["l5d-identity-cert-config-valid", "issuer-key-matches"] {
+    for check in ["l5d-identity-cert-config-valid", "issuer-key-matches", "issuer-accepted-by-bundle"] {
         let found = one(check);
         assert_eq!((&found["code"], &found["severity"]), (&json!("issuer-key-mismatch"), &json!("error")));
         assert_eq!(found["evidence"], json!({ "secret": secret_ref() }));
         assert!(found["text"].is_string() && found["todo"].is_string(), "{found}");
     }
-    assert_eq!(findings.as_array().unwrap().len(), 2);
+    assert_eq!(findings.as_array().unwrap().len(), 3);
 }
 
 #[test]
