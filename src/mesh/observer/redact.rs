@@ -80,11 +80,8 @@ fn redact(tree: &mut Value) {
     }
 }
 
-/// What stands in a private key's PEM block instead of the key: base64 of the word, so that every reader of the text around it
-/// gets what it got of the whole.
-const BODY: &str = "\nUkVEQUNURUQ=\n";
-
-/// The text with the content of each PEM block of a private key replaced; `None` where there is none.
+/// The text with each PEM block of a private key replaced by one without contents, so that a reader of the text still meets one;
+/// what breaks off, by a word. `None` where there is none.
 fn without_keys(text: &str) -> Option<String> {
     const END: &str = "PRIVATE KEY-----";
     if !text.contains(END) {
@@ -93,22 +90,20 @@ fn without_keys(text: &str) -> Option<String> {
     let (mut clean, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("-----BEGIN ") {
         let label_ends = rest[at + 11..].find("-----").map_or(rest.len(), |end| at + 11 + end + 5);
-        clean.push_str(&rest[..label_ends]);
         let is_key = rest[at..label_ends].ends_with(END);
+        clean.push_str(&rest[..label_ends]);
+        let label = &rest[at + 11..label_ends];
         rest = &rest[label_ends..];
-        if !is_key {
-            continue;
-        }
-        // The last line before the next block's marker is the end of this one, or there is none.
-        match rest.find("-----END ").filter(|end| rest[*end..].find(END).is_some()) {
-            Some(end) => {
-                clean.push_str(BODY);
-                rest = &rest[end..];
-            }
-            None => {
-                clean.push_str(REDACTED);
-                rest = "";
-            }
+        if is_key {
+            let Some(end) = rest.find(END) else { return Some(clean + REDACTED) };
+            let of_key = |at: char| at.is_ascii_alphanumeric() || at == '-';
+            // What ends the line, with the indent of the next: in a JSON text `\n`.
+            let line = match rest.strip_prefix("\\n") {
+                Some(_) => "\\n",
+                None => &rest[..rest.find(of_key).unwrap_or(0)],
+            };
+            clean.push_str(&format!("{line}-----END {label}"));
+            rest = &rest[end + END.len()..];
         }
     }
     clean.push_str(rest);
@@ -161,8 +156,11 @@ mod tests {
     fn only_the_key_is_cut_out_of_a_text_around_it() {
         let text = format!("a:\n{CERTIFICATE}b: {KEY}c: 1\n{CERTIFICATE}");
         let clean = without_keys(&text).unwrap();
-        let block = KEY.replace("MHcC", "UkVEQUNURUQ=");
+        let block = KEY.replace("MHcC\n", "");
         assert_eq!(clean, format!("a:\n{CERTIFICATE}b: {block}c: 1\n{CERTIFICATE}"));
+        assert_eq!(without_keys(&clean).as_ref(), Some(&clean));
+        let json = without_keys(&format!("{{\"key\": {}}}", json!(KEY))).unwrap();
+        assert_eq!(json, format!("{{\"key\": {}}}", json!(block)));
         assert_eq!(without_keys(CERTIFICATE), None);
     }
 
