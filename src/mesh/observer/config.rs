@@ -1,5 +1,6 @@
 //! ConfigMap `linkerd-config`, whichever way its version writes it.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::kept::Kept;
@@ -49,7 +50,7 @@ impl<'a> Config<'a> {
         let data = |key| entry(&kept.tree, "/data", key);
         let settings = match (data("global"), data("values")) {
             (Some(global), _) => {
-                Settings::Global(tree(global).map_err(|why| kept.fault("data.global", why))?)
+                Settings::Global(json(global).map_err(|why| kept.fault("data.global", why))?)
             }
             (None, Some(values)) => {
                 Settings::Values(tree(values).map_err(|why| kept.fault("data.values", why))?)
@@ -100,6 +101,15 @@ impl<'a> Config<'a> {
             TrustHome::ConfigValuesGlobal => "data.values, global.identityTrustAnchorsPEM,",
             TrustHome::ConfigValues | TrustHome::TrustRoots => "data.values, identityTrustAnchorsPEM,",
         }
+    }
+}
+
+/// The tree of a text that Linkerd reads as JSON: what other notations allow besides, such as a carriage return in a text, stops it.
+fn json(text: &str) -> Result<Value, String> {
+    let tree = tree(text)?;
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Ok(tree),
+        Err(error) => Err(format!("cannot be read as JSON, and Linkerd stops there: {error}")),
     }
 }
 
