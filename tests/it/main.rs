@@ -73,6 +73,7 @@ mod states_next;
 mod states_observed;
 mod states_property;
 mod testdata;
+mod verdicts;
 mod verify_output;
 mod verify_proposal;
 mod verify_support;
