@@ -421,3 +421,25 @@ fn a_controller_does_not_start_with_a_key_that_it_cannot_use() {
         assert_eq!(ours.is_ok(), starts_with_it, "{record:?}: {ours:?}");
     }
 }
+
+#[test]
+fn where_the_version_does_not_tell_the_stricter_is_answered() {
+    let records = committed().records();
+    let asked = |id: &str, recorded: &str, version: Option<&str>| {
+        let record = records.iter().find(|one| one.id == id && one.version == recorded).unwrap();
+        let mut mesh = record.mesh().unwrap();
+        mesh.control_plane.version = version.map(str::to_owned);
+        starts(&mesh, record.at).is_ok()
+    };
+    for (version, starts) in [
+        (Some("stable-2.9.1"), true),
+        (Some("stable-2.9.0"), false),
+        (Some("edge-20.11.2"), false),
+        (None, false),
+    ] {
+        assert_eq!(asked("73-issuer-san-other", "stable-2.9.5", version), starts, "{version:?}");
+    }
+    for (version, starts) in [(Some("stable-2.10.0"), true), (Some("edge-21.4.5"), false), (None, false)] {
+        assert_eq!(asked("27-issuer-notca", "stable-2.10.2", version), starts, "{version:?}");
+    }
+}
