@@ -155,3 +155,17 @@ fn outdated_ca(view: &View<'_>, spec: &PhaseSpec) -> Option<StepFact> {
     let (secret, render) = (view.mesh.issuer_secret(), view.issuer_phase().steps()[0]);
     Some(StepFact::CaCrtOutdated { secret, dropped: view.dropped(), render })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds that a certificate was valid for when it was issued, and that a real proxy slept then.
+    #[test]
+    fn a_proxy_renews_when_real_ones_did() {
+        for (valid, slept) in [(86_420, 60_493), (74, 51), (45, 31), (23, 16), (7, 10)] {
+            let ours = refresh(SignedDuration::from_secs(valid)).as_secs();
+            assert!(ours.abs_diff(slept) <= 1, "{valid}: {ours}");
+        }
+    }
+}
