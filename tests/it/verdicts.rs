@@ -12,7 +12,7 @@ use l5d_rotate::check::{self, Options, Outcome};
 use l5d_rotate::finding::{Fact, Finding, Severity, TrustFact};
 use l5d_rotate::linkerd;
 use l5d_rotate::mesh::{Mesh, MeshError, REDACTED, Scheme};
-use l5d_rotate::pki::{KeyEncoding, PrivateKey, Refusal, Rules, accepts};
+use l5d_rotate::pki::{BundleText, IssuerChain, KeyEncoding, PrivateKey, Refusal, Rules, accepts};
 use l5d_rotate::verify::{self, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -442,4 +442,40 @@ fn where_the_version_does_not_tell_the_stricter_is_answered() {
     for (version, starts) in [(Some("stable-2.10.0"), true), (Some("edge-21.4.5"), false), (None, false)] {
         assert_eq!(asked("27-issuer-notca", "stable-2.10.2", version), starts, "{version:?}");
     }
+}
+
+/// Two proxies connect where each accepts the other's leaf; one is certified where it accepts its own.
+#[test]
+fn meshes_that_were_started_as_they_are_connect_as_the_trust_relation_says() {
+    let test = "meshes_that_were_started_as_they_are_connect_as_the_trust_relation_says";
+    let Some(folder) = real(test) else { return };
+    let text = fs::read_to_string(folder.join("verdicts/mesh.json")).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let pem = |list: &str, name: &Value| all[list][name.as_str().unwrap()]["pem"].as_str().unwrap();
+    let (mut asked, mut refused) = (0, 0);
+    for run in all["experiments"].as_array().unwrap().iter().filter(|run| run["kind"] == "static") {
+        let chain = IssuerChain::from_pem(pem("issuers", &run["issuer"])).unwrap();
+        let started: Timestamp = run["started"].as_str().unwrap().parse().unwrap();
+        let at = started + SignedDuration::from_secs(10);
+        // A leaf ends with the first certificate of its issuer's file.
+        let expired = chain.first_to_expire().is_expired_at(at);
+        let accepts = |proxy: &str| {
+            let held = BundleText::read(pem("bundles", &run["held"][proxy]));
+            let leaf = format!("{proxy}.app.serviceaccount.identity.linkerd.cluster.local");
+            let held = held.as_read_by(Rules::Proxy).unwrap();
+            !expired && accepts(held, &chain, &*leaf, at, Rules::Proxy).is_ok()
+        };
+        for proxy in ["a", "b", "c"] {
+            let certified = run["certified"].as_array().unwrap().iter().any(|one| one == proxy);
+            // A proxy takes its own where it would accept it as a server's; that usage is all that this issuer has.
+            assert_eq!(accepts(proxy) || run["issuer"] == "ekuserver", certified, "{} {proxy}", run["id"]);
+        }
+        for (pair, result) in run["matrix"].as_object().unwrap() {
+            let (client, server) = pair.split_once("->").unwrap();
+            let ours = accepts(client) && accepts(server);
+            assert_eq!(ours, result == "ok", "{} {pair}: {result}", run["id"]);
+            (asked, refused) = (asked + 1, refused + u32::from(!ours));
+        }
+    }
+    assert_eq!((asked, refused), (72, 32));
 }
