@@ -286,7 +286,7 @@ impl Mesh {
         let ControlPlane { namespace, trust_domain, .. } = &self.control_plane;
         let authority = format!("identity.{namespace}.{trust_domain}");
         Identity {
-            leaf: format!("linkerd-identity.{namespace}.serviceaccount.{authority}"),
+            name: format!("linkerd-identity.{namespace}.serviceaccount.{authority}"),
             issuer: self.control_plane.names_issuer().then_some(authority),
             takes_any_issuer: self.control_plane.takes_any_issuer(),
         }

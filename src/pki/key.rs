@@ -101,6 +101,13 @@ impl PrivateKey {
             .map_err(|_| KeyError::Library("make a key"))
     }
 
+    /// The label of the first PEM block of a text, the only one that `DecodePEMKey` looks at (`pkg/tls/codec.go`).
+    #[must_use]
+    pub fn first_block(text: &str) -> Option<String> {
+        let (block, _) = go::decode(text.as_bytes(), 0)?;
+        Some(String::from_utf8_lossy(block.label).into_owned())
+    }
+
     /// Reads the first key of a PEM text: `EC PRIVATE KEY`, `PRIVATE KEY` or `RSA PRIVATE KEY`; an `EC PARAMETERS` block
     /// before it is passed over, as is anything else that is no key.
     ///

@@ -25,7 +25,7 @@ pub enum Rules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The DNS name that the workload certificate carries (name constraints look at it).
-    pub leaf: String,
+    pub name: String,
     /// The DNS name that the controller asks of the issuer (up to 2.9.0).
     pub issuer: Option<String>,
     /// Does the controller take an issuer that is no CA (up to 2.10)?
@@ -34,8 +34,8 @@ pub struct Identity {
 
 impl From<&str> for Identity {
     /// As the controller of today asks.
-    fn from(leaf: &str) -> Self {
-        Self { leaf: leaf.to_owned(), issuer: None, takes_any_issuer: false }
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), issuer: None, takes_any_issuer: false }
     }
 }
 
@@ -63,7 +63,7 @@ pub fn accepts(
 ) -> Result<(), Refusal> {
     let identity = identity.into();
     match rules {
-        Rules::Proxy => proxy::accepts(anchors, chain, &identity.leaf, at),
+        Rules::Proxy => proxy::accepts(anchors, chain, &identity.name, at),
         Rules::Controller => controller::accepts(anchors, chain, &identity, at),
     }
 }

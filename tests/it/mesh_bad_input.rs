@@ -243,6 +243,12 @@ fn each_state_of_the_key_is_told_and_the_key_is_gone() {
     let states = [
         (json!(other), KeyState::Mismatch),
         (json!(""), KeyState::Missing),
+        (
+            json!(Pki::mint("before").anchor_pem() + &other),
+            KeyState::Unreadable(
+                "a block CERTIFICATE stands before it, which Linkerd does not pass over".to_owned(),
+            ),
+        ),
         (json!(REDACTED), KeyState::NotSeen),
         (
             json!("no key"),
@@ -251,7 +257,7 @@ fn each_state_of_the_key_is_told_and_the_key_is_gone() {
         (
             json!(parameters),
             KeyState::Unreadable(
-                "an EC PARAMETERS block stands before it, which Linkerd does not pass over".to_owned(),
+                "a block EC PARAMETERS stands before it, which Linkerd does not pass over".to_owned(),
             ),
         ),
     ];

@@ -192,7 +192,7 @@ impl Count {
     fn of(seeds: impl Iterator<Item = u64>, oracle: Option<&Oracle>) -> Self {
         let (mut pool, mut count) = (Pool::mint(), Self::default());
         let mut cluster = Cluster::new(&rotation_support::Pki::mint(), Era::V2_12);
-        let name = cluster.mesh.identity_name().leaf;
+        let name = cluster.mesh.identity_name().name;
         for seed in seeds {
             let state = State::random(&pool, &mut Dice(seed));
             let (mesh, record) = (state.mesh(&pool, &mut cluster), state.record(&pool));

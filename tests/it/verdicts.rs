@@ -394,12 +394,14 @@ fn a_controller_does_not_start_with_a_key_that_it_cannot_use() {
     let pkcs8 = pki.issuer.key.to_pem(KeyEncoding::Pkcs8).unwrap().to_string();
     let parameters =
         format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{good}");
+    let behind_a_certificate = pki.anchor_pem() + &good;
     let chain = pki.issuer_pem() + &pki.anchor_pem();
     let wrong_order = pki.anchor_pem() + &pki.issuer_pem();
     for (version, issuer, key, starts_with_it) in [
         ("stable-2.14.10", &chain, &good, true),
         ("stable-2.14.10", &chain, &pkcs8, true),
         ("stable-2.14.10", &chain, &parameters, false),
+        ("stable-2.14.10", &chain, &behind_a_certificate, false),
         ("stable-2.14.10", &chain, &Pki::mint("root").key_pem(), false),
         ("stable-2.14.10", &wrong_order, &good, false),
         ("stable-2.9.0", &chain, &pkcs8, true),

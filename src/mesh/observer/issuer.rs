@@ -137,16 +137,19 @@ fn key_state(pem: &Text, chain: &Result<IssuerChain, NoChain>) -> KeyState {
     if pem.as_str() == REDACTED {
         return KeyState::NotSeen;
     }
-    if pem.find("-----BEGIN EC PARAMETERS-----").is_some_and(|at| !pem[..at].contains("-----BEGIN ")) {
-        return KeyState::Unreadable(
-            "an EC PARAMETERS block stands before it, which Linkerd does not pass over".to_owned(),
-        );
+    let key = match PrivateKey::from_pem(pem) {
+        Ok(key) => key,
+        Err(error) => return KeyState::Unreadable(error.to_string()),
+    };
+    if let Some(label) = PrivateKey::first_block(pem).filter(|label| !label.ends_with("PRIVATE KEY")) {
+        return KeyState::Unreadable(format!(
+            "a block {label} stands before it, which Linkerd does not pass over"
+        ));
     }
-    match (PrivateKey::from_pem(pem), chain) {
-        (Err(error), _) => KeyState::Unreadable(error.to_string()),
-        (Ok(_), Err(_)) => KeyState::NotSeen,
-        (Ok(key), Ok(chain)) if key.matches(&chain.issuer) => KeyState::Matches,
-        (Ok(_), Ok(_)) => KeyState::Mismatch,
+    match chain {
+        Err(_) => KeyState::NotSeen,
+        Ok(chain) if key.matches(&chain.issuer) => KeyState::Matches,
+        Ok(_) => KeyState::Mismatch,
     }
 }
 
