@@ -92,18 +92,18 @@ fn without_keys(text: &str) -> Option<String> {
         let label_ends = rest[at + 11..].find("-----").map_or(rest.len(), |end| at + 11 + end + 5);
         let is_key = rest[at..label_ends].ends_with(END);
         clean.push_str(&rest[..label_ends]);
-        let label = &rest[at + 11..label_ends];
         rest = &rest[label_ends..];
         if is_key {
-            let Some(end) = rest.find(END) else { return Some(clean + REDACTED) };
-            let of_key = |at: char| at.is_ascii_alphanumeric() || at == '-';
+            // A key that breaks off has no end of its own: what stands between it and the next end is dropped with it.
+            let end = rest.find("-----END ").filter(|end| rest[*end..].contains(END));
+            let Some(end) = end else { return Some(clean + REDACTED) };
             // What ends the line, with the indent of the next: in a JSON text `\n`.
             let line = match rest.strip_prefix("\\n") {
                 Some(_) => "\\n",
-                None => &rest[..rest.find(of_key).unwrap_or(0)],
+                None => &rest[..rest.len() - rest.trim_start().len()],
             };
-            clean.push_str(&format!("{line}-----END {label}"));
-            rest = &rest[end + END.len()..];
+            clean.push_str(line);
+            rest = &rest[end..];
         }
     }
     clean.push_str(rest);
@@ -152,6 +152,30 @@ mod tests {
         assert_eq!(tree, json!({"kind": "ConfigMap", "metadata": {"name": "a", "annotations": {"b": "c"}}}));
     }
 
+    /// Every order of the parts of a text, up to six.
+    #[test]
+    fn what_follows_the_begin_of_a_key_is_never_kept() {
+        const PARTS: [&str; 5] = [
+            "-----BEGIN EC PRIVATE KEY-----",
+            "-----END EC PRIVATE KEY-----",
+            "-----BEGIN CERTIFICATE-----",
+            "-----END CERTIFICATE-----",
+            "+secret",
+        ];
+        for order in 0..5_usize.pow(6) {
+            let (mut text, mut in_key) = (String::new(), false);
+            for at in 0..6 {
+                let part = PARTS[order / 5_usize.pow(at) % 5];
+                in_key = part == PARTS[0] || in_key && !part.starts_with("-----END");
+                let part = if part == PARTS[4] && !in_key { "public" } else { part };
+                text.push_str(part);
+                text.push('\n');
+            }
+            let clean = without_keys(&text).unwrap_or(text.clone());
+            assert!(!clean.contains("secret"), "{text}\n{clean}");
+        }
+    }
+
     #[test]
     fn only_the_key_is_cut_out_of_a_text_around_it() {
         let text = format!("a:\n{CERTIFICATE}b: {KEY}c: 1\n{CERTIFICATE}");
@@ -162,6 +186,9 @@ mod tests {
         let json = without_keys(&format!("{{\"key\": {}}}", json!(KEY))).unwrap();
         assert_eq!(json, format!("{{\"key\": {}}}", json!(block)));
         assert_eq!(without_keys(CERTIFICATE), None);
+        let (cut, _) = KEY.split_once("-----END").unwrap();
+        let after = without_keys(&format!("{cut}{KEY}{CERTIFICATE}")).unwrap();
+        assert_eq!(after, format!("{block}{CERTIFICATE}"));
     }
 
     #[test]
