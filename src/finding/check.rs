@@ -34,6 +34,8 @@ pub enum CheckFact {
     ConfigCopyOutdated { config: ObjectRef },
     /// The identity controller is given other anchors than are published (2.9 and 2.10).
     IdentityCopyDiffers { deployment: ObjectRef, difference: BundleDifference },
+    /// The identity controller cannot read the anchors that it is given (2.9 and 2.10).
+    IdentityCopyUnreadable { deployment: ObjectRef, defect: Defect },
     /// The issuer Secret has no `ca.crt`.
     IssuerCaMissing { secret: ObjectRef },
     /// Linkerd cannot read `ca.crt` of the issuer Secret.

@@ -107,6 +107,10 @@ fn identity_copy(case: &Case<'_>) -> Judged {
     let Some(copy) = &case.mesh.trust.identity else {
         return Err(Stop::unknown(InputFact::ObjectAbsent { object: deployment }));
     };
+    if let Err(defect) = copy.as_read_by(Rules::Controller) {
+        let defect = defect.clone();
+        return Ok(error(CheckFact::IdentityCopyUnreadable { deployment, defect }));
+    }
     if same_anchors(copy, published) {
         return Ok(Outcome::Success);
     }

@@ -26,6 +26,9 @@ pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
         F::IdentityCopyDiffers { deployment, difference } => {
             bundle::identity_copy_differs(deployment, difference)
         }
+        F::IdentityCopyUnreadable { deployment, defect } => {
+            bundle::identity_copy_unreadable(deployment, defect)
+        }
         F::IssuerCaMissing { secret } => bundle::ca_missing(secret),
         F::IssuerCaUnreadable { secret, defect } => bundle::ca_unreadable(secret, defect),
         F::IssuerCaDiffers { secret, refusal } => bundle::ca_differs(secret, refusal, screen),

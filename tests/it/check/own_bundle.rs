@@ -138,6 +138,10 @@ fn before_2_11_there_is_no_copy_in_linkerd_config_and_the_identity_controller_ha
         outcome(&mesh, "trust-bundle-identity-copy"),
         error(CheckFact::IdentityCopyDiffers { deployment, difference: only_published(&[&new]) })
     );
+    // The same anchors, and a blank line behind them, which proxies pass over.
+    mesh.trust.identity = Some(BundleText::read(format!("{}\n", pem(&[&new, &old]))));
+    let misread = coded(outcome(&mesh, "trust-bundle-identity-copy"));
+    assert_eq!(misread, (Severity::Error, "identity-copy-unreadable"));
 }
 
 #[test]

@@ -106,6 +106,17 @@ pub(super) fn identity_copy_differs(deployment: &ObjectRef, difference: &BundleD
     }
 }
 
+pub(super) fn identity_copy_unreadable(deployment: &ObjectRef, defect: &Defect) -> Words {
+    Words {
+        what: format!("Linkerd cannot read the anchors that {deployment} is given: {defect}."),
+        effect:
+            "An identity controller that starts stops there: no proxy gets a workload certificate any more."
+                .to_owned(),
+        todo: "Render the Deployment again (phase bundle, step 2).".to_owned(),
+        ..Words::default()
+    }
+}
+
 fn differences(difference: &BundleDifference, copy: &ObjectRef) -> Vec<String> {
     match difference {
         BundleDifference::Unreadable => vec!["one of the two cannot be read as certificates".to_owned()],
@@ -263,6 +274,14 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
         act: "Render the Deployment again with the published anchors.",
         example: "kubectl l5d-rotate render bundle --step 2 --dir rotation",
         source: "charts/linkerd2/templates/identity.yaml of stable-2.9 and stable-2.10",
+    },
+    Explanation {
+        code: "identity-copy-unreadable",
+        means: "Linkerd 2.9 and 2.10 give the identity controller its anchors in its own Deployment, and it cannot read them.",
+        matters: "The identity controller fails to start, and no workload certificate is issued any more.",
+        act: "Render the Deployment again with the published anchors.",
+        example: "kubectl l5d-rotate render bundle --step 2 --dir rotation",
+        source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
     },
     Explanation {
         code: "issuer-ca-missing",
