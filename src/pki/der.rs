@@ -1,5 +1,7 @@
 //! The little of DER that this room reads and writes itself (X.690, with the strictness of Go's `cryptobyte`).
 
+use std::borrow::Cow;
+
 pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
@@ -147,6 +149,21 @@ impl<'a> Reader<'a> {
         (unused <= 7 && spare == 0).then_some((bytes, unused))
     }
 
+    /// A bit string as Go's `BitString.RightAlign` gives it: unused bits are shifted out, and every byte changes.
+    pub(crate) fn right_aligned(&mut self) -> Option<Cow<'a, [u8]>> {
+        let (bytes, unused) = self.bits()?;
+        if unused == 0 {
+            return Some(bytes.into());
+        }
+        let mut carry = 0;
+        let shifted = bytes.iter().map(|byte| {
+            let aligned = carry | byte >> unused;
+            carry = byte << (8 - unused);
+            aligned
+        });
+        Some(shifted.collect())
+    }
+
     /// An object identifier's contents, well formed.
     pub(crate) fn oid(&mut self) -> Option<&'a [u8]> {
         let bytes = self.read(OID)?;
@@ -182,6 +199,10 @@ mod tests {
         }
         assert!(Reader(&[0x01, 0x01, 0x01]).boolean().is_none());
         assert!(Reader(&[0x03, 0x02, 0x01, 0x01]).bits().is_none());
+        let aligned = |bits: &'static [u8]| Reader(bits).right_aligned().map(Cow::into_owned);
+        assert_eq!(aligned(&[0x03, 0x03, 0x00, 0x04, 0x58]), Some(vec![0x04, 0x58]));
+        assert_eq!(aligned(&[0x03, 0x03, 0x03, 0x04, 0x58]), Some(vec![0x00, 0x8b]));
+        assert_eq!(aligned(&[0x03, 0x03, 0x03, 0x04, 0x59]), None);
         assert!(Reader(&[0x06, 0x02, 0x80, 0x01]).oid().is_none());
     }
 }

@@ -61,12 +61,32 @@ fn pem_texts_are_read_as_go_reads_them() {
     assert!(read > texts.len() / 5, "{read} of {} texts were read", texts.len());
 }
 
+/// Three bits of its public key are not used: OpenSSL passes over that, Go shifts the key, and finds none.
+const SHIFTED_KEY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBbjCCARWgAwIBAgIUYVZDvi7QxTgtnmCrE93HKdXsSREwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEcm9vdDAeFw0yNjAxMDEwMDAwMDBaFw0yNzAxMDEwMDAwMDBa
+MBMxETAPBgNVBAMMCGlkZW50aXR5MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgME
+ajsRNy/b3ytWza7WRttl69SlVG1HAqd9/oVDK9Tm8Du+cmvYvtbK9SNceuUajqXA
+hfzexPg5Cb2F/1duma+8WKNLMEkwEwYDVR0jBAwwCoAIBGuMcM6D9uowDgYDVR0P
+AQH/BAQDAgEGMBEGA1UdDgQKBAgEajsRNy/b3zAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0cAMEQCIGnsowToUsE09KU5/qLOOPrWvnglDv7wgBh0InK0cFFZ
+AiBEQAdAe3qpl7gRJD8I2EQkGzmf7wdOl5d9R3i5cNzMWA==
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn unused_bits_of_a_key_are_shifted_out_as_in_go() {
+    let defect = pem::read_as_controller(SHIFTED_KEY).unwrap_err().to_string();
+    assert!(defect.contains("invalid uncompressed public key"), "{defect}");
+}
+
 #[test]
 fn mutated_certificates_are_parsed_as_go_parses_them() {
     let Some(oracle) = Oracle::build("mutated_certificates_are_parsed_as_go_parses_them") else { return };
     let keys = Keys::new();
     let dice = &mut Dice(7);
-    let ders: Vec<Vec<u8>> = (0..sizes::of(1200, 4000))
+    let mut ders: Vec<Vec<u8>> = (0..sizes::of(1200, 4000))
         .map(|seed| {
             let mut der = random::case(&keys, seed % 200).chain.issuer.der().to_vec();
             let place = dice.roll(der.len());
@@ -74,6 +94,7 @@ fn mutated_certificates_are_parsed_as_go_parses_them() {
             der
         })
         .collect();
+    ders.push(pem::read_as_proxy(SHIFTED_KEY).unwrap()[0].der().to_vec());
     let answers = oracle.ask(&ders.iter().map(|der| go::parse(der)).collect::<Vec<_>>());
     let (mut differ, mut refused) = (Vec::new(), 0);
     for (der, answer) in ders.iter().zip(answers) {

@@ -69,7 +69,7 @@ fn go(certificate: &Certificate) -> Result<GoCertificate<'_>, Refusal> {
 
 /// Is its signature by its own key?
 pub(super) fn signs_itself(certificate: &Certificate) -> bool {
-    let signed = |it: GoCertificate<'_>| it.key.check(it.algorithm, it.tbs, it.signature) == Checked::Good;
+    let signed = |it: GoCertificate<'_>| it.key.check(it.algorithm, it.tbs, &it.signature) == Checked::Good;
     go(certificate).is_ok_and(signed)
 }
 
@@ -233,7 +233,7 @@ fn check_signature(child: &GoCertificate<'_>, parent: &GoCertificate<'_>) -> Res
         return Err(Refusal::MayNotSign { certificate: parent.name.clone(), is_ca: !forbidden });
     }
     let (certificate, key) = (child.name.clone(), parent.key.kind);
-    match parent.key.check(child.algorithm, child.tbs, child.signature) {
+    match parent.key.check(child.algorithm, child.tbs, &child.signature) {
         Checked::Good => Ok(()),
         Checked::Bad => Err(Refusal::SignatureMismatch { certificate, key }),
         Checked::WrongKind(algorithm) => Err(Refusal::WrongKindOfKey { certificate, algorithm, key }),

@@ -1,5 +1,7 @@
 //! Keys and signature algorithms as Go's `crypto/x509` knows them, verified with AWS-LC.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::signature::{self as aws, ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm};
 use rustls_pki_types::alg_id;
 
@@ -28,12 +30,12 @@ pub(super) enum Algorithm {
 }
 
 /// A public key with the contents of its bit string.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Key<'a> {
     pub(super) kind: KeyKind,
     /// Go knows the algorithm. (DSA is known, and cannot verify; what is not known gives another error.)
     pub(super) known: bool,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
 }
 
 /// What came of checking a signature.
@@ -104,10 +106,10 @@ impl<'a> Key<'a> {
             fields.nested(SEQUENCE).ok_or("x509: malformed public key algorithm identifier")?;
         let oid = identifier.oid().ok_or("x509: malformed OID")?;
         let parameters = parameters(&mut identifier)?;
-        let (bytes, _) = fields.bits().ok_or("x509: malformed subjectPublicKey")?;
+        let bytes = fields.right_aligned().ok_or("x509: malformed subjectPublicKey")?;
         let kind = match oid {
-            _ if oid.strip_prefix(RSA) == Some(&[1]) => rsa(parameters, bytes)?,
-            _ if oid.strip_prefix(ECDSA) == Some(&[2, 1]) => ec(parameters, bytes)?,
+            _ if oid.strip_prefix(RSA) == Some(&[1]) => rsa(parameters, &bytes)?,
+            _ if oid.strip_prefix(ECDSA) == Some(&[2, 1]) => ec(parameters, &bytes)?,
             ED25519 if !parameters.is_empty() => {
                 return Err("x509: Ed25519 key encoded with illegal parameters");
             }
@@ -139,7 +141,7 @@ impl<'a> Key<'a> {
             (Algorithm::Rsa(_) | Algorithm::RsaPss(_), _) => return Checked::WrongKind("RSA"),
             (Algorithm::Ed25519, _) => return Checked::WrongKind("Ed25519"),
         };
-        match UnparsedPublicKey::new(verifier, self.bytes).verify(message, signature) {
+        match UnparsedPublicKey::new(verifier, &self.bytes).verify(message, signature) {
             Ok(()) => Checked::Good,
             Err(_) => Checked::Bad,
         }

@@ -1,5 +1,7 @@
 //! A certificate as Go's `crypto/x509` parses it (`parser.go` of Go 1.26): what it refuses and what it keeps.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::algorithm::{Algorithm, Key};
@@ -17,7 +19,7 @@ pub(super) type Error = &'static str;
 pub(super) struct GoCertificate<'a> {
     pub(super) der: &'a [u8],
     pub(super) tbs: &'a [u8],
-    pub(super) signature: &'a [u8],
+    pub(super) signature: Cow<'a, [u8]>,
     pub(super) version: u64,
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
@@ -97,7 +99,7 @@ pub(super) fn parse(der: &[u8]) -> Result<GoCertificate<'_>, Error> {
     let spki = fields.element(SEQUENCE).ok_or("x509: malformed spki")?;
     let key = Key::parse(spki.contents)?;
     let extensions = if version == 1 { Extensions::default() } else { after_key(&mut fields, version)? };
-    let (signature, _) = certificate.bits().ok_or("x509: malformed signature")?;
+    let signature = certificate.right_aligned().ok_or("x509: malformed signature")?;
     if !outer.is_empty() {
         return Err("x509: trailing data");
     }
