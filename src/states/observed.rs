@@ -13,7 +13,7 @@ use crate::linkerd;
 use crate::mesh::{
     Doubt, Era, Held, Known, Mesh, ProxyGroup, Read, Replica, Starts, Workload, WorkloadId, handed_over,
 };
-use crate::pki::Rules;
+use crate::pki::{Identity, Rules};
 
 /// Of somebody who was not seen, nothing tells when they started.
 const NOT_KNOWN: Read = Read::Perhaps(Doubt::StartUnknown);
@@ -22,6 +22,8 @@ const NOT_KNOWN: Read = Read::Perhaps(Doubt::StartUnknown);
 struct Seen<'a> {
     mesh: &'a Mesh,
     history: Option<&'a History>,
+    /// Whom verifiers ask for.
+    identity_name: Identity,
     classes: Classes,
     issuer: Past,
     /// Is what every identity replica may sign with among its possibilities?
@@ -37,7 +39,9 @@ impl States {
         let mut classes =
             Classes::new(at, control_plane.workload_certificate_lifetime(), control_plane.era != Era::V2_6);
         let issuer = Past::of_issuer(&mut classes, mesh, history);
-        let mut seen = Seen { mesh, history, classes, issuer, closed: true, unseen: Vec::new() };
+        let identity_name = mesh.identity_name();
+        let mut seen =
+            Seen { mesh, history, identity_name, classes, issuer, closed: true, unseen: Vec::new() };
         seen.pods();
         seen.held();
         seen.signing();
@@ -159,8 +163,7 @@ impl Seen<'_> {
         });
         let all: May<_> = pairs.collect();
         let refused = |(bundle, chain): (usize, usize)| {
-            !matches!(when, Read::Perhaps(_))
-                && rejects(&self.classes, &self.mesh.identity_name(), bundle, chain)
+            !matches!(when, Read::Perhaps(_)) && rejects(&self.classes, &self.identity_name, bundle, chain)
         };
         let open = open || (self.issuer.open && when != Read::After);
         let kept: May<_> = all.iter().copied().filter(|(pair, _)| !refused(*pair)).collect();
@@ -236,10 +239,10 @@ impl Seen<'_> {
     ) -> May<usize> {
         let (holds, other) = holds;
         let mut strange = |chain: usize| {
-            let identity = self.mesh.identity_name();
-            let is_strange = |held| is_strange(&self.classes, &identity, held, chain);
-            let mut asked =
-                |held: &&usize| *judged.entry((**held, chain)).or_insert_with(|| is_strange(**held));
+            let mut asked = |held: &&usize| {
+                let judge = || is_strange(&self.classes, &self.identity_name, **held, chain);
+                *judged.entry((**held, chain)).or_insert_with(judge)
+            };
             holds.iter().filter(|held| asked(held)).count()
         };
         let found = may.iter().map(|(chain, sure)| (*chain, *sure, strange(*chain)));
@@ -312,13 +315,13 @@ impl Seen<'_> {
     }
 
     fn states(self) -> States {
-        let Self { mesh, classes, unseen, .. } = self;
+        let Self { mesh, identity_name, classes, unseen, .. } = self;
         let text = mesh.trust.published.as_option().map(|published| &published.text);
         let [controller, proxy] =
             [Rules::Controller, Rules::Proxy].map(|rules| text.map(|text| text.as_read_by(rules)));
         let bundle = [controller, proxy].into_iter().flatten().find_map(Result::ok).cloned();
         States {
-            identity: mesh.identity_name(),
+            identity: identity_name,
             bundles: Vec::new(),
             presented: Vec::new(),
             controllers: Vec::new(),
