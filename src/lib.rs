@@ -11,6 +11,7 @@
 //! | [`pki`] | certificates, bundles, keys, the one trust relation, minting | knows Kubernetes |
 //! | [`mesh`] | the observed mesh as plain data | judges, does I/O |
 //! | [`source`] | files, Git and the cluster into documents and a mesh | judges, writes |
+//! | [`checkout`] | a repository as what it deploys, cluster by cluster | judges, writes into the repository |
 //! | [`finding`] | what there is to say, as data | a sentence |
 //! | [`states`] | every bundle and certificate that may be in use | knows a rotation |
 //! | [`check`] | what is wrong with a mesh as it stands | a sentence, I/O, the clock |
@@ -24,6 +25,7 @@
 //! | [`command`] | one verb a file: wires the others | a rule of Linkerd's |
 
 pub mod check;
+pub mod checkout;
 pub mod cli;
 pub mod command;
 pub mod diff;

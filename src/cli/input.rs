@@ -19,6 +19,14 @@ pub struct Input {
     #[arg(short = 'R', long, global = true)]
     pub recursive: bool,
 
+    /// Leave files of directories out, by a pattern as in .gitignore (repeatable)
+    #[arg(long, value_name = "GLOB", global = true)]
+    pub exclude: Vec<String>,
+
+    /// The one cluster of a repository that declares several, by its directory
+    #[arg(long, value_name = "PATH", global = true)]
+    pub unit: Option<String>,
+
     /// Only data-plane workloads of this namespace
     #[arg(short = 'n', long, value_name = "NAMESPACE", global = true)]
     pub namespace: Option<String>,

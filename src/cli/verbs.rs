@@ -75,8 +75,12 @@ pub struct Verify {
     #[arg(long, value_name = "FILE|DIR|-", required_unless_present = "git_base")]
     pub proposed: Vec<PathBuf>,
 
-    /// Take both sides out of the Git checkout that -f names: its files as they are, against the same paths at REV
-    #[arg(long, value_name = "REV", conflicts_with = "proposed", requires = "filename")]
+    /// Take the change out of a Git checkout: its files as they are, against those at REV
+    ///
+    /// -f names its directories or files; without any it is the current directory, with all below. What runs comes from a
+    /// dump or a snapshot that -f names besides, or from the cluster where there is no -f; with the checkout's -f alone, it is
+    /// what REV declares. Kustomizations are built with `kubectl kustomize`.
+    #[arg(long, value_name = "REV", conflicts_with = "proposed")]
     pub git_base: Option<String>,
 
     /// Rotation directory: it tells what was published and issued before

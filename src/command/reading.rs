@@ -43,6 +43,37 @@ fn request(input: &cli::Input, keep_workloads: bool) -> Request {
     }
 }
 
+/// The unit that was asked for, or all there are.
+pub(super) fn only<T>(
+    all: Vec<T>,
+    asked: Option<&str>,
+    name: impl Fn(&T) -> &str,
+) -> Result<Vec<T>, Failure> {
+    let Some(asked) = asked else { return Ok(all) };
+    let asked = asked.trim_start_matches("./").trim_end_matches('/');
+    let names: Vec<String> = all.iter().map(|one| name(one).to_owned()).collect();
+    let found: Vec<T> = all.into_iter().filter(|one| name(one).trim_start_matches("./") == asked).collect();
+    if found.is_empty() {
+        let message = format!("no unit `{asked}` in this repository");
+        return Err(Failure::new(message, format!("units are: {}", listed(&names))));
+    }
+    Ok(found)
+}
+
+/// A repository that declares several clusters, where one is needed.
+pub(super) fn several(names: &[&str]) -> Failure {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    Failure::new(
+        "this repository declares several clusters",
+        format!("name one of them with --unit: {}", listed(&names)),
+    )
+}
+
+fn listed(names: &[String]) -> String {
+    let name = |name: &String| if name.is_empty() { ".".to_owned() } else { shell_word(name).into_owned() };
+    names.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
 /// Objects that are proposed, in files or on standard input.
 pub(super) fn proposal(paths: &[PathBuf], recursive: bool) -> Result<Proposal, Failure> {
     let request = Request { inputs: places(paths), recursive, ..Request::default() };
@@ -67,6 +98,7 @@ pub(super) fn arguments(input: &cli::Input) -> String {
     let files = input.filename.iter().map(|file| ("-f", path(file)));
     let kubeconfig = input.kubeconfig.as_ref().map(|file| ("--kubeconfig", path(file)));
     let named = [
+        ("--unit", &input.unit),
         ("--namespace", &input.namespace),
         ("--linkerd-namespace", &input.linkerd_namespace),
         ("--context", &input.context),
@@ -77,7 +109,8 @@ pub(super) fn arguments(input: &cli::Input) -> String {
     ];
     let named = named.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
     let groups = input.impersonate_groups.iter().map(|group| ("--as-group", group.clone()));
-    let valued = files.chain(named).chain(kubeconfig).chain(groups);
+    let excluded = input.exclude.iter().map(|pattern| ("--exclude", pattern.clone()));
+    let valued = files.chain(excluded).chain(named).chain(kubeconfig).chain(groups);
     let valued: String = valued.map(|(flag, value)| format!(" {flag} {}", shell_word(&value))).collect();
     let recursive = if input.recursive { " -R" } else { "" };
     valued + recursive
@@ -119,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_input_argument_is_handed_on() {
-        let line = "-f a.yaml -f b --namespace shop --linkerd-namespace linkerd2 --context prod --cluster c --user u \
+        let line = "-f a.yaml -f b --exclude x --unit clusters/prod --namespace shop --linkerd-namespace linkerd2 --context prod --cluster c --user u \
                     --as ann --request-timeout 30s --kubeconfig k/config --as-group g --as-group h -R";
         let parse = |line: &str| {
             cli::Cli::parse_from(["l5d-rotate"].into_iter().chain(line.split_whitespace())).input

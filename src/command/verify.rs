@@ -1,32 +1,27 @@
 //! `verify`: is the step from what is there to what is proposed safe?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, reading, rotation};
+use crate::checkout::{self, Change};
 use crate::cli::{self, VerifyFormat};
+use crate::finding::Finding;
 use crate::mesh::{Mesh, MeshError};
-use crate::report::verify::{self as report, Format};
+use crate::report::verify::{self as report, Format, Judged};
 use crate::report::{Exit, Response, Screen};
-use crate::source::{Proposal, SourceError, Unjudged, git};
-use crate::verify::{Verdict, Verification, field_unreadable, not_rendered, verify};
+use crate::rotation::Record;
+use crate::source::{Proposal, SourceError, Unjudged};
+use crate::verify::{
+    Verdict, Verification, declared_once, field_unreadable, not_rendered, not_understood, verify,
+};
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
 pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let record = args.dir.as_deref().map(rotation::record).transpose()?;
-    let (current, proposed, unjudged) = match &args.git_base {
-        Some(revision) => checkout(revision, input)?,
-        None => laid_over(args, input)?,
-    };
-    let verification = match proposed {
-        Ok(proposed) => {
-            let beside = unjudged.iter().map(not_rendered).collect();
-            verify(&current, &proposed, record.as_ref(), screen.at, beside)
-        }
-        Err(SourceError::Mesh(MeshError::Field(fault))) => match field_unreadable(&fault) {
-            Some(finding) => Verification::unreadable(finding),
-            None => return Err(SourceError::Mesh(MeshError::Field(fault)).into()),
-        },
-        Err(error) => return Err(error.into()),
+    let judge = Judge { record, screen, namespace: input.linkerd_namespace.as_deref() };
+    let judged = match &args.git_base {
+        Some(revision) => judge.checkout(revision, input)?,
+        None => vec![Judged { unit: String::new(), verification: judge.laid_over(args, input)? }],
     };
     let format = match args.output {
         VerifyFormat::Text => Format::Text,
@@ -34,44 +29,147 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Re
         VerifyFormat::Markdown => Format::Markdown,
         VerifyFormat::Github => Format::Github,
     };
-    let exit = match verification.verdict {
-        Verdict::Safe | Verdict::NotAboutTrust => Exit::Fine,
-        Verdict::SafeAfter(_) | Verdict::Unknown => Exit::NotMet,
-        Verdict::Unsafe => Exit::Refused,
+    let verdicts = judged.iter().map(|one| one.verification.verdict);
+    let exit = match verdicts.max_by_key(|verdict| verdict.rank()) {
+        None | Some(Verdict::Safe | Verdict::NotAboutTrust) => Exit::Fine,
+        Some(Verdict::SafeAfter(_) | Verdict::Unknown) => Exit::NotMet,
+        Some(Verdict::Unsafe) => Exit::Refused,
     };
-    Ok(Response { out: report::write(&verification, format, screen), exit, ..Response::default() })
+    Ok(Response { out: report::write(&judged, format, screen), exit, ..Response::default() })
 }
 
-/// What is there, what is proposed (or why it is no mesh), and what of it cannot be judged.
-type Sides = (Mesh, Result<Mesh, SourceError>, Vec<Unjudged>);
-
-fn laid_over(args: &cli::Verify, input: &cli::Input) -> Result<Sides, Failure> {
-    let stdin = Path::new("-");
-    if input.filename.iter().any(|path| path == stdin) && args.proposed.iter().any(|path| path == stdin) {
-        return Err(Failure::new(
-            "standard input cannot be both what is there and what is proposed",
-            "name a file for one of them",
-        ));
-    }
-    let proposal = reading::proposal(&args.proposed, input.recursive)?;
-    let (current, known) = reading::mesh_beside(input)?;
-    let unjudged = proposal.unrendered().over(&known, &current);
-    let proposed = proposal.over(&current);
-    Ok((current, proposed, unjudged))
+/// What every change is judged with.
+struct Judge<'a> {
+    record: Option<Record>,
+    screen: &'a Screen,
+    namespace: Option<&'a str>,
 }
 
-fn checkout(revision: &str, input: &cli::Input) -> Result<Sides, Failure> {
-    if input.filename.iter().any(|path| path == Path::new("-")) {
+impl Judge<'_> {
+    fn laid_over(&self, args: &cli::Verify, input: &cli::Input) -> Result<Verification, Failure> {
+        let stdin = Path::new("-");
+        if input.filename.iter().any(|path| path == stdin) && args.proposed.iter().any(|path| path == stdin) {
+            return Err(Failure::new(
+                "standard input cannot be both what is there and what is proposed",
+                "name a file for one of them",
+            ));
+        }
+        let proposal = reading::proposal(&args.proposed, input.recursive)?;
+        let (current, known) = reading::mesh_beside(input)?;
+        let unjudged = proposal.unrendered().over(&known, &current);
+        self.between(&current, proposal.over(&current), &unjudged, Vec::new())
+    }
+
+    /// The changes of a checkout, cluster by cluster.
+    fn checkout(&self, revision: &str, input: &cli::Input) -> Result<Vec<Judged>, Failure> {
+        let (paths, running) = sides(input)?;
+        let request = checkout::Request {
+            recursive: input.recursive || input.filename.is_empty(),
+            excluded: input.exclude.clone(),
+            paths,
+        };
+        let changes =
+            reading::only(checkout::since(&request, revision)?, input.unit.as_deref(), |one| &one.name)?;
+        let running = running.map(|input| reading::mesh(&input, true)).transpose()?;
+        if running.is_some()
+            && changes.iter().filter(|one| one.before.is_some() || one.after.is_some()).count() > 1
+        {
+            let names = changes.iter().map(|one| one.name.as_str()).collect::<Vec<_>>();
+            return Err(reading::several(&names));
+        }
+        let judged = |change: Change| {
+            let unit = change.name.clone();
+            let verification = match &running {
+                Some(running) => self.against(running, change)?,
+                None => self.alone(change)?,
+            };
+            Ok(Judged { unit, verification })
+        };
+        changes.into_iter().map(judged).collect()
+    }
+
+    /// A change, against what runs.
+    fn against(&self, running: &Mesh, change: Change) -> Result<Verification, Failure> {
+        let before = change.before.unwrap_or_default();
+        let after = change.after.unwrap_or_default();
+        let unjudged = after.unrendered().since(before.unrendered(), Some(running));
+        let open = change.open.iter().map(not_understood).collect();
+        self.between(running, after.since(&before).over(running), &unjudged, open)
+    }
+
+    /// A change, against what the repository declared before it.
+    fn alone(&self, change: Change) -> Result<Verification, Failure> {
+        let Change { name, before, after, open } = change;
+        let mut findings: Vec<Finding> = open.iter().map(not_understood).collect();
+        let [before, after] = [before, after].map(Option::unwrap_or_default);
+        let unrendered = (before.unrendered().clone(), after.unrendered().clone());
+        let unjudged = |current: Option<&Mesh>| unrendered.1.since(&unrendered.0, current);
+        let (old, new) = (self.declared(before)?, self.declared_or_why(after));
+        match (old, new) {
+            (Some(current), Ok(Some(proposed))) => {
+                self.between(&current, Ok(proposed), &unjudged(Some(&current)), findings)
+            }
+            (Some(current), Err(why)) => {
+                self.between(&current, Err(why), &unjudged(Some(&current)), findings)
+            }
+            (old, Ok(new)) => {
+                findings.extend(unjudged(None).iter().map(not_rendered));
+                if old.is_some() || new.is_some() {
+                    findings.push(declared_once(&name, old.is_some()));
+                }
+                Ok(Verification::without_mesh(findings))
+            }
+            (None, Err(why)) => Err(why.into()),
+        }
+    }
+
+    /// The mesh that a side declares; `None` where it declares no control plane.
+    fn declared(&self, side: Proposal) -> Result<Option<Mesh>, Failure> {
+        Ok(self.declared_or_why(side)?)
+    }
+
+    fn declared_or_why(&self, side: Proposal) -> Result<Option<Mesh>, SourceError> {
+        match side.whole(self.namespace) {
+            Ok(mesh) => Ok(Some(mesh)),
+            Err(SourceError::Mesh(MeshError::NoControlPlane)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn between(
+        &self,
+        current: &Mesh,
+        proposed: Result<Mesh, SourceError>,
+        unjudged: &[Unjudged],
+        mut beside: Vec<Finding>,
+    ) -> Result<Verification, Failure> {
+        beside.extend(unjudged.iter().map(not_rendered));
+        match proposed {
+            Ok(proposed) => Ok(verify(current, &proposed, self.record.as_ref(), self.screen.at, beside)),
+            Err(SourceError::Mesh(MeshError::Field(fault))) => match field_unreadable(&fault) {
+                Some(finding) => Ok(Verification::unreadable(finding)),
+                None => Err(SourceError::Mesh(MeshError::Field(fault)).into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The checkout's paths, and where what runs is read from, if it is not to be what the checkout declared before.
+fn sides(input: &cli::Input) -> Result<(Vec<PathBuf>, Option<cli::Input>), Failure> {
+    if input.filename.is_empty() {
+        return Ok((vec![PathBuf::from(".")], Some(input.clone())));
+    }
+    let of_checkout = |path: &&PathBuf| *path != Path::new("-") && checkout::is_part_of_one(path);
+    let (paths, others): (Vec<&PathBuf>, Vec<&PathBuf>) = input.filename.iter().partition(of_checkout);
+    if paths.is_empty() {
         return Err(Failure::new(
-            "--git-base compares files of a checkout, and standard input is none",
-            "name the checkout's files or directory with -f",
+            "--git-base compares files of a checkout, and -f names none",
+            "name the checkout's directory with -f besides, as in -f . -R",
         ));
     }
-    let after = reading::proposal(&input.filename, input.recursive)?;
-    let before = git::observe(&input.filename, input.recursive, revision, Proposal::default())?;
-    let namespace = input.linkerd_namespace.as_deref();
-    let known = before.unrendered().clone();
-    let current = before.whole(namespace)?;
-    let unjudged = after.unrendered().since(&known, &current);
-    Ok((current, after.whole(namespace), unjudged))
+    let others: Vec<PathBuf> = others.into_iter().cloned().collect();
+    let running =
+        (!others.is_empty()).then(|| cli::Input { filename: others, recursive: false, ..input.clone() });
+    Ok((paths.into_iter().cloned().collect(), running))
 }

@@ -21,7 +21,7 @@ use crate::printable::escaped;
 pub use fault::DocumentError;
 pub use object::ObjectRef;
 pub use overlay::lay_over;
-pub use parse::{is_json, is_list, item_kind, parse, parse_each};
+pub use parse::{is_json, is_list, item_kind, parse, parse_any, parse_each};
 pub use pem::pem_texts;
 pub(crate) use tree::Tree;
 

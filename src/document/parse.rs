@@ -35,8 +35,29 @@ pub fn parse_each<E: From<DocumentError>>(
     source_name: &str,
     each: impl FnMut(Document) -> Result<(), E>,
 ) -> Result<(), E> {
+    read_each(text, source_name, false, each)
+}
+
+/// As [`parse_each`], for a text that need not be Kubernetes': documents that are no mapping are handed on as well.
+///
+/// # Errors
+/// As [`parse_each`], but for these.
+pub fn parse_any<E: From<DocumentError>>(
+    text: &str,
+    source_name: &str,
+    each: impl FnMut(Document) -> Result<(), E>,
+) -> Result<(), E> {
+    read_each(text, source_name, true, each)
+}
+
+fn read_each<E: From<DocumentError>>(
+    text: &str,
+    source_name: &str,
+    any: bool,
+    each: impl FnMut(Document) -> Result<(), E>,
+) -> Result<(), E> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { source_name, document: 0, each };
+    let mut reader = Reader { source_name, document: 0, any, each };
     match is_json(text.as_bytes()) {
         true => reader.json(text),
         false => chunks(text).try_for_each(|chunk| reader.chunk(&chunk)),
@@ -57,6 +78,8 @@ pub fn is_json(text: &[u8]) -> bool {
 struct Reader<'a, F> {
     source_name: &'a str,
     document: usize,
+    /// Are documents that are no mapping handed on?
+    any: bool,
     each: F,
 }
 
@@ -111,6 +134,9 @@ impl<E: From<DocumentError>, F: FnMut(Document) -> Result<(), E>> Reader<'_, F> 
         }
         self.document += 1;
         let mut origin = self.origin(0, line);
+        if !tree.is_object() && self.any {
+            return (self.each)(Document { origin, tree });
+        }
         if !tree.is_object() {
             return Err(not_an_object(&tree, &origin).into());
         }
@@ -148,6 +174,10 @@ fn each_item<E: From<DocumentError>>(
     if let Some((kinds, items)) = take_items(&mut tree) {
         let mut items = items.into_iter().map(|tree| Document { origin: origin.clone(), tree });
         return items.try_for_each(|item| each_item(item, Some(&kinds), each));
+    }
+    // A template that renders nothing for an item leaves this, and kubectl passes over it.
+    if tree.is_null() {
+        return Ok(());
     }
     let Value::Object(object) = &mut tree else { return Err(not_an_object(&tree, &origin).into()) };
     if !object.contains_key("kind")

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantNames};
 
+use crate::checkout::Why;
 use crate::document::ObjectRef;
 use crate::mesh::BundlePlace;
 use crate::pki::pem::Defect;
@@ -55,6 +56,10 @@ pub enum ChangeFact {
     SettingChanged { setting: Setting },
     /// Another program makes trust material of it.
     NotRendered { renderer: Renderer, removed: bool },
+    /// What becomes of it is not known, and it could reach trust material.
+    NotUnderstood { place: String, why: Why },
+    /// The control plane is declared on one side of the change only.
+    ControlPlaneDeclaredOnce { unit: String, gone: bool },
     /// The mesh is broken without the change.
     AlreadyBroken { ways: u64 },
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::document::{DocumentError, Origin};
+use crate::document::{DocumentError, ObjectRef, Origin};
 use crate::mesh::{Gap, MeshError};
 
 /// Why an input or a cluster could not be read.
@@ -118,6 +118,16 @@ pub enum SourceError {
         origin: Origin,
         /// What was found.
         reason: String,
+    },
+    /// Two documents say different things of one object.
+    #[error("{object} stands twice, with different content: {one} and {other}")]
+    Contradiction {
+        /// The object.
+        object: ObjectRef,
+        /// One of the places.
+        one: Origin,
+        /// The other place.
+        other: Origin,
     },
     /// git is not there.
     #[error("`git` was not found")]
@@ -251,6 +261,9 @@ impl SourceError {
             Self::SnapshotNotAlone { .. } => "name the snapshot alone with -f".to_owned(),
             Self::SnapshotVersion { .. } => "take it again with this version of l5d-rotate, or read it with its own".to_owned(),
             Self::SnapshotDamaged { .. } => "take it again: `kubectl l5d-rotate snapshot`".to_owned(),
+            Self::Contradiction { .. } => {
+                "give one of them: the objects of one cluster, as they are applied; --exclude leaves files out of a directory".to_owned()
+            }
             Self::NoGit => "install git or put it into PATH; or give both sides as files: -f CURRENT --proposed PROPOSED".to_owned(),
             Self::Git { .. } => "name files or a directory of a Git checkout with -f".to_owned(),
             Self::GitRevision { .. } => {

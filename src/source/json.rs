@@ -108,7 +108,9 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
         while self.scan.another(&mut first, b']').map_err(|fault| self.fault(fault))? {
             self.origin.item += 1;
             self.origin.line = self.scan.line();
-            if !taken || self.kindless {
+            // A template that renders nothing for an item leaves `null`, and kubectl passes over it.
+            let is_null = self.scan.peek().map_err(|fault| self.fault(fault))? == Some(b'n');
+            if is_null || !taken || self.kindless {
                 // It waits for the list's kind, as all after it do.
                 self.scan.value(|json| IgnoredAny::deserialize(json)).map_err(|fault| self.fault(fault))?;
                 continue;

@@ -24,8 +24,9 @@ use intake::Intake;
 
 pub use error::SourceError;
 pub use proposal::Proposal;
+pub use snapshot::SNAPSHOT_KIND;
+use snapshot::SNAPSHOT_VERSION;
 pub use snapshot::snapshot;
-use snapshot::{SNAPSHOT_KIND, SNAPSHOT_VERSION};
 pub use unrendered::{Renderer, Unjudged, Unrendered};
 
 /// What to read.

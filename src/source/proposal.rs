@@ -6,17 +6,23 @@ use serde_json::{Value, json};
 
 use super::unrendered::{Unrendered, names};
 use super::{Sink, SourceError};
-use crate::document::{Document, ObjectRef, Origin, lay_over};
+use crate::document::{self, Document, ObjectRef, Origin, lay_over};
 use crate::linkerd;
 use crate::mesh::{Gap, Interest, Known, Mesh, MeshError, Observer, Plane, Pod};
 
-/// Documents in the order in which they were read, one an object: later ones are laid over earlier ones.
+/// Documents, one an object: what says more of it is laid over what was said before.
 ///
 /// Running pods are no proposal, and are passed over.
 #[derive(Debug, Clone, Default)]
 pub struct Proposal {
     documents: Vec<Document>,
     unrendered: Unrendered,
+    /// Objects that a chart makes of values: of `linkerd-config` they hold a part of the values alone.
+    declared: Vec<Document>,
+    /// Objects that go.
+    gone: Vec<ObjectRef>,
+    /// Two documents that say different things of one object.
+    contradiction: Option<(ObjectRef, Origin, Origin)>,
 }
 
 impl Sink for Proposal {
@@ -29,11 +35,7 @@ impl Sink for Proposal {
     }
 
     fn object(&mut self, document: Document) -> Result<(), MeshError> {
-        self.unrendered.see(&document);
-        let text = |key: &str| document.tree.get(key).and_then(Value::as_str).unwrap_or_default();
-        if Observer::interest(text("apiVersion"), text("kind")) == Interest::Object {
-            lay(&mut self.documents, document, "");
-        }
+        self.add(document);
         Ok(())
     }
 
@@ -47,6 +49,55 @@ impl Sink for Proposal {
 }
 
 impl Proposal {
+    /// Takes in an object.
+    pub fn add(&mut self, document: Document) {
+        self.unrendered.see(&document);
+        let text = |key: &str| document.tree.get(key).and_then(Value::as_str).unwrap_or_default();
+        if Observer::interest(text("apiVersion"), text("kind")) == Interest::Object {
+            let found = lay(&mut self.documents, document, "");
+            self.contradiction = self.contradiction.take().or(found);
+        }
+    }
+
+    /// Takes in an object that a chart makes of values.
+    pub fn declare(&mut self, document: Document) {
+        let found = lay(&mut self.declared, document, "");
+        self.contradiction = self.contradiction.take().or(found);
+    }
+
+    /// Is there anything in it?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.declared.is_empty()
+    }
+
+    /// What is new or different in it, and what has gone: the change from `before`.
+    #[must_use]
+    pub fn since(mut self, before: &Self) -> Self {
+        let same = |one: &Document, others: &[Document]| {
+            let of = |tree: &Value| ObjectRef::of(tree);
+            others.iter().any(|other| of(&other.tree) == of(&one.tree) && other.tree == one.tree)
+        };
+        let names = |side: &Self| -> BTreeSet<ObjectRef> {
+            side.documents.iter().chain(&side.declared).filter_map(|one| ObjectRef::of(&one.tree)).collect()
+        };
+        self.gone = names(before).difference(&names(&self)).cloned().collect();
+        self.documents.retain(|one| !same(one, &before.documents));
+        self.declared.retain(|one| !same(one, &before.declared));
+        self
+    }
+
+    fn consistent(&self) -> Result<(), SourceError> {
+        match &self.contradiction {
+            None => Ok(()),
+            Some((object, one, other)) => Err(SourceError::Contradiction {
+                object: object.clone(),
+                one: one.clone(),
+                other: other.clone(),
+            }),
+        }
+    }
+
     /// What it holds that cannot be judged as it stands.
     #[must_use]
     pub fn unrendered(&self) -> &Unrendered {
@@ -57,7 +108,12 @@ impl Proposal {
     ///
     /// # Errors
     /// When they make none.
-    pub fn whole(self, namespace: Option<&str>) -> Result<Mesh, SourceError> {
+    pub fn whole(mut self, namespace: Option<&str>) -> Result<Mesh, SourceError> {
+        for document in std::mem::take(&mut self.declared) {
+            let found = lay(&mut self.documents, document, "");
+            self.contradiction = self.contradiction.take().or(found);
+        }
+        self.consistent()?;
         let mut observer = Observer::new(true);
         for document in self.documents {
             observer.object(document)?;
@@ -71,12 +127,15 @@ impl Proposal {
     /// # Errors
     /// When the result makes no mesh.
     pub fn over(self, current: &Mesh) -> Result<Mesh, SourceError> {
+        self.consistent()?;
         let namespace = current.control_plane.namespace.as_str();
         let touches = |kinds: &[&str], name: &str| {
             let is_of = |document: &&Document| {
                 document.tree["kind"].as_str().is_some_and(|kind| kinds.contains(&kind))
             };
-            self.documents.iter().filter(is_of).any(|document| names(&document.tree, name))
+            let all = self.documents.iter().chain(&self.declared);
+            let goes = self.gone.iter().any(|one| kinds.contains(&one.kind.as_str()) && one.name == name);
+            goes || all.filter(is_of).any(|document| names(&document.tree, name))
         };
         let issuer = touches(&["Secret", "SealedSecret", "ExternalSecret"], linkerd::ISSUER_SECRET);
         let trust = touches(&["ConfigMap"], linkerd::TRUST_ROOTS) || touches(&["ConfigMap"], linkerd::CONFIG);
@@ -92,7 +151,14 @@ impl Proposal {
                 Document { origin: manifest.origin.clone(), tree }
             })
             .collect();
-        self.documents.into_iter().for_each(|document| lay(&mut documents, document, namespace));
+        documents.retain(|document| !self.gone.iter().any(|gone| is_object(document, gone, namespace)));
+        for document in self.documents {
+            lay(&mut documents, document, namespace);
+        }
+        for document in self.declared {
+            let document = with_values(document, &documents, namespace);
+            lay(&mut documents, document, namespace);
+        }
         let mut observer = Observer::new(true);
         current.gaps.iter().for_each(|gap| observer.gap(gap.clone()));
         if current.issuer == Known::Absent {
@@ -112,6 +178,34 @@ impl Proposal {
     }
 }
 
+fn is_object(document: &Document, object: &ObjectRef, default: &str) -> bool {
+    ObjectRef::of(&document.tree).is_some_and(|of| {
+        let namespace = if object.namespace.is_empty() { default } else { &object.namespace };
+        (of.kind.as_str(), of.name.as_str(), of.group())
+            == (object.kind.as_str(), object.name.as_str(), object.group())
+            && ["", namespace].contains(&of.namespace.as_str())
+    })
+}
+
+/// `linkerd-config` as a chart would make it anew: with the values that it has, and those that are declared over them.
+fn with_values(mut document: Document, known: &[Document], default: &str) -> Document {
+    const VALUES: &str = "/data/values";
+    let text = |tree: &Value| tree.pointer(VALUES).and_then(Value::as_str).map(str::to_owned);
+    let tree = |text: &str| document::parse(text, "").ok()?.pop().map(|document| document.tree);
+    let object = ObjectRef::of(&document.tree);
+    let same = object.and_then(|object| known.iter().find(|known| is_object(known, &object, default)));
+    if let (Some(known), Some(declared)) = (same.and_then(|known| text(&known.tree)), text(&document.tree))
+        && let (Some(mut values), Some(declared)) = (tree(&known), tree(&declared))
+    {
+        lay_over(&mut values, declared);
+        document.tree["data"]["values"] = values.to_string().into();
+        if let Some(data) = document.tree["data"].as_object_mut() {
+            data.retain(|key, _| key == "values");
+        }
+    }
+    document
+}
+
 /// The namespaces of the data plane, as injected ones: a workload that has proxies today stays one of the mesh, whatever
 /// it has them by.
 fn injected(current: &Mesh) -> impl Iterator<Item = Document> {
@@ -125,9 +219,13 @@ fn injected(current: &Mesh) -> impl Iterator<Item = Document> {
 }
 
 /// Lays a document over the one of the same object, or adds it. One without a namespace is meant for the control plane's, or
-/// for the only object of its name.
-fn lay(documents: &mut Vec<Document>, document: Document, control_plane: &str) {
-    let Some(object) = ObjectRef::of(&document.tree) else { return };
+/// for the only object of its name. Where the other way round makes something else of the two, they contradict each other.
+fn lay(
+    documents: &mut Vec<Document>,
+    document: Document,
+    control_plane: &str,
+) -> Option<(ObjectRef, Origin, Origin)> {
+    let object = ObjectRef::of(&document.tree)?;
     let same_name = |known: &Document| {
         // Most have another name, which is told without taking a reference apart.
         known.tree["metadata"]["name"] == *object.name
@@ -148,9 +246,18 @@ fn lay(documents: &mut Vec<Document>, document: Document, control_plane: &str) {
     };
     match found {
         Some(at) => {
-            lay_over(&mut documents[at].tree, document.tree);
-            documents[at].origin = document.origin;
+            let known = &mut documents[at];
+            let (one, other) = (known.origin.clone(), document.origin.clone());
+            let mut reverse = document.tree.clone();
+            lay_over(&mut reverse, known.tree.clone());
+            lay_over(&mut known.tree, document.tree);
+            let agree = reverse == known.tree;
+            known.origin = document.origin;
+            (!agree).then_some((object, one, other))
         }
-        None => documents.push(document),
+        None => {
+            documents.push(document);
+            None
+        }
     }
 }

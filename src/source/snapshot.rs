@@ -16,7 +16,7 @@ use v1::MeshV1;
 /// The `apiVersion` of a snapshot's document; its kind is [`SNAPSHOT_KIND`], and `mesh` holds the mesh.
 pub(super) const SNAPSHOT_VERSION: &str = "l5d-rotate/v1";
 /// The kind of a snapshot's document.
-pub(super) const SNAPSHOT_KIND: &str = "Snapshot";
+pub const SNAPSHOT_KIND: &str = "Snapshot";
 
 /// A mesh as the document that every `-f` reads.
 #[must_use]

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::document::{Document, ObjectRef, Origin, lay_over};
 use crate::linkerd;
 use crate::mesh::{Interest, Mesh, Owner};
+use crate::pki::Fingerprint;
 
 /// Something that may change trust material once another program has rendered it: it cannot be judged as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,8 @@ pub enum Renderer {
     CertManager,
     /// cert-manager, with an Issuer or a ClusterIssuer.
     CertManagerIssuer,
+    /// cert-manager or trust-manager, of a Secret that one of them reads.
+    SourceSecret,
 }
 
 /// Everything in an input that another program has to render first.
@@ -67,14 +70,16 @@ impl Unrendered {
 
     pub(super) fn see(&mut self, document: &Document) {
         if let Some(renderer) = renderer(&document.tree) {
-            let Document { origin, tree } = document.clone();
-            self.0.push(Unjudged { origin, renderer, gone: false, tree });
+            let Document { origin, tree } = document;
+            let tree = if renderer == Renderer::SourceSecret { hashed(tree) } else { tree.clone() };
+            self.0.push(Unjudged { origin: origin.clone(), renderer, gone: false, tree });
         }
     }
 
     /// What objects laid over `current` bring; `known` is what was seen there.
     #[must_use]
     pub fn over(&self, known: &Self, current: &Mesh) -> Vec<Unjudged> {
+        let current = Some(current);
         let chain = Chain::of(self.0.iter().chain(&known.0), current);
         let changes = |one: &&Unjudged| {
             !known.0.iter().any(|before| {
@@ -89,9 +94,9 @@ impl Unrendered {
         self.0.iter().filter(concerns).filter(changes).cloned().collect()
     }
 
-    /// What differs from `before`, of whose objects `current` is made: what is new or changed, then what is gone.
+    /// What differs from `before`, of whose objects `current` is made where they make a mesh: what is new or changed, then what is gone.
     #[must_use]
-    pub fn since(&self, before: &Self, current: &Mesh) -> Vec<Unjudged> {
+    pub fn since(&self, before: &Self, current: Option<&Mesh>) -> Vec<Unjudged> {
         let chain = Chain::of(self.0.iter().chain(&before.0), current);
         let apart = |one: &[Unjudged], other: &[Unjudged]| -> Vec<Unjudged> {
             let concerns = |one: &&Unjudged| chain.concerns(one, current);
@@ -119,12 +124,16 @@ struct Chain {
 }
 
 impl Chain {
-    fn of<'a>(all: impl Iterator<Item = &'a Unjudged>, current: &Mesh) -> Self {
+    fn of<'a>(all: impl Iterator<Item = &'a Unjudged>, current: Option<&Mesh>) -> Self {
         let all: Vec<&Value> = all.map(|one| &one.tree).collect();
         let mut chain = Self {
             secrets: [linkerd::ISSUER_SECRET, ANCHOR].map(str::to_owned).into(),
             signers: BTreeSet::new(),
-            certificates: current.certificates.iter().map(|known| known.object.name.clone()).collect(),
+            certificates: current
+                .into_iter()
+                .flat_map(|mesh| &mesh.certificates)
+                .map(|known| known.object.name.clone())
+                .collect(),
             is_open: false,
         };
         let size = |chain: &Self| (chain.secrets.len(), chain.signers.len(), chain.certificates.len());
@@ -138,12 +147,15 @@ impl Chain {
         let is_read = |name: &str| {
             all.iter().any(|tree| at(tree, "/kind") == "Certificate" && at(tree, "/metadata/name") == name)
         };
-        let by_cert_manager = current.manifests.iter().any(|manifest| {
+        let by_cert_manager = current.into_iter().flat_map(|mesh| &mesh.manifests).any(|manifest| {
             manifest.object.name == linkerd::ISSUER_SECRET
                 && manifest.owners.iter().any(|owner| matches!(owner, Owner::CertManager { .. }))
         });
         chain.is_open = (by_cert_manager && chain.signers.is_empty())
-            || !current.certificates.iter().all(|known| is_read(&known.object.name));
+            || !current
+                .into_iter()
+                .flat_map(|mesh| &mesh.certificates)
+                .all(|known| is_read(&known.object.name));
         chain
     }
 
@@ -156,6 +168,11 @@ impl Chain {
                     let kind = if kind.is_empty() { "Issuer" } else { kind };
                     self.signers.insert((kind.to_owned(), name.to_owned()));
                 }
+            }
+            "Bundle" if names(tree, linkerd::TRUST_ROOTS) => {
+                let sources = tree.pointer("/spec/sources").and_then(Value::as_array);
+                let secrets = sources.into_iter().flatten().map(|source| at(source, "/secret/name"));
+                self.secrets.extend(secrets.filter(|name| !name.is_empty()).map(str::to_owned));
             }
             "Issuer" | "ClusterIssuer" if self.has_signer(tree) => {
                 let secret = at(tree, "/spec/ca/secretName");
@@ -177,11 +194,14 @@ impl Chain {
     }
 
     /// Can it become something that this mesh reads? ACME signs no CA, and so none of Linkerd's certificates.
-    fn concerns(&self, one: &Unjudged, current: &Mesh) -> bool {
+    fn concerns(&self, one: &Unjudged, current: Option<&Mesh>) -> bool {
         let tree = &one.tree;
         let name = at(tree, "/metadata/name");
         match at(tree, "/kind") {
             "Certificate" => self.has_certificate(tree),
+            "Secret" | "SealedSecret" | "ExternalSecret" => {
+                self.secrets.contains(name) || self.secrets.contains(at(tree, "/spec/target/name"))
+            }
             "Issuer" | "ClusterIssuer" => {
                 let may_be = self.is_open || mentions(tree, &["linkerd"]);
                 self.has_signer(tree) || (may_be && tree.pointer("/spec/acme").is_none())
@@ -189,7 +209,7 @@ impl Chain {
             kind if one.renderer == Renderer::PatchDirective
                 && !NAMES.iter().any(|name| names(tree, name)) =>
             {
-                current.workloads.iter().any(|known| {
+                current.into_iter().flat_map(|mesh| &mesh.workloads).any(|known| {
                     let namespace = at(tree, "/metadata/namespace");
                     (known.object.kind.as_str(), known.object.name.as_str()) == (kind, name)
                         && ["", known.object.namespace.as_str()].contains(&namespace)
@@ -208,9 +228,8 @@ fn renderer(tree: &Value) -> Option<Renderer> {
             rendered_elsewhere(at(tree, "/kind"), tree)
         }
         _ if has_directive(tree) => Some(Renderer::PatchDirective),
-        (_, kind) if SEALED.contains(&kind) && names(tree, linkerd::ISSUER_SECRET) => {
-            Some(Renderer::SealedSecret)
-        }
+        (_, kind) if SEALED.contains(&kind) => Some(Renderer::SealedSecret),
+        ("", "Secret") if !names(tree, linkerd::ISSUER_SECRET) => Some(Renderer::SourceSecret),
         ("trust.cert-manager.io", "Bundle") if names(tree, linkerd::TRUST_ROOTS) => {
             Some(Renderer::TrustManager)
         }
@@ -218,6 +237,14 @@ fn renderer(tree: &Value) -> Option<Renderer> {
         ("cert-manager.io", "Issuer" | "ClusterIssuer") => Some(Renderer::CertManagerIssuer),
         _ => None,
     }
+}
+
+/// A Secret as its names and a hash: what is in it stays where it was read.
+fn hashed(tree: &Value) -> Value {
+    let [data, plain] = ["data", "stringData"].map(|field| tree.get(field).cloned().unwrap_or_default());
+    let hash = Fingerprint::digest(json!([data, plain]).to_string().as_bytes()).to_string();
+    let metadata = json!({"name": at(tree, "/metadata/name"), "namespace": at(tree, "/metadata/namespace")});
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "hash": hash})
 }
 
 fn same_object(one: &Unjudged, other: &Unjudged) -> bool {

@@ -8,6 +8,7 @@ mod wiring;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::checkout::Open;
 use crate::document::ObjectRef;
 use crate::finding::{ChangeFact, Fact, Finding, InputFact, Opens, Place, Severity};
 use crate::linkerd;
@@ -170,6 +171,21 @@ pub fn not_rendered(unjudged: &Unjudged) -> Finding {
     Finding::new(Severity::Unknown, fact).at(Place { object, origin: origin.clone() })
 }
 
+/// What could reach trust material, and is not understood.
+#[must_use]
+pub fn not_understood(open: &Open) -> Finding {
+    let Open { origin, why, .. } = open;
+    let fact = ChangeFact::NotUnderstood { place: origin.to_string(), why: why.clone() };
+    let object = ObjectRef::new("", "document", "", &origin.source);
+    Finding::new(Severity::Unknown, fact).at(Place { object, origin: origin.clone() })
+}
+
+/// A control plane that only one side of the change declares.
+#[must_use]
+pub fn declared_once(unit: &str, gone: bool) -> Finding {
+    Finding::new(Severity::Unknown, ChangeFact::ControlPlaneDeclaredOnce { unit: unit.to_owned(), gone })
+}
+
 /// The objects that the control plane reads trust material from.
 const READ: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG];
 
@@ -183,7 +199,29 @@ pub fn field_unreadable(fault: &FieldFault) -> Option<Finding> {
     READ.contains(&object.name.as_str()).then(|| Finding::new(Severity::Error, fact).at(place))
 }
 
+impl Verdict {
+    /// Verdicts from the best to the worst.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::NotAboutTrust => 0,
+            Self::Safe => 1,
+            Self::SafeAfter(_) => 2,
+            Self::Unknown => 3,
+            Self::Unsafe => 4,
+        }
+    }
+}
+
 impl Verification {
+    /// The verdict on a change of which no mesh can be made: on what is known of it besides.
+    #[must_use]
+    pub fn without_mesh(findings: Vec<Finding>) -> Self {
+        let changes = Changes::default();
+        let verdict = verdict(&changes, &findings, None);
+        Self { verdict, changes, findings }
+    }
+
     /// The verdict on a proposal that no control plane could read: it makes no mesh to judge.
     #[must_use]
     pub fn unreadable(finding: Finding) -> Self {

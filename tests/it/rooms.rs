@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the order of `src/lib.rs`: each may use those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "printable",
     "linkerd",
     "step",
@@ -12,6 +12,7 @@ const ROOMS: [&str; 18] = [
     "pki",
     "mesh",
     "source",
+    "checkout",
     "finding",
     "states",
     "check",

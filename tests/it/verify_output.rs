@@ -239,18 +239,14 @@ fn a_sealed_secret_counts_where_it_changes_and_nowhere_else() {
 }
 
 #[test]
-fn helm_values_that_go_keep_the_verdict_open() {
+fn helm_values_beside_other_objects_of_the_same_names_are_a_contradiction() {
     let release = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
         "metadata": {"name": "linkerd-control-plane", "namespace": "linkerd"},
         "spec": {"values": {"identityTrustAnchorsPEM": "x"}}});
-    let Some(reviewer) = checkout(&[("release.yaml", release.clone())], "") else { return };
-    let place = reviewer.home.path().join("deploy/release.yaml");
-    assert_eq!(judged(&reviewer), ("not-about-trust".to_owned(), Vec::new(), 0));
-    let open = ("unknown".to_owned(), vec!["not-rendered".to_owned()], 3);
-    let mut emptied = release;
-    emptied["spec"]["values"] = json!({});
-    fs::write(&place, format!("{emptied:#}\n")).unwrap();
-    assert_eq!(judged(&reviewer), open);
-    fs::remove_file(&place).unwrap();
-    assert_eq!(judged(&reviewer), open);
+    let Some(reviewer) = checkout(&[("release.yaml", release)], "") else { return };
+    let output = reviewer.run(&["verify", "-f", "deploy", "--git-base", "HEAD"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("linkerd-identity-trust-roots stands twice, with different content"), "{said}");
+    assert!(said.contains("deploy/release.yaml:1"), "{said}");
 }

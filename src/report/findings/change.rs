@@ -1,6 +1,7 @@
 //! What a change does, in words.
 
 use super::{Explanation, Words, listed};
+use crate::checkout::Why;
 use crate::finding::{ChangeFact, KeyFault, Role, Setting, TrustSource};
 use crate::report::words::count;
 use crate::source::Renderer;
@@ -131,6 +132,17 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Give what comes out of it: the output of `kustomize build` or `helm template`, or the object as the cluster has \
              it.",
         ),
+        ChangeFact::NotUnderstood { place, why } => return not_understood(place, why),
+        ChangeFact::ControlPlaneDeclaredOnce { unit, gone } => (
+            match gone {
+                true => format!("{} declares no control plane any more.", declared_in(unit)),
+                false => {
+                    format!("{} declares a control plane that was not declared before.", declared_in(unit))
+                }
+            },
+            "There is nothing to compare it with.",
+            "Give what runs with -f: a dump, a snapshot, or nothing for the cluster.",
+        ),
         ChangeFact::AlreadyBroken { ways } => (
             format!("The mesh is broken without this change, in {}.", count(*ways, "way", "ways")),
             "Only what the change adds to that is evaluated.",
@@ -160,6 +172,54 @@ fn unusable_key(object: String, key: &KeyFault) -> Words {
     Words { what, effect: SKIPPED.to_owned(), todo: todo.to_owned(), ..Words::default() }
 }
 
+fn declared_in(unit: &str) -> String {
+    if unit.is_empty() { "The repository".to_owned() } else { format!("The repository, in {unit},") }
+}
+
+fn not_understood(place: &str, why: &Why) -> Words {
+    let (what, todo) = match why {
+        Why::Elsewhere(what) => (
+            format!("{place} takes {what}, which is not in this repository, or is encrypted in it."),
+            "Give what comes out of it with --proposed.",
+        ),
+        Why::Unread(what) => (format!("{place}: {what} cannot be read."), "Correct it."),
+        Why::Twice(path) => (
+            format!(
+                "{place} sets {path} twice, and which of the two counts depends on the engine's version."
+            ),
+            "Set it in one place.",
+        ),
+        Why::Patched => (
+            format!("{place} makes the engine patch what comes out of it."),
+            "Give what comes out of it with --proposed.",
+        ),
+        Why::Substituted => (
+            format!("{place} makes Flux replace variables in trust material (postBuild)."),
+            "Give what comes out of it with --proposed. Flux takes the newlines out of every variable: no PEM survives that.",
+        ),
+        Why::Generated => (
+            format!("{place} makes Applications by generators that are not all in this repository."),
+            "Give what comes out of it with --proposed.",
+        ),
+        Why::NotBuilt(said) => (
+            format!("{place}: `kubectl kustomize` does not build it: {said}."),
+            "Correct it, or give what comes out of it with --proposed.",
+        ),
+        Why::NoKubectl => (
+            format!("{place} is a kustomization, and there is no kubectl to build it with."),
+            "Install kubectl or put it into PATH.",
+        ),
+        Why::Unexplained => (
+            format!(
+                "{place} holds certificates or names trust material, and nothing tells what becomes of it."
+            ),
+            "Give what comes out of it with --proposed; or leave the file out with --exclude, if it is of no concern to Linkerd.",
+        ),
+    };
+    let effect = "Whether it changes trust material is not known.".to_owned();
+    Words { what, effect, todo: todo.to_owned(), ..Words::default() }
+}
+
 fn source_name(source: &TrustSource) -> String {
     match source {
         TrustSource::Volume(name) => format!("volume {name}"),
@@ -186,6 +246,7 @@ const fn rendered(renderer: Renderer) -> &'static str {
         Renderer::TrustManager => "A Bundle of trust-manager",
         Renderer::CertManager => "A Certificate of cert-manager",
         Renderer::CertManagerIssuer => "An Issuer of cert-manager",
+        Renderer::SourceSecret => "A Secret that cert-manager signs with, or trust-manager publishes,",
     }
 }
 
@@ -364,6 +425,23 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         act: "Verify what comes out of it.",
         example: "kubectl kustomize overlays/prod | kubectl l5d-rotate verify --proposed -",
         source: "The engine's own rules of precedence.",
+    },
+    Explanation {
+        code: "not-understood",
+        means: "The change touches something of the repository that could reach trust material, and what becomes of it is not \
+                known: it takes values from elsewhere, an engine changes it on the way, it cannot be built, or nothing refers to it.",
+        matters: "What is not understood is never taken as safe.",
+        act: "Verify what comes out of it, or leave the file out where it is of no concern to Linkerd.",
+        example: "helm template linkerd charts/linkerd -f values.yaml | kubectl l5d-rotate verify --proposed -",
+        source: "The engines' own rules: fluxcd/pkg `chartutil/values.go`, argo-cd `util/helm/cmd.go`, kustomize `api/internal/target`.",
+    },
+    Explanation {
+        code: "control-plane-declared-once",
+        means: "Only one side of the change declares a control plane here: it is new in the repository, or leaves it.",
+        matters: "A change is evaluated against what was there before. An engine that prunes deletes what leaves Git.",
+        act: "Verify it against what runs.",
+        example: "kubectl l5d-rotate verify -f snapshot.yaml --git-base main -f . -R",
+        source: "Flux `spec.prune`; Argo CD `syncPolicy.automated.prune`.",
     },
     Explanation {
         code: "already-broken",

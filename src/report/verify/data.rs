@@ -2,13 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::wording;
+use super::{Judged, wording};
 use crate::finding::CertificateRef;
 use crate::pki::Certificate;
 use crate::report::{Screen, findings};
 use crate::verify::{Restart, Verdict, Verification};
 
-pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+/// The worst verdict; where there are several clusters, each under `units`.
+pub(super) fn write(judged: &[&Judged], screen: &Screen) -> String {
+    let trees: Vec<Value> = judged.iter().map(|one| tree(one, screen)).collect();
+    let mut worst = trees.first().cloned().unwrap_or_else(|| json!({}));
+    if trees.len() > 1 {
+        worst["units"] = trees.into();
+    }
+    worst["schema"] = "l5d-rotate/verify/v1".into();
+    format!("{worst:#}\n")
+}
+
+fn tree(judged: &Judged, screen: &Screen) -> Value {
+    let Judged { unit, verification } = judged;
     let Verification { verdict, changes, findings } = verification;
     let after = match verdict {
         Verdict::SafeAfter(after) => Some(after),
@@ -25,8 +37,8 @@ pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
         json!({"place": place, "added": references(&changes.added), "removed": references(&changes.removed)})
     });
     let advice = verification.advice();
-    let tree = json!({
-        "schema": "l5d-rotate/verify/v1",
+    json!({
+        "unit": unit,
         "verdict": wording::word(*verdict),
         "text": wording::headline(verification, &Screen::utc(screen.at)).1,
         "after": after,
@@ -41,8 +53,7 @@ pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
             "sources": changes.sources.iter().map(|(place, source)| json!({"place": place, "source": source})).collect::<Vec<_>>(),
         },
         "findings": findings.iter().map(|one| findings::json(one, screen)).collect::<Vec<_>>(),
-    });
-    format!("{tree:#}\n")
+    })
 }
 
 fn references(certificates: &[Certificate]) -> Vec<CertificateRef> {

@@ -1,12 +1,13 @@
 //! The verdict as workflow commands of GitHub Actions, which show as annotations at the proposed documents.
 
-use super::wording;
+use super::{Judged, wording};
 use crate::finding::{Place, Severity};
 use crate::report::Screen;
 use crate::report::findings::{Words, words};
-use crate::verify::{Verdict, Verification};
+use crate::verify::Verdict;
 
-pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+pub(super) fn write(judged: &Judged, screen: &Screen) -> String {
+    let Judged { unit, verification } = judged;
     let mut out = String::new();
     for finding in &verification.findings {
         let level = if finding.severity == Severity::Error { "error" } else { "warning" };
@@ -24,7 +25,9 @@ pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
     let advice =
         verification.advice().map_or_else(String::new, |advice| format!("\n{}", wording::advice(advice)));
     let summary = format!("{word}: {sentence}{advice}");
-    out + &command(level, verification.changes.place(), "l5d-rotate verify", &summary)
+    let title =
+        if unit.is_empty() { "l5d-rotate verify".to_owned() } else { format!("l5d-rotate verify {unit}") };
+    out + &command(level, verification.changes.place(), &title, &summary)
 }
 
 /// `::error file=…,line=…,title=…::message`, escaped as the runner's toolkit does.

@@ -1,12 +1,14 @@
 //! The verdict as Markdown, for a pull request's comment or a job's summary.
 
+use super::Judged;
 use super::wording::{self, Line};
 use crate::finding::{Finding, Severity};
 use crate::report::Screen;
 use crate::report::findings::{Words, words};
-use crate::verify::{Verdict, Verification};
+use crate::verify::Verdict;
 
-pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+pub(super) fn write(judged: &Judged, screen: &Screen) -> String {
+    let Judged { unit, verification } = judged;
     let mark = match verification.verdict {
         Verdict::Safe | Verdict::NotAboutTrust => "✅",
         Verdict::SafeAfter(_) => "⏳",
@@ -14,7 +16,8 @@ pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
         Verdict::Unsafe => "❌",
     };
     let (word, sentence) = wording::headline(verification, screen);
-    let mut out = format!("### {mark} {}\n\n{}\n", escaped(&word), escaped(&sentence));
+    let place = if unit.is_empty() { String::new() } else { format!("{}: ", escaped(unit)) };
+    let mut out = format!("### {mark} {place}{}\n\n{}\n", escaped(&word), escaped(&sentence));
     let changes = wording::changes(&verification.changes, screen);
     list(
         &mut out,

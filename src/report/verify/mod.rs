@@ -22,13 +22,27 @@ pub enum Format {
     Github,
 }
 
-/// The verdict in one of its forms.
+/// The verdict on what changes for one cluster.
+#[derive(Debug)]
+pub struct Judged {
+    /// The cluster's directory in the repository; empty where there is one cluster.
+    pub unit: String,
+    /// The verdict.
+    pub verification: Verification,
+}
+
+/// The verdicts in one of their forms: the worst first, and each cluster by itself.
 #[must_use]
-pub fn write(verification: &Verification, format: Format, screen: &Screen) -> String {
+pub fn write(judged: &[Judged], format: Format, screen: &Screen) -> String {
+    let mut judged: Vec<&Judged> = judged.iter().collect();
+    judged.sort_by_key(|one| std::cmp::Reverse(one.verification.verdict.rank()));
+    let each = |write: fn(&Judged, &Screen) -> String, between: &str| {
+        judged.iter().map(|one| write(one, screen)).collect::<Vec<_>>().join(between)
+    };
     match format {
-        Format::Text => text::write(verification, screen),
-        Format::Json => data::write(verification, screen),
-        Format::Markdown => markdown::write(verification, screen),
-        Format::Github => github::write(verification, screen),
+        Format::Text => each(text::write, "\n"),
+        Format::Json => data::write(&judged, screen),
+        Format::Markdown => each(markdown::write, "\n"),
+        Format::Github => each(github::write, ""),
     }
 }

@@ -4,20 +4,24 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Style};
 
+use super::Judged;
 use super::wording::{self, Line};
 use crate::finding::{Finding, Severity};
 use crate::report::Screen;
 use crate::report::findings::{Words, mark, words};
 use crate::report::words::{count, styled};
-use crate::verify::{Verdict, Verification};
+use crate::verify::Verdict;
 
 /// How many findings of a kind a person is shown.
 const SHOWN: usize = 8;
 
-pub(super) fn write(verification: &Verification, screen: &Screen) -> String {
+pub(super) fn write(judged: &Judged, screen: &Screen) -> String {
+    let Judged { unit, verification } = judged;
     let (word, sentence) = wording::headline(verification, screen);
+    let head =
+        if unit.is_empty() { String::new() } else { format!("{}\n", styled(Style::new().bold(), unit)) };
     let first = format!("{}  ", styled(bold(colour(verification.verdict)), &word));
-    let mut out = screen.wrapped(&sentence, &first, &" ".repeat(word.chars().count() + 2));
+    let mut out = head + &screen.wrapped(&sentence, &first, &" ".repeat(word.chars().count() + 2));
     let changes = wording::changes(&verification.changes, screen);
     if !changes.is_empty() {
         section(&mut out, "Changes");

@@ -1,0 +1,245 @@
+//! Which directories GitOps engines deploy, and what they change on the way.
+
+use serde_json::{Value, json};
+
+use super::kustomization::{list, strings};
+use super::net;
+use super::open::{Open, Why};
+use super::path::{is_within, join};
+use super::side::{Side, directory_of};
+use crate::document::Document;
+
+/// A directory that an engine deploys.
+#[derive(Debug)]
+pub(super) struct Deployed {
+    pub(super) directory: String,
+    /// The object that says so.
+    pub(super) by: Document,
+    /// What the engine adds to the kustomization of the directory.
+    pub(super) edits: Value,
+    /// What it does besides, and is not followed.
+    pub(super) open: Option<Why>,
+    /// Are the directory's subdirectories deployed with it?
+    pub(super) recursive: bool,
+    /// The cluster, where the engine deploys to several.
+    pub(super) destination: String,
+}
+
+fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
+    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Is it an object that tells what is deployed, and never deployed material itself?
+pub(super) fn is_engine(tree: &Value) -> bool {
+    let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
+    match at(tree, "/kind") {
+        "Kustomization" | "Component" => {
+            ["kustomize.toolkit.fluxcd.io", "kustomize.config.k8s.io"].contains(&group)
+        }
+        "Application" | "ApplicationSet" => group == "argoproj.io",
+        _ => false,
+    }
+}
+
+/// The directories of this repository that an object deploys.
+pub(super) fn deployed(document: &Document, side: &Side) -> Vec<Deployed> {
+    let tree = &document.tree;
+    let found = match (at(tree, "/apiVersion").split('/').next(), at(tree, "/kind")) {
+        (Some("kustomize.toolkit.fluxcd.io"), "Kustomization") => flux(document).into_iter().collect(),
+        (Some("argoproj.io"), "Application") => argo(document, side),
+        _ => Vec::new(),
+    };
+    found.into_iter().filter(|one| side.has_directory(&one.directory)).collect()
+}
+
+/// Flux writes these into the kustomization of the path (`kustomize-controller`, `kustomization_controller.go`).
+fn flux(document: &Document) -> Option<Deployed> {
+    let spec = &document.tree["spec"];
+    let directory = join("", at(spec, "/path"))?;
+    // The root of a repository is one of many: only Flux's own source is surely this one.
+    if directory.is_empty() && at(spec, "/sourceRef/name") != "flux-system" {
+        return None;
+    }
+    let mut edits = json!({});
+    for field in ["patches", "components", "images"] {
+        if let Some(value) = spec.get(field) {
+            edits[field] = value.clone();
+        }
+    }
+    if let Some(namespace) = spec.get("targetNamespace") {
+        edits["namespace"] = namespace.clone();
+    }
+    let open = spec.get("postBuild").map(|_| Why::Substituted);
+    let destination = at(spec, "/kubeConfig/secretRef/name").to_owned();
+    Some(Deployed { directory, by: document.clone(), edits, open, recursive: true, destination })
+}
+
+/// Argo CD writes these into the checkout (`util/kustomize/kustomize.go`).
+fn argo(document: &Document, side: &Side) -> Vec<Deployed> {
+    let spec = &document.tree["spec"];
+    let several: Vec<&Value> = list(spec.get("sources")).collect();
+    let all = if several.is_empty() { vec![&spec["source"]] } else { several };
+    let deployed = |source: &&Value| {
+        let directory = source.get("path").and_then(Value::as_str).and_then(|path| join("", path))?;
+        if source.get("chart").is_some() || side.has(&format!("{directory}/Chart.yaml")) {
+            return None;
+        }
+        let mut edits = json!({});
+        let kustomize = &source["kustomize"];
+        for field in ["patches", "components", "namespace"] {
+            if let Some(value) = kustomize.get(field) {
+                edits[field] = value.clone();
+            }
+        }
+        let renames = ["namePrefix", "nameSuffix", "replicas", "commonAnnotations", "commonLabels"];
+        let is_open = source.get("plugin").is_some()
+            || renames[..2].iter().any(|field| kustomize.get(*field).is_some());
+        let destination = [at(spec, "/destination/name"), at(spec, "/destination/server")];
+        Some(Deployed {
+            directory,
+            by: document.clone(),
+            edits,
+            open: is_open.then_some(Why::Patched),
+            recursive: source.pointer("/directory/recurse") == Some(&Value::Bool(true)),
+            destination: destination.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned(),
+        })
+    };
+    all.iter().filter_map(deployed).collect()
+}
+
+/// The Applications of an ApplicationSet, as far as its generators stand in the repository.
+pub(super) fn applications(set: &Document, side: &Side) -> (Vec<Document>, Option<Open>) {
+    let spec = &set.tree["spec"];
+    let mut found = Vec::new();
+    let mut is_open = spec.get("templatePatch").is_some();
+    for generator in list(spec.get("generators")) {
+        match parameters(generator, side) {
+            Some(all) => {
+                found.extend(all.iter().map(|parameters| application(set, &spec["template"], parameters)))
+            }
+            None => is_open = true,
+        }
+    }
+    is_open |= found.iter().any(|one| net::mentions(&one.tree, &["{{"]));
+    let about = net::names_trust(&spec.to_string()) || net::mentions(spec, &["linkerd"]);
+    (found, (is_open && about).then(|| Open::new(&set.origin, Why::Generated, spec)))
+}
+
+fn application(set: &Document, template: &Value, parameters: &[(String, String)]) -> Document {
+    let mut tree = filled(template, parameters);
+    tree["apiVersion"] = "argoproj.io/v1alpha1".into();
+    tree["kind"] = "Application".into();
+    Document { origin: set.origin.clone(), tree }
+}
+
+/// The parameters of each Application; `None` for a generator that asks a cluster or another service.
+fn parameters(generator: &Value, side: &Side) -> Option<Vec<Vec<(String, String)>>> {
+    if let Some(elements) = generator.pointer("/list/elements").and_then(Value::as_array) {
+        return Some(elements.iter().map(|element| flat("", element)).collect());
+    }
+    let directories = generator.pointer("/git/directories").and_then(Value::as_array)?;
+    let mut all: Vec<&str> = Vec::new();
+    for name in side.names() {
+        let mut directory = directory_of(name);
+        while !directory.is_empty() && !all.contains(&directory) {
+            all.push(directory);
+            directory = directory_of(directory);
+        }
+    }
+    all.sort_unstable();
+    let is = |directory: &str, excluded: bool| {
+        let mut rules = directories.iter().filter(|rule| (rule["exclude"] == true) == excluded);
+        rules.any(|rule| is_like(at(rule, "/path"), directory))
+    };
+    let of = |directory: &&str| {
+        let name = directory.rsplit('/').next().unwrap_or_default();
+        [("path", *directory), ("path.path", *directory), ("path.basename", name)]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .to_vec()
+    };
+    Some(all.iter().filter(|directory| is(directory, false) && !is(directory, true)).map(of).collect())
+}
+
+/// `*` stands for a name, or a part of one.
+fn is_like(pattern: &str, directory: &str) -> bool {
+    let (pattern, names): (Vec<&str>, Vec<&str>) =
+        (pattern.split('/').collect(), directory.split('/').collect());
+    let like = |(pattern, name): (&&str, &&str)| match pattern.split_once('*') {
+        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+        None => pattern == name,
+    };
+    pattern.len() == names.len() && pattern.iter().zip(&names).all(like)
+}
+
+/// All texts of an element by their path: `values.region`.
+fn flat(prefix: &str, element: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (key, value) in element.as_object().into_iter().flatten() {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::String(text) => found.push((path, text.clone())),
+            Value::Object(_) => found.extend(flat(&path, value)),
+            other => found.push((path, other.to_string())),
+        }
+    }
+    found
+}
+
+/// The template with its parameters in place, in both notations: `{{key}}` and `{{.key}}`.
+fn filled(template: &Value, parameters: &[(String, String)]) -> Value {
+    match template {
+        Value::String(text) => parameters
+            .iter()
+            .fold(text.clone(), |text, (key, value)| {
+                let forms = [
+                    format!("{{{{{key}}}}}"),
+                    format!("{{{{ {key} }}}}"),
+                    format!("{{{{.{key}}}}}"),
+                    format!("{{{{ .{key} }}}}"),
+                ];
+                forms.iter().fold(text, |text, form| text.replace(form, value))
+            })
+            .into(),
+        Value::Array(items) => items.iter().map(|item| filled(item, parameters)).collect(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), filled(value, parameters)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+/// Is this file deployed with the directory?
+pub(super) fn covers(deployed: &Deployed, name: &str) -> bool {
+    match deployed.recursive {
+        true => is_within(&deployed.directory, name),
+        false => directory_of(name) == deployed.directory,
+    }
+}
+
+/// Components that an engine adds, by their directories.
+pub(super) fn components(deployed: &Deployed) -> Vec<String> {
+    strings(deployed.edits.get("components")).filter_map(|name| join(&deployed.directory, name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_filled_in_both_notations() {
+        let parameters = flat("", &json!({"cluster": "prod", "values": {"pem": "A"}}));
+        let template = json!({"path": "clusters/{{cluster}}", "list": ["{{ .values.pem }}", "{{other}}"]});
+        assert_eq!(
+            filled(&template, &parameters),
+            json!({"path": "clusters/prod", "list": ["A", "{{other}}"]})
+        );
+    }
+
+    #[test]
+    fn a_star_stands_within_one_name() {
+        assert!(is_like("clusters/*", "clusters/prod") && is_like("a/l*d", "a/linkerd"));
+        assert!(!is_like("clusters/*", "clusters/prod/linkerd") && !is_like("clusters/*", "apps/prod"));
+    }
+}

@@ -1,0 +1,85 @@
+//! What one file of a repository is.
+
+use serde_json::Value;
+
+use super::side::{Side, directory_of};
+use crate::document::{self, Document, DocumentError};
+use crate::source::SNAPSHOT_KIND;
+
+/// A file of YAML or JSON, read.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    /// Kubernetes objects.
+    pub(super) objects: Vec<Document>,
+    /// Mappings without a kind: chart values, and whatever else.
+    pub(super) values: Vec<Document>,
+    /// Why nothing, or not all, of it is an object.
+    pub(super) skipped: Option<Skip>,
+    /// Why it, or what follows in it, cannot be read.
+    pub(super) broken: Option<DocumentError>,
+}
+
+/// Why a file is not read as Kubernetes objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skip {
+    /// A chart's template: only Helm makes objects of it.
+    ChartTemplate,
+    /// A list, as patches of RFC 6902 are.
+    List,
+    /// YAML or JSON of another kind.
+    Other,
+    /// It is not YAML or JSON as Kubernetes reads it.
+    Unreadable,
+}
+
+/// Is it YAML or JSON by its name?
+pub(super) fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
+/// The names under which Kustomize looks for a kustomization.
+pub(super) const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// The directory of the chart that a template belongs to.
+fn is_chart_template(side: &Side, name: &str) -> bool {
+    let mut directory = directory_of(name);
+    while !directory.is_empty() {
+        let parent = directory_of(directory);
+        let chart = if parent.is_empty() { "Chart.yaml".to_owned() } else { format!("{parent}/Chart.yaml") };
+        if directory.rsplit('/').next() == Some("templates") && side.has(&chart) {
+            return true;
+        }
+        directory = parent;
+    }
+    false
+}
+
+/// Reads a file of the repository; `place` is what messages call it.
+pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
+    let mut parsed = Parsed::default();
+    if is_chart_template(side, name) {
+        return Parsed { skipped: Some(Skip::ChartTemplate), ..parsed };
+    }
+    let Some(text) = side.text(name) else {
+        return Parsed { skipped: Some(Skip::Unreadable), ..parsed };
+    };
+    let read = document::parse_any(&text, place, |document| {
+        let has = |key: &str| document.tree.get(key).is_some_and(Value::is_string);
+        match &document.tree {
+            tree if tree["kind"] == SNAPSHOT_KIND => parsed.skipped = Some(Skip::Other),
+            Value::Object(_) if has("apiVersion") && has("kind") => parsed.objects.push(document),
+            Value::Object(_) => {
+                parsed.skipped = Some(Skip::Other);
+                parsed.values.push(document);
+            }
+            Value::Array(_) => parsed.skipped = Some(Skip::List),
+            _ => parsed.skipped = Some(Skip::Other),
+        }
+        Ok::<_, DocumentError>(())
+    });
+    if let Err(error) = read {
+        parsed.skipped = Some(Skip::Unreadable);
+        parsed.broken = Some(error);
+    }
+    parsed
+}

@@ -1,0 +1,223 @@
+//! A repository as what it deploys, cluster by cluster.
+
+mod build;
+mod chart;
+mod engine;
+mod file;
+mod kustomization;
+mod net;
+mod open;
+mod path;
+mod place;
+mod release;
+mod root;
+mod side;
+mod unexplained;
+mod unit;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::document::{DocumentError, Origin};
+use crate::source::{Proposal, SourceError, git};
+
+pub use file::Skip;
+pub use open::{Open, Why};
+
+use place::Places;
+use root::{Cache, Reading};
+use side::{Side, Sides};
+use unit::{Unit, units};
+
+/// What to read of a repository.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Files and directories of one repository, or of none.
+    pub paths: Vec<PathBuf>,
+    /// Are a directory's subdirectories read too?
+    pub recursive: bool,
+    /// Patterns of what is passed over, as in `.gitignore`.
+    pub excluded: Vec<String>,
+}
+
+/// What a repository deploys.
+#[derive(Debug)]
+pub struct Checkout {
+    /// By cluster.
+    pub units: Vec<Declared>,
+    /// Files that are no Kubernetes objects.
+    pub skipped: Vec<(String, Skip)>,
+}
+
+/// What a repository deploys to one cluster.
+#[derive(Debug)]
+pub struct Declared {
+    /// The cluster's directory; empty where the repository deploys to one cluster.
+    pub name: String,
+    /// Its objects.
+    pub proposal: Proposal,
+    /// What could reach its trust material and is not understood.
+    pub open: Vec<Open>,
+}
+
+/// What a change does to one cluster.
+#[derive(Debug)]
+pub struct Change {
+    /// The cluster's directory; empty where the repository deploys to one cluster.
+    pub name: String,
+    /// Its objects before the change; `None` where there was no such cluster.
+    pub before: Option<Proposal>,
+    /// Its objects after the change.
+    pub after: Option<Proposal>,
+    /// What changes, could reach its trust material, and is not understood.
+    pub open: Vec<Open>,
+}
+
+/// Reads what a repository deploys now.
+///
+/// # Errors
+/// When files cannot be read, or one that names trust material is broken.
+pub fn read(request: &Request) -> Result<Checkout, SourceError> {
+    let side = Side::working_tree(first(request))?;
+    let places = request.places(side.root());
+    let reading = Reading::new(&side, &places, &Cache::default());
+    if let Some(error) = reading.broken() {
+        return Err(error.into());
+    }
+    let skipped = reading.skipped();
+    let units = reading.units().into_iter().map(|unit| unit.declared(&places)).collect::<Result<_, _>>()?;
+    Ok(Checkout { units, skipped })
+}
+
+/// Reads what a repository's working tree changes against one of its commits.
+///
+/// # Errors
+/// As [`read`]; also when `git` is not there, or does not know the commit.
+pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceError> {
+    let sides = Sides::since(first(request), revision)?;
+    let places = request.places(sides.after.root());
+    let cache = Cache::default();
+    let before = Reading::new(&sides.before, &places, &cache);
+    let after = Reading::new(&sides.after, &places, &cache);
+    let [old, new] = [before.units(), after.units()];
+    let mut changes = paired(old, new);
+    let explained: BTreeSet<String> = changes
+        .iter()
+        .flat_map(|(_, old, new)| old.iter().chain(new).flat_map(|unit| unit.files.iter().cloned()))
+        .collect();
+    let mut unexplained = unexplained::files(&sides, &places, &explained);
+    let single = changes.len() == 1;
+    if changes.is_empty() {
+        changes.push((String::new(), None, None));
+    }
+    let mut found = Vec::new();
+    for (name, old, new) in changes {
+        let mut open = unexplained::open(&old, &new, &sides.changed);
+        // What belongs to no unit is shown at each: it could be of any.
+        let (here, others): (Vec<_>, Vec<_>) =
+            unexplained.into_iter().partition(|(file, _)| single || path::is_within(&name, file));
+        unexplained = others;
+        open.extend(here.into_iter().map(|(_, open)| open));
+        let name = if name.is_empty() { name } else { places.name(&name) };
+        let proposal = |unit: Option<Unit>| unit.map(|unit| unit.proposal(&places)).transpose();
+        found.push(Change { name, before: proposal(old)?, after: proposal(new)?, open });
+    }
+    if !unexplained.is_empty() {
+        let open = unexplained.into_iter().map(|(_, open)| open).collect();
+        found.push(Change { name: String::new(), before: None, after: None, open });
+    }
+    Ok(found)
+}
+
+/// Is the path a directory, or a file that Git tracks or has tracked, rather than a dump or a snapshot beside a repository?
+#[must_use]
+pub fn is_part_of_one(path: &Path) -> bool {
+    if path.is_dir() || !path.exists() {
+        return true;
+    }
+    let Ok(Some(root)) = git::top_level(path) else { return false };
+    let places = Places::new(&root, &[path.to_owned()], false, &[]);
+    let is_snapshot = || std::fs::read_to_string(path).is_ok_and(|text| text.contains(SNAPSHOT_KIND_LINE));
+    git::tracked(&root).is_ok_and(|files| files.keys().any(|name| places.has(name))) && !is_snapshot()
+}
+
+/// What a snapshot's file says of itself.
+const SNAPSHOT_KIND_LINE: &str = "kind: Snapshot\n";
+
+fn first(request: &Request) -> &Path {
+    request.paths.first().map_or(Path::new("."), PathBuf::as_path)
+}
+
+impl Request {
+    fn places(&self, root: &Path) -> Places {
+        Places::new(root, &self.paths, self.recursive, &self.excluded)
+    }
+}
+
+impl Reading<'_> {
+    fn units(&self) -> Vec<Unit> {
+        units(self.roots(), |root| root.is_about_trust(self.side))
+    }
+
+    fn skipped(&self) -> Vec<(String, Skip)> {
+        self.parsed.iter().filter_map(|(name, parsed)| Some((name.clone(), parsed.skipped?))).collect()
+    }
+
+    /// What is wrong with a file that names trust material.
+    fn broken(&self) -> Option<DocumentError> {
+        let names = |name: &str| self.side.text(name).is_some_and(|text| net::names_trust(&text));
+        self.parsed.iter().find_map(|(name, parsed)| parsed.broken.clone().filter(|_| names(name)))
+    }
+}
+
+/// Units of both sides by their names. One that is alone on each side is the same, whatever its name.
+fn paired(old: Vec<Unit>, new: Vec<Unit>) -> Vec<(String, Option<Unit>, Option<Unit>)> {
+    let mut all: BTreeMap<String, (Option<Unit>, Option<Unit>)> = BTreeMap::new();
+    for unit in old {
+        let name = unit.name.clone();
+        all.entry(name).or_default().0 = Some(unit);
+    }
+    for unit in new {
+        let name = unit.name.clone();
+        all.entry(name).or_default().1 = Some(unit);
+    }
+    let gone: Vec<String> =
+        all.iter().filter(|(_, (_, new))| new.is_none()).map(|(name, _)| name.clone()).collect();
+    let come: Vec<String> =
+        all.iter().filter(|(_, (old, _))| old.is_none()).map(|(name, _)| name.clone()).collect();
+    if let ([gone], [come]) = (&*gone, &*come)
+        && let Some((old, _)) = all.remove(gone)
+        && let Some(pair) = all.get_mut(come)
+    {
+        pair.0 = old;
+    }
+    all.into_iter().map(|(name, (old, new))| (name, old, new)).collect()
+}
+
+impl Unit {
+    fn proposal(self, places: &Places) -> Result<Proposal, SourceError> {
+        Ok(self.declared(places)?.proposal)
+    }
+
+    fn declared(self, places: &Places) -> Result<Declared, SourceError> {
+        let mut proposal = Proposal::default();
+        for document in self.objects {
+            proposal.add(document);
+        }
+        for document in self.declared {
+            proposal.declare(document);
+        }
+        let mut open = self.open;
+        open.extend(
+            self.failed.into_iter().map(|(origin, why, _)| Open::new(&origin, why, &serde_json::Value::Null)),
+        );
+        let name = if self.name.is_empty() { String::new() } else { places.name(&self.name) };
+        Ok(Declared { name, proposal, open })
+    }
+}
+
+/// A place in a file.
+fn at(file: &str, line: usize) -> Origin {
+    Origin { source: file.to_owned(), document: 1, item: 0, line }
+}

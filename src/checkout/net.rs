@@ -1,0 +1,71 @@
+//! Files that nothing explains: the lines of them that could reach trust material.
+
+use serde_json::Value;
+
+use crate::linkerd;
+
+/// What names trust material.
+const NAMES: [&str; 12] = [
+    linkerd::TRUST_ROOTS,
+    linkerd::ISSUER_SECRET,
+    "linkerd-config",
+    "linkerd-trust-anchor",
+    "linkerd-trust-root-issuer",
+    "linkerd-previous-anchor",
+    "dentityTrustAnchorsPEM",
+    "TrustAnchorsPEM",
+    "crtPEM",
+    "keyPEM",
+    "CrtPEM",
+    "identity.issuer",
+];
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+/// The same in base64, for the three places at which a text may begin in its groups.
+const BEGIN_BASE64: &str = "LS0tLS1CRUdJTi";
+
+/// Does a text name trust material, or hold a certificate?
+pub(super) fn is_about_trust(text: &str) -> bool {
+    text.contains(BEGIN) || text.contains(BEGIN_BASE64) || names_trust(text)
+}
+
+pub(super) fn names_trust(text: &str) -> bool {
+    NAMES.iter().any(|name| text.contains(name))
+}
+
+/// The lines of a text that name trust material or hold certificates.
+pub(super) fn lines(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let begins = line.contains(BEGIN);
+        if inside || begins || line.contains(BEGIN_BASE64) || names_trust(line) {
+            found.push(line);
+        }
+        inside = (inside || begins) && !line.contains(END);
+    }
+    found
+}
+
+/// Does any text of a tree contain one of these?
+pub(super) fn mentions(tree: &Value, needles: &[&str]) -> bool {
+    let has = |text: &str| needles.iter().any(|needle| text.contains(needle));
+    match tree {
+        Value::String(text) => has(text),
+        Value::Array(items) => items.iter().any(|item| mentions(item, needles)),
+        Value::Object(map) => map.iter().any(|(key, value)| has(key) || mentions(value, needles)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_file_only_the_lines_about_trust_count() {
+        let text = "version = 1\nset { name = \"identityTrustAnchorsPEM\" }\nx = <<EOF\n-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\nEOF\nimage = 3\n";
+        assert_eq!(lines(text).len(), 4);
+        assert!(is_about_trust(text) && !is_about_trust("image: shop:1"));
+    }
+}

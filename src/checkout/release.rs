@@ -1,0 +1,377 @@
+//! Releases of Linkerd's charts, with the values that reach them.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::chart::Chart;
+use super::kustomization::{list, strings};
+use super::open::{Open, Why};
+use super::path::join;
+use super::side::Side;
+use super::values::{assign, get, lay, parse, set};
+use crate::document::{Document, Origin};
+
+/// What a repository says about one release of Linkerd's control plane.
+#[derive(Debug, Default)]
+pub(super) struct Release {
+    /// The objects that the chart makes of it.
+    pub(super) objects: Vec<Document>,
+    /// What of its values is not told.
+    pub(super) open: Vec<Open>,
+    /// Files of values.
+    pub(super) files: BTreeSet<String>,
+    /// ConfigMaps and Secrets of values, by kind and name.
+    pub(super) used: BTreeSet<(String, String)>,
+}
+
+/// Where values may come from besides.
+pub(super) struct Sources<'a> {
+    pub(super) side: &'a Side,
+    /// Objects of the same repository: ConfigMaps and Secrets with values.
+    pub(super) objects: &'a [Document],
+}
+
+/// A release while its values are brought together.
+struct Draft<'a> {
+    sources: &'a Sources<'a>,
+    origin: Origin,
+    values: Value,
+    open: Vec<(Why, Value)>,
+    files: BTreeSet<String>,
+    used: BTreeSet<(String, String)>,
+}
+
+/// The values that carry trust material, by their path in Linkerd's chart.
+const TRUST: [&str; 4] = [
+    "identityTrustAnchorsPEM",
+    "identity.issuer.tls.crtPEM",
+    "identity.issuer.tls.keyPEM",
+    "identity.issuer.scheme",
+];
+
+fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
+    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn first<'a>(texts: &[&'a str]) -> &'a str {
+    texts.iter().copied().find(|text| !text.is_empty()).unwrap_or("linkerd")
+}
+
+/// The releases that an object declares: one of Flux, Argo CD, k3s or Buoyant's operator.
+pub(super) fn of(document: &Document, sources: &Sources<'_>) -> Vec<Release> {
+    let tree = &document.tree;
+    let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
+    let found = match (group, at(tree, "/kind")) {
+        ("helm.toolkit.fluxcd.io", "HelmRelease") => vec![flux(document, sources)],
+        ("argoproj.io", "Application") => argo(document, sources),
+        ("helm.cattle.io", "HelmChart") => vec![k3s(document, sources)],
+        ("linkerd.buoyant.io", "ControlPlane") => vec![buoyant(document, sources)],
+        _ => Vec::new(),
+    };
+    found.into_iter().flatten().collect()
+}
+
+/// Is it an object whose releases are read here?
+pub(super) fn is_one(tree: &Value) -> bool {
+    let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
+    [
+        ("helm.toolkit.fluxcd.io", "HelmRelease"),
+        ("argoproj.io", "Application"),
+        ("argoproj.io", "ApplicationSet"),
+        ("helm.cattle.io", "HelmChart"),
+        ("linkerd.buoyant.io", "ControlPlane"),
+    ]
+    .contains(&(group, at(tree, "/kind")))
+}
+
+/// The release that a file of values alone declares.
+pub(super) fn of_values(document: &Document, sources: &Sources<'_>) -> Option<Release> {
+    let mut draft = Draft::new(document, sources);
+    draft.values = document.tree.clone();
+    draft.finish("", "", "linkerd")
+}
+
+/// Flux: files of values in their order, values set by a path, then those of the HelmRelease itself
+/// (`fluxcd/pkg/chartutil/values.go`).
+fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
+    let tree = &document.tree;
+    let own = at(tree, "/metadata/namespace");
+    let inline = tree.pointer("/spec/values").cloned().unwrap_or_default();
+    let mut draft = Draft::new(document, sources);
+    let (name, version) = draft.flux_chart(tree);
+    for reference in list(tree.pointer("/spec/valuesFrom")) {
+        draft.flux_reference(reference, own, &inline);
+    }
+    if inline.is_object() {
+        lay(&mut draft.values, inline);
+    }
+    if let Some(rendered) = tree.pointer("/spec/postRenderers").filter(|all| reaches_control_plane(all)) {
+        draft.open.push((Why::Patched, rendered.clone()));
+    }
+    let namespace = first(&[at(tree, "/spec/targetNamespace"), own]);
+    draft.finish(&name, &version, namespace)
+}
+
+/// Argo CD: files, then `valuesObject` or else `values`, parameters, and parameters out of files (`util/helm/cmd.go`).
+fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
+    let spec = &document.tree["spec"];
+    let several: Vec<&Value> = list(spec.get("sources")).collect();
+    let all = if several.is_empty() { vec![&spec["source"]] } else { several };
+    let namespace = first(&[at(spec, "/destination/namespace")]);
+    let release = |source: &&Value| {
+        let (chart, path) = (at(source, "/chart"), at(source, "/path"));
+        let local =
+            join("", path).filter(|path| chart.is_empty() && sources.side.has(&format!("{path}/Chart.yaml")));
+        if chart.is_empty() && local.is_none() {
+            return None;
+        }
+        let mut draft = Draft::new(document, sources);
+        let directory = local.unwrap_or_default();
+        if chart.is_empty() {
+            draft.local_chart(&directory);
+        }
+        draft.argo_source(&source["helm"], &directory);
+        draft.finish(first(&[chart, path]), at(source, "/targetRevision"), namespace)
+    };
+    all.iter().map(release).collect()
+}
+
+fn k3s(document: &Document, sources: &Sources<'_>) -> Option<Release> {
+    let tree = &document.tree;
+    let mut draft = Draft::new(document, sources);
+    draft.text("valuesContent", at(tree, "/spec/valuesContent"));
+    for (path, value) in tree.pointer("/spec/set").and_then(Value::as_object).into_iter().flatten() {
+        set(&mut draft.values, path, value.as_str().unwrap_or_default());
+    }
+    let namespace = first(&[at(tree, "/spec/targetNamespace"), at(tree, "/metadata/namespace")]);
+    draft.finish(at(tree, "/spec/chart"), at(tree, "/spec/version"), namespace)
+}
+
+fn buoyant(document: &Document, sources: &Sources<'_>) -> Option<Release> {
+    let mut draft = Draft::new(document, sources);
+    let config = document.tree.pointer("/spec/components/linkerd/controlPlaneConfig");
+    draft.values = config.cloned().unwrap_or_else(|| json!({}));
+    draft.finish(
+        "linkerd-enterprise-control-plane",
+        at(&document.tree, "/spec/components/linkerd/version"),
+        "linkerd",
+    )
+}
+
+/// A chart that a kustomization renders (`helmCharts`): its file of values, its own values, then further files
+/// (`api/types/helmchartargs.go`).
+pub(super) fn of_kustomization(
+    entry: &Value,
+    directory: &str,
+    origin: &Origin,
+    side: &Side,
+) -> Option<Release> {
+    let sources = Sources { side, objects: &[] };
+    let document = Document { origin: origin.clone(), tree: Value::Null };
+    let mut draft = Draft::new(&document, &sources);
+    let file = at(entry, "/valuesFile");
+    let inline = entry.get("valuesInline").cloned().unwrap_or_else(|| json!({}));
+    let mut of_file = json!({});
+    if !file.is_empty() {
+        draft.file(directory, file);
+        of_file = std::mem::replace(&mut draft.values, json!({}));
+    }
+    let (below, above) = match at(entry, "/valuesMerge") {
+        "merge" => (inline, of_file),
+        "replace" => (json!({}), inline),
+        _ => (of_file, inline),
+    };
+    lay(&mut draft.values, below);
+    lay(&mut draft.values, above);
+    for more in strings(entry.get("additionalValuesFiles")) {
+        draft.file(directory, more);
+    }
+    draft.finish(at(entry, "/name"), at(entry, "/version"), first(&[at(entry, "/namespace")]))
+}
+
+impl<'a> Draft<'a> {
+    fn new(document: &Document, sources: &'a Sources<'a>) -> Self {
+        Self {
+            sources,
+            origin: document.origin.clone(),
+            values: json!({}),
+            open: Vec::new(),
+            files: BTreeSet::new(),
+            used: BTreeSet::new(),
+        }
+    }
+
+    fn finish(self, chart: &str, version: &str, namespace: &str) -> Option<Release> {
+        let Self { origin, values, open, files, used, .. } = self;
+        let chart = Chart::of(chart, version, &values)?;
+        let objects = chart.objects(&values, namespace, &origin);
+        let open = open.into_iter().map(|(why, content)| Open::new(&origin, why, &content)).collect();
+        Some(Release { objects, open, files, used })
+    }
+
+    fn text(&mut self, what: &str, text: &str) {
+        match parse(text) {
+            Some(values) if values.is_object() => lay(&mut self.values, values),
+            _ => self.open.push((Why::Unread(what.to_owned()), text.into())),
+        }
+    }
+
+    /// A file of values, named by somebody in `directory`.
+    fn file(&mut self, directory: &str, name: &str) {
+        let path = join(directory, name);
+        let text = path.as_ref().and_then(|path| self.sources.side.text(path));
+        match (path, text) {
+            (Some(path), Some(text)) => {
+                self.text(name, &text);
+                self.files.insert(path);
+            }
+            _ => self.open.push((Why::Elsewhere(name.to_owned()), name.into())),
+        }
+    }
+
+    /// The name and version of the chart that a HelmRelease names; a chart of this repository brings its own values.
+    fn flux_chart(&mut self, tree: &Value) -> (String, String) {
+        let named = at(tree, "/spec/chart/spec/chart");
+        let version = at(tree, "/spec/chart/spec/version").to_owned();
+        if let Some(directory) =
+            join("", named).filter(|path| self.sources.side.has(&format!("{path}/Chart.yaml")))
+        {
+            self.local_chart(&directory);
+            let files: Vec<&str> = strings(tree.pointer("/spec/chart/spec/valuesFiles")).collect();
+            files.iter().for_each(|file| self.file("", file));
+        }
+        if !named.is_empty() {
+            return (named.to_owned(), version);
+        }
+        let (kind, name) = (at(tree, "/spec/chartRef/kind"), at(tree, "/spec/chartRef/name"));
+        let object =
+            self.object(kind, at(tree, "/spec/chartRef/namespace"), at(tree, "/metadata/namespace"), name);
+        let url =
+            object.map_or(name, |object| first(&[at(object, "/spec/url"), at(object, "/spec/chart"), name]));
+        (url.to_owned(), version)
+    }
+
+    fn local_chart(&mut self, directory: &str) {
+        if self.sources.side.has(&format!("{directory}/values.yaml")) {
+            self.file(directory, "values.yaml");
+        }
+    }
+
+    /// An object of the repository; one that names no namespace is meant for wherever it is put.
+    fn object(&self, kind: &str, namespace: &str, default: &str, name: &str) -> Option<&'a Value> {
+        let wanted = if namespace.is_empty() { default } else { namespace };
+        let mut trees = self.sources.objects.iter().map(|document| &document.tree);
+        trees.find(|tree| {
+            at(tree, "/kind") == kind
+                && at(tree, "/metadata/name") == name
+                && ["", wanted].contains(&at(tree, "/metadata/namespace"))
+        })
+    }
+
+    /// Objects of this name, also as a generator or another controller has it: what cannot be read is watched for changes.
+    fn named(&self, name: &str) -> Vec<&'a Value> {
+        let is = |tree: &&Value| {
+            let found = at(tree, "/metadata/name");
+            found == name || found.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
+        };
+        self.sources.objects.iter().map(|document| &document.tree).filter(is).collect()
+    }
+
+    fn flux_reference(&mut self, reference: &Value, namespace: &str, inline: &Value) {
+        let (kind, name) = (at(reference, "/kind"), at(reference, "/name"));
+        let key = match at(reference, "/valuesKey") {
+            "" => "values.yaml",
+            key => key,
+        };
+        let target = at(reference, "/targetPath");
+        self.used.insert((kind.to_owned(), name.to_owned()));
+        let text = self.object(kind, "", namespace, name).and_then(|object| entry(object, key));
+        let Some(text) = text else {
+            // What it sets may be anything, unless it is set to one value that is none of trust.
+            if target.is_empty() || TRUST.iter().any(|path| path.starts_with(target)) {
+                let what = format!("{kind} {name}, {key}");
+                let content = json!([reference, self.named(name)]);
+                self.open.push((Why::Elsewhere(what), content));
+            }
+            return;
+        };
+        if target.is_empty() {
+            return self.text(&format!("{kind} {name}, {key}"), &text);
+        }
+        // Which of the two wins depends on what was merged before, and on Flux's version.
+        let nested = target.contains('.');
+        if nested && get(inline, target).is_some_and(|known| known.as_str() != Some(&text)) {
+            self.open.push((Why::Twice(target.to_owned()), json!([reference, get(inline, target)])));
+        }
+        match reference["literal"].as_bool() {
+            Some(true) => assign(&mut self.values, target, text.into()),
+            _ => set(&mut self.values, target, &text),
+        }
+    }
+
+    fn argo_source(&mut self, helm: &Value, directory: &str) {
+        for file in strings(helm.get("valueFiles")) {
+            self.argo_file(directory, file, |draft, directory, name| draft.file(directory, name));
+        }
+        match (helm.get("valuesObject"), helm.get("values").and_then(Value::as_str)) {
+            (Some(values), _) if values.is_object() => lay(&mut self.values, values.clone()),
+            (_, Some(text)) => self.text("values", text),
+            _ => {}
+        }
+        for parameter in list(helm.get("parameters")) {
+            // Argo CD escapes commas.
+            assign(&mut self.values, at(parameter, "/name"), at(parameter, "/value").into());
+        }
+        for parameter in list(helm.get("fileParameters")) {
+            let path = at(parameter, "/name");
+            self.argo_file(directory, at(parameter, "/path"), |draft, directory, name| {
+                let file = join(directory, name);
+                match file.as_ref().and_then(|file| draft.sources.side.text(file)) {
+                    Some(text) => {
+                        assign(&mut draft.values, path, text.into());
+                        draft.files.extend(file);
+                    }
+                    None => draft.open.push((Why::Elsewhere(name.to_owned()), name.into())),
+                }
+            });
+        }
+    }
+
+    /// A file as Argo CD names it: from the source's path, or with `/` or `$REF/` from the repository's root.
+    fn argo_file(&mut self, directory: &str, name: &str, read: impl FnOnce(&mut Self, &str, &str)) {
+        let of_root = name
+            .strip_prefix('/')
+            .or_else(|| name.strip_prefix('$').and_then(|rest| Some(rest.split_once('/')?.1)));
+        match of_root {
+            _ if name.contains('*') => self.open.push((Why::Elsewhere(name.to_owned()), name.into())),
+            Some(rest) => read(self, "", rest),
+            None => read(self, directory, name),
+        }
+    }
+}
+
+/// A text of a ConfigMap or a Secret; `None` where it is encrypted.
+fn entry(object: &Value, key: &str) -> Option<String> {
+    let of = |field: &str| object.get(field)?.get(key)?.as_str();
+    if object.get("sops").is_some() {
+        return None;
+    }
+    if let Some(text) = of("stringData") {
+        return Some(text.to_owned());
+    }
+    let text = of("data")?;
+    if at(object, "/kind") != "Secret" {
+        return Some(text.to_owned());
+    }
+    // Kustomize breaks lines, and the API server takes that.
+    let text: String = text.split_whitespace().collect();
+    String::from_utf8(STANDARD.decode(text).ok()?).ok()
+}
+
+/// Do patches reach a workload or an object of the control plane?
+fn reaches_control_plane(patches: &Value) -> bool {
+    super::net::mentions(patches, &["linkerd-", "ConfigMap", "Secret"])
+}

@@ -1,0 +1,287 @@
+//! What is deployed together: what an engine deploys from a directory, a kustomization of its own, or plain manifests.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::build::{self, build, generated};
+use super::engine::{self, Deployed};
+use super::file::{KUSTOMIZATION, Parsed, is_manifest, parse};
+use super::kustomization::{self, Reach};
+use super::net;
+use super::open::{Open, Why};
+use super::place::Places;
+use super::release::{self, Release, Sources};
+use super::side::{Side, directory_of};
+use super::unexplained;
+use crate::document::{Document, Origin};
+use crate::linkerd;
+
+/// Something that is deployed as one.
+#[derive(Debug, Default)]
+pub(super) struct Root {
+    /// Where it is declared: units are told apart by it.
+    pub(super) position: String,
+    pub(super) objects: Vec<Document>,
+    /// Objects that charts make of declared values.
+    pub(super) declared: Vec<Document>,
+    pub(super) open: Vec<Open>,
+    /// The files that it is made of.
+    pub(super) files: BTreeSet<String>,
+    /// Why it is not known what comes out of it.
+    pub(super) failed: Option<(Origin, Why)>,
+}
+
+/// Files that were read, each once for both sides where they are the same.
+pub(super) type Cache = RefCell<BTreeMap<String, Rc<Parsed>>>;
+
+/// One side, with what its files say.
+pub(super) struct Reading<'a> {
+    pub(super) side: &'a Side,
+    places: &'a Places,
+    pub(super) parsed: BTreeMap<String, Rc<Parsed>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(side: &'a Side, places: &'a Places, cache: &Cache) -> Self {
+        let mut parsed = BTreeMap::new();
+        for name in side.names().filter(|name| is_manifest(name) && places.has(name)) {
+            let known = cache.borrow().get(name).filter(|_| side.is_same(name)).cloned();
+            let read = known.unwrap_or_else(|| Rc::new(parse(side, name, &places.name(name))));
+            if side.is_same(name) {
+                cache.borrow_mut().insert(name.to_owned(), Rc::clone(&read));
+            }
+            parsed.insert(name.to_owned(), read);
+        }
+        Self { side, places, parsed }
+    }
+
+    /// Everything that is deployed from the files.
+    pub(super) fn roots(&self) -> Vec<Root> {
+        let mut set_open = Vec::new();
+        let mut deployed: Vec<(String, Deployed)> = Vec::new();
+        for (name, document) in self.objects() {
+            let (applications, open) = match document.tree["kind"] == "ApplicationSet" {
+                true => engine::applications(document, self.side),
+                false => (vec![document.clone()], None),
+            };
+            set_open.extend(open);
+            for one in applications.iter().flat_map(|one| engine::deployed(one, self.side)) {
+                deployed.push((name.to_owned(), one));
+            }
+        }
+        let mut roots: Vec<Root> = deployed.iter().map(|(by, one)| self.deployed(by, one)).collect();
+        let mut claimed: BTreeSet<String> =
+            roots.iter().flat_map(|root| root.files.iter().cloned()).collect();
+        let referred = kustomization::referred(self.side);
+        for directory in kustomization::directories(self.side) {
+            let Some(file) = kustomization::of(self.side, &directory) else { continue };
+            if !self.places.has(&file) || claimed.contains(&file) {
+                continue;
+            }
+            let reach = Reach::of(self.side, &directory);
+            let is_component = self.side.text(&file).is_some_and(|text| text.contains("kind: Component"));
+            if !referred.contains(&directory) && !is_component {
+                roots.push(self.built(&directory, directory.clone(), &json!({}), &reach));
+            }
+        }
+        for directory in kustomization::directories(self.side) {
+            claimed.extend(Reach::of(self.side, &directory).files);
+        }
+        roots.extend(self.plain(&claimed));
+        self.releases(&mut roots);
+        if let Some(first) = roots.first_mut() {
+            first.open.extend(set_open);
+        }
+        roots
+    }
+
+    fn objects(&self) -> impl Iterator<Item = (&str, &Document)> {
+        self.parsed.iter().flat_map(|(name, parsed)| parsed.objects.iter().map(|one| (name.as_str(), one)))
+    }
+
+    /// What an engine deploys from a directory; two clusters may deploy the same one.
+    fn deployed(&self, by: &str, deployed: &Deployed) -> Root {
+        let Deployed { directory, edits, destination, .. } = deployed;
+        let stem = by.rsplit_once('.').map_or(by, |(stem, _)| stem);
+        let name = deployed.by.tree.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let position = [destination.as_str(), stem, name]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>();
+        let position = position.join("/");
+        let mut root = if kustomization::of(self.side, directory).is_some() {
+            let mut reach = Reach::of(self.side, directory);
+            engine::components(deployed).iter().for_each(|component| reach.add(self.side, component));
+            self.built(directory, position, edits, &reach)
+        } else {
+            let files =
+                self.side.below(directory).filter(|name| is_manifest(name) && engine::covers(deployed, name));
+            let files: BTreeSet<String> = files.map(str::to_owned).collect();
+            let nested =
+                files.iter().any(|name| KUSTOMIZATION.iter().any(|file| name.ends_with(&format!("/{file}"))));
+            if nested || edits.as_object().is_some_and(|edits| !edits.is_empty()) {
+                let (mut tree, reach) = generated(self.side, directory, &files);
+                for (field, value) in edits.as_object().into_iter().flatten() {
+                    tree[field] = value.clone();
+                }
+                self.built(directory, position, &tree, &reach)
+            } else {
+                self.of_files(position, &files)
+            }
+        };
+        let is_trust = |document: &Document| core(&document.tree).is_some();
+        let reaches = match &deployed.open {
+            Some(Why::Substituted) => {
+                root.objects.iter().any(|one| is_trust(one) && net::mentions(&one.tree, &["${"]))
+            }
+            Some(_) => root.objects.iter().any(is_trust),
+            None => false,
+        };
+        if let Some(why) = deployed.open.clone().filter(|_| reaches) {
+            root.failed = Some((deployed.by.origin.clone(), why));
+        }
+        root
+    }
+
+    fn built(&self, directory: &str, position: String, edits: &Value, reach: &Reach) -> Root {
+        let place = |name: &str| self.places.name(name);
+        let built = build(self.side, directory, edits, reach, &place);
+        let mut root = Root {
+            position,
+            objects: built.objects,
+            open: built.open,
+            files: reach.files.clone(),
+            ..Root::default()
+        };
+        for document in &mut root.objects {
+            self.with_line(document);
+        }
+        root.failed = built.failed.map(|why| (build::origin(directory, &place), why));
+        root
+    }
+
+    /// The line of an object that Kustomize has taken from a file.
+    fn with_line(&self, document: &mut Document) {
+        let same = |one: &&Document| {
+            one.tree["kind"] == document.tree["kind"]
+                && one.tree["metadata"]["name"] == document.tree["metadata"]["name"]
+        };
+        let of = |(name, parsed): (&String, &Rc<Parsed>)| {
+            (self.places.name(name) == document.origin.source)
+                .then(|| parsed.objects.iter().find(same).map(|one| one.origin.clone()))
+                .flatten()
+        };
+        if let Some(origin) = self.parsed.iter().find_map(of) {
+            document.origin = origin;
+        }
+    }
+
+    fn of_files(&self, position: String, files: &BTreeSet<String>) -> Root {
+        let parsed = files.iter().filter_map(|name| self.parsed.get(name));
+        let objects = parsed.flat_map(|parsed| parsed.objects.iter().cloned()).collect();
+        Root { position, objects, files: files.clone(), ..Root::default() }
+    }
+
+    /// Manifests that neither an engine nor a kustomization claims, directory by directory.
+    fn plain(&self, claimed: &BTreeSet<String>) -> Vec<Root> {
+        let mut directories: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for (name, parsed) in &self.parsed {
+            if !claimed.contains(name) && !parsed.objects.is_empty() {
+                directories.entry(directory_of(name)).or_default().insert(name.clone());
+            }
+        }
+        directories
+            .into_iter()
+            .map(|(directory, files)| self.of_files(directory.to_owned(), &files))
+            .collect()
+    }
+
+    /// Puts what charts make of them in the place of releases, and adds files of values that nothing refers to.
+    fn releases(&self, roots: &mut Vec<Root>) {
+        let objects: Vec<Document> = roots.iter().flat_map(|root| root.objects.iter().cloned()).collect();
+        let (mut used, mut read) = (BTreeSet::new(), BTreeSet::new());
+        for root in roots.iter_mut() {
+            let (releases, others): (Vec<_>, Vec<_>) =
+                root.objects.drain(..).partition(|one| release::is_one(&one.tree));
+            root.objects = others.into_iter().filter(|one| !engine::is_engine(&one.tree)).collect();
+            // What stands in the same root is found first.
+            let near: Vec<Document> = root.objects.iter().chain(&objects).cloned().collect();
+            let sources = Sources { side: self.side, objects: &near };
+            for document in &releases {
+                let made = self.released(document, &sources);
+                let is_followed = !made.is_empty() || !engine::deployed(document, self.side).is_empty();
+                if !is_followed && net::names_trust(&document.tree.to_string()) {
+                    root.open.push(Open::new(&document.origin, Why::Unexplained, &document.tree));
+                }
+                for made in made {
+                    root.declared.extend(made.objects);
+                    root.open.extend(made.open);
+                    used.extend(made.files.iter().cloned());
+                    root.files.extend(made.files);
+                    read.extend(made.used);
+                }
+            }
+        }
+        for root in roots.iter_mut() {
+            root.open.extend(root.objects.iter().filter_map(|one| unexplained::object(one, &read)));
+        }
+        let sources = Sources { side: self.side, objects: &[] };
+        for (name, parsed) in &self.parsed {
+            if used.contains(name)
+                || roots.iter().any(|root| root.files.contains(name))
+                || name.ends_with("Chart.yaml")
+            {
+                continue;
+            }
+            for made in parsed.values.iter().filter_map(|values| release::of_values(values, &sources)) {
+                let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+                roots.push(Root {
+                    position: stem.to_owned(),
+                    declared: made.objects,
+                    open: made.open,
+                    files: BTreeSet::from([name.clone()]),
+                    ..Root::default()
+                });
+            }
+        }
+    }
+}
+
+impl Reading<'_> {
+    fn released(&self, document: &Document, sources: &Sources<'_>) -> Vec<Release> {
+        if document.tree["kind"] != "ApplicationSet" {
+            return release::of(document, sources);
+        }
+        let (applications, _) = engine::applications(document, self.side);
+        applications.iter().flat_map(|one| release::of(one, sources)).collect()
+    }
+}
+
+impl Root {
+    /// The objects that make it a control plane, or the trust of one.
+    pub(super) fn core(&self) -> BTreeSet<(String, String)> {
+        self.objects.iter().chain(&self.declared).filter_map(|document| core(&document.tree)).collect()
+    }
+
+    /// Could anything in it reach trust material?
+    pub(super) fn is_about_trust(&self, side: &Side) -> bool {
+        !self.core().is_empty()
+            || self.files.iter().any(|name| side.text(name).is_some_and(|text| net::names_trust(&text)))
+    }
+}
+
+/// Kind and name of an object that only one control plane has.
+fn core(tree: &Value) -> Option<(String, String)> {
+    let text = |pointer: &str| tree.pointer(pointer).and_then(Value::as_str);
+    let (kind, name) = (text("/kind")?, text("/metadata/name")?);
+    let is_core = match kind {
+        "ConfigMap" => [linkerd::TRUST_ROOTS, linkerd::CONFIG].contains(&name),
+        "Secret" | "SealedSecret" | "ExternalSecret" => name == linkerd::ISSUER_SECRET,
+        "Deployment" => name == linkerd::IDENTITY && tree.pointer("/spec/template/spec").is_some(),
+        _ => false,
+    };
+    is_core.then(|| (kind.to_owned(), name.to_owned()))
+}

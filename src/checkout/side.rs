@@ -1,0 +1,166 @@
+//! The files of one side of a change: the working tree, or one of its commits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::path::join;
+use crate::source::SourceError;
+use crate::source::git::{self, Mode};
+
+/// How much of a file is read, in bytes: no manifest, and no chart's values, come near it.
+const LIMIT: u64 = 16 << 20;
+/// How many symbolic links are followed from one name.
+const LINKS: usize = 8;
+
+/// All files of one side, by their path from the root. Only what is tracked belongs to it, where there is a Git repository.
+#[derive(Debug, Clone)]
+pub(super) struct Side {
+    root: PathBuf,
+    files: BTreeMap<String, Mode>,
+    /// What another commit than the working tree has in these files.
+    other: Rc<BTreeMap<String, Vec<u8>>>,
+    /// Files that are the same on both sides.
+    same: Rc<BTreeSet<String>>,
+}
+
+/// Two sides of a change, and the files that differ.
+#[derive(Debug)]
+pub(super) struct Sides {
+    pub(super) before: Side,
+    pub(super) after: Side,
+    pub(super) changed: BTreeSet<String>,
+}
+
+impl Side {
+    /// The working tree that `directory` is part of; of a directory that is part of none, its files.
+    pub(super) fn working_tree(directory: &Path) -> Result<Self, SourceError> {
+        let (root, files) = match git::top_level(directory)? {
+            Some(root) => {
+                let files = git::tracked(&root)?;
+                (root, files)
+            }
+            None => {
+                let root = directory.to_owned();
+                let mut files = BTreeMap::new();
+                walk(&root, "", &mut files)?;
+                (root, files)
+            }
+        };
+        Ok(Self { root, files, other: Rc::default(), same: Rc::default() })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// The files below a directory, by their path from the root.
+    pub(super) fn below<'a>(&'a self, directory: &'a str) -> impl Iterator<Item = &'a str> {
+        let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+        let first = self.files.range(prefix.clone()..);
+        first.map(|(name, _)| name.as_str()).take_while(move |name| name.starts_with(&prefix))
+    }
+
+    pub(super) fn has_directory(&self, directory: &str) -> bool {
+        self.below(directory).next().is_some()
+    }
+
+    /// Is the file the same on the other side?
+    pub(super) fn is_same(&self, name: &str) -> bool {
+        self.same.contains(name)
+    }
+
+    /// The content of a file; of a symbolic link, of what it leads to inside of the repository.
+    pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let mut name = name.to_owned();
+        for _ in 0..LINKS {
+            match self.files.get(&name)? {
+                Mode::File => return self.bytes(&name),
+                Mode::Link => {
+                    let target = self.link(&name)?;
+                    name = join(directory_of(&name), &target)?;
+                }
+            }
+        }
+        None
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.read(name).and_then(|bytes| String::from_utf8(bytes).ok())
+    }
+
+    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.other.get(name) {
+            return Some(bytes.clone());
+        }
+        let file = fs::File::open(self.root.join(name)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LIMIT + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= LIMIT).then_some(bytes)
+    }
+
+    fn link(&self, name: &str) -> Option<String> {
+        match self.other.get(name) {
+            Some(target) => String::from_utf8(target.clone()).ok(),
+            None => fs::read_link(self.root.join(name)).ok()?.to_str().map(str::to_owned),
+        }
+    }
+}
+
+impl Sides {
+    /// The working tree that `directory` is part of against one of its commits.
+    pub(super) fn since(directory: &Path, revision: &str) -> Result<Self, SourceError> {
+        let commit = git::commit(directory, revision)?;
+        let mut after = Side::working_tree(directory)?;
+        let root = after.root.clone();
+        let tree = git::tree(&root, &commit)?;
+        let changed = git::changed(&root, &commit)?;
+        let old: Vec<(&str, &str)> = changed
+            .iter()
+            .filter_map(|name| tree.get_key_value(name))
+            .map(|(name, (_, blob))| (name.as_str(), blob.as_str()))
+            .collect();
+        let other = Rc::new(git::contents(&root, &old)?);
+        let files: BTreeMap<String, Mode> = tree.into_iter().map(|(name, (mode, _))| (name, mode)).collect();
+        let same: BTreeSet<String> = files.keys().filter(|name| !changed.contains(*name)).cloned().collect();
+        let same = Rc::new(same);
+        after.files.retain(|name, _| same.contains(name) || root.join(name).symlink_metadata().is_ok());
+        after.same = Rc::clone(&same);
+        let before = Side { root, files, other, same };
+        Ok(Self { before, after, changed })
+    }
+}
+
+/// The directory of a path; empty for the root.
+pub(super) fn directory_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+fn walk(root: &Path, directory: &str, files: &mut BTreeMap<String, Mode>) -> Result<(), SourceError> {
+    let place = root.join(directory);
+    let unreadable = |error| SourceError::Unreadable { place: place.display().to_string(), error };
+    for entry in fs::read_dir(&place).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_dir() && name != ".git" {
+            walk(root, &path, files)?;
+        } else if kind.is_symlink() {
+            files.insert(path, Mode::Link);
+        } else if kind.is_file() {
+            files.insert(path, Mode::File);
+        }
+    }
+    Ok(())
+}

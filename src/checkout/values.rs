@@ -1,0 +1,112 @@
+//! Values of a Helm release, laid over each other as Helm does.
+
+use serde_json::{Map, Value};
+
+use crate::document;
+
+/// Lays values over others: mappings key by key, `null` takes a key out, everything else is replaced
+/// (Helm, `pkg/chart/common/util/coalesce.go`).
+pub(super) fn lay(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                match base.get_mut(&key) {
+                    _ if value.is_null() => _ = base.shift_remove(&key),
+                    Some(known) => lay(known, value),
+                    None => _ = base.insert(key, value),
+                }
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// Sets one value as `--set` does: at the first comma the text is over (Helm, `pkg/strvals`).
+pub(super) fn set(values: &mut Value, path: &str, text: &str) {
+    assign(values, path, before_comma(text).into());
+}
+
+/// Sets one value to a text as it is, as `--set-file` and `--set-literal` do.
+pub(super) fn assign(values: &mut Value, path: &str, value: Value) {
+    let mut place = values;
+    for key in keys(path) {
+        if !place.is_object() {
+            *place = Map::new().into();
+        }
+        place = &mut place[key];
+    }
+    *place = value;
+}
+
+/// The value at a path of `--set`.
+pub(super) fn get<'a>(values: &'a Value, path: &str) -> Option<&'a Value> {
+    keys(path).into_iter().try_fold(values, |place, key| place.get(key))
+}
+
+/// The keys of a path; `\.` is a dot within one.
+fn keys(path: &str) -> Vec<String> {
+    let mut keys = vec![String::new()];
+    let mut characters = path.chars();
+    while let Some(character) = characters.next() {
+        match (character, keys.last_mut()) {
+            ('.', _) => keys.push(String::new()),
+            ('\\', Some(key)) => key.extend(characters.next()),
+            (other, Some(key)) => key.push(other),
+            (_, None) => {}
+        }
+    }
+    keys
+}
+
+fn before_comma(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => break,
+            '\\' => kept.extend(characters.next()),
+            other => kept.push(other),
+        }
+    }
+    kept
+}
+
+/// The one mapping that a text of values is; an empty text is an empty mapping.
+pub(super) fn parse(text: &str) -> Option<Value> {
+    let mut documents = document::parse(text, "values").ok()?;
+    match (documents.pop(), documents.is_empty()) {
+        (Some(document), true) => Some(document.tree),
+        (None, _) => Some(Map::new().into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_laid_over_each_other_key_by_key() {
+        let mut values =
+            json!({"identity": {"issuer": {"scheme": "x", "tls": {"crtPEM": "a"}}}, "list": [1, 2]});
+        lay(
+            &mut values,
+            json!({"identity": {"issuer": {"scheme": null, "tls": {"keyPEM": "b"}}}, "list": [3]}),
+        );
+        assert_eq!(
+            values,
+            json!({"identity": {"issuer": {"tls": {"crtPEM": "a", "keyPEM": "b"}}}, "list": [3]})
+        );
+    }
+
+    #[test]
+    fn a_value_set_by_a_path_ends_at_its_first_comma() {
+        let mut values = json!({});
+        set(&mut values, "identity.issuer.tls.crtPEM", "# CN=root, O=x\n-----BEGIN");
+        assign(&mut values, "a\\.b", "x, y".into());
+        assert_eq!(values, json!({"identity": {"issuer": {"tls": {"crtPEM": "# CN=root"}}}, "a.b": "x, y"}));
+        assert_eq!(get(&values, "identity.issuer.tls.crtPEM"), Some(&json!("# CN=root")));
+    }
+}
