@@ -46,12 +46,26 @@ impl Chart {
     }
 
     /// The objects with trust material that the chart makes, and what it writes into pod templates for their sake.
-    pub(super) fn objects(&self, all: &Value, namespace: &str, origin: &Origin) -> Vec<Document> {
+    ///
+    /// `marks` are the labels and annotations by which its owner is told.
+    pub(super) fn objects(
+        &self,
+        all: &Value,
+        namespace: &str,
+        marks: &Value,
+        origin: &Origin,
+    ) -> Vec<Document> {
         let values = self.values(all);
         let maker = Maker { values, era: self.era, namespace };
         let trees = [maker.trust_roots(), maker.issuer(), maker.config()].into_iter().flatten();
         let trees = trees.chain(maker.restarts());
-        trees.map(|tree| Document { origin: origin.clone(), tree }).collect()
+        let marked = |mut tree: Value| {
+            for (field, mark) in marks.as_object().into_iter().flatten() {
+                tree["metadata"][field] = mark.clone();
+            }
+            Document { origin: origin.clone(), tree }
+        };
+        trees.map(marked).collect()
     }
 }
 
@@ -193,7 +207,7 @@ mod tests {
 
     fn names(values: &Value) -> Vec<String> {
         let chart = Chart::of("linkerd-control-plane", "", values).unwrap();
-        let made = chart.objects(values, "linkerd", &Origin::default());
+        let made = chart.objects(values, "linkerd", &json!({}), &Origin::default());
         made.iter().map(|document| document.tree["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     }
 

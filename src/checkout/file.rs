@@ -13,6 +13,8 @@ pub(super) struct Parsed {
     pub(super) objects: Vec<Document>,
     /// Mappings without a kind: chart values, and whatever else.
     pub(super) values: Vec<Document>,
+    /// Is it what a cluster shows (`kubectl get pods`, a snapshot), rather than what is to be applied?
+    pub(super) is_dump: bool,
     /// Why nothing, or not all, of it is an object.
     pub(super) skipped: Option<Skip>,
     /// Why it, or what follows in it, cannot be read.
@@ -31,6 +33,9 @@ pub enum Skip {
     /// It is not YAML or JSON as Kubernetes reads it.
     Unreadable,
 }
+
+/// Nobody writes a manifest of more bytes.
+const LARGEST: u64 = 4 << 20;
 
 /// Is it YAML or JSON by its name?
 pub(super) fn is_manifest(name: &str) -> bool {
@@ -54,11 +59,20 @@ fn is_chart_template(side: &Side, name: &str) -> bool {
     false
 }
 
+/// Is it a snapshot, or a pod as a cluster shows it?
+fn is_shown(tree: &Value) -> bool {
+    let is_pod = tree["kind"] == "Pod" && tree.pointer("/metadata/uid").is_some();
+    is_pod || (tree["kind"] == SNAPSHOT_KIND && tree.get("mesh").is_some())
+}
+
 /// Reads a file of the repository; `place` is what messages call it.
 pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
     let mut parsed = Parsed::default();
     if is_chart_template(side, name) {
         return Parsed { skipped: Some(Skip::ChartTemplate), ..parsed };
+    }
+    if side.size(name) > LARGEST {
+        return Parsed { is_dump: true, ..parsed };
     }
     let Some(text) = side.text(name) else {
         return Parsed { skipped: Some(Skip::Unreadable), ..parsed };
@@ -66,7 +80,7 @@ pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
     let read = document::parse_any(&text, place, |document| {
         let has = |key: &str| document.tree.get(key).is_some_and(Value::is_string);
         match &document.tree {
-            tree if tree["kind"] == SNAPSHOT_KIND => parsed.skipped = Some(Skip::Other),
+            tree if is_shown(tree) => parsed.is_dump = true,
             Value::Object(_) if has("apiVersion") && has("kind") => parsed.objects.push(document),
             Value::Object(_) => {
                 parsed.skipped = Some(Skip::Other);
@@ -80,6 +94,9 @@ pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
     if let Err(error) = read {
         parsed.skipped = Some(Skip::Unreadable);
         parsed.broken = Some(error);
+    }
+    if parsed.is_dump {
+        return Parsed { is_dump: true, ..Parsed::default() };
     }
     parsed
 }

@@ -33,9 +33,8 @@ pub(super) struct Reach {
 
 /// The kustomization of a directory.
 pub(super) fn of(side: &Side, directory: &str) -> Option<String> {
-    let name =
-        |file: &&str| if directory.is_empty() { (*file).to_owned() } else { format!("{directory}/{file}") };
-    KUSTOMIZATION.iter().map(|file| name(&file)).find(|file| side.has(file))
+    let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+    KUSTOMIZATION.iter().map(|file| format!("{prefix}{file}")).find(|file| side.has(file))
 }
 
 impl Kustomization {

@@ -19,7 +19,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::document::{DocumentError, Origin};
+use crate::document::{Document, DocumentError, Origin};
 use crate::source::{Proposal, SourceError, git};
 
 pub use file::Skip;
@@ -46,8 +46,12 @@ pub struct Request {
 pub struct Checkout {
     /// By cluster.
     pub units: Vec<Declared>,
+    /// Files in which a cluster shows itself: `kubectl get -o json`, a snapshot.
+    pub dumps: Vec<PathBuf>,
     /// Files that are no Kubernetes objects.
     pub skipped: Vec<(String, Skip)>,
+    /// Manifests that Git does not track, and that were not read for that.
+    pub untracked: Vec<String>,
 }
 
 /// What a repository deploys to one cluster.
@@ -56,7 +60,9 @@ pub struct Declared {
     /// The cluster's directory; empty where the repository deploys to one cluster.
     pub name: String,
     /// Its objects.
-    pub proposal: Proposal,
+    pub documents: Vec<Document>,
+    /// Does it declare a control plane, or the trust of one?
+    pub is_mesh: bool,
     /// What could reach its trust material and is not understood.
     pub open: Vec<Open>,
 }
@@ -85,9 +91,25 @@ pub fn read(request: &Request) -> Result<Checkout, SourceError> {
     if let Some(error) = reading.broken() {
         return Err(error.into());
     }
-    let skipped = reading.skipped();
-    let units = reading.units().into_iter().map(|unit| unit.declared(&places)).collect::<Result<_, _>>()?;
-    Ok(Checkout { units, skipped })
+    let named = |name: &String| places.name(name);
+    let dumps = reading.parsed.iter().filter(|(_, parsed)| parsed.is_dump);
+    let dumps = dumps.map(|(name, _)| PathBuf::from(named(name))).collect();
+    let skipped =
+        reading.parsed.iter().filter_map(|(name, parsed)| Some((named(name), parsed.skipped?))).collect();
+    let untracked = git::untracked(side.root()).unwrap_or_default();
+    let untracked =
+        untracked.iter().filter(|name| file::is_manifest(name) && places.has(name) && !side.has(name));
+    let untracked = untracked.map(named).collect();
+    let mut units = reading.units();
+    if !units.iter().any(|unit| unit.is_mesh) {
+        let open = unexplained::everywhere(&side, &places, &units);
+        if units.is_empty() {
+            units.push(Unit::default());
+        }
+        units[0].open.extend(open);
+    }
+    let units = units.into_iter().map(|unit| unit.declared(&places)).collect::<Result<_, _>>()?;
+    Ok(Checkout { units, dumps, skipped, untracked })
 }
 
 /// Reads what a repository's working tree changes against one of its commits.
@@ -120,8 +142,8 @@ pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceErr
         unexplained = others;
         open.extend(here.into_iter().map(|(_, open)| open));
         let name = if name.is_empty() { name } else { places.name(&name) };
-        let proposal = |unit: Option<Unit>| unit.map(|unit| unit.proposal(&places)).transpose();
-        found.push(Change { name, before: proposal(old)?, after: proposal(new)?, open });
+        let [before, after] = [old, new].map(|unit| unit.map(Unit::proposal));
+        found.push(Change { name, before, after, open });
     }
     if !unexplained.is_empty() {
         let open = unexplained.into_iter().map(|(_, open)| open).collect();
@@ -160,10 +182,6 @@ impl Reading<'_> {
         units(self.roots(), |root| root.is_about_trust(self.side))
     }
 
-    fn skipped(&self) -> Vec<(String, Skip)> {
-        self.parsed.iter().filter_map(|(name, parsed)| Some((name.clone(), parsed.skipped?))).collect()
-    }
-
     /// What is wrong with a file that names trust material.
     fn broken(&self) -> Option<DocumentError> {
         let names = |name: &str| self.side.text(name).is_some_and(|text| net::names_trust(&text));
@@ -196,24 +214,24 @@ fn paired(old: Vec<Unit>, new: Vec<Unit>) -> Vec<(String, Option<Unit>, Option<U
 }
 
 impl Unit {
-    fn proposal(self, places: &Places) -> Result<Proposal, SourceError> {
-        Ok(self.declared(places)?.proposal)
+    fn proposal(self) -> Proposal {
+        let mut proposal = Proposal::default();
+        self.objects.into_iter().for_each(|document| proposal.add(document));
+        self.declared.into_iter().for_each(|document| proposal.declare(document));
+        proposal
     }
 
-    fn declared(self, places: &Places) -> Result<Declared, SourceError> {
-        let mut proposal = Proposal::default();
-        for document in self.objects {
-            proposal.add(document);
-        }
-        for document in self.declared {
-            proposal.declare(document);
-        }
-        let mut open = self.open;
-        open.extend(
-            self.failed.into_iter().map(|(origin, why, _)| Open::new(&origin, why, &serde_json::Value::Null)),
-        );
+    fn declared(mut self, places: &Places) -> Result<Declared, SourceError> {
         let name = if self.name.is_empty() { String::new() } else { places.name(&self.name) };
-        Ok(Declared { name, proposal, open })
+        let mut open = std::mem::take(&mut self.open);
+        for (origin, why, _) in &self.failed {
+            open.push(Open::new(origin, why.clone(), &serde_json::Value::Null));
+        }
+        let is_mesh = self.is_mesh;
+        let pods: Vec<_> = self.objects.iter().filter(|one| one.tree["kind"] == "Pod").cloned().collect();
+        let mut documents = self.proposal().into_documents()?;
+        documents.extend(pods);
+        Ok(Declared { name, documents, is_mesh, open })
     }
 }
 

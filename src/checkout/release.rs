@@ -38,6 +38,8 @@ pub(super) struct Sources<'a> {
 struct Draft<'a> {
     sources: &'a Sources<'a>,
     origin: Origin,
+    /// Labels and annotations by which the owner of its objects is told.
+    marks: Value,
     values: Value,
     open: Vec<(Why, Value)>,
     files: BTreeSet<String>,
@@ -101,6 +103,8 @@ fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
     let own = at(tree, "/metadata/namespace");
     let inline = tree.pointer("/spec/values").cloned().unwrap_or_default();
     let mut draft = Draft::new(document, sources);
+    draft.marks = json!({"labels": {"helm.toolkit.fluxcd.io/name": at(tree, "/metadata/name"),
+        "helm.toolkit.fluxcd.io/namespace": own}});
     let (name, version) = draft.flux_chart(tree);
     for reference in list(tree.pointer("/spec/valuesFrom")) {
         draft.flux_reference(reference, own, &inline);
@@ -129,6 +133,8 @@ fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
             return None;
         }
         let mut draft = Draft::new(document, sources);
+        draft.marks =
+            json!({"labels": {"argocd.argoproj.io/instance": at(&document.tree, "/metadata/name")}});
         let directory = local.unwrap_or_default();
         if chart.is_empty() {
             draft.local_chart(&directory);
@@ -197,6 +203,7 @@ impl<'a> Draft<'a> {
         Self {
             sources,
             origin: document.origin.clone(),
+            marks: json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}}),
             values: json!({}),
             open: Vec::new(),
             files: BTreeSet::new(),
@@ -205,9 +212,9 @@ impl<'a> Draft<'a> {
     }
 
     fn finish(self, chart: &str, version: &str, namespace: &str) -> Option<Release> {
-        let Self { origin, values, open, files, used, .. } = self;
+        let Self { origin, marks, values, open, files, used, .. } = self;
         let chart = Chart::of(chart, version, &values)?;
-        let objects = chart.objects(&values, namespace, &origin);
+        let objects = chart.objects(&values, namespace, &marks, &origin);
         let open = open.into_iter().map(|(why, content)| Open::new(&origin, why, &content)).collect();
         Some(Release { objects, open, files, used })
     }

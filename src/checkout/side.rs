@@ -37,12 +37,19 @@ pub(super) struct Sides {
 impl Side {
     /// The working tree that `directory` is part of; of a directory that is part of none, its files.
     pub(super) fn working_tree(directory: &Path) -> Result<Self, SourceError> {
-        let (root, files) = match git::top_level(directory)? {
-            Some(root) => {
-                let files = git::tracked(&root)?;
-                (root, files)
-            }
-            None => {
+        let tracked = match git::top_level(directory)? {
+            Some(root) => Some((git::tracked(&root)?, root)),
+            None => None,
+        };
+        // A directory of which Git tracks nothing is beside the repository: a dump, or what was just rendered.
+        let is_part = |root: &Path, files: &BTreeMap<String, Mode>| {
+            let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            let prefix = whole(directory).strip_prefix(whole(root)).map(Path::to_owned).unwrap_or_default();
+            files.keys().any(|name| Path::new(name).starts_with(&prefix))
+        };
+        let (root, files) = match tracked {
+            Some((files, root)) if is_part(&root, &files) => (root, files),
+            _ => {
                 let root = directory.to_owned();
                 let mut files = BTreeMap::new();
                 walk(&root, "", &mut files)?;
@@ -93,6 +100,14 @@ impl Side {
             }
         }
         None
+    }
+
+    /// How many bytes a file has.
+    pub(super) fn size(&self, name: &str) -> u64 {
+        match self.other.get(name) {
+            Some(bytes) => bytes.len() as u64,
+            None => fs::metadata(self.root.join(name)).map_or(0, |metadata| metadata.len()),
+        }
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {

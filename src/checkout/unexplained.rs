@@ -129,6 +129,18 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
     found
 }
 
+/// Files that name trust material, in a repository that is not seen to declare any.
+pub(super) fn everywhere(side: &Side, places: &Places, units: &[Unit]) -> Vec<Open> {
+    let explained = |name: &&str| units.iter().any(|unit| unit.files.contains(*name));
+    let names = side.names().filter(|name| places.has_sibling(name) && !explained(name) && !is_prose(name));
+    let open = |name: &str| {
+        let text = side.text(name).filter(|text| net::names_trust(text))?;
+        let line = text.lines().position(net::names_trust).map_or(0, |at| at + 1);
+        Some(Open::new(&at(&places.name(name), line), Why::Unexplained, &Value::Null))
+    };
+    names.filter(|name| !is_of_a_rotation(side, name)).filter_map(open).collect()
+}
+
 fn first_line(text: &str) -> Option<usize> {
     text.lines().position(net::is_about_trust).map(|at| at + 1)
 }

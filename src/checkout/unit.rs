@@ -12,6 +12,8 @@ use crate::document::{Document, Origin};
 pub(super) struct Unit {
     /// Its directory; empty where the repository has one unit.
     pub(super) name: String,
+    /// Does it declare a control plane, or the trust of one?
+    pub(super) is_mesh: bool,
     pub(super) objects: Vec<Document>,
     pub(super) declared: Vec<Document>,
     pub(super) open: Vec<Open>,
@@ -53,6 +55,7 @@ pub(super) fn units(roots: Vec<Root>, is_about_trust: impl Fn(&Root) -> bool) ->
 
 impl Unit {
     fn add(&mut self, root: Root, about_trust: bool) {
+        self.is_mesh |= !root.core().is_empty();
         self.objects.extend(root.objects);
         self.declared.extend(root.declared);
         self.open.extend(root.open);
@@ -91,11 +94,7 @@ mod tests {
             origin: Origin::default(),
             tree: json!({"kind": "ConfigMap", "metadata": {"name": name}}),
         };
-        Root {
-            position: position.to_owned(),
-            objects: names.iter().map(|name| object(name)).collect(),
-            ..Root::default()
-        }
+        Root { position: position.to_owned(), objects: names.iter().map(object).collect(), ..Root::default() }
     }
 
     fn names(roots: Vec<Root>) -> Vec<String> {

@@ -23,6 +23,10 @@ pub struct Input {
     #[arg(long, value_name = "GLOB", global = true)]
     pub exclude: Vec<String>,
 
+    /// Name every file that is passed over
+    #[arg(short = 'v', long, global = true)]
+    pub verbose: bool,
+
     /// The one cluster of a repository that declares several, by its directory
     #[arg(long, value_name = "PATH", global = true)]
     pub unit: Option<String>,

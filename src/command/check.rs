@@ -9,7 +9,7 @@ use crate::report::{Exit, Response, Screen};
 
 /// Runs all checks over the mesh that is read.
 pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let mesh = reading::mesh(input, false)?;
+    let reading::Read { mesh, notes, .. } = reading::one(input, false)?;
     let results = check::run(&mesh, Options { at: screen.at, expiry_threshold: args.expiry_threshold });
     let format = match args.output {
         CheckFormat::Table => Format::Table,
@@ -24,5 +24,5 @@ pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Res
     };
     let failed = results.iter().filter_map(Checked::finding).any(|finding| counts(finding.severity));
     let exit = if failed { Exit::Findings } else { Exit::Fine };
-    Ok(Response { out: checks::write(&results, format, screen), exit, ..Response::default() })
+    Ok(Response { out: checks::write(&results, format, screen), exit, notes, ..Response::default() })
 }

@@ -39,6 +39,11 @@ impl Failure {
         self
     }
 
+    /// The same, of one of several inputs.
+    pub(super) fn of(self, input: &str) -> Self {
+        Self { message: format!("{input}: {}", self.message), ..self }
+    }
+
     /// The next thing to do.
     #[must_use]
     pub fn help(&self) -> Option<&str> {

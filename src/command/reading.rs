@@ -4,29 +4,119 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::Failure;
+use crate::checkout::{self, Checkout, Declared, Open, Skip};
 use crate::cli;
-use crate::mesh::Mesh;
-use crate::report::shell_word;
-use crate::source::{self, Cluster, Input, Observed, Proposal, Request, Unrendered};
+use crate::linkerd;
+use crate::mesh::{Gap, Mesh, MeshError, Unread};
+use crate::report::findings::Words;
+use crate::report::{count, not_understood, shell_word};
+use crate::source::{self, Cluster, Input, Observed, Proposal, Request, SourceError, Unrendered};
 
 /// More than any PEM file or manifest of secrets has.
 const LIMIT: u64 = 16 << 20;
 
+/// A mesh that the input arguments name.
+pub(super) struct Read {
+    /// The cluster's directory, where a repository declares several.
+    pub(super) unit: String,
+    pub(super) mesh: Mesh,
+    /// What a person should know about how it was read.
+    pub(super) notes: Vec<String>,
+}
+
 /// The mesh that the input arguments name: files, or the cluster.
 pub(super) fn mesh(input: &cli::Input, keep_workloads: bool) -> Result<Mesh, Failure> {
-    Ok(source::read(&request(input, keep_workloads))?)
+    Ok(one(input, keep_workloads)?.mesh)
+}
+
+/// The same, with how it was read.
+pub(super) fn one(input: &cli::Input, keep_workloads: bool) -> Result<Read, Failure> {
+    single(meshes(input, keep_workloads)?, |read| &read.unit)
+}
+
+fn single<T>(mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<T, Failure> {
+    let refused = several(&all.iter().map(name).collect::<Vec<_>>());
+    match (all.pop(), all.is_empty()) {
+        (Some(one), true) => Ok(one),
+        _ => Err(refused),
+    }
+}
+
+/// The meshes that the input arguments name: a repository may declare several.
+pub(super) fn meshes(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Read>, Failure> {
+    let mut found = Vec::new();
+    for Part { unit, request, open, notes } in parts(input, keep_workloads)? {
+        let mesh = source::read(&request).map_err(|error| match (error, &*open, unit.as_str()) {
+            (SourceError::Mesh(MeshError::NoControlPlane), [first, ..], _) => undeclared_because(first),
+            (error, _, "") => Failure::from(error),
+            (error, _, unit) => Failure::from(error).of(unit),
+        })?;
+        found.push(Read { unit, mesh, notes });
+    }
+    Ok(found)
 }
 
 /// The same with its workloads, and what beside it another program would have to render.
 pub(super) fn mesh_beside(input: &cli::Input) -> Result<(Mesh, Unrendered), Failure> {
-    Ok(source::read_beside(&request(input, true))?)
+    let part = single(parts(input, true)?, |part| &part.unit)?;
+    Ok(source::read_beside(&part.request)?)
+}
+
+/// What one mesh is read from.
+struct Part {
+    unit: String,
+    request: Request,
+    open: Vec<Open>,
+    notes: Vec<String>,
+}
+
+/// Directories that are read with all below them are repositories; dumps among their files are read as every dump is.
+fn parts(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Part>, Failure> {
+    let request = request(input, keep_workloads);
+    let (directories, others): (Vec<_>, Vec<_>) =
+        input.filename.iter().cloned().partition(|path| input.recursive && path.is_dir());
+    if directories.is_empty() {
+        return Ok(vec![Part { unit: String::new(), request, open: Vec::new(), notes: Vec::new() }]);
+    }
+    let asked = checkout::Request { paths: directories, recursive: true, excluded: input.exclude.clone() };
+    let Checkout { units, dumps, skipped, untracked } = checkout::read(&asked)?;
+    let others: Vec<Input> = places(&others).into_iter().chain(dumps.into_iter().map(Input::Path)).collect();
+    let mut notes = passed_over(&skipped, input.verbose);
+    notes.extend(not_tracked(&untracked));
+    let meshes = units.iter().filter(|unit| unit.is_mesh).count();
+    let units = only(units, input.unit.as_deref(), |unit| &unit.name)?;
+    let mut found = Vec::new();
+    for unit in units.into_iter().filter(|unit| unit.is_mesh || meshes == 0) {
+        let gaps = if unit.is_mesh { undeclared(&unit) } else { Vec::new() };
+        let Declared { name, documents, open, .. } = unit;
+        let notes = notes.iter().cloned().chain(open.iter().map(open_note)).collect();
+        let request = Request { inputs: others.clone(), documents: Some(documents), gaps, ..request.clone() };
+        found.push(Part { unit: name, request, open, notes });
+    }
+    // Several directories without a control plane are one input.
+    if meshes == 0 && found.len() > 1 {
+        let all = found.drain(..).reduce(|mut one, other| {
+            one.request
+                .documents
+                .get_or_insert_default()
+                .extend(other.request.documents.into_iter().flatten());
+            one.open.extend(other.open);
+            one
+        });
+        found.extend(all);
+    }
+    Ok(found)
 }
 
 fn request(input: &cli::Input, keep_workloads: bool) -> Request {
     Request {
         inputs: places(&input.filename),
         recursive: input.recursive,
+        documents: None,
+        gaps: Vec::new(),
         linkerd_namespace: input.linkerd_namespace.clone(),
         keep_workloads,
         cluster: Cluster {
@@ -41,6 +131,57 @@ fn request(input: &cli::Input, keep_workloads: bool) -> Request {
             ..Cluster::default()
         },
     }
+}
+
+/// What a repository that is not understood everywhere does not declare is not known, rather than absent.
+fn undeclared(unit: &Declared) -> Vec<Gap> {
+    let named = |name: &str| {
+        unit.documents
+            .iter()
+            .find(|one| one.tree.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
+    };
+    let config = named(linkerd::CONFIG).and_then(|one| one.tree.pointer("/metadata/namespace")?.as_str());
+    let gap = |name: &str| Gap::object("configmaps", config.unwrap_or("linkerd"), name, Unread::NotDeclared);
+    let all = [linkerd::TRUST_ROOTS, linkerd::CONFIG];
+    all.iter().filter(|name| named(name).is_none()).map(|name| gap(name)).collect()
+}
+
+fn undeclared_because(open: &Open) -> Failure {
+    let Words { what, todo, .. } = not_understood(open);
+    Failure::new(format!("this repository declares no control plane that is understood: {what}"), todo)
+}
+
+fn passed_over(skipped: &[(String, Skip)], verbose: bool) -> Vec<String> {
+    let all = count(skipped.len() as u64, "file is no Kubernetes object", "files are no Kubernetes objects");
+    match skipped {
+        [] => Vec::new(),
+        _ if verbose => {
+            skipped.iter().map(|(name, why)| format!("passed over: {name}: {}", skip(*why))).collect()
+        }
+        _ => vec![format!("{all} and passed over; -v lists them")],
+    }
+}
+
+const fn skip(why: Skip) -> &'static str {
+    match why {
+        Skip::ChartTemplate => "a chart's template",
+        Skip::List => "a list, as a JSON patch is",
+        Skip::Other => "no Kubernetes object",
+        Skip::Unreadable => "not YAML or JSON as Kubernetes reads it",
+    }
+}
+
+fn not_tracked(untracked: &[String]) -> Option<String> {
+    let first = untracked.first()?;
+    let all = count(untracked.len() as u64, "manifest is", "manifests are");
+    Some(format!(
+        "{all} not in Git and not read ({first}{}): `git add` what belongs to the repository",
+        if untracked.len() > 1 { ", …" } else { "" }
+    ))
+}
+
+fn open_note(open: &Open) -> String {
+    format!("not understood: {}", not_understood(open).what)
 }
 
 /// The unit that was asked for, or all there are.

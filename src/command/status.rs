@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::{Failure, reading, rotation};
+use super::reading::{self, Read};
+use super::{Failure, rotation};
 use crate::check::{self, Options};
 use crate::cli::{self, DataFormat};
 use crate::linkerd;
-use crate::report::{Response, Screen, Status, UnderWay};
+use crate::mesh::Mesh;
+use crate::report::{self, Response, Screen, Status, UnderWay};
 use crate::rotation::{Confirmation, RestartAnnotation, plan};
 
 /// What was asked for, by the verb or by the bare command.
@@ -28,25 +30,49 @@ impl<'a> From<&'a cli::Status> for Request<'a> {
     }
 }
 
-/// Reads, checks and shows.
+/// Reads, checks and shows; of a repository that declares several clusters, each by itself.
 pub(super) fn run(request: &Request<'_>, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
+    let all = match request.dir {
+        None => reading::meshes(input, false)?,
+        Some(_) => vec![reading::one(input, false)?],
+    };
+    let several = all.len() > 1;
+    let (mut shown, mut notes) = (Vec::new(), Vec::new());
+    for Read { unit, mesh, notes: found } in all {
+        let input = cli::Input {
+            unit: Some(unit).filter(|_| several).or_else(|| input.unit.clone()),
+            ..input.clone()
+        };
+        shown.push((input.unit.clone().unwrap_or_default(), status(request, &mesh, &input, screen)?));
+        notes.extend(found.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+    }
+    let out = match &*shown {
+        [(_, status)] => status.print(request.format, screen),
+        all => report::statuses(all, request.format, screen),
+    };
+    Ok(Response { out, notes, ..Response::default() })
+}
+
+fn status(
+    request: &Request<'_>,
+    mesh: &Mesh,
+    input: &cli::Input,
+    screen: &Screen,
+) -> Result<Status, Failure> {
     let at = screen.at;
     let record = request
         .dir
         .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, request.rollback)))
         .transpose()?;
-    let mesh = reading::mesh(input, false)?;
     let options = Options { at, expiry_threshold: linkerd::EXPIRY_THRESHOLD };
-    let checks = check::run(&mesh, options);
+    let checks = check::run(mesh, options);
     let confirmed = request.confirm.iter().copied().collect();
-    let planned = |record| plan(record, &mesh, RestartAnnotation::Content, &confirmed, at);
+    let planned = |record| plan(record, mesh, RestartAnnotation::Content, &confirmed, at);
     let plan = record.as_ref().map(planned).transpose()?;
     let under_way = match (request.dir, &record, &plan) {
         (Some(dir), Some(record), Some(plan)) => Some(UnderWay { dir, record, plan }),
         _ => None,
     };
-    let advice = check::advice(&mesh, options);
-    let status =
-        Status::new(&mesh, &checks, under_way.as_ref(), advice, screen).reading(&reading::arguments(input));
-    Ok(Response::fine(status.print(request.format, screen)))
+    let advice = check::advice(mesh, options);
+    Ok(Status::new(mesh, &checks, under_way.as_ref(), advice, screen).reading(&reading::arguments(input)))
 }

@@ -43,6 +43,9 @@ pub enum Unread {
     /// No Secret at all was given.
     #[error("no Secret is in the input")]
     NoSecret,
+    /// A repository was given, and does not declare it.
+    #[error("the repository does not declare it")]
+    NotDeclared,
     /// Pods were given, and none of them is of the data plane.
     #[error("no proxy outside of the control plane is in the input; {ADD_PODS}")]
     NoDataPlane,

@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 use crate::printable::screened;
 
 pub use certificate::CertificateView;
+pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, restart_again};
 pub use plan::{
@@ -36,7 +37,7 @@ pub use recover::Recovery;
 pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::started;
-pub use status::Status;
+pub use status::{Status, statuses};
 pub use words::{as_data, count, differences, shell_word, styled};
 
 /// What a command answers.

@@ -46,6 +46,37 @@ pub struct Status {
     steps: Vec<Row>,
 }
 
+/// The screens of several clusters of one repository.
+#[derive(Debug, Serialize)]
+struct Several<'a> {
+    schema: &'static str,
+    units: Vec<Value>,
+    #[serde(skip)]
+    all: &'a [(String, Status)],
+}
+
+/// The screens of several clusters, each under its directory.
+#[must_use]
+pub fn statuses(all: &[(String, Status)], format: DataFormat, screen: &Screen) -> String {
+    let unit = |(unit, status): &(String, Status)| {
+        // A status is a tree of strings, numbers and lists: it always has a JSON form.
+        let mut tree = serde_json::to_value(status).unwrap_or_default();
+        tree["unit"] = json!(unit);
+        tree
+    };
+    let several = Several { schema: "l5d-rotate/status/v1", units: all.iter().map(unit).collect(), all };
+    as_data(format, &several).unwrap_or_else(|| several.text(screen))
+}
+
+impl Several<'_> {
+    fn text(&self, screen: &Screen) -> String {
+        let one = |(unit, status): &(String, Status)| {
+            format!("{}\n{}", styled(Style::new().bold(), unit), status.text(screen))
+        };
+        self.all.iter().map(one).collect::<Vec<_>>().join("\n")
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Linkerd {

@@ -120,15 +120,8 @@ pub enum SourceError {
         reason: String,
     },
     /// Two documents say different things of one object.
-    #[error("{object} stands twice, with different content: {one} and {other}")]
-    Contradiction {
-        /// The object.
-        object: ObjectRef,
-        /// One of the places.
-        one: Origin,
-        /// The other place.
-        other: Origin,
-    },
+    #[error(transparent)]
+    Contradiction(#[from] Box<Contradiction>),
     /// git is not there.
     #[error("`git` was not found")]
     NoGit,
@@ -226,6 +219,18 @@ pub enum SourceError {
     },
 }
 
+/// Two documents that say different things of one object.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{object} stands twice, with different content: {one} and {other}")]
+pub struct Contradiction {
+    /// The object.
+    pub object: ObjectRef,
+    /// One of the places.
+    pub one: Origin,
+    /// The other place.
+    pub other: Origin,
+}
+
 impl SourceError {
     /// A field that could not be decoded.
     pub(super) fn field(origin: &Origin, field: &str, error: &serde_json::Error) -> Self {
@@ -261,7 +266,7 @@ impl SourceError {
             Self::SnapshotNotAlone { .. } => "name the snapshot alone with -f".to_owned(),
             Self::SnapshotVersion { .. } => "take it again with this version of l5d-rotate, or read it with its own".to_owned(),
             Self::SnapshotDamaged { .. } => "take it again: `kubectl l5d-rotate snapshot`".to_owned(),
-            Self::Contradiction { .. } => {
+            Self::Contradiction(_) => {
                 "give one of them: the objects of one cluster, as they are applied; --exclude leaves files out of a directory".to_owned()
             }
             Self::NoGit => "install git or put it into PATH; or give both sides as files: -f CURRENT --proposed PROPOSED".to_owned(),

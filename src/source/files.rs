@@ -31,7 +31,11 @@ pub(super) fn read<S: Sink>(request: &Request, mut intake: Intake<S>) -> Result<
             }
         }
     }
-    if intake.is_empty() {
+    for document in request.documents.iter().flatten() {
+        intake.document(document.clone())?;
+    }
+    request.gaps.iter().for_each(|gap| intake.gap(gap.clone()));
+    if intake.is_empty() && request.documents.is_none() {
         let name = |input: &Input| match input {
             Input::Stdin => "stdin".to_owned(),
             Input::Path(path) => path.display().to_string(),

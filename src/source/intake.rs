@@ -1,11 +1,16 @@
 //! What is read, sorted by what the sink wants of it.
 
-use serde::Deserialize as _;
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use super::{Observed, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError, snapshot};
-use crate::document::{Document, Origin};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+use super::{Contradiction, Observed, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError, snapshot};
+use crate::document::{Document, ObjectRef, Origin};
+use crate::linkerd;
 use crate::mesh::{Gap, Interest, Mesh, Pod};
+use crate::pki::Fingerprint;
 
 /// Hands objects and pods to a sink, and keeps a snapshot apart.
 #[derive(Debug, Clone)]
@@ -14,11 +19,13 @@ pub(super) struct Intake<S> {
     snapshot: Option<(Origin, Box<Mesh>)>,
     /// The first object that is no snapshot.
     first: Option<Origin>,
+    /// What was said of objects with trust material, and where.
+    said: BTreeMap<ObjectRef, (Origin, Fingerprint)>,
 }
 
 impl<S: Sink> Intake<S> {
     pub(super) const fn new(sink: S) -> Self {
-        Self { sink, snapshot: None, first: None }
+        Self { sink, snapshot: None, first: None, said: BTreeMap::new() }
     }
 
     pub(super) fn interest(&self, api_version: &str, kind: &str) -> Interest {
@@ -53,10 +60,34 @@ impl<S: Sink> Intake<S> {
                 Ok(())
             }
             Interest::Object => {
+                self.same_as_before(&document)?;
                 let origin = document.origin.clone();
                 self.sink.object(document).map_err(|error| SourceError::Object { origin, error })
             }
         }
+    }
+
+    /// An object with trust material that is in the input twice must say the same both times: which of the two counts would
+    /// else follow from the order of the input.
+    fn same_as_before(&mut self, document: &Document) -> Result<(), SourceError> {
+        let Some(object) = ObjectRef::of(&document.tree) else { return Ok(()) };
+        let is_trust = matches!(object.kind.as_str(), "ConfigMap" | "Secret")
+            && [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG]
+                .contains(&object.name.as_str());
+        if !is_trust || self.sink.takes_changes() {
+            return Ok(());
+        }
+        let data = ["data", "stringData"].map(|field| document.tree.get(field).cloned().unwrap_or_default());
+        let hash = Fingerprint::digest(json!(data).to_string().as_bytes());
+        match self.said.entry(object) {
+            Entry::Vacant(place) => _ = place.insert((document.origin.clone(), hash)),
+            Entry::Occupied(known) if known.get().1 != hash => {
+                let (object, (one, _)) = known.remove_entry();
+                return Err(Box::new(Contradiction { object, one, other: document.origin.clone() }).into());
+            }
+            Entry::Occupied(_) => {}
+        }
+        Ok(())
     }
 
     pub(super) fn pod(&mut self, origin: &Origin, pod: Pod) {

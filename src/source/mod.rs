@@ -22,7 +22,7 @@ use crate::document::{Document, Origin};
 use crate::mesh::{Gap, Interest, Mesh, MeshError, Observer, Pod};
 use intake::Intake;
 
-pub use error::SourceError;
+pub use error::{Contradiction, SourceError};
 pub use proposal::Proposal;
 pub use snapshot::SNAPSHOT_KIND;
 use snapshot::SNAPSHOT_VERSION;
@@ -34,6 +34,10 @@ pub use unrendered::{Renderer, Unjudged, Unrendered};
 pub struct Request {
     /// Files, directories and standard input; without any the cluster is read.
     pub inputs: Vec<Input>,
+    /// Objects that were read already, where a repository was.
+    pub documents: Option<Vec<Document>>,
+    /// What such a repository does not tell.
+    pub gaps: Vec<Gap>,
     /// Are a directory's subdirectories read too?
     pub recursive: bool,
     /// How the cluster is reached.
@@ -42,6 +46,13 @@ pub struct Request {
     pub linkerd_namespace: Option<String>,
     /// Is the whole manifest of each meshed workload kept (for whole objects and diffs)?
     pub keep_workloads: bool,
+}
+
+impl Request {
+    /// Is it read from files, rather than from the cluster?
+    fn is_of_files(&self) -> bool {
+        !self.inputs.is_empty() || self.documents.is_some()
+    }
 }
 
 /// One place to read from.
@@ -104,6 +115,10 @@ pub trait Sink: Clone {
     fn secrets_were_read(&mut self) {}
     /// Something could not be read.
     fn gap(&mut self, gap: Gap);
+    /// Does it take in changes, several of one object, rather than objects as they are?
+    fn takes_changes(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for Observer {
@@ -157,7 +172,7 @@ pub fn read(request: &Request) -> Result<Mesh, SourceError> {
 fn finished(observer: Observer, request: &Request) -> Result<Mesh, SourceError> {
     let given = request.linkerd_namespace.as_deref();
     observer.finish(given).map_err(|error| match error {
-        MeshError::NoControlPlane if request.inputs.is_empty() => {
+        MeshError::NoControlPlane if !request.is_of_files() => {
             SourceError::NoControlPlane { namespace: given.map(str::to_owned) }
         }
         error => error.into(),
@@ -228,7 +243,7 @@ impl Sink for Beside {
 /// As [`read`].
 pub fn observe<S: Sink>(request: &Request, sink: S) -> Result<Observed<S>, SourceError> {
     let intake = Intake::new(sink);
-    if request.inputs.is_empty() {
+    if !request.is_of_files() {
         return Ok(Observed::Objects(cluster::read(request, intake)?.into_sink()));
     }
     files::read(request, intake)?.finish()

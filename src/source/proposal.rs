@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::error::Contradiction;
 use super::unrendered::{Unrendered, names};
 use super::{Sink, SourceError};
 use crate::document::{self, Document, ObjectRef, Origin, lay_over};
@@ -22,7 +23,7 @@ pub struct Proposal {
     /// Objects that go.
     gone: Vec<ObjectRef>,
     /// Two documents that say different things of one object.
-    contradiction: Option<(ObjectRef, Origin, Origin)>,
+    contradiction: Option<Box<Contradiction>>,
 }
 
 impl Sink for Proposal {
@@ -46,6 +47,10 @@ impl Sink for Proposal {
     fn secrets_were_read(&mut self) {}
 
     fn gap(&mut self, _: Gap) {}
+
+    fn takes_changes(&self) -> bool {
+        true
+    }
 }
 
 impl Proposal {
@@ -88,14 +93,7 @@ impl Proposal {
     }
 
     fn consistent(&self) -> Result<(), SourceError> {
-        match &self.contradiction {
-            None => Ok(()),
-            Some((object, one, other)) => Err(SourceError::Contradiction {
-                object: object.clone(),
-                one: one.clone(),
-                other: other.clone(),
-            }),
-        }
+        self.contradiction.clone().map_or(Ok(()), |found| Err(found.into()))
     }
 
     /// What it holds that cannot be judged as it stands.
@@ -104,18 +102,26 @@ impl Proposal {
         &self.unrendered
     }
 
-    /// The mesh that its objects make, alone: the whole of a checkout.
+    /// Its objects, those that charts make among them.
     ///
     /// # Errors
-    /// When they make none.
-    pub fn whole(mut self, namespace: Option<&str>) -> Result<Mesh, SourceError> {
+    /// When two documents say different things of one object.
+    pub fn into_documents(mut self) -> Result<Vec<Document>, SourceError> {
         for document in std::mem::take(&mut self.declared) {
             let found = lay(&mut self.documents, document, "");
             self.contradiction = self.contradiction.take().or(found);
         }
         self.consistent()?;
+        Ok(self.documents)
+    }
+
+    /// The mesh that its objects make, alone: the whole of a checkout.
+    ///
+    /// # Errors
+    /// When they make none, or contradict each other.
+    pub fn whole(self, namespace: Option<&str>) -> Result<Mesh, SourceError> {
         let mut observer = Observer::new(true);
-        for document in self.documents {
+        for document in self.into_documents()? {
             observer.object(document)?;
         }
         Ok(observer.finish(namespace)?)
@@ -178,6 +184,20 @@ impl Proposal {
     }
 }
 
+/// What of an object is applied: the rest the API server writes.
+fn applied(tree: &Value) -> Value {
+    let mut tree = tree.clone();
+    if let Some(tree) = tree.as_object_mut() {
+        tree.shift_remove("status");
+    }
+    if let Some(metadata) = tree.get_mut("metadata").and_then(Value::as_object_mut) {
+        ["resourceVersion", "managedFields", "generation"]
+            .iter()
+            .for_each(|field| _ = metadata.shift_remove(*field));
+    }
+    tree
+}
+
 fn is_object(document: &Document, object: &ObjectRef, default: &str) -> bool {
     ObjectRef::of(&document.tree).is_some_and(|of| {
         let namespace = if object.namespace.is_empty() { default } else { &object.namespace };
@@ -220,11 +240,7 @@ fn injected(current: &Mesh) -> impl Iterator<Item = Document> {
 
 /// Lays a document over the one of the same object, or adds it. One without a namespace is meant for the control plane's, or
 /// for the only object of its name. Where the other way round makes something else of the two, they contradict each other.
-fn lay(
-    documents: &mut Vec<Document>,
-    document: Document,
-    control_plane: &str,
-) -> Option<(ObjectRef, Origin, Origin)> {
+fn lay(documents: &mut Vec<Document>, document: Document, control_plane: &str) -> Option<Box<Contradiction>> {
     let object = ObjectRef::of(&document.tree)?;
     let same_name = |known: &Document| {
         // Most have another name, which is told without taking a reference apart.
@@ -251,9 +267,9 @@ fn lay(
             let mut reverse = document.tree.clone();
             lay_over(&mut reverse, known.tree.clone());
             lay_over(&mut known.tree, document.tree);
-            let agree = reverse == known.tree;
+            let agree = applied(&reverse) == applied(&known.tree);
             known.origin = document.origin;
-            (!agree).then_some((object, one, other))
+            (!agree).then(|| Box::new(Contradiction { object, one, other }))
         }
         None => {
             documents.push(document);

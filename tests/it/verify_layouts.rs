@@ -1,7 +1,7 @@
 //! One change, laid out in a repository in many ways, gets one verdict.
 
 use crate::cluster::Cluster;
-use crate::layouts::{Declared, Files, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl};
+use crate::layouts::{Declared, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl};
 use crate::verify_support::{bundle, issuer_of, new_anchor};
 
 /// A change, and the verdict on it.
@@ -156,4 +156,18 @@ fn two_clusters_are_judged_each_by_itself() {
     }
     let (said, _, code) = repository.verify(&["-f", ".", "-R", "--unit", "clusters/test"]);
     assert!(code == 2 && said.contains("clusters/dev, clusters/prod"), "{said}");
+}
+
+#[test]
+#[ignore = "writes every layout into LAYOUTS, to be looked at"]
+fn layouts_to_look_at() {
+    let Some(home) = std::env::var_os("LAYOUTS") else { return };
+    let cluster = Cluster::new();
+    for (name, files) in RENDERED.iter().chain(VALUES).chain(NOT_UNDERSTOOD) {
+        for (file, text) in files(&Declared::of(&cluster)) {
+            let path = std::path::Path::new(&home).join(name.replace(' ', "-")).join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+    }
 }

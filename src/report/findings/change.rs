@@ -176,7 +176,7 @@ fn declared_in(unit: &str) -> String {
     if unit.is_empty() { "The repository".to_owned() } else { format!("The repository, in {unit},") }
 }
 
-fn not_understood(place: &str, why: &Why) -> Words {
+pub(super) fn not_understood(place: &str, why: &Why) -> Words {
     let (what, todo) = match why {
         Why::Elsewhere(what) => (
             format!("{place} takes {what}, which is not in this repository, or is encrypted in it."),

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::Screen;
 use super::words::styled;
+use crate::checkout::Open;
 use crate::finding::{CertificateRef, Fact, Finding, Opens, Pods, Severity};
 use crate::report::words::count;
 use crate::step::Confirmation;
@@ -56,6 +57,12 @@ pub fn words(finding: &Finding, screen: &Screen) -> Words {
             [words.todo, todo].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     }
     words
+}
+
+/// What of a repository is not understood, in words.
+#[must_use]
+pub fn not_understood(open: &Open) -> Words {
+    change::not_understood(&open.origin.to_string(), &open.why)
 }
 
 /// What opens a finding, in a sentence; time alone may open what something else opens as well.

@@ -354,6 +354,7 @@ filed_enum! {
         Refused(said: String),
         OnePage(place: String),
         NoSecret,
+        NotDeclared,
         NoDataPlane,
         FewPods(missing: Vec<MissingPodsV1>),
     }
