@@ -16,7 +16,7 @@ mod unexplained;
 mod unit;
 mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, DocumentError, Origin};
@@ -124,10 +124,10 @@ pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceErr
     let after = Reading::new(&sides.after, &places, &cache);
     let [old, new] = [before.units(), after.units()];
     let mut changes = paired(old, new);
-    let explained: BTreeSet<String> = changes
-        .iter()
-        .flat_map(|(_, old, new)| old.iter().chain(new).flat_map(|unit| unit.files.iter().cloned()))
-        .collect();
+    let units = || changes.iter().flat_map(|(_, old, new)| old.iter().chain(new));
+    // What a unit cannot build is told of the unit.
+    let told = units().flat_map(|unit| unit.failed.iter().flat_map(|(_, _, files)| files));
+    let explained = units().flat_map(|unit| &unit.files).chain(told).cloned().collect();
     let mut unexplained = unexplained::files(&sides, &places, &explained);
     let single = changes.len() == 1;
     if changes.is_empty() {

@@ -30,6 +30,8 @@ pub(super) struct Root {
     pub(super) open: Vec<Open>,
     /// The files that it is made of.
     pub(super) files: BTreeSet<String>,
+    /// The file of the engine's object that deploys it.
+    pub(super) by: Option<String>,
     /// Why it is not known what comes out of it.
     pub(super) failed: Option<(Origin, Why)>,
 }
@@ -132,6 +134,7 @@ impl<'a> Reading<'a> {
                 self.of_files(position, &files)
             }
         };
+        root.by = Some(by.to_owned());
         let is_trust = |document: &Document| core(&document.tree).is_some();
         let reaches = match &deployed.open {
             Some(Why::Substituted) => {

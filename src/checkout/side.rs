@@ -89,17 +89,23 @@ impl Side {
 
     /// The content of a file; of a symbolic link, of what it leads to inside of the repository.
     pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        self.bytes(&self.target(name)?)
+    }
+
+    /// The file that a name stands for, links followed.
+    fn target(&self, name: &str) -> Option<String> {
         let mut name = name.to_owned();
         for _ in 0..LINKS {
             match self.files.get(&name)? {
-                Mode::File => return self.bytes(&name),
-                Mode::Link => {
-                    let target = self.link(&name)?;
-                    name = join(directory_of(&name), &target)?;
-                }
+                Mode::File => return Some(name),
+                Mode::Link => name = join(directory_of(&name), &self.link(&name)?)?,
             }
         }
         None
+    }
+
+    fn is_link(&self, name: &str) -> bool {
+        self.files.get(name) == Some(&Mode::Link)
     }
 
     /// How many bytes a file has.
@@ -139,7 +145,7 @@ impl Sides {
         let mut after = Side::working_tree(directory)?;
         let root = after.root.clone();
         let tree = git::tree(&root, &commit)?;
-        let changed = git::changed(&root, &commit)?;
+        let mut changed = git::changed(&root, &commit)?;
         let old: Vec<(&str, &str)> = changed
             .iter()
             .filter_map(|name| tree.get_key_value(name))
@@ -148,11 +154,24 @@ impl Sides {
         let other = Rc::new(git::contents(&root, &old)?);
         let files: BTreeMap<String, Mode> = tree.into_iter().map(|(name, (mode, _))| (name, mode)).collect();
         let same: BTreeSet<String> = files.keys().filter(|name| !changed.contains(*name)).cloned().collect();
-        let same = Rc::new(same);
         after.files.retain(|name, _| same.contains(name) || root.join(name).symlink_metadata().is_ok());
+        let before = Self::side(root, files, other);
+        // A link changes with what it leads to.
+        let leads = |name: &String| {
+            before.target(name) != after.target(name)
+                || before.target(name).is_some_and(|to| changed.contains(&to))
+        };
+        let links: Vec<String> =
+            same.iter().filter(|name| before.is_link(name) && leads(name)).cloned().collect();
+        changed.extend(links.iter().cloned());
+        let same: Rc<BTreeSet<String>> =
+            Rc::new(same.into_iter().filter(|name| !links.contains(name)).collect());
         after.same = Rc::clone(&same);
-        let before = Side { root, files, other, same };
-        Ok(Self { before, after, changed })
+        Ok(Self { before: Side { same, ..before }, after, changed })
+    }
+
+    fn side(root: PathBuf, files: BTreeMap<String, Mode>, other: Rc<BTreeMap<String, Vec<u8>>>) -> Side {
+        Side { root, files, other, same: Rc::default() }
     }
 }
 

@@ -20,7 +20,13 @@ pub(super) fn open(old: &Option<Unit>, new: &Option<Unit>, changed: &BTreeSet<St
     let [before, after] =
         [old, new].map(|unit| unit.as_ref().map(|unit| unit.open.as_slice()).unwrap_or_default());
     let differs = |one: &&Open, others: &[Open]| !others.iter().any(|other| one.says_the_same(other));
-    let mut found: Vec<Open> = after.iter().filter(|one| differs(one, before)).cloned().collect();
+    let mut found: Vec<Open> = Vec::new();
+    for one in after.iter().filter(|one| differs(one, before)) {
+        // One reason for a place is enough.
+        if !found.iter().any(|known| known.origin == one.origin) {
+            found.push(one.clone());
+        }
+    }
     for gone in before.iter().filter(|one| differs(one, after)) {
         if !found.iter().any(|one| one.origin.source == gone.origin.source) {
             found.push(gone.clone());
@@ -116,11 +122,13 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
         {
             continue;
         }
-        let [before, after] = [&sides.before, &sides.after].map(|side| side.text(name));
+        let text = |side: &Side| side.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let [before, after] = [&sides.before, &sides.after].map(text);
         let lines = |text: &Option<String>| text.as_deref().map(net::lines).unwrap_or_default().join("\n");
         let (old, new) = (lines(&before), lines(&after));
-        // A file that is no text may hold anything: only what another file names is told.
-        if old != new {
+        // What has a name of other bytes than UTF-8 cannot be opened by it.
+        let is_closed = name.contains(char::REPLACEMENT_CHARACTER);
+        if old != new || is_closed {
             let line = after.as_deref().and_then(first_line).unwrap_or_default();
             let open = Open::new(&at(&places.name(name), line), Why::Unexplained, &json!(new));
             found.push((name.clone(), open));

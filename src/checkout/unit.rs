@@ -60,7 +60,9 @@ impl Unit {
         self.declared.extend(root.declared);
         self.open.extend(root.open);
         match root.failed {
-            Some((origin, why)) if about_trust => self.failed.push((origin, why, root.files)),
+            Some((origin, why)) if about_trust => {
+                self.failed.push((origin, why, root.files.into_iter().chain(root.by).collect()));
+            }
             Some(_) => {}
             None => self.files.extend(root.files),
         }

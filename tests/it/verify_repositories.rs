@@ -1,0 +1,408 @@
+//! `verify --git-base` on what real repositories hold besides: several clusters, other engines' files, what nobody refers to.
+
+use std::fs;
+
+use l5d_rotate::pki::Authority;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, NOW};
+use crate::layouts::{Declared, Files, RENDERED, Repository, VALUES, has_kubectl, text};
+use crate::runner;
+use crate::verify_support::{bundle, codes, new_anchor, trust_roots};
+
+/// A repository, the mesh that it declares, and an anchor that is not published.
+struct Scene {
+    repository: Repository,
+    cluster: Cluster,
+    new: Authority,
+}
+
+fn scene() -> Option<Scene> {
+    let repository = Repository::new();
+    if repository.is_none() || !has_kubectl() {
+        println!("skipped: verify_repositories: no git, or no kubectl");
+    }
+    Some(Scene {
+        repository: repository.filter(|_| has_kubectl())?,
+        cluster: Cluster::new(),
+        new: new_anchor(),
+    })
+}
+
+fn files(all: &[(&str, String)]) -> Files {
+    all.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect()
+}
+
+fn layout(name: &str, declared: &Declared) -> Files {
+    let found = RENDERED.iter().chain(VALUES).find(|(layout, _)| *layout == name).unwrap();
+    (found.1)(declared)
+}
+
+fn below(directory: &str, files: Files) -> Files {
+    files.into_iter().map(|(name, text)| (format!("{directory}/{name}"), text)).collect()
+}
+
+fn kustomization(fields: &Value) -> String {
+    let mut tree = json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"});
+    tree.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    text(&[tree])
+}
+
+impl Scene {
+    fn now(&self) -> Declared {
+        Declared::of(&self.cluster)
+    }
+
+    /// The same with other anchors: both, or only the new one.
+    fn with_both(&self) -> Declared {
+        Declared { bundle: bundle(&[&self.cluster.anchor, &self.new]), ..self.now() }
+    }
+
+    fn with_new(&self) -> Declared {
+        Declared { bundle: bundle(&[&self.new]), ..self.now() }
+    }
+
+    fn base(&self, files: &Files) {
+        self.repository.write(files);
+        self.repository.commit();
+    }
+
+    /// The verdict on these files in the place of those of the base, and the codes of its findings.
+    fn after(&self, files: &Files) -> (String, Vec<String>) {
+        self.repository.write(files);
+        let (verdict, tree, _) = self.repository.verify(&["-f", ".", "-R"]);
+        if tree.is_null() {
+            return (verdict, Vec::new());
+        }
+        (verdict, codes(&tree).into_iter().map(str::to_owned).collect())
+    }
+
+    fn verdict(&self, files: &Files) -> String {
+        self.after(files).0
+    }
+}
+
+#[test]
+fn overlays_of_one_base_are_clusters_of_their_own() {
+    let Some(scene) = scene() else { return };
+    let of = |dev: &Declared, prod: &Declared| {
+        let overlay = |name: &str, it: &Declared| {
+            files(&[
+                (
+                    &format!("overlays/{name}/kustomization.yaml"),
+                    kustomization(&json!({"resources": ["../../base"], "patches": [{"path": "trust.yaml"}]})),
+                ),
+                (&format!("overlays/{name}/trust.yaml"), text(&[trust_roots(&it.bundle)])),
+            ])
+        };
+        let base = files(&[
+            ("base/kustomization.yaml", kustomization(&json!({"resources": ["all.yaml"]}))),
+            ("base/all.yaml", text(&prod.objects())),
+        ]);
+        [base, overlay("dev", dev), overlay("prod", prod)].concat()
+    };
+    scene.base(&of(&scene.now(), &scene.now()));
+    assert_eq!(scene.verdict(&of(&scene.now(), &Declared { replicas: 4, ..scene.now() })), "not-about-trust");
+    assert_eq!(scene.verdict(&of(&scene.with_both(), &scene.now())), "safe");
+    scene.repository.write(&of(&scene.with_new(), &scene.now()));
+    let (verdict, tree, code) = scene.repository.verify(&["-f", ".", "-R"]);
+    assert_eq!((verdict.as_str(), &tree["unit"], code), ("unsafe", &json!("overlays/dev"), 4), "{tree:#}");
+    let units = tree["units"].as_array().unwrap();
+    assert_eq!(units[1]["unit"], "overlays/prod");
+    assert_eq!(units[1]["verdict"], "not-about-trust", "{tree:#}");
+}
+
+#[test]
+fn clusters_of_flux_are_told_by_who_deploys_what() {
+    let Some(scene) = scene() else { return };
+    let flux = |cluster: &str| {
+        json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "linkerd", "namespace": "flux-system"},
+            "spec": {"path": format!("./infrastructure/{cluster}"), "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}})
+    };
+    let of = |dev: &Declared, prod: &Declared| {
+        let mut all = files(&[
+            ("clusters/dev/linkerd.yaml", text(&[flux("dev")])),
+            ("clusters/prod/linkerd.yaml", text(&[flux("prod")])),
+        ]);
+        all.extend(below("infrastructure/dev", layout("one file", dev)));
+        all.extend(below("infrastructure/prod", layout("a HelmRelease", prod)));
+        all
+    };
+    scene.base(&of(&scene.now(), &scene.now()));
+    scene.repository.write(&of(&scene.now(), &scene.with_new()));
+    let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+    assert_eq!((verdict.as_str(), &tree["unit"]), ("unsafe", &json!("clusters/prod")), "{tree:#}");
+}
+
+#[test]
+fn what_flux_substitutes_in_trust_material_is_unknown() {
+    let Some(scene) = scene() else { return };
+    let of = |anchors: &str, interval: &str| {
+        let flux = json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "linkerd", "namespace": "flux-system"},
+            "spec": {"path": "./linkerd", "interval": interval, "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
+                "postBuild": {"substitute": {"anchors": anchors}}}});
+        let declared = Declared { bundle: "${anchors}".to_owned(), ..scene.now() };
+        [files(&[("flux.yaml", text(&[flux]))]), below("linkerd", layout("one file", &declared))].concat()
+    };
+    scene.base(&of("a", "5m"));
+    assert_eq!(scene.verdict(&of("a", "5m")), "not-about-trust");
+    assert_eq!(scene.after(&of("b", "5m")), ("unknown".to_owned(), vec!["not-understood".to_owned()]));
+}
+
+#[test]
+fn a_secret_behind_an_issuer_of_cert_manager_counts_whatever_its_name() {
+    let Some(scene) = scene() else { return };
+    let sealed = |name: &str, data: &str| {
+        json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+            "metadata": {"name": name, "namespace": "cert-manager"}, "spec": {"encryptedData": {"tls.crt": data}}})
+    };
+    let certificate = |name: &str, secret: &str, kind: &str, issuer: &str| {
+        json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": name, "namespace": "cert-manager"},
+            "spec": {"secretName": secret, "isCA": true, "issuerRef": {"kind": kind, "name": issuer}}})
+    };
+    let of = |root: &str, database: &str, secret_name: &str| {
+        let mut own =
+            certificate("linkerd-identity-issuer", "linkerd-identity-issuer", "ClusterIssuer", "mesh");
+        own["metadata"]["namespace"] = "linkerd".into();
+        let issuer = json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": "mesh"},
+            "spec": {"ca": {"secretName": "company-root"}}});
+        let chain = [
+            own,
+            issuer,
+            certificate("root", secret_name, "Issuer", "selfsigned"),
+            sealed("company-root", root),
+            sealed("database", database),
+        ];
+        let mut objects = scene.now().objects();
+        objects.remove(1);
+        files(&[("linkerd.yaml", text(&objects)), ("certificates.yaml", text(&chain))])
+    };
+    scene.base(&of("a", "a", "company-root"));
+    assert_eq!(scene.verdict(&of("a", "b", "company-root")), "not-about-trust");
+    assert_eq!(
+        scene.after(&of("b", "a", "company-root")),
+        ("unknown".to_owned(), vec!["not-rendered".to_owned()])
+    );
+    assert_eq!(scene.after(&of("a", "a", "other-root")).0, "unknown");
+}
+
+#[test]
+fn an_engines_interval_and_other_peoples_changes_are_not_about_trust() {
+    let Some(scene) = scene() else { return };
+    let of = |interval: &str, base: &str, chart: &str, page: &str| {
+        let other =
+            kustomization(&json!({"resources": [format!("https://git.example.test/rollouts?ref={base}")]}));
+        let release = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "ingress"},
+            "spec": {"chart": {"spec": {"chart": "ingress-nginx", "version": chart}}, "values": {"tls": "x"}}});
+        let mut all = layout("a HelmRelease", &scene.now());
+        all[0].1 = all[0].1.replace("interval: 5m", &format!("interval: {interval}"));
+        all.extend(files(&[
+            ("rollouts/kustomization.yaml", other),
+            ("ingress.yaml", text(&[release])),
+            ("README.md", format!("# {page}\n\n{}\n", scene.new.certificate.to_pem())),
+            ("charts/x/Chart.yaml", "apiVersion: v2\nname: x\nversion: 0.1.0\n".to_owned()),
+            ("charts/x/templates/all.yaml", format!("{{{{ if .x }}}}\nkind: {page}\n{{{{ end }}}}\n")),
+            ("stack.yaml", format!("Resources:\n  Bucket: !Ref {page}\n")),
+            ("dashboard.json", format!("[1, \"{page}\"]")),
+            ("broken.yaml", format!("a: [\n{page}: }}\n")),
+        ]));
+        all
+    };
+    scene.base(&of("5m", "1", "1", "one"));
+    for changed in [
+        of("9m", "1", "1", "one"),
+        of("5m", "2", "1", "one"),
+        of("5m", "1", "2", "one"),
+        of("5m", "1", "1", "two"),
+    ] {
+        assert_eq!(scene.after(&changed), ("not-about-trust".to_owned(), Vec::new()));
+    }
+}
+
+#[test]
+fn what_nothing_explains_is_unknown_where_it_is_about_trust() {
+    let Some(scene) = scene() else { return };
+    let base = layout("one file", &scene.now());
+    scene.base(&base);
+    let certificate = scene.new.certificate.to_pem();
+    let remote = kustomization(&json!({"resources": ["https://git.example.test/linkerd?ref=2"]}));
+    for (name, content) in [
+        ("environments/prod.tfvars", format!("anchors = <<EOT\n{certificate}EOT\n")),
+        ("scripts/upgrade.sh", "helm upgrade linkerd --set-file identityTrustAnchorsPEM=ca.crt\n".to_owned()),
+        ("mesh/.argocd-source-linkerd.yaml", "helm:\n  parameters:\n  - name: identityTrustAnchorsPEM\n    value: x\n".to_owned()),
+        ("ca.crt", certificate.clone()),
+        ("broken.yaml", "identityTrustAnchorsPEM: [\n}\n".to_owned()),
+        ("component/kustomization.yaml", "kind: Component\npatches:\n- patch: |-\n    metadata:\n      name: linkerd-identity-trust-roots\n".to_owned()),
+        ("remote/kustomization.yaml", remote + "# linkerd-identity-trust-roots\n"),
+    ] {
+        let mut all = base.clone();
+        all.push((name.to_owned(), content));
+        assert_eq!(scene.after(&all), ("unknown".to_owned(), vec!["not-understood".to_owned()]), "{name}");
+    }
+}
+
+#[test]
+fn the_files_of_a_rotation_are_not_deployed() {
+    let Some(scene) = scene() else { return };
+    let base = layout("one file", &scene.now());
+    scene.base(&base);
+    let output = runner::plugin()
+        .current_dir(scene.repository.home.path())
+        .args(["start", "-f", ".", "-R", "--dir", "rotation", "--at", NOW])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(scene.repository.git(&["add", "-A"]));
+    let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+    assert_eq!(verdict, "not-about-trust", "{tree:#}");
+}
+
+#[test]
+fn a_cluster_that_comes_or_goes_is_unknown_and_one_that_moves_is_not_about_trust() {
+    let Some(scene) = scene() else { return };
+    let of = |names: &[&str]| -> Files {
+        names.iter().flat_map(|name| below(name, layout("one file", &scene.now()))).collect()
+    };
+    scene.base(&of(&["clusters/a"]));
+    assert_eq!(scene.verdict(&of(&["clusters/b"])), "not-about-trust");
+    scene.base(&of(&["clusters/a", "clusters/b"]));
+    let once = ("unknown".to_owned(), vec!["control-plane-declared-once".to_owned()]);
+    assert_eq!(scene.after(&of(&["clusters/a", "clusters/b", "clusters/c"])), once);
+    assert_eq!(scene.verdict(&of(&["clusters/a"])), "unknown");
+}
+
+#[test]
+fn a_value_set_by_path_ends_at_a_comma_as_helm_ends_it() {
+    let Some(scene) = scene() else { return };
+    let of =
+        |bundle: String| layout("a HelmRelease with values set by path", &Declared { bundle, ..scene.now() });
+    scene.base(&of(scene.now().bundle));
+    assert_eq!(scene.verdict(&of(format!("# CN=root, O=example\n{}", scene.now().bundle))), "unsafe");
+}
+
+#[test]
+fn values_that_only_the_cluster_can_decrypt_are_unknown_where_they_change() {
+    let Some(scene) = scene() else { return };
+    let of = |data: &str, interval: &str| {
+        let release = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+            "metadata": {"name": "linkerd", "namespace": "linkerd"}, "spec": {"interval": interval,
+                "chart": {"spec": {"chart": "linkerd-control-plane"}},
+                "valuesFrom": [{"kind": "Secret", "name": "linkerd-values"}],
+                "values": {"identityTrustAnchorsPEM": scene.now().bundle}}});
+        let sealed = json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+            "metadata": {"name": "linkerd-values", "namespace": "linkerd"}, "spec": {"encryptedData": {"values.yaml": data}}});
+        files(&[("release.yaml", text(&[release])), ("sealed.yaml", text(&[sealed]))])
+    };
+    scene.base(&of("a", "5m"));
+    assert_eq!(scene.verdict(&of("a", "9m")), "not-about-trust");
+    assert_eq!(scene.after(&of("b", "5m")), ("unknown".to_owned(), vec!["not-understood".to_owned()]));
+}
+
+#[test]
+fn an_application_set_whose_generator_asks_the_clusters_is_unknown_where_its_values_change() {
+    let Some(scene) = scene() else { return };
+    let of = |anchors: &str, replicas: u64| {
+        let set = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": {"name": "linkerd"},
+            "spec": {"generators": [{"clusters": {}}], "template": {"metadata": {"name": "{{name}}-linkerd"}, "spec": {
+                "destination": {"namespace": "linkerd", "server": "{{server}}"}, "source": {"chart": "linkerd-control-plane",
+                    "helm": {"valuesObject": {"identityTrustAnchorsPEM": anchors, "controllerReplicas": replicas}}}}}}});
+        files(&[("set.yaml", text(&[set]))])
+    };
+    scene.base(&of(&scene.now().bundle, 1));
+    assert_eq!(
+        scene.after(&of(&scene.with_both().bundle, 1)),
+        ("unknown".to_owned(), vec!["not-understood".to_owned()])
+    );
+}
+
+#[test]
+fn manifests_that_git_does_not_track_are_named_and_what_is_excluded_is_not_read() {
+    let Some(scene) = scene() else { return };
+    scene.base(&layout("a file an object", &scene.now()));
+    let home = scene.repository.home.path();
+    fs::write(home.join("linkerd/9.yaml"), text(&[trust_roots(&scene.with_new().bundle)])).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = runner::plugin()
+            .current_dir(home)
+            .args(arguments)
+            .args(["-f", ".", "-R", "--at", NOW])
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = run(&["status"]);
+    assert!(
+        code == Some(0) && said.contains("1 manifest is not in Git and not read (linkerd/9.yaml)"),
+        "{said}"
+    );
+    assert!(scene.repository.git(&["add", "-A"]));
+    let (code, said) = run(&["status"]);
+    assert!(
+        code == Some(2) && said.contains("stands twice, with different content: linkerd/0.yaml"),
+        "{said}"
+    );
+    let (code, said) = run(&["status", "--exclude", "9.yaml"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_names_of_any_bytes_are_part_of_a_repository() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let Some(scene) = scene() else { return };
+    let home = scene.repository.home.path();
+    let linked = |it: &Declared| below("shared", layout("one file", it));
+    scene.base(&linked(&scene.now()));
+    fs::create_dir(home.join("prod")).unwrap();
+    std::os::unix::fs::symlink("../shared/linkerd.yaml", home.join("prod/linkerd.yaml")).unwrap();
+    scene.repository.commit();
+    scene.repository.add(&linked(&scene.with_new()));
+    let (verdict, tree, _) = scene.repository.verify(&["-f", "prod", "-R"]);
+    assert_eq!(verdict, "unsafe", "{tree:#}");
+    scene.repository.commit();
+    fs::write(home.join(OsStr::from_bytes(b"ca-\xff.crt")), scene.new.certificate.to_pem()).unwrap();
+    assert!(scene.repository.git(&["add", "-A"]));
+    let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+    assert_eq!(verdict, "unknown", "{tree:#}");
+}
+
+#[test]
+fn without_kubectl_a_kustomization_about_trust_is_unknown_and_another_is_none_of_its_business() {
+    let Some(scene) = scene() else { return };
+    let of = |it: &Declared, shop: u64| {
+        let mut all = below("mesh", layout("base and overlay", it));
+        all.push(("shop/kustomization.yaml".to_owned(), kustomization(&json!({"resources": ["shop.yaml"]}))));
+        all.push((
+            "shop/shop.yaml".to_owned(),
+            text(&Declared { replicas: shop, ..scene.now() }.objects()[3..]),
+        ));
+        all
+    };
+    let tools = tempfile::tempdir().unwrap();
+    let git = runner::other("sh").args(["-c", "command -v git"]).output().unwrap();
+    fs::write(
+        tools.path().join("git"),
+        format!("#!/bin/sh\nexec {} \"$@\"\n", String::from_utf8(git.stdout).unwrap().trim()),
+    )
+    .unwrap();
+    let shell = runner::other("chmod").arg("755").arg(tools.path().join("git")).status().unwrap();
+    assert!(shell.success());
+    let verdict = || {
+        let output = runner::plugin()
+            .current_dir(scene.repository.home.path())
+            .env("PATH", tools.path())
+            .args(["verify", "--git-base", "HEAD", "-f", ".", "-R", "-o", "json", "--at", NOW])
+            .output()
+            .unwrap();
+        let tree: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (tree["verdict"].as_str().unwrap().to_owned(), tree["findings"][0]["evidence"]["why"].clone())
+    };
+    scene.base(&of(&scene.now(), 1));
+    scene.repository.write(&of(&scene.now(), 2));
+    assert_eq!(verdict(), ("not-about-trust".to_owned(), Value::Null));
+    scene.repository.write(&of(&scene.with_new(), 1));
+    assert_eq!(verdict(), ("unknown".to_owned(), json!("no-kubectl")));
+}
