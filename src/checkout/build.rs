@@ -15,7 +15,7 @@ use super::side::{Side, directory_of};
 use crate::document::{self, Document, Origin};
 
 /// What came out of a kustomization.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Built {
     pub(super) objects: Vec<Document>,
     pub(super) open: Vec<Open>,

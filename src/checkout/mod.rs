@@ -87,7 +87,8 @@ pub struct Change {
 pub fn read(request: &Request) -> Result<Checkout, SourceError> {
     let side = Side::working_tree(first(request))?;
     let places = request.places(side.root());
-    let reading = Reading::new(&side, &places, &Cache::default());
+    let cache = Cache::default();
+    let reading = Reading::new(&side, &places, &cache);
     if let Some(error) = reading.broken() {
         return Err(error.into());
     }

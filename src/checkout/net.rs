@@ -33,6 +33,12 @@ pub(super) fn names_trust(text: &str) -> bool {
     NAMES.iter().any(|name| text.contains(name))
 }
 
+/// Could a text have to do with a control plane or its trust?
+pub(super) fn names_linkerd(text: &str) -> bool {
+    const CHARTS: [&str; 4] = ["linkerd-control-plane", "linkerd-enterprise", "linkerd2", linkerd::IDENTITY];
+    is_about_trust(text) || CHARTS.iter().any(|name| text.contains(name))
+}
+
 /// The lines of a text that name trust material or hold certificates.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     let mut inside = false;

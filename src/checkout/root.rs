@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::build::{self, build, generated};
+use super::build::{self, Built, build, generated};
 use super::engine::{self, Deployed};
 use super::file::{KUSTOMIZATION, Parsed, is_manifest, parse};
 use super::kustomization::{self, Reach};
@@ -36,28 +36,34 @@ pub(super) struct Root {
     pub(super) failed: Option<(Origin, Why)>,
 }
 
-/// Files that were read, each once for both sides where they are the same.
-pub(super) type Cache = RefCell<BTreeMap<String, Rc<Parsed>>>;
+/// What was read and built, once for both sides where it is the same.
+#[derive(Default)]
+pub(super) struct Cache {
+    parsed: RefCell<BTreeMap<String, Rc<Parsed>>>,
+    /// By directory and what an engine adds to it.
+    built: RefCell<BTreeMap<String, Built>>,
+}
 
 /// One side, with what its files say.
 pub(super) struct Reading<'a> {
     pub(super) side: &'a Side,
     places: &'a Places,
+    cache: &'a Cache,
     pub(super) parsed: BTreeMap<String, Rc<Parsed>>,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(side: &'a Side, places: &'a Places, cache: &Cache) -> Self {
+    pub(super) fn new(side: &'a Side, places: &'a Places, cache: &'a Cache) -> Self {
         let mut parsed = BTreeMap::new();
         for name in side.names().filter(|name| is_manifest(name) && places.has(name)) {
-            let known = cache.borrow().get(name).filter(|_| side.is_same(name)).cloned();
+            let known = cache.parsed.borrow().get(name).filter(|_| side.is_same(name)).cloned();
             let read = known.unwrap_or_else(|| Rc::new(parse(side, name, &places.name(name))));
             if side.is_same(name) {
-                cache.borrow_mut().insert(name.to_owned(), Rc::clone(&read));
+                cache.parsed.borrow_mut().insert(name.to_owned(), Rc::clone(&read));
             }
             parsed.insert(name.to_owned(), read);
         }
-        Self { side, places, parsed }
+        Self { side, places, cache, parsed }
     }
 
     /// Everything that is deployed from the files.
@@ -151,7 +157,7 @@ impl<'a> Reading<'a> {
 
     fn built(&self, directory: &str, position: String, edits: &Value, reach: &Reach) -> Root {
         let place = |name: &str| self.places.name(name);
-        let built = build(self.side, directory, edits, reach, &place);
+        let built = self.build(directory, edits, reach);
         let mut root = Root {
             position,
             objects: built.objects,
@@ -164,6 +170,27 @@ impl<'a> Reading<'a> {
         }
         root.failed = built.failed.map(|why| (build::origin(directory, &place), why));
         root
+    }
+
+    /// What is the same on both sides is built once, and not at all where it has nothing to do with Linkerd's trust.
+    fn build(&self, directory: &str, edits: &Value, reach: &Reach) -> Built {
+        let place = |name: &str| self.places.name(name);
+        let build = || build(self.side, directory, edits, reach, &place);
+        let is_same = !reach.files.is_empty() && reach.files.iter().all(|name| self.side.is_same(name));
+        if !is_same {
+            return build();
+        }
+        let reaches = |name: &String| self.side.text(name).is_some_and(|text| net::names_linkerd(&text));
+        if !reach.files.iter().any(reaches) && !net::names_trust(&edits.to_string()) {
+            return Built::default();
+        }
+        let key = format!("{directory} {edits}");
+        let known = self.cache.built.borrow().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let built = build();
+            self.cache.built.borrow_mut().insert(key, built.clone());
+            built
+        })
     }
 
     /// The line of an object that Kustomize has taken from a file.
