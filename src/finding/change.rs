@@ -28,6 +28,8 @@ pub enum ChangeFact {
     IssuerRemoved { object: ObjectRef },
     /// The issuer Secret is gone, and cert-manager would make it.
     IssuerMadeByCertManager { object: ObjectRef, certificate: ObjectRef },
+    /// The issuer Secret is given another type, which the API server refuses.
+    SecretTypeChanged { object: ObjectRef, from: String, to: String },
     /// What the issuer Secret will hold is not shown.
     IssuerNotShown { object: ObjectRef, reason: String },
     /// The new issuer's certificate cannot be read.

@@ -88,6 +88,7 @@ pub fn verify(
     findings.extend(no_injector(current, &changes, at));
     findings.extend(texts::restart_into_crash(proposed, &changes));
     findings.extend(wiring::identity(current, proposed, at));
+    findings.extend(texts::secret_type(current, proposed));
     findings.extend(texts::lasts(current, proposed, &changes, at));
     findings.extend(texts::minded(current, proposed, &changes));
     let moves = pairs::Moves::of(current, proposed, &changes, record);

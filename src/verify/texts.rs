@@ -1,6 +1,7 @@
 //! Texts and keys of a proposal as Linkerd's processes will read them.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::Changes;
 use super::changes::{chain, issuer_is_gone, place, reading, text};
@@ -12,7 +13,7 @@ use crate::finding::{
 };
 use crate::linkerd;
 use crate::mesh::{CertManagerCertificate, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
-use crate::pki::pem::{Defect, Outcome};
+use crate::pki::pem::{Defect, DefectKind, Outcome};
 use crate::pki::{IssuerChain, Rules};
 
 pub(super) fn findings(current: &Mesh, proposed: &Mesh, changes: &Changes) -> Vec<Finding> {
@@ -48,7 +49,13 @@ fn bundle(current: &Mesh, proposed: &Mesh, place: &Place) -> Vec<Finding> {
     let known = text(current).map(|before| before.defects()).unwrap_or_default();
     let is_new = |defect: &&Defect| !known.iter().any(|known| known.kind == defect.kind);
     let mut found = Vec::new();
+    let mut told: Vec<&DefectKind> = Vec::new();
     for defect in after.defects().iter().filter(is_new) {
+        // Where every line has it, the first one tells.
+        if told.contains(&&defect.kind) {
+            continue;
+        }
+        told.push(&defect.kind);
         let effect = defect.kind.effect();
         let (place, defect) = (proposed.bundle_place(), defect.clone());
         match effect.proxy.max(effect.controller) {
@@ -102,6 +109,22 @@ fn unread(current: &Mesh, proposed: &Mesh, object: &ObjectRef) -> Option<(Severi
         }
         Known::Is(_) | Known::Absent => None,
     }
+}
+
+/// A Secret's type is for good: the API server refuses another one (`pkg/apis/core/validation`, ValidateSecretUpdate).
+pub(super) fn secret_type(current: &Mesh, proposed: &Mesh) -> Option<Finding> {
+    let object = current.issuer_secret();
+    let kind = |mesh: &Mesh| {
+        let manifest = mesh.manifest(&object.kind, &object.namespace, &object.name)?;
+        let kind = manifest.tree.get("type").and_then(Value::as_str).filter(|kind| !kind.is_empty());
+        Some(kind.unwrap_or("Opaque").to_owned())
+    };
+    let (from, to) = (kind(current)?, kind(proposed)?);
+    if from == to {
+        return None;
+    }
+    let place = place(proposed, current, &object);
+    Some(Finding::new(Severity::Error, ChangeFact::SecretTypeChanged { object, from, to }).at(place))
 }
 
 fn issuer(current: &Mesh, proposed: &Mesh, place: &Place) -> Option<Finding> {

@@ -528,3 +528,28 @@ fn a_copy_in_linkerd_config_that_leaves_the_bundle_is_a_warning() {
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
     assert_eq!(codes(&verdict), ["config-copy-left-behind"], "{verdict:#}");
 }
+
+#[test]
+fn a_secret_of_another_type_is_unsafe_for_the_api_server_refuses_it() {
+    let reviewer = Reviewer::new();
+    let issuer = issuer_of(&reviewer.cluster.anchor);
+    let mut proposed = secret_of(&issuer);
+    proposed["type"] = "kubernetes.io/tls".into();
+    let (verdict, exit) = reviewer.verdict(&[proposed]);
+    assert_eq!((verdict["verdict"].as_str(), exit), (Some("unsafe"), 4), "{verdict:#}");
+    assert!(codes(&verdict).contains(&"secret-type-changed"), "{verdict:#}");
+}
+
+#[test]
+fn spaces_at_the_ends_of_lines_are_read_by_every_version_and_a_tab_is_not() {
+    let reviewer = Reviewer::new();
+    for (blanks, expected) in [("  ", "safe"), ("\t", "unsafe")] {
+        let lines: Vec<_> = reviewer.cluster.bundle.lines().map(|line| format!("{line}{blanks}")).collect();
+        // What stands after the last END line is another matter.
+        let text = lines.join("\n").trim_end().to_owned();
+        let (verdict, _) = reviewer.verdict(&[trust_roots(&text)]);
+        assert_eq!(verdict["verdict"], expected, "{verdict:#}");
+        let unreadable = codes(&verdict).into_iter().filter(|code| *code == "bundle-unreadable").count();
+        assert_eq!(unreadable, usize::from(expected == "unsafe"), "{verdict:#}");
+    }
+}

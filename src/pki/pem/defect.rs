@@ -47,9 +47,13 @@ pub enum DefectKind {
         "the block is indented: no reader finds an indented BEGIN line, so the certificate is lost; start lines in column 1"
     )]
     Indented,
-    /// Blanks at the end of a line.
-    #[error("blanks at the end of the line: proxies may refuse the whole text; remove them")]
+    /// Blanks at the end of a line: every version of the proxy's reader passes over spaces, and over whatever follows an END
+    /// line (rustls-pemfile 0.2 to 2).
+    #[error("blanks at the end of the line: Linkerd reads it, stricter tools do not; remove them")]
     TrailingBlanks,
+    /// A tab at the end of another line: rustls-pemfile 1 and 2 do not pass over it everywhere.
+    #[error("a tab at the end of the line: proxies may refuse the whole text; remove it")]
+    TrailingTab,
     /// A blank line before or between blocks.
     #[error("blank line before or between blocks: Linkerd reads it, stricter tools do not; remove it")]
     BlankLine,
@@ -191,6 +195,7 @@ impl DefectKind {
             Self::CarriageReturn
             | Self::BlankLine
             | Self::BlankLineInBlock
+            | Self::TrailingBlanks
             | Self::Comment
             | Self::Duplicate { .. }
             | Self::NotACa { .. } => (Reads, Reads),
@@ -198,7 +203,7 @@ impl DefectKind {
             Self::ForeignBlock { .. } => (Reads, DropsCertificates),
             Self::NotForProxy { .. } => (DropsCertificates, Reads),
             Self::NotACertificate { .. } => (DropsCertificates, Refuses),
-            Self::TooLarge { .. } | Self::TrailingBlanks => (Refuses, Reads),
+            Self::TooLarge { .. } | Self::TrailingTab => (Refuses, Reads),
             Self::Headers | Self::Base64 | Self::LooseBase64 => (Refuses, Refuses),
             Self::ByteOrderMark | Self::Indented | Self::Glued | Self::StrayEnd => {
                 (DropsCertificates, Refuses)

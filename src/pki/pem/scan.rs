@@ -72,8 +72,10 @@ impl Scan {
         }
         let line = raw.trim_end_matches('\r');
         let text = line.trim_matches([' ', '\t']);
-        if !text.is_empty() && line.ends_with([' ', '\t']) {
-            self.tell(number, DefectKind::TrailingBlanks);
+        let tail = &line[line.trim_end_matches([' ', '\t']).len()..];
+        if !text.is_empty() && !tail.is_empty() {
+            let is_read = !tail.contains('\t') || matches!(mark(text), Mark::End(_));
+            self.tell(number, if is_read { DefectKind::TrailingBlanks } else { DefectKind::TrailingTab });
         }
         let indented = !text.is_empty() && line.starts_with([' ', '\t']);
         match mark(text) {

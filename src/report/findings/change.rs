@@ -49,6 +49,12 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "What cert-manager would put there is not known.",
             "Add the Secret as the cluster would have it.",
         ),
+        ChangeFact::SecretTypeChanged { object, from, to } => (
+            format!("The change gives {object} the type {to}; it is {from}."),
+            "The API server refuses another type for a Secret that is there, and whatever is applied with it may not be applied \
+             either. Deleted and made anew, the Secret has the keys of its new type alone.",
+            "Keep the type, and the data keys that the identity controller's scheme reads.",
+        ),
         ChangeFact::IssuerNotShown { object, reason } => (
             format!("The change does not show what {object} will hold: {reason}."),
             "",
@@ -307,6 +313,15 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         example: "kubectl get secret linkerd-identity-issuer -n linkerd -o yaml",
         source: "cert-manager `pkg/controller/certificates/issuing`; Linkerd's \"Automatically rotating control plane TLS \
                  credentials\".",
+    },
+    Explanation {
+        code: "secret-type-changed",
+        means: "The change gives the issuer's Secret another type.",
+        matters: "The API server refuses it, so that nothing changes, or the engine deletes the Secret and makes another one, \
+                  which may lack the keys that the identity controller reads.",
+        act: "Keep the type. Another scheme (identity.issuer.scheme) is a change of its own.",
+        example: "kubectl get secret linkerd-identity-issuer -n linkerd -o jsonpath='{.type}'",
+        source: "Kubernetes `pkg/apis/core/validation`: a Secret's type is immutable; linkerd2 `controller/cmd/identity/main.go`.",
     },
     Explanation {
         code: "issuer-not-shown",
