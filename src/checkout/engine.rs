@@ -7,6 +7,7 @@ use super::net;
 use super::open::{Open, Why};
 use super::path::{is_within, join};
 use super::side::{Side, directory_of};
+use super::values;
 use crate::document::Document;
 
 /// A directory that an engine deploys.
@@ -74,12 +75,32 @@ fn flux(document: &Document) -> Option<Deployed> {
     Some(Deployed { directory, by: document.clone(), edits, open, recursive: true, destination })
 }
 
+/// The sources of an Application, with what files in their paths say over them (`.argocd-source.yaml`,
+/// `.argocd-source-APPLICATION.yaml`: merge patches, `reposerver/repository/repository.go`); and these files.
+pub(super) fn sources(application: &Document, side: &Side) -> (Vec<Value>, Vec<String>) {
+    let spec = &application.tree["spec"];
+    let several: Vec<Value> = list(spec.get("sources")).cloned().collect();
+    let mut all = if several.is_empty() { vec![spec["source"].clone()] } else { several };
+    let mut files = Vec::new();
+    for source in &mut all {
+        let Some(directory) = source["path"].as_str().and_then(|path| join("", path)) else { continue };
+        let own = format!(".argocd-source-{}.yaml", at(&application.tree, "/metadata/name"));
+        for name in [".argocd-source.yaml", &own] {
+            let file = join(&directory, name).filter(|file| side.has(file));
+            if let Some(patch) = file.as_ref().and_then(|file| values::parse(&side.text(file)?)) {
+                json_patch::merge(source, &patch);
+                files.extend(file);
+            }
+        }
+    }
+    (all, files)
+}
+
 /// Argo CD writes these into the checkout (`util/kustomize/kustomize.go`).
 fn argo(document: &Document, side: &Side) -> Vec<Deployed> {
     let spec = &document.tree["spec"];
-    let several: Vec<&Value> = list(spec.get("sources")).collect();
-    let all = if several.is_empty() { vec![&spec["source"]] } else { several };
-    let deployed = |source: &&Value| {
+    let (all, _) = sources(document, side);
+    let deployed = |source: &Value| {
         let directory = source.get("path").and_then(Value::as_str).and_then(|path| join("", path))?;
         if source.get("chart").is_some() || side.has(&format!("{directory}/Chart.yaml")) {
             return None;

@@ -12,6 +12,7 @@ mod place;
 mod release;
 mod root;
 mod side;
+mod trap;
 mod unexplained;
 mod unit;
 mod values;
@@ -24,6 +25,7 @@ use crate::source::{Proposal, SourceError, git};
 
 pub use file::Skip;
 pub use open::{Open, Why};
+pub use trap::{NoEffect, Trap};
 
 use place::Places;
 use root::{Cache, Reading};
@@ -78,6 +80,8 @@ pub struct Change {
     pub after: Option<Proposal>,
     /// What changes, could reach its trust material, and is not understood.
     pub open: Vec<Open>,
+    /// What keeps a change of its trust material from having an effect.
+    pub traps: Vec<Trap>,
 }
 
 /// Reads what a repository deploys now.
@@ -143,12 +147,14 @@ pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceErr
         unexplained = others;
         open.extend(here.into_iter().map(|(_, open)| open));
         let name = if name.is_empty() { name } else { places.name(&name) };
+        let traps =
+            new.iter().flat_map(|unit| &unit.traps).filter(|trap| holds(trap, &sides)).cloned().collect();
         let [before, after] = [old, new].map(|unit| unit.map(Unit::proposal));
-        found.push(Change { name, before, after, open });
+        found.push(Change { name, before, after, open, traps });
     }
     if !unexplained.is_empty() {
         let open = unexplained.into_iter().map(|(_, open)| open).collect();
-        found.push(Change { name: String::new(), before: None, after: None, open });
+        found.push(Change { name: String::new(), before: None, after: None, open, traps: Vec::new() });
     }
     Ok(found)
 }
@@ -188,6 +194,18 @@ impl Reading<'_> {
         let names = |name: &str| self.side.text(name).is_some_and(|text| net::names_trust(&text));
         self.parsed.iter().find_map(|(name, parsed)| parsed.broken.clone().filter(|_| names(name)))
     }
+}
+
+/// Of a chart's version it takes both sides to tell whether it stays.
+fn holds(trap: &Trap, sides: &Sides) -> bool {
+    let NoEffect::ChartVersionUnchanged(directory) = &trap.because else { return true };
+    let file = format!("{directory}/Chart.yaml");
+    let version = |side: &Side| {
+        let text = side.text(&file)?;
+        Some(values::parse(&text)?.get("version")?.clone())
+    };
+    sides.changed.iter().any(|name| path::is_within(directory, name))
+        && version(&sides.before) == version(&sides.after)
 }
 
 /// Units of both sides by their names. One that is alone on each side is the same, whatever its name.

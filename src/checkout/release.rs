@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::chart::Chart;
+use super::engine;
 use super::kustomization::{list, strings};
 use super::open::{Open, Why};
 use super::path::join;
@@ -122,10 +123,9 @@ fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
 /// Argo CD: files, then `valuesObject` or else `values`, parameters, and parameters out of files (`util/helm/cmd.go`).
 fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
     let spec = &document.tree["spec"];
-    let several: Vec<&Value> = list(spec.get("sources")).collect();
-    let all = if several.is_empty() { vec![&spec["source"]] } else { several };
+    let (all, over) = engine::sources(document, sources.side);
     let namespace = first(&[at(spec, "/destination/namespace")]);
-    let release = |source: &&Value| {
+    let release = |source: &Value| {
         let (chart, path) = (at(source, "/chart"), at(source, "/path"));
         let local =
             join("", path).filter(|path| chart.is_empty() && sources.side.has(&format!("{path}/Chart.yaml")));
@@ -135,6 +135,7 @@ fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
         let mut draft = Draft::new(document, sources);
         draft.marks =
             json!({"labels": {"argocd.argoproj.io/instance": at(&document.tree, "/metadata/name")}});
+        draft.files.extend(over.iter().cloned());
         let directory = local.unwrap_or_default();
         if chart.is_empty() {
             draft.local_chart(&directory);

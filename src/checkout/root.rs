@@ -15,6 +15,7 @@ use super::open::{Open, Why};
 use super::place::Places;
 use super::release::{self, Release, Sources};
 use super::side::{Side, directory_of};
+use super::trap::{Trap, traps};
 use super::unexplained;
 use crate::document::{Document, Origin};
 use crate::linkerd;
@@ -30,6 +31,8 @@ pub(super) struct Root {
     pub(super) open: Vec<Open>,
     /// The files that it is made of.
     pub(super) files: BTreeSet<String>,
+    /// What keeps a change of it from having an effect.
+    pub(super) traps: Vec<Trap>,
     /// The file of the engine's object that deploys it.
     pub(super) by: Option<String>,
     /// Why it is not known what comes out of it.
@@ -141,6 +144,7 @@ impl<'a> Reading<'a> {
             }
         };
         root.by = Some(by.to_owned());
+        root.traps = traps(&deployed.by);
         let is_trust = |document: &Document| core(&document.tree).is_some();
         let reaches = match &deployed.open {
             Some(Why::Substituted) => {
@@ -242,6 +246,9 @@ impl<'a> Reading<'a> {
             let sources = Sources { side: self.side, objects: &near };
             for document in &releases {
                 let made = self.released(document, &sources);
+                if !made.is_empty() {
+                    root.traps.extend(traps(document));
+                }
                 let is_followed = !made.is_empty() || !engine::deployed(document, self.side).is_empty();
                 if !is_followed && net::names_trust(&document.tree.to_string()) {
                     root.open.push(Open::new(&document.origin, Why::Unexplained, &document.tree));
@@ -256,6 +263,7 @@ impl<'a> Reading<'a> {
             }
         }
         for root in roots.iter_mut() {
+            root.traps.extend(root.objects.iter().filter(|one| core(&one.tree).is_some()).flat_map(traps));
             root.open.extend(root.objects.iter().filter_map(|one| unexplained::object(one, &read)));
         }
         let sources = Sources { side: self.side, objects: &[] };

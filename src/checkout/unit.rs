@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::open::{Open, Why};
 use super::path::is_within;
 use super::root::Root;
+use super::trap::Trap;
 use crate::document::{Document, Origin};
 
 /// What a repository deploys to one cluster.
@@ -17,6 +18,7 @@ pub(super) struct Unit {
     pub(super) objects: Vec<Document>,
     pub(super) declared: Vec<Document>,
     pub(super) open: Vec<Open>,
+    pub(super) traps: Vec<Trap>,
     /// Files of which it is known what comes out of them.
     pub(super) files: BTreeSet<String>,
     /// What is not known to come out of files that could reach trust material.
@@ -56,6 +58,9 @@ pub(super) fn units(roots: Vec<Root>, is_about_trust: impl Fn(&Root) -> bool) ->
 impl Unit {
     fn add(&mut self, root: Root, about_trust: bool) {
         self.is_mesh |= !root.core().is_empty();
+        if about_trust || !root.declared.is_empty() {
+            self.traps.extend(root.traps);
+        }
         self.objects.extend(root.objects);
         self.declared.extend(root.declared);
         self.open.extend(root.open);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Failure, reading, rotation};
 use crate::checkout::{self, Change};
 use crate::cli::{self, VerifyFormat};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::mesh::{Mesh, MeshError};
 use crate::report::verify::{self as report, Format, Judged};
 use crate::report::{Exit, Response, Screen};
@@ -13,6 +13,7 @@ use crate::rotation::Record;
 use crate::source::{Proposal, SourceError, Unjudged};
 use crate::verify::{
     Verdict, Verification, declared_once, field_unreadable, not_rendered, not_understood, verify,
+    without_effect,
 };
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
@@ -93,14 +94,16 @@ impl Judge<'_> {
         let before = change.before.unwrap_or_default();
         let after = change.after.unwrap_or_default();
         let unjudged = after.unrendered().since(before.unrendered(), Some(running));
-        let open = change.open.iter().map(not_understood).collect();
+        let open =
+            change.open.iter().map(not_understood).chain(change.traps.iter().map(without_effect)).collect();
         self.between(running, after.since(&before).over(running), &unjudged, open)
     }
 
     /// A change, against what the repository declared before it.
     fn alone(&self, change: Change) -> Result<Verification, Failure> {
-        let Change { name, before, after, open } = change;
-        let mut findings: Vec<Finding> = open.iter().map(not_understood).collect();
+        let Change { name, before, after, open, traps } = change;
+        let open = open.iter().map(not_understood);
+        let mut findings: Vec<Finding> = open.chain(traps.iter().map(without_effect)).collect();
         let [before, after] = [before, after].map(Option::unwrap_or_default);
         let unrendered = (before.unrendered().clone(), after.unrendered().clone());
         let unjudged = |current: Option<&Mesh>| unrendered.1.since(&unrendered.0, current);
@@ -113,6 +116,7 @@ impl Judge<'_> {
                 self.between(&current, Err(why), &unjudged(Some(&current)), findings)
             }
             (old, Ok(new)) => {
+                findings.retain(|one| one.severity != Severity::Warning);
                 findings.extend(unjudged(None).iter().map(not_rendered));
                 if old.is_some() || new.is_some() {
                     findings.push(declared_once(&name, old.is_some()));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantNames};
 
-use crate::checkout::Why;
+use crate::checkout::{NoEffect, Why};
 use crate::document::ObjectRef;
 use crate::mesh::BundlePlace;
 use crate::pki::pem::Defect;
@@ -58,6 +58,8 @@ pub enum ChangeFact {
     SettingChanged { setting: Setting },
     /// Another program makes trust material of it.
     NotRendered { renderer: Renderer, removed: bool },
+    /// Something in the repository keeps the change from having an effect.
+    ChangeWithoutEffect { object: ObjectRef, because: NoEffect },
     /// What becomes of it is not known, and it could reach trust material.
     NotUnderstood { place: String, why: Why },
     /// The control plane is declared on one side of the change only.

@@ -8,7 +8,7 @@ mod wiring;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::checkout::Open;
+use crate::checkout::{Open, Trap};
 use crate::document::ObjectRef;
 use crate::finding::{ChangeFact, Fact, Finding, InputFact, Opens, Place, Severity};
 use crate::linkerd;
@@ -83,7 +83,9 @@ pub fn verify(
 ) -> Verification {
     let changes = Changes::between(current, proposed);
     let mut findings = texts::findings(current, proposed, &changes);
-    findings.extend(beside);
+    // What only says how a change of trust works out counts where there is one.
+    let about_trust = changes.are_about_trust();
+    findings.extend(beside.into_iter().filter(|one| about_trust || one.severity != Severity::Warning));
     findings.extend(changes.findings(proposed));
     findings.extend(no_injector(current, &changes, at));
     findings.extend(texts::restart_into_crash(proposed, &changes));
@@ -179,6 +181,14 @@ pub fn not_understood(open: &Open) -> Finding {
     let fact = ChangeFact::NotUnderstood { place: origin.to_string(), why: why.clone() };
     let object = ObjectRef::new("", "document", "", &origin.source);
     Finding::new(Severity::Unknown, fact).at(Place { object, origin: origin.clone() })
+}
+
+/// What keeps a change from having an effect.
+#[must_use]
+pub fn without_effect(trap: &Trap) -> Finding {
+    let Trap { origin, object, because } = trap;
+    let fact = ChangeFact::ChangeWithoutEffect { object: object.clone(), because: because.clone() };
+    Finding::new(Severity::Warning, fact).at(Place { object: object.clone(), origin: origin.clone() })
 }
 
 /// A control plane that only one side of the change declares.

@@ -318,6 +318,56 @@ fn an_application_set_whose_generator_asks_the_clusters_is_unknown_where_its_val
 }
 
 #[test]
+fn a_change_that_the_engine_will_not_make_says_so() {
+    let Some(scene) = scene() else { return };
+    let chart = |version: &str| format!("apiVersion: v2\nname: mesh\nversion: {version}\n");
+    let release = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "mesh", "namespace": "linkerd"},
+        "spec": {"chart": {"spec": {"chart": "./charts/mesh", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}}}});
+    let umbrella = |it: &Declared, version: &str| {
+        files(&[
+            ("release.yaml", text(std::slice::from_ref(&release))),
+            ("charts/mesh/Chart.yaml", chart(version)),
+            ("charts/mesh/values.yaml", text(&[json!({"linkerd-control-plane": it.values()})])),
+        ])
+    };
+    let trap = vec!["change-without-effect".to_owned()];
+    scene.base(&umbrella(&scene.now(), "1.0.0"));
+    assert_eq!(scene.after(&umbrella(&scene.with_both(), "1.0.0")), ("safe".to_owned(), trap.clone()));
+    assert_eq!(scene.after(&umbrella(&scene.with_both(), "1.0.1")), ("safe".to_owned(), Vec::new()));
+    let once = |it: &Declared| {
+        let mut objects = it.objects();
+        objects[0]["metadata"]["annotations"] = json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"});
+        objects[2] = it.objects()[2].clone();
+        files(&[("all.yaml", text(&objects))])
+    };
+    scene.base(&once(&scene.now()));
+    assert_eq!(scene.after(&once(&scene.with_both())), ("safe".to_owned(), trap));
+    assert_eq!(
+        scene.after(&once(&Declared { replicas: 2, ..scene.now() })),
+        ("not-about-trust".to_owned(), Vec::new())
+    );
+}
+
+#[test]
+fn what_argo_cd_reads_over_an_application_counts() {
+    let Some(scene) = scene() else { return };
+    let of = |anchors: &str| {
+        let application = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "mesh", "namespace": "argocd"},
+            "spec": {"destination": {"namespace": "linkerd"}, "source": {"path": "charts/mesh", "helm": {"valueFiles": ["values.yaml"]}}}});
+        let over = json!({"helm": {"parameters": [{"name": "linkerd-control-plane.identityTrustAnchorsPEM", "value": anchors}]}});
+        files(&[
+            ("apps/mesh.yaml", text(&[application])),
+            ("charts/mesh/Chart.yaml", "apiVersion: v2\nname: mesh\nversion: 1.0.0\n".to_owned()),
+            ("charts/mesh/values.yaml", text(&[json!({"linkerd-control-plane": scene.now().values()})])),
+            ("charts/mesh/.argocd-source-mesh.yaml", text(&[over])),
+        ])
+    };
+    scene.base(&of(&scene.now().bundle));
+    assert_eq!(scene.verdict(&of(&scene.with_both().bundle)), "safe");
+    assert_eq!(scene.verdict(&of(&scene.with_new().bundle)), "unsafe");
+}
+
+#[test]
 fn manifests_that_git_does_not_track_are_named_and_what_is_excluded_is_not_read() {
     let Some(scene) = scene() else { return };
     scene.base(&layout("a file an object", &scene.now()));

@@ -1,7 +1,7 @@
 //! What a change does, in words.
 
 use super::{Explanation, Words, listed};
-use crate::checkout::Why;
+use crate::checkout::{NoEffect, Why};
 use crate::finding::{ChangeFact, KeyFault, Role, Setting, TrustSource};
 use crate::report::words::count;
 use crate::source::Renderer;
@@ -138,6 +138,9 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Give what comes out of it: the output of `kustomize build` or `helm template`, or the object as the cluster has \
              it.",
         ),
+        ChangeFact::ChangeWithoutEffect { object, because } => {
+            return without_effect(&object.to_string(), because);
+        }
         ChangeFact::NotUnderstood { place, why } => return not_understood(place, why),
         ChangeFact::ControlPlaneDeclaredOnce { unit, gone } => (
             match gone {
@@ -180,6 +183,29 @@ fn unusable_key(object: String, key: &KeyFault) -> Words {
 
 fn declared_in(unit: &str) -> String {
     if unit.is_empty() { "The repository".to_owned() } else { format!("The repository, in {unit},") }
+}
+
+fn without_effect(object: &str, because: &NoEffect) -> Words {
+    let (what, todo) = match because {
+        NoEffect::Suspended => (format!("{object} is suspended (spec.suspend)."), "Resume it.".to_owned()),
+        NoEffect::ReconcileDisabled => (
+            format!("{object} has the annotation kustomize.toolkit.fluxcd.io/reconcile: disabled."),
+            "Take the annotation away.".to_owned(),
+        ),
+        NoEffect::AppliedOnce => (
+            format!("{object} has an annotation kustomize.toolkit.fluxcd.io/ssa by which Flux does not change it once it is there."),
+            "Take the annotation away.".to_owned(),
+        ),
+        NoEffect::DifferencesRespected => (
+            format!("{object} ignores differences in this data, and respects that when it syncs: Argo CD keeps what is there."),
+            "Take the rule out of spec.ignoreDifferences, or RespectIgnoreDifferences=true out of the sync options.".to_owned(),
+        ),
+        NoEffect::ChartVersionUnchanged(directory) => (
+            format!("{object} installs the chart {directory} out of Git, and its version does not change."),
+            format!("Raise `version` in {directory}/Chart.yaml in the same change; or set reconcileStrategy: Revision."),
+        ),
+    };
+    Words { what, effect: "The change has no effect in the cluster.".to_owned(), todo, ..Words::default() }
 }
 
 pub(super) fn not_understood(place: &str, why: &Why) -> Words {
@@ -440,6 +466,15 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         act: "Verify what comes out of it.",
         example: "kubectl kustomize overlays/prod | kubectl l5d-rotate verify --proposed -",
         source: "The engine's own rules of precedence.",
+    },
+    Explanation {
+        code: "change-without-effect",
+        means: "Something in the repository keeps the engine from doing in the cluster what the change says.",
+        matters: "The next step would count on a change that never came: who waits for it waits for ever, and who does not breaks \
+                  the mesh.",
+        act: "Remove what stands in the way, in the same change or before it.",
+        example: "kubectl l5d-rotate status",
+        source: "kustomize-controller `kustomization_controller.go`; source-controller `builder_local.go`; argo-cd `controller/sync.go`.",
     },
     Explanation {
         code: "not-understood",
