@@ -59,7 +59,7 @@ pub enum Confirmation {
     ExternalWorkloads,
     /// Linked clusters are as far as the step needs them
     LinkedClusters,
-    /// Every container of the control plane has started since bundle and issuer last changed, and not within two minutes of it
+    /// Every container of the control plane that may have read bundle and issuer as they are now has read them
     ControlPlaneRestarted,
     /// Every pod of the mesh is in the input
     AllPodsSeen,

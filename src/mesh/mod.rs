@@ -29,10 +29,10 @@ pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::Owner;
 pub use pod::Pod;
-pub use proxy::{BundleId, Held, Plane, ProxyGroup, Replica, Starts, Unmeshed};
+pub use proxy::{BundleId, Held, Made, Plane, ProxyGroup, Replica, Starts, Unmeshed};
 pub use read::{Change, Doubt, Read};
 use time::mounted_by;
-pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, handed_over};
+pub use time::{ChangeTime, GoDuration, KUBELET_LAG_SECONDS, WATCH_LAG_SECONDS, handed_over};
 pub use workload::{Injection, Obstacle, Template, Workload, WorkloadId};
 
 /// Something that was read, was looked for and is not there, or could not be read.
@@ -113,6 +113,8 @@ pub struct ControlPlane {
     pub external_ca: bool,
     /// Running containers of the control plane that read trust material when they start.
     pub replicas: Vec<Replica>,
+    /// Does a human say that all of these have started since bundle and issuer last changed? No input shows it.
+    pub is_restart_confirmed: bool,
 }
 
 /// The trust bundle where it counts, and where it is copied.
@@ -320,6 +322,17 @@ impl Mesh {
     #[must_use]
     pub fn workload(&self, id: WorkloadId) -> &Workload {
         &self.workloads[id.0]
+    }
+
+    /// The workload of a container of the control plane: a Deployment is named after its component.
+    #[must_use]
+    pub fn workload_of(&self, replica: &Replica) -> ObjectRef {
+        let name = format!("linkerd-{}", replica.component);
+        let is_it = |workload: &&Workload| workload.plane == Plane::Control && workload.object.name == name;
+        self.workloads.iter().find(is_it).map_or_else(
+            || ObjectRef::new("apps/v1", "Deployment", &self.control_plane.namespace, &name),
+            |workload| workload.object.clone(),
+        )
     }
 
     /// How many running proxies each workload has, by the workload.

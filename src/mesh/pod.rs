@@ -46,6 +46,7 @@ pub struct PodMetadata {
     pub annotations: BTreeMap<String, String>,
     #[serde(deserialize_with = "or_default")]
     pub owner_references: Vec<OwnerReference>,
+    pub creation_timestamp: Option<Timestamp>,
     pub deletion_timestamp: Option<Timestamp>,
 }
 

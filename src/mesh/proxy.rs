@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Injection, WorkloadId};
+use crate::pki::Fingerprint;
 
 /// Index into [`super::Mesh::bundles`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -46,6 +47,8 @@ pub struct ProxyGroup {
     pub injection: Injection,
     /// When their containers started.
     pub starts: Starts,
+    /// How their pods were made, where that matters: of those that hold the bundle by reference, each group has its own.
+    pub made: Made,
     /// The first few pod names, sorted.
     pub sample: Vec<String>,
 }
@@ -56,6 +59,16 @@ impl ProxyGroup {
     pub fn count(&self) -> u64 {
         self.starts.count()
     }
+}
+
+/// How a pod was made, by its own metadata.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Made {
+    /// When it was created, by the API server's clock, to the second.
+    pub created: Option<Timestamp>,
+    /// `linkerd.io/trust-root-sha256`: of the bundle that its template was rendered for.
+    pub trust_root: Option<Fingerprint>,
 }
 
 /// Pods of a workload that run without the proxy that its template or namespace asks for.
@@ -110,6 +123,8 @@ pub struct Replica {
     pub component: String,
     /// `identity`, `proxy-injector`, `linkerd-proxy`, …
     pub container: String,
-    /// When it started, where that is known.
+    /// When it started, by its node's clock, where that is known.
     pub started: Option<Timestamp>,
+    /// How its pod was made.
+    pub made: Made,
 }

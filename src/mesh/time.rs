@@ -22,9 +22,19 @@ pub enum ChangeTime {
 /// minute, and its cache of the object for another (Kubernetes, "Mounted ConfigMaps are updated automatically").
 pub const KUBELET_LAG_SECONDS: i64 = 120;
 
-/// When a volume surely shows what changed then: what starts until then may read what was there before.
+/// When a volume of a pod that was there before surely shows what changed then: what starts until then may read what was there
+/// before.
 pub(super) fn mounted_by(changed: Timestamp) -> Timestamp {
     changed.checked_add(SignedDuration::from_secs(KUBELET_LAG_SECONDS)).unwrap_or(Timestamp::MAX)
+}
+
+/// How long after a change a pod may be created and still be given what was there before: its kubelet fetches what a new pod
+/// refers to, or follows it by a watch (`pkg/kubelet/util/manager` in Kubernetes).
+pub const WATCH_LAG_SECONDS: i64 = 10;
+
+/// Until when a pod may be created, and be given what was there before a change then.
+pub(super) fn given_by(changed: Timestamp) -> Timestamp {
+    changed.checked_add(SignedDuration::from_secs(WATCH_LAG_SECONDS)).unwrap_or(Timestamp::MAX)
 }
 
 /// How long a replaced pod may go on answering after the container of its successor has started: until that is ready, and then

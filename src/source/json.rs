@@ -153,7 +153,7 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
         let object = fields.finish(&|api_version, kind| self.intake.interest(api_version, kind));
         match object.map_err(|(field, error)| SourceError::field(&origin, &field, &error))? {
             Object::Pod(pod) => {
-                self.intake.pod(&origin, pod);
+                self.intake.pod(&origin, *pod);
                 Ok(())
             }
             Object::Tree(tree) => {

@@ -46,7 +46,7 @@ pub(super) struct Fields {
 /// What an object is to the one who wants it.
 #[derive(Debug)]
 pub(super) enum Object {
-    Pod(Pod),
+    Pod(Box<Pod>),
     /// Of whatever other kind; of a kind without interest, some of it.
     Tree(Value),
 }
@@ -119,7 +119,7 @@ impl Fields {
             let part = self.field(&key, wants).deserialize(without_nulls(value));
             part.and_then(|part| self.put(&key, part)).map_err(|error| (key, error))?;
         }
-        Ok(Object::Pod(self.pod))
+        Ok(Object::Pod(Box::new(self.pod)))
     }
 }
 

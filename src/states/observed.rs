@@ -72,7 +72,9 @@ impl Seen<'_> {
                 Held::Nothing => {}
                 Held::Literal(_) => self.literal(group),
                 Held::ByReference => {
-                    for (when, count) in split(&group.starts, |started| past.change.by_environment(started)) {
+                    for (when, count) in
+                        split(&group.starts, |started| past.change.by_environment(started, group.made))
+                    {
                         older |= past.open && when != Read::After;
                         let class = class(self.mesh, group, count, past.held(when));
                         self.classes.held.push(class);
@@ -110,10 +112,10 @@ impl Seen<'_> {
         let workload = self.identity();
         let mesh = self.mesh;
         for replica in identity_replicas(mesh) {
-            let read_at = past.change.by_mount(replica.started);
+            let read_at = past.change.by_mount(replica.started, replica.made);
             let bundles = read(read_at);
             let open = past.open && read_at != Read::After && literal.is_empty();
-            let when = self.issuer.change.by_mount(replica.started);
+            let when = self.issuer.change.by_mount(replica.started, replica.made);
             let may = self.pairs(&bundles, open, when);
             self.closed &= !may.is_empty() && (!open || when == Read::After);
             let sample = vec![format!("{}/{}", mesh.control_plane.namespace, replica.pod)];
@@ -212,7 +214,9 @@ impl Seen<'_> {
                     .is_some_and(|(since, started)| started > handed_over(since) || by_own(started))
             };
             let holds = |started: Option<Timestamp>| match (&group.held, literal) {
-                (Held::ByReference, _) => published.listed(published.change.by_environment(started)),
+                (Held::ByReference, _) => {
+                    published.listed(published.change.by_environment(started, group.made))
+                }
                 (Held::Literal(_), Some(bundle)) => (vec![bundle], false),
                 (Held::Literal(_), None) | (Held::Nothing, _) => (Vec::new(), true),
             };
@@ -258,10 +262,12 @@ impl Seen<'_> {
 
     /// Since when every identity replica surely signs with the Secret's issuer.
     fn surely_since(&self) -> Option<Timestamp> {
-        let starts = || identity_replicas(self.mesh).map(|replica| replica.started);
-        let all = starts().all(|started| self.issuer.change.by_mount(started) == Read::After);
+        let fresh =
+            |replica: &Replica| self.issuer.change.by_mount(replica.started, replica.made) == Read::After;
+        let all = identity_replicas(self.mesh).all(fresh);
         let seen = matches!(self.mesh.pods, Known::Is(()));
-        (all && seen && self.issuer.now.is_some()).then(|| starts().flatten().max()).flatten()
+        let last = || identity_replicas(self.mesh).filter_map(|replica| replica.started).max();
+        (all && seen && self.issuer.now.is_some()).then(last).flatten()
     }
 
     /// Was a proxy that started then signed by the identity container that runs beside it? Proxies of the identity controller

@@ -55,7 +55,8 @@ fn starts_alike(mesh: &Mesh, state: &State, record: Option<&Record>) -> bool {
 /// Has every identity controller read the last change of an object?
 fn reads_alike(mesh: &Mesh, state: &State, change: Change, code: &str) -> bool {
     let replicas = &mesh.control_plane.replicas;
-    let reads: Vec<_> = replicas.iter().map(|replica| change.by_mount(replica.started)).collect();
+    let reads: Vec<_> =
+        replicas.iter().map(|replica| change.by_mount(replica.started, replica.made)).collect();
     let found = checked(mesh, state.at, code);
     let all = reads.iter().all(|read| *read == Read::After);
     assert_eq!(found.is_none(), all && change.is_dated(), "{code}: {found:#?} {reads:?} {state:#?}");

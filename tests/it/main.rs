@@ -12,6 +12,7 @@ mod document;
 mod end_to_end;
 mod external_diff;
 mod golden;
+mod helm_upgrade;
 mod hostile_text;
 mod layouts;
 mod live;

@@ -3,8 +3,8 @@
 use crate::mesh_support;
 
 use l5d_rotate::document::Origin;
-use l5d_rotate::mesh::{Held, Injection, Known, Mesh, Observer, Plane, Pod, ProxyGroup, Replica};
-use l5d_rotate::pki::Rules;
+use l5d_rotate::mesh::{Held, Injection, Known, Made, Mesh, Observer, Plane, Pod, ProxyGroup, Replica};
+use l5d_rotate::pki::{Fingerprint, Rules};
 use mesh_support::{Pki, at, control_plane, list, mesh, observe, pod};
 use serde_json::{Value, json};
 
@@ -290,6 +290,9 @@ fn a_pod_that_is_in_the_input_twice_counts_once() {
 fn control_plane_pods_show_each_container_that_reads_trust_material() {
     let mut identity = pod("linkerd", "linkerd-identity", "a", EARLY, "");
     identity["metadata"]["labels"]["linkerd.io/control-plane-component"] = "identity".into();
+    let mark = Fingerprint::digest(b"the bundle");
+    identity["metadata"]["creationTimestamp"] = EARLY.into();
+    identity["metadata"]["annotations"]["linkerd.io/trust-root-sha256"] = mark.to_string().into();
     identity["spec"]["containers"][0]["name"] = "identity".into();
     identity["spec"]["containers"][1]["env"][0] = json!({"name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "valueFrom": {"configMapKeyRef": {
             "name": "linkerd-identity-trust-roots", "key": "ca-bundle.crt"}}});
@@ -307,6 +310,7 @@ fn control_plane_pods_show_each_container_that_reads_trust_material() {
         component: "identity".to_owned(),
         container: container.to_owned(),
         started: Some(at(started)),
+        made: Made { created: Some(at(EARLY)), trust_root: Some(mark) },
     };
     assert_eq!(mesh.control_plane.replicas, [replica("identity", EARLY), replica("linkerd-proxy", LATE)]);
     let own = group(&mesh, "Deployment linkerd/linkerd-identity");
@@ -314,6 +318,7 @@ fn control_plane_pods_show_each_container_that_reads_trust_material() {
         (own.plane, own.injection, own.held),
         (Plane::Control, Injection::ControlPlane, Held::ByReference)
     );
+    assert_eq!(own.made, Made { created: Some(at(EARLY)), trust_root: Some(mark) });
     assert_eq!(group(&mesh, "Deployment linkerd-multicluster/mirror").plane, Plane::Data);
 }
 

@@ -12,7 +12,8 @@ use super::proxies::{Bare, Group, Held as HeldText, Proxies, Tally};
 use super::workload::{self, Seen};
 use crate::document::Origin;
 use crate::mesh::{
-    BundleId, Held, Injection, Manifest, Obstacle, Plane, ProxyGroup, Unmeshed, Unread, Workload, WorkloadId,
+    BundleId, Held, Injection, Made, Manifest, Obstacle, Plane, ProxyGroup, Unmeshed, Unread, Workload,
+    WorkloadId,
 };
 use crate::pki::BundleText;
 
@@ -33,7 +34,7 @@ struct Pods {
     control: bool,
     by_cli: bool,
     origin: Option<Origin>,
-    groups: BTreeMap<HeldText, Tally>,
+    groups: BTreeMap<(HeldText, Made), Tally>,
 }
 
 /// Brings together what belongs to the control plane in `namespace`.
@@ -79,7 +80,7 @@ pub(super) fn assemble(
         });
         let kept = seen.and_then(|seen| seen.kept);
         assembly.manifests.extend(kept.map(|kept| kept.manifest(&workload.object.namespace)));
-        for (held, tally) in pods.groups {
+        for ((held, made), tally) in pods.groups {
             assembly.proxies.push(ProxyGroup {
                 workload: WorkloadId(at),
                 plane: workload.plane,
@@ -90,12 +91,13 @@ pub(super) fn assemble(
                 },
                 injection: workload.injection,
                 starts: tally.starts,
+                made,
                 sample: tally.sample.into_iter().collect(),
             });
         }
         assembly.workloads.push(workload);
     }
-    assembly.proxies.sort_by_key(|group| (group.workload, group.held));
+    assembly.proxies.sort_by_key(|group| (group.workload, group.held, group.made));
     assembly.missing = missing(&assembly.workloads, &assembly.proxies, &counts);
     assembly
 }
@@ -134,7 +136,7 @@ fn by_workload(
             Some(origin) => origin.min(tally.origin.clone()),
             None => tally.origin.clone(),
         });
-        match pods.groups.entry(group.held) {
+        match pods.groups.entry((group.held, group.made)) {
             Entry::Vacant(entry) => _ = entry.insert(tally),
             Entry::Occupied(mut entry) => entry.get_mut().merge(tally),
         }
@@ -155,7 +157,8 @@ fn number_bundles<'a>(
     texts: Vec<String>,
     pods: impl Iterator<Item = &'a Pods>,
 ) -> (BTreeMap<usize, BundleId>, Vec<BundleText>) {
-    let groups: BTreeSet<HeldText> = pods.flat_map(|pods| pods.groups.keys().copied()).collect();
+    let groups: BTreeSet<HeldText> =
+        pods.flat_map(|pods| pods.groups.keys().map(|(held, _)| *held)).collect();
     let is_held = |(text, _): &(usize, String)| groups.contains(&HeldText::Literal(*text));
     let mut held: Vec<(usize, String)> = texts.into_iter().enumerate().filter(is_held).collect();
     held.sort_by(|(_, one), (_, other)| one.cmp(other));

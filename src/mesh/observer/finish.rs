@@ -133,6 +133,7 @@ impl Observer {
             scheme,
             external_ca: places.external_ca(self.has_bundle),
             replicas: self.replicas(namespace),
+            is_restart_confirmed: false,
         };
         let issuer = self.issuer(secret, config, namespace, (scheme, era))?;
         Ok((control_plane, places.trust(era)?, issuer))

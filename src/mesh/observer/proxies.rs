@@ -11,7 +11,7 @@ use super::chain::Claim;
 use crate::document::Origin;
 use crate::linkerd;
 use crate::mesh::pod::{ConfigMapKey, Container, ContainerStatus, Pod, PodMetadata, ValueFrom};
-use crate::mesh::{Replica, Starts};
+use crate::mesh::{Made, Replica, Starts};
 
 /// The containers of the control plane that read trust material when they start.
 const READERS: [&str; 3] =
@@ -48,6 +48,8 @@ pub(super) struct Group {
     /// Does the pod have `linkerd.io/control-plane-component`?
     pub(super) component: bool,
     pub(super) held: Held,
+    /// Of those that hold the bundle by reference; nothing follows from it for others.
+    pub(super) made: Made,
     /// Did `linkerd inject --manual` make the pod, by its own account?
     pub(super) by_cli: bool,
 }
@@ -116,11 +118,13 @@ impl Proxies {
         let metadata = &pod.metadata;
         let first = self.names.insert(hash(&(&metadata.namespace, &metadata.name)));
         let Some((proxy, statuses)) = proxy(pod) else { return self.without(metadata, first) };
+        let held = self.held(metadata, proxy);
         let group = Group {
             claim: Claim::of(metadata),
             control_plane: metadata.labels.get("linkerd.io/control-plane-ns").cloned(),
             component: metadata.labels.contains_key("linkerd.io/control-plane-component"),
-            held: self.held(metadata, proxy),
+            held,
+            made: if held == Held::ByReference { made(metadata) } else { Made::default() },
             by_cli: metadata
                 .annotations
                 .get("linkerd.io/created-by")
@@ -191,6 +195,7 @@ impl Proxies {
                     component: component.clone(),
                     container: container.name.clone(),
                     started: started(statuses, &container.name),
+                    made: made(metadata),
                 };
                 self.replicas.insert((metadata.namespace.clone(), replica));
             }
@@ -249,6 +254,12 @@ fn proxy(pod: &Pod) -> Option<(&Container, &[ContainerStatus])> {
 fn is_idle_injector(statuses: &[ContainerStatus], name: &str) -> bool {
     name == linkerd::INJECTOR_CONTAINER
         && statuses.iter().any(|status| status.name == name && status.ready == Some(false))
+}
+
+/// How a pod was made; a mark that is no hash is none.
+fn made(pod: &PodMetadata) -> Made {
+    let mark = pod.annotations.get(linkerd::TRUST_ROOT_ANNOTATION);
+    Made { created: pod.creation_timestamp, trust_root: mark.and_then(|mark| mark.parse().ok()) }
 }
 
 /// When a running container started; its pod may be older.

@@ -96,7 +96,7 @@ const fn confirmed(confirmation: Confirmation) -> &'static str {
     match confirmation {
         Confirmation::ExternalWorkloads | Confirmation::LinkedClusters => "that is so",
         Confirmation::ControlPlaneRestarted => {
-            "the whole control plane has started since, and not within 120 s of the change"
+            "every container of the control plane has read it as it is (its pod is newer than the change)"
         }
         Confirmation::AllPodsSeen => "the input holds every pod of the mesh",
         Confirmation::RenewalSuspended => "it is suspended",

@@ -10,6 +10,7 @@ use crate::finding::{
     AnchorRole, CertificateRef, Fact, Finding, IssuerRole, Need, Pods, RotationAnchors, RotationIssuer,
     SecretGap, Severity, StepFact, WhyRefused,
 };
+use crate::mesh::WATCH_LAG_SECONDS;
 use crate::report::Screen;
 use crate::report::words::count;
 use crate::step::{Direction, Stage, Step};
@@ -158,7 +159,7 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             "Let it renew first, or suspend it until the rotation is finished.",
         ),
         StepFact::MountOutdated { object } => say(
-            format!("{object} has only just changed: a kubelet may still have it mounted as it was."),
+            format!("{object} has only just changed: a pod that is created now may still get it as it was."),
             "What restarts now may have to restart again.",
             "",
         ),
@@ -194,12 +195,17 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
         StepFact::StartedTooEarly { object, containers, seconds } => {
             let who = if containers.is_empty() { "Some containers".to_owned() } else { listed(containers) };
             say(
-                match seconds {
+                match *seconds {
                     1 => format!("{who} started in the same second in which {object} changed."),
+                    WATCH_LAG_SECONDS => {
+                        format!(
+                            "{who} started in pods that were created within {seconds} s of the change of {object}."
+                        )
+                    }
                     _ => format!("{who} started within {seconds} s after {object} changed."),
                 },
                 "They may have read it as it was before.",
-                "Restart again what reads it at its start.",
+                if containers.is_empty() { "Restart again what reads it at its start." } else { "" },
             )
         }
         other => note::words(other, screen),

@@ -253,7 +253,7 @@ fn by_reference(mesh: &Mesh, group: &ProxyGroup) -> Holds {
     }
     let unknown = if group.starts.unknown > 0 { Some(None) } else { None };
     let starts = group.starts.at.keys().map(|start| Some(*start)).chain(unknown);
-    let reads: BTreeSet<Read> = starts.map(|start| change.by_environment(start)).collect();
+    let reads: BTreeSet<Read> = starts.map(|start| change.by_environment(start, group.made)).collect();
     if reads.iter().all(|read| *read == Read::After) {
         return Holds::Published;
     }

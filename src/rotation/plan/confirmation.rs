@@ -7,7 +7,7 @@ use jiff::ToSpan;
 
 use crate::document::ObjectRef;
 use crate::finding::{Finding, Severity, StepFact};
-use crate::mesh::{ChangeTime, KUBELET_LAG_SECONDS, Known, Mesh, Unread};
+use crate::mesh::{Change, ChangeTime, Doubt, KUBELET_LAG_SECONDS, Known, Mesh, Read, Replica, Unread};
 use crate::step::Confirmation;
 
 /// The mesh with what was confirmed, and what was taken on trust. What is known stays as it is.
@@ -22,6 +22,7 @@ pub(in crate::rotation) fn as_confirmed<'a>(
         trusted.push(Finding::new(Severity::Note, StepFact::PodsConfirmed));
     }
     if confirmed.contains(&Confirmation::ControlPlaneRestarted) {
+        settle_reads(&mut mesh, &mut trusted);
         settle_times(&mut mesh, &mut trusted);
     }
     (mesh, trusted)
@@ -30,6 +31,23 @@ pub(in crate::rotation) fn as_confirmed<'a>(
 /// Were pods seen that cannot be all? Where they could not be read there is a gap, and no word fills it.
 pub(super) fn pods_are_missing(mesh: &Mesh) -> bool {
     matches!(mesh.pods, Known::Unknown(Unread::NoDataPlane | Unread::FewPods(_)))
+}
+
+/// What the control plane may have read it has read; what it surely has not it still has not.
+fn settle_reads(mesh: &mut Cow<'_, Mesh>, trusted: &mut Vec<Finding>) {
+    let in_doubt = |change: Change| {
+        let reads = |replica: &Replica| change.by_mount(replica.started, replica.made);
+        let opens = |read| matches!(read, Read::Perhaps(doubt) if doubt != Doubt::StartUnknown);
+        change.is_dated() && mesh.control_plane.replicas.iter().map(reads).any(opens)
+    };
+    let changes = [(mesh.bundle_change(), mesh.bundle_home()), (mesh.issuer_change(), mesh.issuer_secret())];
+    let objects: Vec<_> =
+        changes.into_iter().filter(|(change, _)| in_doubt(*change)).map(|(_, object)| object).collect();
+    if !objects.is_empty() {
+        mesh.to_mut().control_plane.is_restart_confirmed = true;
+    }
+    let confirmed = |object| Finding::new(Severity::Note, StepFact::RestartConfirmed { object });
+    trusted.extend(objects.into_iter().map(confirmed));
 }
 
 /// Puts changes of unknown time before the first start of the control plane.

@@ -229,8 +229,8 @@ fn to_confirm(fact: StepFact, confirmation: Confirmation) -> Finding {
     Finding::new(Severity::Unknown, fact).opened_by(Opens::Confirm(confirmation))
 }
 
-/// What reads mounted files when it starts must not start before every kubelet shows them: it would have to start once more, and
-/// the annotation that its template then carries restarts nothing again.
+/// What reads mounted files when it starts must not be created before every kubelet gives them to a new pod: it would have to start
+/// once more, and the annotation that its template then carries restarts nothing again.
 pub(super) fn restart_finds_what_changed(view: &View<'_>, step: Step) -> Vec<Finding> {
     if step.stage != Stage::ControlPlane {
         return Vec::new();
@@ -240,8 +240,8 @@ pub(super) fn restart_finds_what_changed(view: &View<'_>, step: Step) -> Vec<Fin
     let reads = spec.swapped_in().is_none() && reads_mounted_bundle(view) || spec.restarts_for_bundle;
     let bundle = reads.then(|| (view.bundle, view.mesh.bundle_home()));
     let found = |(change, object): (Change, _)| {
-        let shown = change.shown.filter(|shown| view.at <= *shown)?;
-        Some(wait(StepFact::MountOutdated { object }).opened_by(Opens::At(shown)))
+        let given = change.given_since().filter(|given| view.at <= *given)?;
+        Some(wait(StepFact::MountOutdated { object }).opened_by(Opens::At(given)))
     };
     secret.into_iter().chain(bundle).filter_map(found).collect()
 }

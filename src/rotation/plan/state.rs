@@ -10,7 +10,8 @@ use crate::document::ObjectRef;
 use crate::finding::{Fact, Finding, InputFact, Opens, SecretGap, Severity, StepFact};
 use crate::linkerd;
 use crate::mesh::{
-    Change, Doubt, Era, KUBELET_LAG_SECONDS, Known, Plane, ProxyGroup, Read, WorkloadId, handed_over,
+    Change, Doubt, Era, KUBELET_LAG_SECONDS, Known, Plane, ProxyGroup, Read, Replica, WATCH_LAG_SECONDS,
+    WorkloadId, handed_over,
 };
 use crate::pki::Rules;
 use crate::rotation::Restarted;
@@ -122,14 +123,35 @@ fn why(
     change: Change,
     object: ObjectRef,
 ) -> Finding {
-    let early = view
-        .replicas(containers)
-        .filter(|replica| change.by_replica(replica, view.at) == Read::Perhaps(Doubt::KubeletLag));
-    let early: Vec<_> = early.map(|replica| format!("{} ({})", replica.pod, replica.container)).collect();
-    if early.is_empty() {
-        return no_time(doubt, object);
+    let mut early = Vec::new();
+    for replica in view.replicas(containers) {
+        if let Read::Perhaps(doubt) = change.by_replica(replica, view.at)
+            && let Some(seconds) = too_early_by(doubt)
+        {
+            early.push((seconds, replica));
+        }
     }
-    untold(StepFact::StartedTooEarly { object, containers: early, seconds: KUBELET_LAG_SECONDS })
+    let Some(seconds) = early.iter().map(|(seconds, _)| *seconds).max() else {
+        return no_time(doubt, object);
+    };
+    let mut workloads: Vec<_> = early.iter().map(|(_, replica)| view.mesh.workload_of(replica)).collect();
+    workloads.sort();
+    workloads.dedup();
+    let named = |(_, replica): &(i64, &Replica)| format!("{} ({})", replica.pod, replica.container);
+    let containers = early.iter().map(named).collect();
+    untold(StepFact::StartedTooEarly { object, containers, seconds })
+        .opened_by(Opens::Restart(workloads))
+        .opened_by(Opens::Confirm(Confirmation::ControlPlaneRestarted))
+}
+
+/// How many seconds after a change a container or its pod must be to leave no such doubt.
+const fn too_early_by(doubt: Doubt) -> Option<i64> {
+    match doubt {
+        Doubt::SameSecond => Some(1),
+        Doubt::JustCreated => Some(WATCH_LAG_SECONDS),
+        Doubt::KubeletLag => Some(KUBELET_LAG_SECONDS),
+        Doubt::StartUnknown | Doubt::ChangeUnknown => None,
+    }
 }
 
 /// Does any container of the control plane read the bundle from its ConfigMap when it starts?
@@ -188,7 +210,7 @@ fn add_bundle(view: &View<'_>, spec: &PhaseSpec, group: &ProxyGroup, tally: &mut
     }
     let is_published = view.is_published(spec);
     each_start(group, |started, count| {
-        let read = match view.bundle.by_environment(started) {
+        let read = match view.bundle.by_environment(started, group.made) {
             _ if view.suits_since_before(spec, started) => Read::After,
             _ if !is_published => Read::Before,
             read => read,
@@ -209,8 +231,8 @@ fn identity_serves_issuer(view: &View<'_>, spec: &PhaseSpec) -> StepState {
     let lacks_anchors = view.is_superseded(spec) && reads_mounted_bundle(view);
     let mut tally = Tally::default();
     for replica in replicas() {
-        let bundle = view.bundle.by_mount(replica.started);
-        let mut read = view.issuer.by_mount(replica.started);
+        let bundle = view.bundle.by_mount(replica.started, replica.made);
+        let mut read = view.issuer.by_mount(replica.started, replica.made);
         if lacks_anchors && bundle == Read::After {
             read = Read::After;
         }
@@ -307,14 +329,13 @@ pub(super) fn no_pods(view: &View<'_>) -> Option<Finding> {
 
 /// Why it cannot be told whether a container has read the last change of an object.
 fn no_time(doubt: Doubt, object: ObjectRef) -> Finding {
-    let too_early =
-        |object, seconds| untold(StepFact::StartedTooEarly { object, containers: Vec::new(), seconds });
-    match doubt {
-        Doubt::StartUnknown => untold(StepFact::StartTimeUnknown),
-        Doubt::SameSecond => too_early(object, 1),
-        Doubt::KubeletLag => too_early(object, KUBELET_LAG_SECONDS),
-        Doubt::ChangeUnknown => untold(InputFact::ChangeTimeUnknown { object })
-            .opened_by(Opens::Confirm(Confirmation::ControlPlaneRestarted)),
+    let confirmed = Opens::Confirm(Confirmation::ControlPlaneRestarted);
+    match (doubt, too_early_by(doubt)) {
+        (_, Some(seconds)) => {
+            untold(StepFact::StartedTooEarly { object, containers: Vec::new(), seconds }).opened_by(confirmed)
+        }
+        (Doubt::ChangeUnknown, None) => untold(InputFact::ChangeTimeUnknown { object }).opened_by(confirmed),
+        (_, None) => untold(StepFact::StartTimeUnknown),
     }
 }
 

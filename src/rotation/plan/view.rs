@@ -262,7 +262,7 @@ impl<'a> View<'a> {
     /// and sometimes never (linkerd2#15109). A replica that is moved later takes the place of one that nobody can ask any more:
     /// then proxies that started before it need that certificates of the old issuer expire, or one more restart.
     pub(super) fn signs_since(&self) -> Option<Timestamp> {
-        let fresh = |replica: &Replica| self.issuer.by_mount(replica.started) == Read::After;
+        let fresh = |replica: &Replica| self.issuer.by_mount(replica.started, replica.made) == Read::After;
         let identity = || self.replicas(&[linkerd::IDENTITY_CONTAINER]);
         (self.holds_issuer() && identity().all(fresh))
             .then(|| identity().filter_map(|replica| replica.started).max())

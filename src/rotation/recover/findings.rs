@@ -223,7 +223,8 @@ fn doubt(mesh: &Mesh, object: ObjectRef, change: Change) -> Option<InputFact> {
         return Some(InputFact::ChangeTimeUnknown { object });
     }
     let may_be_older = |replica: &&Replica| {
-        replica.container == linkerd::IDENTITY_CONTAINER && change.by_mount(replica.started) != Read::After
+        replica.container == linkerd::IDENTITY_CONTAINER
+            && change.by_mount(replica.started, replica.made) != Read::After
     };
     let older = mesh.control_plane.replicas.iter().filter(may_be_older);
     let pods: Vec<_> = older.map(|replica| replica.pod.clone()).collect();

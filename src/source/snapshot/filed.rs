@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::mesh::{BundleId, GoDuration, NoChain, WorkloadId};
-use crate::pki::{BundleText, Certificate};
+use crate::pki::{BundleText, Certificate, Fingerprint};
 use crate::printable::escaped;
 
 /// The written form of `M`.
@@ -41,6 +41,7 @@ as_they_are!(
     GoDuration,
     BundleText,
     Certificate,
+    Fingerprint,
     BTreeMap<String, String>,
     BTreeMap<Timestamp, u64>,
 );

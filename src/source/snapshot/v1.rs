@@ -13,10 +13,10 @@ use super::filed::{Filed, filed_enum, filed_struct};
 use crate::document::{ObjectRef, Origin};
 use crate::mesh::{
     CertManagerCertificate, ChangeTime, ControlPlane, Era, Gap, GoDuration, Held, Injection, Issuer,
-    KeyState, Known, Manifest, Mesh, MissingPods, Obstacle, Owner, Plane, ProxyGroup, Published, Replica,
-    Scheme, Scope, Starts, Template, Trust, TrustHome, Unmeshed, Unread, Workload,
+    KeyState, Known, Made, Manifest, Mesh, MissingPods, Obstacle, Owner, Plane, ProxyGroup, Published,
+    Replica, Scheme, Scope, Starts, Template, Trust, TrustHome, Unmeshed, Unread, Workload,
 };
-use crate::pki::{BundleText, Certificate, IssuerChain};
+use crate::pki::{BundleText, Certificate, Fingerprint, IssuerChain};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,6 +76,8 @@ filed_struct! {
         scheme: SchemeV1,
         external_ca: bool,
         replicas: Vec<ReplicaV1>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_restart_confirmed: bool,
     }
 }
 
@@ -241,6 +243,8 @@ filed_struct! {
         held: HeldV1,
         injection: InjectionV1,
         starts: StartsV1,
+        #[serde(default, skip_serializing_if = "MadeV1::is_empty")]
+        made: MadeV1,
         sample: Vec<String>,
     }
 }
@@ -292,6 +296,24 @@ filed_struct! {
         component: String,
         container: String,
         started: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "MadeV1::is_empty")]
+        made: MadeV1,
+    }
+}
+
+filed_struct! {
+    #[derive(Default)]
+    MadeV1 of Made {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trust_root: Option<Fingerprint>,
+    }
+}
+
+impl MadeV1 {
+    const fn is_empty(&self) -> bool {
+        self.created.is_none() && self.trust_root.is_none()
     }
 }
 

@@ -5,8 +5,8 @@ use l5d_rotate::check::{Checked, Options, run};
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::finding::{AnchorRef, CertificateRef, Fact, Finding, Severity, TrustFact};
 use l5d_rotate::mesh::{
-    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Mesh,
-    Plane, ProxyGroup, Published, Replica, Scheme, Starts, Trust, TrustHome, Workload, WorkloadId,
+    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Made,
+    Mesh, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Trust, TrustHome, Workload, WorkloadId,
 };
 use l5d_rotate::pki::{
     AnchorRequest, Authority, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal, mint_anchor,
@@ -72,6 +72,7 @@ pub(crate) fn mesh(anchors: &[&Authority], issuer: &Authority) -> Mesh {
         component: component.into(),
         container: container.into(),
         started: Some(at("2026-02-01T00:10:00Z")),
+        made: Made::default(),
     };
     let mut mesh = Mesh {
         control_plane: ControlPlane {
@@ -89,6 +90,7 @@ pub(crate) fn mesh(anchors: &[&Authority], issuer: &Authority) -> Mesh {
                 replica("identity", "linkerd-proxy"),
                 replica("proxy-injector", "proxy-injector"),
             ],
+            is_restart_confirmed: false,
         },
         trust: Trust {
             published: Known::Is(Published {
@@ -152,7 +154,8 @@ pub(crate) fn group(mesh: &mut Mesh, workload: WorkloadId, held: Held, sample: &
     (0..count).for_each(|_| starts.add(Some(at("2026-02-01T00:20:00Z"))));
     let Workload { plane, injection, .. } = mesh.workloads[workload.0];
     let sample = sample.iter().map(|pod| (*pod).to_owned()).collect();
-    mesh.proxies.push(ProxyGroup { workload, plane, held, injection, starts, sample });
+    let made = Made::default();
+    mesh.proxies.push(ProxyGroup { workload, plane, held, injection, starts, made, sample });
 }
 
 /// A Deployment in `emojivoto` whose proxies hold this bundle.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, ToSpan};
 use l5d_rotate::mesh::{
-    BundleId, ChangeTime, Held, Injection, Mesh, Plane, ProxyGroup, Replica, Starts, WorkloadId,
+    BundleId, ChangeTime, Held, Injection, Made, Mesh, Plane, ProxyGroup, Replica, Starts, WorkloadId,
 };
 use l5d_rotate::pki::{
     Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal, Rules, accepts,
@@ -432,11 +432,12 @@ fn is_of_time(refusal: &Refusal) -> bool {
 
 fn replica(start: Start) -> Replica {
     let (pod, component, container) = ("linkerd-identity-0".into(), "identity".into(), "identity".into());
-    Replica { pod, component, container, started: start.known() }
+    Replica { pod, component, container, started: start.known(), made: Made::default() }
 }
 
 fn group(workload: WorkloadId, plane: Plane, held: Held, start: Start) -> ProxyGroup {
     let mut starts = Starts::default();
     starts.add(start.known());
-    ProxyGroup { workload, plane, held, injection: Injection::Webhook, starts, sample: vec!["pod".into()] }
+    let (injection, made, sample) = (Injection::Webhook, Made::default(), vec!["pod".into()]);
+    ProxyGroup { workload, plane, held, injection, starts, made, sample }
 }

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use l5d_rotate::mesh::{
-    BundleId, ChangeTime, Era, Held, Injection, Known, Obstacle, Plane, ProxyGroup, Replica, Starts,
+    BundleId, ChangeTime, Era, Held, Injection, Known, Made, Obstacle, Plane, ProxyGroup, Replica, Starts,
     WorkloadId,
 };
 use l5d_rotate::pki::{
@@ -33,7 +33,7 @@ const DATA: [(&str, &str, usize, &[Obstacle]); 6] = [
 /// How long a replaced identity controller answers on: until its successor is ready, and its grace period.
 const ANSWERS_ON: SignedDuration = SignedDuration::from_secs(75);
 /// Random pairs that shake hands in each tick.
-const PAIRS: usize = 2;
+const PAIRS: usize = 3;
 
 /// The certificates of all rehearsals, minted once.
 pub struct Pki {
@@ -107,6 +107,7 @@ struct Pod {
     node: usize,
     plane: Plane,
     component: &'static str,
+    created: Timestamp,
     started: Timestamp,
     /// Index into [`Fleet::bundles`].
     bundle: usize,
@@ -122,6 +123,17 @@ struct Put<T> {
     at: Timestamp,
     what: T,
     seen: [Timestamp; NODES],
+}
+
+/// What a new pod is given whose kubelet has heard of everything until then.
+fn given<T>(puts: &[Put<T>], heard: Timestamp) -> usize {
+    puts.iter().rposition(|put| put.at <= heard).unwrap_or_default()
+}
+
+/// What a pod has mounted: what was there when it was created, or what its node's kubelet has brought since.
+fn shown<T>(puts: &[Put<T>], pod: &Pod, now: Timestamp) -> usize {
+    let is_there = |put: &Put<T>| put.at + 10.seconds() < pod.created || put.seen[pod.node] <= now;
+    puts.iter().rposition(is_there).unwrap_or_default()
 }
 
 pub struct Fleet<'a> {
@@ -210,6 +222,7 @@ impl<'a> Fleet<'a> {
             node: self.dice.roll(NODES),
             plane,
             component,
+            created: time(support::INSTALLED) + 5.minutes(),
             started: time(support::INSTALLED) + 5.minutes(),
             bundle: 0,
             key: self.dice.roll(self.pki.keys.len()),
@@ -245,7 +258,7 @@ impl<'a> Fleet<'a> {
         due.into_iter().for_each(|at| self.start(at));
         if self.dice.roll(8) == 0 {
             let any = self.dice.roll(self.pods.len());
-            self.start(any);
+            if self.dice.roll(2) == 0 { self.start(any) } else { self.start_in_place(any) }
         }
         self.reload();
         for at in 0..self.pods.len() {
@@ -273,22 +286,42 @@ impl<'a> Fleet<'a> {
         self.failures.push((self.now(), failure, told));
     }
 
-    /// A container starts anew: a fresh mount for the control plane, whatever some injector hands out for the others.
+    /// A pod is replaced: the new one is given what its kubelet has heard of, the others whatever some injector hands out.
     fn start(&mut self, at: usize) {
         let now = self.now();
-        self.restarts += 1;
-        let current = self.bundles.len() - 1;
-        let bundle = if self.pods[at].plane == Plane::Control { current } else { self.injected() };
+        let heard = SignedDuration::from_secs(i64::try_from(self.dice.roll(11)).unwrap());
+        let bundle = given(&self.bundles, now - heard);
+        let mounted = (bundle, given(&self.issuers, now - heard));
+        let bundle = if self.pods[at].plane == Plane::Control { bundle } else { self.injected() };
         let (node, key) = (self.dice.roll(NODES), self.dice.roll(self.pki.keys.len()));
-        let issuer = self.issuers.last().unwrap().what;
-        let runs = self.controller_accepts(current, issuer);
-        let told = self.issuers.len();
         let pod = &mut self.pods[at];
-        (pod.started, pod.bundle, pod.node, pod.key, pod.restart, pod.certificate) =
-            (now, bundle, node, key, None, None);
+        (pod.created, pod.node, pod.key, pod.restart) = (now, node, key, None);
+        self.run(at, bundle, mounted);
+    }
+
+    /// The containers of a pod start anew: what it has mounted is what its kubelet has brought there, an environment by reference
+    /// is made anew, a literal one stays.
+    fn start_in_place(&mut self, at: usize) {
+        let (now, pod) = (self.now(), &self.pods[at]);
+        let mounted = (shown(&self.bundles, pod, now), shown(&self.issuers, pod, now));
+        let bundle = if pod.plane == Plane::Control { self.bundles.len() - 1 } else { pod.bundle };
+        self.run(at, bundle, mounted);
+    }
+
+    /// Containers start with a bundle in their environment, and with a bundle and an issuer mounted.
+    fn run(&mut self, at: usize, bundle: usize, mounted: (usize, usize)) {
+        let now = self.now();
+        self.restarts += 1;
+        let issuer = self.issuers[mounted.1].what;
+        let runs = self.controller_accepts(mounted.0, issuer);
+        let pod = &mut self.pods[at];
+        (pod.started, pod.bundle, pod.certificate) = (now, bundle, None);
         if let Some(controller) = &mut pod.controller {
-            let replaced = std::mem::replace(controller, Controller { bundle: current, issuer, told, runs });
-            self.leaving.push((now + ANSWERS_ON, replaced));
+            let started = Controller { bundle: mounted.0, issuer, told: mounted.1 + 1, runs };
+            let replaced = std::mem::replace(controller, started);
+            if pod.created == now {
+                self.leaving.push((now + ANSWERS_ON, replaced));
+            }
             if !runs {
                 let told = format!("{} does not start", pod.name);
                 self.fail(Failure::Start, told);
@@ -301,9 +334,7 @@ impl<'a> Fleet<'a> {
     fn injected(&mut self) -> usize {
         let injectors: Vec<_> = self.pods.iter().filter(|pod| pod.component == "proxy-injector").collect();
         let injector = self.dice.pick(&injectors);
-        let now = self.objects.now;
-        let mounted = |put: &Put<_>| put.at < injector.started || put.seen[injector.node] <= now;
-        self.bundles.iter().rposition(mounted).unwrap()
+        shown(&self.bundles, injector, self.objects.now)
     }
 
     fn controller_accepts(&self, bundle: usize, issuer: usize) -> bool {
@@ -441,14 +472,26 @@ impl<'a> Fleet<'a> {
         mesh.control_plane.replicas.clear();
         for pod in &self.pods {
             let literal = Held::Literal(self.bundles[pod.bundle].what.1);
+            let made = Made { created: Some(pod.created), trust_root: None };
             let held = if pod.plane == Plane::Control { Held::ByReference } else { literal };
-            let known =
-                mesh.proxies.iter().position(|group| group.workload == pod.workload && group.held == held);
+            let known = mesh.proxies.iter().position(|group| {
+                group.workload == pod.workload
+                    && group.held == held
+                    && (pod.plane == Plane::Data || group.made == made)
+            });
             let place = known.unwrap_or_else(|| {
                 let injection =
                     if pod.plane == Plane::Control { Injection::ControlPlane } else { Injection::Webhook };
                 let (workload, plane, starts) = (pod.workload, pod.plane, Starts::default());
-                mesh.proxies.push(ProxyGroup { workload, plane, held, injection, starts, sample: vec![] });
+                mesh.proxies.push(ProxyGroup {
+                    workload,
+                    plane,
+                    held,
+                    injection,
+                    starts,
+                    made,
+                    sample: vec![],
+                });
                 mesh.proxies.len() - 1
             });
             mesh.proxies[place].starts.add(Some(pod.started));
@@ -460,6 +503,7 @@ impl<'a> Fleet<'a> {
                         component: pod.component.into(),
                         container: container.into(),
                         started: Some(pod.started),
+                        made,
                     });
                 }
             }

@@ -265,6 +265,7 @@ fn empty(era: Era, scheme: Scheme) -> Mesh {
             scheme,
             external_ca: false,
             replicas: vec![],
+            is_restart_confirmed: false,
         },
         trust: Trust { published: Known::Absent, config: Known::Absent, identity: None },
         issuer: Known::Absent,

@@ -6,9 +6,9 @@ use jiff::{Timestamp, ToSpan};
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::finding::{Fact, Finding, Severity, StepFact};
 use l5d_rotate::mesh::{
-    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Manifest,
-    Mesh, Obstacle, Owner, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Template, Trust, Workload,
-    WorkloadId,
+    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Made,
+    Manifest, Mesh, Obstacle, Owner, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Template, Trust,
+    Workload, WorkloadId,
 };
 use l5d_rotate::pki::{
     AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal,
@@ -153,6 +153,7 @@ impl Cluster {
             scheme: Scheme::Linkerd,
             external_ca: false,
             replicas: vec![],
+            is_restart_confirmed: false,
         };
         let identity = matches!(era, Era::V2_9 | Era::V2_10).then(|| text(&[old]));
         let mesh = Mesh {
@@ -191,6 +192,7 @@ impl Cluster {
                 component: component.into(),
                 container: container.into(),
                 started: Some(time(INSTALLED) + 5.minutes()),
+                made: Made::default(),
             });
         }
         let by_reference = self.mesh.control_plane.era.control_plane_by_reference();
@@ -225,6 +227,7 @@ impl Cluster {
             held,
             injection,
             starts,
+            made: Made::default(),
             sample: vec![pod.into()],
         });
     }

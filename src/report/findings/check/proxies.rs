@@ -90,6 +90,7 @@ fn started(containers: &[Container], screen: &Screen) -> Vec<String> {
         let doubt = match container.doubt {
             None | Some(Doubt::StartUnknown) => "",
             Some(Doubt::SameSecond) => ", within the second of the change",
+            Some(Doubt::JustCreated) => ", in a pod that was created just after the change",
             Some(Doubt::KubeletLag) => ", while a kubelet may still have had the old one mounted",
             Some(Doubt::ChangeUnknown) => ", and it is not known when the object changed",
         };
