@@ -67,17 +67,27 @@ fn annotations_follow_from_the_content_and_differ_between_phases() {
             change => panic!("{change:?}"),
         }
     };
-    let content = |fingerprint: Fingerprint| format!("sha256-{}", fingerprint.short());
+    let content = |fingerprint: Fingerprint, step: &str| {
+        format!("sha256-{}.{step}.2026-06-01T00:00:00Z", fingerprint.short())
+    };
     for (phase, key, value) in [
-        (Phase::Bundle, "l5d-rotate/trust-bundle", content(record.anchors_of(Phase::Bundle).fingerprint())),
-        (Phase::Issuer, "l5d-rotate/issuer", content(record.issuer.issuer.fingerprint())),
-        (Phase::Prune, "l5d-rotate/trust-bundle", content(record.anchors_of(Phase::Prune).fingerprint())),
+        (
+            Phase::Bundle,
+            "l5d-rotate/trust-bundle",
+            content(record.anchors_of(Phase::Bundle).fingerprint(), "bundle-3"),
+        ),
+        (Phase::Issuer, "l5d-rotate/issuer", content(record.issuer.issuer.fingerprint(), "issuer-3")),
+        (
+            Phase::Prune,
+            "l5d-rotate/trust-bundle",
+            content(record.anchors_of(Phase::Prune).fingerprint(), "prune-3"),
+        ),
     ] {
         assert_eq!(annotation(RestartAnnotation::Content, phase), (key, value));
     }
     let phases = [Phase::Bundle, Phase::Issuer, Phase::Prune];
     let times = phases.map(|phase| annotation(RestartAnnotation::RestartedAt, phase));
-    let expected = ["2026-06-01T00:00:00Z", "2026-06-01T00:00:01Z", "2026-06-01T00:00:02Z"];
+    let expected = ["2026-06-01T00:00:01Z", "2026-06-01T00:00:03Z", "2026-06-01T00:00:05Z"];
     assert_eq!(times, expected.map(|time| ("kubectl.kubernetes.io/restartedAt", time.to_owned())));
 }
 

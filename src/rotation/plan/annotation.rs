@@ -4,28 +4,29 @@ use clap::ValueEnum;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{Timestamp, ToSpan};
 
-use super::{PhaseSpec, Record};
+use super::{PhaseSpec, Record, Stage, Step};
 use crate::linkerd;
 use crate::mesh::Workload;
 use crate::pki::{Certificate, Fingerprint, IssuerChain};
+use crate::rotation::Direction;
 
 /// An annotation on a pod template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
     /// `l5d-rotate/trust-bundle`, `l5d-rotate/issuer` or `kubectl.kubernetes.io/restartedAt`.
     pub key: &'static str,
-    /// The fingerprint the restart is for, or the record's time.
+    /// What the restart is for, the step and the rotation; or a time of the rotation that is the step's own.
     pub value: String,
 }
 
 /// How restarts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum RestartAnnotation {
-    /// l5d-rotate/trust-bundle and l5d-rotate/issuer with the fingerprint that the restart is for
+    /// l5d-rotate/trust-bundle and l5d-rotate/issuer with what the restart is for, the step and the rotation
     #[default]
     #[value(name = "l5d-rotate")]
     Content,
-    // Each phase a second later than the one before it: the same value twice would restart nothing.
+    // Each step a second later than the one before it: the same value twice would restart nothing.
     /// kubectl's own, with the time at which the rotation was started
     #[value(name = "kubectl.kubernetes.io/restartedAt")]
     RestartedAt,
@@ -48,20 +49,32 @@ impl From<RestartAnnotation> for Restarts {
 }
 
 impl Annotation {
-    /// The annotation of a phase: it follows from the record alone, so that it is the same whenever it is rendered.
-    pub(in crate::rotation) fn of(spec: &PhaseSpec, record: &Record, restart: RestartAnnotation) -> Self {
-        match (restart, spec.swapped_in()) {
-            (RestartAnnotation::Content, Some(chain)) => {
-                Self { key: linkerd::ISSUER_ANNOTATION, value: of_chain(chain) }
-            }
-            (RestartAnnotation::Content, None) => {
-                Self { key: linkerd::BUNDLE_ANNOTATION, value: content(spec.bundle.fingerprint()) }
-            }
-            (RestartAnnotation::RestartedAt, _) => Self {
+    /// The annotation of a step: it follows from the record alone, so that it is the same whenever it is rendered, and no two
+    /// steps of a rotation and of its rollback have the same, so that none makes the restart of another a change of nothing.
+    pub(in crate::rotation) fn of(
+        spec: &PhaseSpec,
+        stage: Stage,
+        record: &Record,
+        restart: RestartAnnotation,
+    ) -> Self {
+        if restart == RestartAnnotation::RestartedAt {
+            let place = 2 * spec.rank() + i64::from(stage == Stage::DataPlane);
+            return Self {
                 key: linkerd::RESTARTED_AT,
-                value: whole_seconds(record.started + spec.rank().seconds()),
-            },
+                value: whole_seconds(record.started + place.seconds()),
+            };
         }
+        let (key, content) = match spec.swapped_in() {
+            Some(chain) => (linkerd::ISSUER_ANNOTATION, of_chain(chain)),
+            None => (linkerd::BUNDLE_ANNOTATION, spec.bundle.fingerprint()),
+        };
+        let step = Step { phase: spec.phase, stage };
+        let back = match spec.direction() {
+            Direction::Forward => "",
+            Direction::Rollback => "-rollback",
+        };
+        let (content, started) = (content.short(), whole_seconds(record.started));
+        Self { key, value: format!("sha256-{content}.{}-{}{back}.{started}", step.phase, step.number()) }
     }
 
     /// Does the workload's template carry it already?
@@ -74,16 +87,12 @@ impl Annotation {
 }
 
 /// The issuer's fingerprint; with intermediates that of all of them, as a change of these is worth a restart too.
-fn of_chain(chain: &IssuerChain) -> String {
+fn of_chain(chain: &IssuerChain) -> Fingerprint {
     let below = chain.intermediates.iter().map(Certificate::fingerprint);
     match chain.intermediates.is_empty() {
-        true => content(chain.issuer.fingerprint()),
-        false => content(Fingerprint::of_set(below.chain([chain.issuer.fingerprint()]))),
+        true => chain.issuer.fingerprint(),
+        false => Fingerprint::of_set(below.chain([chain.issuer.fingerprint()])),
     }
-}
-
-fn content(fingerprint: Fingerprint) -> String {
-    format!("sha256-{}", fingerprint.short())
 }
 
 fn whole_seconds(time: Timestamp) -> String {

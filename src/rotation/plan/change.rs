@@ -137,7 +137,7 @@ impl Planned {
 /// Restarts whoever needs it, or `all` of those that the stage is about.
 fn restarts(view: &View<'_>, spec: &PhaseSpec, stage: Stage, all: bool) -> Planned {
     let mut planned = Planned::default();
-    let annotation = view.annotation(spec);
+    let annotation = view.annotation(spec, stage);
     let bundle = view.record.bundle_for(spec.phase, view.mesh);
     let blind = no_pods(view);
     let mut unseen = 0;
@@ -171,7 +171,7 @@ fn stale(view: &View<'_>, spec: &PhaseSpec, workload: WorkloadId) -> u64 {
 
 fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planned {
     let mut planned = Planned::default();
-    let annotation = view.annotation(spec);
+    let annotation = view.annotation(spec, Stage::ControlPlane);
     let bundle = view.record.bundle_for(spec.phase, view.mesh);
     let mut rolling = Vec::new();
     for (id, workload) in view.workloads(Restarted::ControlPlane) {

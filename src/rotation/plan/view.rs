@@ -196,9 +196,9 @@ impl<'a> View<'a> {
             && spec.suits(&self.record.old)
     }
 
-    /// The restart annotation of a phase.
-    pub(super) fn annotation(&self, spec: &PhaseSpec) -> Annotation {
-        Annotation::of(spec, self.record, self.restarts.annotation)
+    /// The restart annotation of a step.
+    pub(super) fn annotation(&self, spec: &PhaseSpec, stage: Stage) -> Annotation {
+        Annotation::of(spec, stage, self.record, self.restarts.annotation)
     }
 
     /// Is the bundle that a group of proxies holds what a phase leads to? `None` where it holds none.

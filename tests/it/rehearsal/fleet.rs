@@ -433,13 +433,23 @@ impl<'a> Fleet<'a> {
                 }
                 Change::ControlPlane { workload, annotation, .. }
                 | Change::Restart { workload, annotation } => {
-                    self.restart(*workload, Some(annotation));
+                    self.annotated(*workload, annotation, planned);
                 }
             }
         }
         for act in &planned.manual {
             let id = self.objects.id(&act.object.namespace, &act.object.name);
-            self.restart(id, None);
+            self.restart(id);
+        }
+    }
+
+    /// A template is annotated: where that changes it, its pods are replaced, unless something is in the way; where it does not,
+    /// somebody replaces them manually if the step says so.
+    fn annotated(&mut self, id: WorkloadId, annotation: &Annotation, planned: &PlannedStep) {
+        let changes = self.objects.annotate(id, annotation.key, &annotation.value);
+        let workload = self.objects.mesh.workload(id);
+        if workload.obstacles.is_empty() && (changes || planned.again.contains(&workload.object)) {
+            self.restart(id);
         }
     }
 
@@ -447,17 +457,10 @@ impl<'a> Fleet<'a> {
     pub fn deploy(&mut self) {
         let (_, name, ..) = DATA[self.dice.roll(DATA.len())];
         let id = self.objects.id("apps", name);
-        self.restart(id, None);
+        self.restart(id);
     }
 
-    fn restart(&mut self, id: WorkloadId, annotation: Option<&Annotation>) {
-        if let Some(annotation) = annotation {
-            self.objects.annotate(id, annotation.key, &annotation.value);
-            let obstacles = &self.objects.mesh.workload(id).obstacles;
-            if !obstacles.is_empty() {
-                return;
-            }
-        }
+    fn restart(&mut self, id: WorkloadId) {
         let mut due = self.now();
         for pod in self.pods.iter_mut().filter(|pod| pod.workload == id) {
             due += SignedDuration::from_secs(15 + i64::try_from(self.dice.roll(30)).unwrap());

@@ -15,8 +15,8 @@ use l5d_rotate::pki::{
     cross_sign, mint_anchor, mint_issuer,
 };
 use l5d_rotate::rotation::{
-    Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Stage, Step, StepState,
-    Strategy, plan,
+    Annotation, Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Stage,
+    Step, StepState, Strategy, plan,
 };
 use serde_json::Value;
 
@@ -274,9 +274,18 @@ impl Cluster {
         self.mesh.manifests.push(manifest);
     }
 
-    pub fn annotate(&mut self, id: WorkloadId, key: &str, value: &str) {
+    /// Annotates a template. Does that change it?
+    pub fn annotate(&mut self, id: WorkloadId, key: &str, value: &str) -> bool {
         let template = self.mesh.workloads[id.0].template.as_mut().unwrap();
-        template.annotations.get_or_insert_default().insert(key.into(), value.into());
+        let before = template.annotations.get_or_insert_default().insert(key.into(), value.into());
+        before.as_deref() != Some(value)
+    }
+
+    /// Annotates a template as a step does. Are its pods replaced? Where that changes nothing, only if the step says that it is
+    /// restarted manually.
+    fn rolls(&mut self, id: WorkloadId, annotation: &Annotation, planned: &PlannedStep) -> bool {
+        self.annotate(id, annotation.key, &annotation.value)
+            || planned.again.contains(&self.mesh.workload(id).object)
     }
 
     /// Restarts the pods of a workload now: they take what is published.
@@ -332,13 +341,18 @@ impl Cluster {
                     if self.mesh.trust.identity.is_some() {
                         self.mesh.trust.identity = Some(BundleText::read(bundle.to_pem()));
                     }
-                    self.annotate(*workload, annotation.key, &annotation.value);
                     let is_identity = self.mesh.workload(*workload).object.name == "linkerd-identity";
-                    self.restart_at(*workload, if is_identity { self.now } else { self.now + 1.minute() });
+                    if self.rolls(*workload, annotation, planned) {
+                        self.restart_at(
+                            *workload,
+                            if is_identity { self.now } else { self.now + 1.minute() },
+                        );
+                    }
                 }
                 Change::Restart { workload, annotation } => {
-                    self.annotate(*workload, annotation.key, &annotation.value);
-                    self.restart(*workload);
+                    if self.rolls(*workload, annotation, planned) {
+                        self.restart(*workload);
+                    }
                 }
             }
         }
