@@ -5,8 +5,8 @@ use super::rotation::UnderWay;
 use super::{Environment, Failure, gate, reading};
 use crate::cli;
 use crate::render::Form;
-use crate::report::{Exit, Response, Screen, acts, restart_again};
-use crate::rotation::{Direction, PlannedStep};
+use crate::report::{Exit, Response, Screen, acts, in_words, restart_again};
+use crate::rotation::{Direction, PlannedStep, StepState};
 
 /// Renders the first step that is not done, if it is ready and there is something left to merge.
 pub(super) fn run(
@@ -31,24 +31,31 @@ pub(super) fn run(
     };
     let passed = gate::pass(&[planned], false, &under_way, &reading::arguments(input), screen)?;
     if planned.is_merged(&under_way.mesh) {
-        return Err(merged(planned));
+        return Err(merged(planned, screen));
     }
     show(passed, &under_way, &args.printing, screen, environment)
 }
 
 /// Nothing is left to merge, and the step is not done: pods are still to restart, or something is to be done manually.
-fn merged(planned: &PlannedStep) -> Failure {
+fn merged(planned: &PlannedStep, screen: &Screen) -> Failure {
     if planned.changes.is_empty() && planned.manual.is_empty() {
         let message = format!("{} has nothing to merge, and is not done yet", planned.step);
-        return Failure::new(message, "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is")
-            .exiting(Exit::NotMet);
+        let help = match &planned.state {
+            StepState::Unknown(why) => in_words(why, screen),
+            StepState::Done | StepState::Pending { .. } => {
+                "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is".to_owned()
+            }
+        };
+        return Failure::new(message, help).exiting(Exit::NotMet);
     }
     let mut manual: Vec<_> =
         planned.manual.iter().map(|manual| format!("{}: {}", manual.object, acts(manual))).collect();
-    let help = if manual.is_empty() {
+    let help = if let (true, StepState::Unknown(why)) = (manual.is_empty(), &planned.state) {
+        in_words(why, screen)
+    } else if manual.is_empty() {
         format!(
-            "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are.{}",
-            restart_again(planned)
+            "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are. {}",
+            restart_again(planned, screen)
         )
     } else {
         manual.insert(0, "do manually:".to_owned());

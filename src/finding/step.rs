@@ -132,6 +132,8 @@ pub enum StepFact {
     RestartsAssumed { why: Box<Fact> },
     /// These workloads restart when the bundle's value changes where Linkerd is installed from.
     RestartedByInstall { workloads: Vec<ObjectRef> },
+    /// Templates carry the step's restart already, while their pods are not as they shall be.
+    RestartUnchanged { workloads: Vec<ObjectRef> },
     /// Proxies without identity are passed over.
     ProxiesWithoutIdentity { count: u64 },
     /// The issuer's file holds intermediates.

@@ -29,7 +29,7 @@ use crate::printable::screened;
 pub use certificate::CertificateView;
 pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
-pub use next::{Next, UnderWay, restart_again};
+pub use next::{Next, UnderWay, in_words, restart_again};
 pub use plan::{
     acts, directory_notes, head_notes, not_ready, not_rendered, plan_json, plan_text, refused, step_notes,
 };

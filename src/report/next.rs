@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde::Serialize;
 
 use super::Screen;
-use super::findings::{Words, listed, words};
+use super::findings::{Words, words};
 use super::plan::acts;
 use super::words::{shell_word, styled};
 use crate::finding::{Fact, Finding, StepFact};
@@ -49,7 +49,8 @@ impl Next {
             return Self { why: merged(planned, screen), command: plan };
         }
         let command = Some(under_way.render(step, ""));
-        Self { why: format!("Render {step} and merge it."), command }
+        let why = format!("Render {step} and merge it. {}", restart_again(planned, screen));
+        Self { why: why.trim_end().to_owned(), command }
     }
 
     /// What leads on for who asked for steps that are not ready.
@@ -150,10 +151,7 @@ fn merged(planned: &PlannedStep, screen: &Screen) -> String {
         return format!("{step} is merged. Manual: {}: {}", manual.object, acts(manual));
     }
     if !planned.changes.is_empty() {
-        return format!(
-            "{step} is merged, and its pods have not all restarted yet.{}",
-            restart_again(planned)
-        );
+        return format!("{step} is merged, and {}", left_of(planned, screen));
     }
     let progress = match planned.state {
         StepState::Pending { done, of } => format!(", {done} of {of} are done"),
@@ -167,7 +165,28 @@ fn merged(planned: &PlannedStep, screen: &Screen) -> String {
             [what, effect, todo].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
         },
     );
-    format!("{step} has nothing to merge{progress}. {why}")
+    let unknown = match &planned.state {
+        StepState::Unknown(why) => format!(" {}", in_words(why, screen)),
+        StepState::Done | StepState::Pending { .. } => String::new(),
+    };
+    format!("{step} has nothing to merge{progress}. {why}{unknown}")
+}
+
+/// What is known of the pods of a merged step, and what leads on.
+fn left_of(planned: &PlannedStep, screen: &Screen) -> String {
+    let StepState::Unknown(why) = &planned.state else {
+        let again = restart_again(planned, screen);
+        return format!("its pods have not all restarted yet. {again}").trim_end().to_owned();
+    };
+    format!("it is not known whether its pods have restarted since: {}", in_words(why, screen))
+}
+
+/// A finding in one text, with its code.
+#[must_use]
+pub fn in_words(finding: &Finding, screen: &Screen) -> String {
+    let Words { what, items, effect, todo } = words(finding, screen);
+    let parts = [what].into_iter().chain(items).chain([effect, todo]).filter(|part| !part.is_empty());
+    format!("{}: {}", finding.code(), parts.collect::<Vec<_>>().join(" "))
 }
 
 const fn tells_why_nothing_changes(note: &Finding) -> bool {
@@ -185,20 +204,9 @@ const fn tells_why_nothing_changes(note: &Finding) -> bool {
 /// What is left to do when the rollouts of a merged step are done and its pods are still not as they shall be; empty where nothing
 /// is.
 #[must_use]
-pub fn restart_again(planned: &PlannedStep) -> String {
-    let commands: Vec<_> = planned
-        .again
-        .iter()
-        .map(|object| {
-            let kind = object.kind.to_lowercase();
-            format!("`kubectl rollout restart {kind}/{} -n {}`", object.name, object.namespace)
-        })
-        .collect();
-    if commands.is_empty() {
-        return String::new();
-    }
-    format!(
-        " What is left when the rollouts are done started too early, and restarts only manually: {}.",
-        listed(&commands)
-    )
+pub fn restart_again(planned: &PlannedStep, screen: &Screen) -> String {
+    let is_it = |note: &&Finding| matches!(note.fact, Fact::Step(StepFact::RestartUnchanged { .. }));
+    let Some(note) = planned.notes.iter().find(is_it) else { return String::new() };
+    let Words { effect, todo, .. } = words(note, screen);
+    format!("{effect} {todo}")
 }

@@ -95,6 +95,26 @@ impl Desk {
         cluster.wait(SignedDuration::from_mins(1));
     }
 
+    /// Merges what a step changes where its owner takes it from: the annotations of its restarts, one by one.
+    fn merge_restarts(&mut self, name: &str) {
+        let step = self.step(name);
+        for change in step["changes"].as_array().unwrap() {
+            let workload = change["restart"]["name"].as_str().unwrap().to_owned();
+            let (key, value) = change["annotation"].as_object().unwrap().iter().next().unwrap();
+            let load = self.cluster().workloads.iter_mut().find(|load| load.name == workload).unwrap();
+            let before = load.annotations.insert(key.clone(), value.as_str().unwrap().to_owned());
+            if before.as_deref() != value.as_str() {
+                self.roll(&workload);
+            }
+        }
+    }
+
+    /// Does a text hold the command that restarts the identity controller?
+    fn names_the_restart(text: &str) -> bool {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains("kubectl rollout restart deployment/linkerd-identity -n linkerd")
+    }
+
     /// Restarts a control-plane workload as `kubectl rollout restart` would.
     fn roll(&mut self, name: &str) {
         let now = self.cluster().now;
@@ -144,5 +164,90 @@ fn pods_that_an_upgrade_makes_in_the_second_of_the_change_have_read_it() {
         let mut desk = Desk::new(renderer);
         desk.upgrade(0, true);
         assert_eq!(desk.state("bundle/2-control-plane"), "done", "{renderer:?}");
+    }
+}
+
+const CONTROL_PLANE: [&str; 3] = ["linkerd-identity", "linkerd-destination", "linkerd-proxy-injector"];
+const STEP: &str = "bundle/2-control-plane";
+
+/// Pods that were created just before the ConfigMap changed, in the same second, or just after it.
+#[test]
+fn whatever_an_upgrade_left_in_doubt_is_opened_by_a_rendered_restart_a_manual_one_or_a_confirmation() {
+    for renderer in RENDERERS {
+        for (created_after, is_marked) in [(-3, true), (-3, false), (0, false), (3, false), (10, false)] {
+            let told = format!("{renderer:?}, created after {created_after} s, marked: {is_marked}");
+            let upgraded = || {
+                let mut desk = Desk::new(renderer);
+                desk.upgrade(created_after, is_marked);
+                assert_eq!(desk.state(STEP), "unknown", "{told}");
+                desk
+            };
+            let mut desk = upgraded();
+            let plan = desk.run("plan --dir rotation").out;
+            assert!(Desk::names_the_restart(&plan), "{told}: {plan}");
+            desk.merge_restarts(STEP);
+            assert_eq!(desk.state(STEP), "done", "{told}, by what is rendered");
+
+            let mut desk = upgraded();
+            CONTROL_PLANE.iter().for_each(|name| desk.roll(name));
+            assert_eq!(desk.state(STEP), "done", "{told}, by a manual restart");
+
+            let desk = upgraded();
+            let confirmed =
+                desk.run("render bundle --step 3 --dir rotation --confirm control-plane-restarted");
+            assert_eq!(confirmed.code, 0, "{told}, confirmed: {}", confirmed.err);
+            assert!(confirmed.out.contains("confirmed: restart-confirmed"), "{told}: {}", confirmed.out);
+        }
+    }
+}
+
+#[test]
+fn pods_of_an_upgrade_that_are_created_later_have_read_the_change_marked_or_not() {
+    let mut desk = Desk::new(Renderer::Argo);
+    desk.upgrade(11, false);
+    assert_eq!(desk.state(STEP), "done");
+}
+
+#[test]
+fn while_the_upgrades_own_rollout_runs_nothing_else_is_rendered() {
+    let mut desk = Desk::new(Renderer::Helm);
+    let before = desk.cluster().workloads.clone();
+    desk.upgrade(0, true);
+    let own = |name: &str, desk: &Desk| {
+        let changes = desk.step(STEP)["changes"].clone();
+        changes.as_array().unwrap().iter().any(|change| change["restart"]["name"] == name)
+    };
+    // The template of the identity controller is changed, its pod has not been replaced yet.
+    let load = desk.cluster().workloads.iter_mut().find(|load| load.name == "linkerd-identity").unwrap();
+    load.started = before.iter().find(|load| load.name == "linkerd-identity").unwrap().started;
+    load.pod_mark = Some(Fingerprint::digest(b"the old bundle").to_string());
+    assert_eq!(desk.state(STEP), "pending");
+    assert!(!own("linkerd-identity", &desk));
+}
+
+/// A step that is merged, and whose pods started too early, says everywhere that its annotation restarts nothing any more.
+#[test]
+fn a_restart_that_would_change_nothing_is_said_to_in_plan_render_status_and_next() {
+    let mut desk = Desk::new(Renderer::Argo);
+    desk.upgrade(0, false);
+    let mut loads = desk.cluster().workloads.clone();
+    desk.merge_restarts(STEP);
+    // The pods are those of the upgrade, the templates carry the step's annotation.
+    for (load, old) in desk.cluster().workloads.iter_mut().zip(&mut loads) {
+        load.started = old.started;
+    }
+    assert_eq!(desk.state(STEP), "unknown");
+    for arguments in [
+        "plan --dir rotation",
+        "render bundle --step 2 --dir rotation",
+        "status --dir rotation",
+        "next --dir rotation",
+    ] {
+        let Answer { out, err, .. } = desk.run(arguments);
+        assert!(Desk::names_the_restart(&(out + &err)), "{arguments}");
+    }
+    for arguments in ["plan --dir rotation", "render bundle --step 2 --dir rotation"] {
+        let Answer { out, err, .. } = desk.run(arguments);
+        assert!((out + &err).contains("restart-unchanged"), "{arguments}");
     }
 }

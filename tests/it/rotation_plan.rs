@@ -9,7 +9,7 @@ use l5d_rotate::finding::{Opens, Severity, StepFact};
 use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Owner, Scheme};
 use l5d_rotate::pki::Fingerprint;
 use l5d_rotate::rotation::{
-    Act, Change, Phase, Record, RestartAnnotation, Scope, Standing, StepState, Strategy, plan,
+    Act, Change, Phase, Record, RestartAnnotation, Restarts, Scope, Standing, StepState, Strategy, plan,
 };
 use rotation_support::*;
 
@@ -89,6 +89,44 @@ fn annotations_follow_from_the_content_and_differ_between_phases() {
     let times = phases.map(|phase| annotation(RestartAnnotation::RestartedAt, phase));
     let expected = ["2026-06-01T00:00:01Z", "2026-06-01T00:00:03Z", "2026-06-01T00:00:05Z"];
     assert_eq!(times, expected.map(|time| ("kubectl.kubernetes.io/restartedAt", time.to_owned())));
+}
+
+/// The same value on two steps would make the later restart a change of nothing.
+#[test]
+fn no_two_steps_of_a_rotation_and_its_rollback_restart_with_the_same_annotation() {
+    for strategy in strategies(Era::V2_12) {
+        for restart in [RestartAnnotation::Content, RestartAnnotation::RestartedAt] {
+            let (pki, cluster, _) = fixture(Era::V2_12);
+            let forward = pki.record(&cluster.mesh, strategy);
+            let later =
+                Record { started: forward.started + jiff::SignedDuration::from_hours(1), ..forward.clone() };
+            let backward = forward.clone().rolled_back().unwrap();
+            let mut seen = BTreeSet::new();
+            for record in [&forward, &backward, &later] {
+                let restarts = Restarts { annotation: restart, on_request: true };
+                let plan = plan(record, &cluster.mesh, restarts, &BTreeSet::new(), cluster.now).unwrap();
+                for planned in &plan.steps {
+                    let values: BTreeSet<_> = planned.changes.iter().filter_map(annotation_of).collect();
+                    assert!(values.len() <= 1, "{}: {values:?}", planned.step);
+                    assert!(
+                        values.into_iter().all(|value| seen.insert(value)),
+                        "{strategy} {}",
+                        planned.step
+                    );
+                }
+            }
+            assert!(seen.len() > 6, "{strategy}: {seen:?}");
+        }
+    }
+}
+
+fn annotation_of(change: &Change) -> Option<(&'static str, String)> {
+    match change {
+        Change::ControlPlane { annotation, .. } | Change::Restart { annotation, .. } => {
+            Some((annotation.key, annotation.value.clone()))
+        }
+        Change::Publish(_) | Change::Swap { .. } => None,
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{Change, Manual, PhaseSpec, Stage, Step, StepState};
 use crate::document::ObjectRef;
 use crate::finding::StepFact;
 use crate::linkerd::TRUST_ROOT_ANNOTATION;
-use crate::mesh::{Era, Known, Obstacle, Owner, Plane, ProxyGroup, Published, Workload, WorkloadId};
+use crate::mesh::{Era, Known, Mesh, Obstacle, Owner, Plane, ProxyGroup, Published, Workload, WorkloadId};
 use crate::pki::{Bundle, Certificate, Fingerprint};
 use crate::rotation::{Restarted, Strategy};
 
@@ -193,8 +193,8 @@ fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planne
 }
 
 /// Does the next render of the install restart the workload, because its template follows the bundle's value? Not where the
-/// rendered manifests themselves are the source, and not where the bundle is already published and the template did not
-/// follow: then the ConfigMap was changed without the value.
+/// rendered manifests themselves are the source, and not where the bundle is already published, unless that rollout still runs:
+/// either the template did not follow, as the ConfigMap was changed without the value, or it has restarted and that was too early.
 fn rolls_by_itself(view: &View<'_>, spec: &PhaseSpec, workload: &Workload, state: &StepState) -> bool {
     let control_plane = &view.mesh.control_plane;
     let owners = || control_plane.installer.iter().chain(&workload.owners);
@@ -215,21 +215,24 @@ fn rolls_by_itself(view: &View<'_>, spec: &PhaseSpec, workload: &Workload, state
             published.is_none() || !matches!(state, StepState::Pending { .. })
         }
         Era::V2_11 => false,
-        Era::V2_12 => trust_root(workload).is_some_and(|hash| {
-            !is_hash_of("", hash) && published.is_none_or(|published| is_hash_of(published.text.text(), hash))
-        }),
+        Era::V2_12 => match (trust_root(workload), published) {
+            (Some(mark), None) => mark != Fingerprint::digest(b"") && mark != Fingerprint::digest(b"\n"),
+            (Some(mark), Some(_)) => {
+                view.mesh.is_published_mark(mark) && has_other_pods(view.mesh, workload, mark)
+            }
+            (None, _) => false,
+        },
     }
 }
 
-fn trust_root(workload: &Workload) -> Option<&str> {
+fn trust_root(workload: &Workload) -> Option<Fingerprint> {
     let annotations = workload.template.as_ref()?.annotations.as_ref()?;
-    annotations.get(TRUST_ROOT_ANNOTATION).map(String::as_str)
+    annotations.get(TRUST_ROOT_ANNOTATION)?.parse().ok()
 }
 
-/// The chart hashes the value as it was given, the ConfigMap holds it trimmed: with and without a final newline are the same.
-fn is_hash_of(text: &str, hash: &str) -> bool {
-    let trimmed = text.trim();
-    [text.to_owned(), trimmed.to_owned(), format!("{trimmed}\n")]
-        .iter()
-        .any(|text| Fingerprint::digest(text.as_bytes()).to_string() == hash)
+/// Does a pod of a control-plane workload run that was made of another template than one with this mark?
+fn has_other_pods(mesh: &Mesh, workload: &Workload, mark: Fingerprint) -> bool {
+    let replicas = &mesh.control_plane.replicas;
+    let made = replicas.iter().filter(|one| mesh.workload_of(one) == workload.object).map(|one| one.made);
+    made.into_iter().any(|made| made.created.is_some() && made.trust_root != Some(mark))
 }

@@ -210,7 +210,7 @@ fn planned(
     let (step, state) = &states[place];
     let change::Planned { changes, manual, again, notes } = change::of(view, *step, state);
     let again = if state::no_pods(view).is_some() { Vec::new() } else { again };
-    let notes = note::of(view, *step, &changes, notes);
+    let notes = note::of(view, *step, &changes, &again, notes);
     let taken_at_word = |finding: &Finding| {
         confirmed.iter().any(|one| !one.completes_mesh() && finding.is_confirmed_by(*one))
     };

@@ -13,7 +13,13 @@ use crate::mesh::{GoDuration, Held, Known, Owner, Plane, Scheme};
 use crate::pki::Rules;
 use crate::rotation::Strategy;
 
-pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], facts: Vec<StepFact>) -> Vec<Finding> {
+pub(super) fn of(
+    view: &View<'_>,
+    step: Step,
+    changes: &[Change],
+    again: &[ObjectRef],
+    facts: Vec<StepFact>,
+) -> Vec<Finding> {
     let managed = changes.iter().flat_map(|change| managed(view, change));
     let managed = managed.map(|fact| Finding::new(Severity::Warning, fact));
     let others = facts
@@ -22,7 +28,14 @@ pub(super) fn of(view: &View<'_>, step: Step, changes: &[Change], facts: Vec<Ste
         .chain(outside(view, step))
         .chain(odd(view, step));
     let others = others.map(|fact| Finding::new(Severity::Note, fact));
-    managed.chain(renewal_time(view, step)).chain(others).collect()
+    unchanged(again).into_iter().chain(managed).chain(renewal_time(view, step)).chain(others).collect()
+}
+
+/// Restarts that change nothing where they are merged again.
+fn unchanged(again: &[ObjectRef]) -> Option<Finding> {
+    let workloads = again.to_vec();
+    let fact = StepFact::RestartUnchanged { workloads: workloads.clone() };
+    (!again.is_empty()).then(|| Finding::new(Severity::Warning, fact).opened_by(Opens::Restart(workloads)))
 }
 
 /// The objects that a change touches, with what is changed in them and who owns them.

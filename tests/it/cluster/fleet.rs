@@ -80,6 +80,7 @@ fn load(
         annotations: BTreeMap::new(),
         held: bundle.to_owned(),
         started: at("2026-10-05T08:12:41Z"),
+        pod_mark: None,
         spec: json!({}),
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Load {
     /// The bundle that its pods were given.
     pub(crate) held: String,
     pub(crate) started: Timestamp,
+    /// `linkerd.io/trust-root-sha256` of its pods, where they are not of the present template.
+    pub(crate) pod_mark: Option<String>,
     /// What its `spec` has beside selector, replicas and template.
     pub(crate) spec: Value,
 }

@@ -102,6 +102,9 @@ impl Load {
 
     fn pod_annotations(&self) -> Value {
         let mut annotations = json!(self.annotations);
+        if let Some(mark) = &self.pod_mark {
+            annotations["linkerd.io/trust-root-sha256"] = json!(mark);
+        }
         if !self.is_control_plane() && self.proxy != Proxy::Manual {
             annotations["linkerd.io/created-by"] = json!("linkerd/proxy-injector edge-25.4.4");
             annotations["linkerd.io/inject"] = json!("enabled");

@@ -299,6 +299,15 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         source: "Annotation `linkerd.io/trust-root-sha256` on pod templates, since 2.12 (linkerd2#9022).",
     },
     Explanation {
+        code: "restart-unchanged",
+        means: "The pod templates of some workloads carry the restart of this step already, while their pods are not as the \
+            step leaves them.",
+        matters: "Either the rollouts still run, or the pods started too early. Then the same annotation again restarts nothing.",
+        act: "Wait for the rollouts. What is left then restarts manually.",
+        example: "kubectl rollout restart deployment/linkerd-identity -n linkerd",
+        source: "Kubernetes rolls a Deployment when its pod template changes.",
+    },
+    Explanation {
         code: "restarts-assumed",
         means: "The input does not tell which workloads need the restart, so all of them are taken.",
         matters: "More restarts than needed are rendered.",
@@ -325,11 +334,11 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "started-too-early",
         means: "Containers started so soon after an object changed that they may have read it as it was.",
-        matters: "Kubernetes tells times in whole seconds, and a kubelet shows a change up to two minutes \
-            late.",
-        act: "Restart them again.",
+        matters: "Kubernetes tells times in whole seconds, a kubelet brings a change up to two minutes late into a pod that \
+            was there before, and up to ten seconds late into one that is created after it.",
+        act: "Restart them again. Or confirm it with --confirm control-plane-restarted, if you know better.",
         example: "kubectl rollout restart deployment/linkerd-identity -n linkerd",
-        source: "Kubernetes, \"Mounted ConfigMaps are updated automatically\".",
+        source: "Kubernetes, \"Mounted ConfigMaps are updated automatically\"; `pkg/kubelet/util/manager`.",
     },
     Explanation {
         code: "step-order",

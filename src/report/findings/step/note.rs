@@ -71,6 +71,14 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             "There is nothing to commit for them.",
             "",
         ),
+        StepFact::RestartUnchanged { workloads } => say(
+            format!(
+                "The template of {} carries this step's restart already, and pods are not as they shall be.",
+                listed(workloads)
+            ),
+            "What is left when the rollouts are done started too early, and to merge the restart again changes nothing.",
+            "",
+        ),
         StepFact::ProxiesWithoutIdentity { count: bare } => fact_alone(format!(
             "{} no bundle, as identity is disabled, and no restart.",
             count(*bare, "proxy needs", "proxies need")
