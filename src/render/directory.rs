@@ -100,7 +100,8 @@ fn kustomization(form: Form, field: &str, entries: Vec<Value>) -> Value {
     json!({ "apiVersion": format!("kustomize.config.k8s.io/{version}"), "kind": kind, field: entries })
 }
 
-/// What a patch is aimed at: whole names, group and version (Kustomize takes names as regular expressions).
+/// What a patch is aimed at: whole names, group and version (Kustomize takes names as regular expressions). An object without a
+/// namespace counts as one of `default` there, until the overlay's own namespace is set, after its components.
 fn target(object: &ObjectRef) -> Value {
     let exactly = |name: &str| json!(format!("^{}$", name.replace('.', "\\.")));
     let mut target = json!({});
@@ -110,16 +111,16 @@ fn target(object: &ObjectRef) -> Value {
         }
     }
     target["name"] = exactly(&object.name);
-    if !object.namespace.is_empty() {
-        target["namespace"] = exactly(&object.namespace);
+    if !["", "default"].contains(&object.namespace.as_str()) {
+        target["namespace"] = json!(format!("^({}|default)$", object.namespace));
     }
     target
 }
 
 /// What a target means; Kustomize sets an overlay's own namespace after it takes in components.
 const PASSED_OVER: [&str; 2] = [
-    "an object that the overlay does not hold under this namespace and name is passed over; the overlay's own",
-    "`namespace:` comes too late to be seen here: set it in a base of the overlay, or in the objects",
+    "an object that the overlay does not hold under this namespace and name is passed over; one that is written without a",
+    "namespace, or in `default`, is taken for it, as the overlay's own `namespace:` is set after its components",
 ];
 
 /// The head of a step's own file: how to take it, what to know, and what it does not do.

@@ -122,6 +122,45 @@ fn an_overlay_whose_base_sets_the_namespace_takes_a_step() {
     assert_eq!(kubectl::built(&files, "overlay").unwrap(), [web.document(Form::Object).unwrap()]);
 }
 
+/// Kustomize sets an overlay's own namespace after its components: until then the objects have none, or `default`.
+#[test]
+fn an_overlay_that_sets_the_namespace_itself_takes_a_step() {
+    if !kubectl::present("an_overlay_that_sets_the_namespace_itself_takes_a_step") {
+        return;
+    }
+    let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
+    for (phase, stage, namespace) in [
+        (Phase::Bundle, Stage::Trust, "linkerd"),
+        (Phase::Bundle, Stage::ControlPlane, "linkerd"),
+        (Phase::Bundle, Stage::DataPlane, "emojivoto"),
+    ] {
+        let step = rotation.step(step(phase, stage));
+        let rendered = rotation.render(&step);
+        let here: Vec<_> = rendered.iter().filter(|item| item.object.namespace == namespace).collect();
+        let open = here.iter().map(|item| {
+            let mut tree = item.current.tree().unwrap().clone();
+            tree["metadata"].as_object_mut().unwrap().remove("namespace");
+            tree
+        });
+        let stream: Vec<_> = open.map(|tree| (vec![], tree)).collect();
+        for form in [Form::Patch, Form::JsonPatch] {
+            let mut files = directory(&step, &rendered, form, &[]).unwrap();
+            let mut add = |path: &str, content: String| {
+                files.push(File { path: path.into(), content: content.into(), secret: false })
+            };
+            add("overlay/objects.yaml", l5d_rotate::document::yaml::write_stream(&stream));
+            let taken = format!("{}/{namespace}", at(&step));
+            add(
+                "overlay/kustomization.yaml",
+                format!("resources: [objects.yaml]\ncomponents: [../{taken}]\nnamespace: {namespace}\n"),
+            );
+            let built = by_name(kubectl::built(&files, "overlay").unwrap());
+            let whole = by_name(here.iter().map(|item| written(item, Form::Object)));
+            assert_eq!(built, whole, "{} {form:?}", step.step);
+        }
+    }
+}
+
 #[test]
 fn steps_follow_each_other_in_one_overlay() {
     if !kubectl::present("steps_follow_each_other_in_one_overlay") {
