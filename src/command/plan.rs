@@ -1,6 +1,6 @@
 //! `plan`: all phases and steps of a rotation.
 
-use super::render::{directory, documents, write};
+use super::render::{committed, directory, write};
 use super::rotation::UnderWay;
 use super::{Failure, reading};
 use crate::cli;
@@ -15,7 +15,7 @@ pub(super) fn run(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Resu
     for (root, planned) in
         args.out.iter().flat_map(|root| plan.steps.iter().map(move |planned| (root, planned)))
     {
-        let documents = documents(planned, &under_way, "NOT YET", screen)?;
+        let documents = committed(planned, &under_way, Form::Patch, "NOT YET", screen)?;
         directories.push(directory(&under_way.below(root), planned, &documents, Form::Patch, screen)?);
     }
     let notes = write(&directories, args.allow_plaintext_keys)?.collect();

@@ -9,11 +9,12 @@ use super::gate::{self, Passed};
 use super::rotation::UnderWay;
 use super::{Environment, reading};
 use crate::cli;
-use crate::document::yaml;
+use crate::document::{ObjectRef, yaml};
+use crate::finding::Instead;
 use crate::output::{self, MARK, NewFile};
 use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
-use crate::report::{Keyed, Response, Screen, directory_notes, head_notes, step_notes};
+use crate::report::{Exit, Keyed, Response, Screen, directory_notes, head_notes, made_elsewhere, step_notes};
 use crate::rotation::{Change, Direction, PlannedStep};
 
 /// Renders the steps that are ready.
@@ -40,12 +41,16 @@ pub(super) fn show(
     environment: &Environment,
 ) -> Result<Response, Failure> {
     let form = printing.output;
-    let Passed { ready, mut notes } = passed;
+    let Passed { mut ready, mut notes } = passed;
     let mut shown = Vec::new();
     let mut directories = Vec::new();
-    notes.extend(step_notes(&ready, &under_way.dir, screen));
-    for planned in ready {
-        let documents = documents(planned, under_way, "FORCED", screen)?;
+    let mut elsewhere = Vec::new();
+    for planned in &ready {
+        let documents = committed(planned, under_way, form, "FORCED", screen)?;
+        if documents.is_empty() && !planned.changes.is_empty() {
+            elsewhere.push(*planned);
+            continue;
+        }
         match &printing.out {
             Some(root) => {
                 directories.push(directory(&under_way.below(root), planned, &documents, form, screen)?);
@@ -56,6 +61,13 @@ pub(super) fn show(
             }
         }
     }
+    if elsewhere.len() == ready.len() && !elsewhere.is_empty() {
+        let message = made_elsewhere(&elsewhere, &under_way.dir, screen);
+        return Err(Failure::bare(message).exiting(Exit::NotMet));
+    }
+    notes.extend(elsewhere.iter().map(|planned| made_elsewhere(&[planned], &under_way.dir, screen)));
+    ready.retain(|planned| !elsewhere.contains(planned));
+    notes.extend(step_notes(&ready, &under_way.dir, screen));
     notes.extend(write(&directories, printing.allow_plaintext_keys)?);
     if shown.iter().any(|(_, has_key)| *has_key) {
         let keyed = shown.into_iter().map(|(text, _)| Keyed(text)).collect();
@@ -78,10 +90,39 @@ pub(super) fn documents(
         _ => None,
     });
     let key = swapped.map(|issuer| issuer_key(under_way, issuer)).transpose()?;
-    let mut documents = render::render(planned, &under_way.mesh, &under_way.record, key.as_ref())?;
+    let documents = render::render(planned, &under_way.mesh, &under_way.record, key.as_ref())?;
+    Ok(with_notes(documents, planned, warning, screen))
+}
+
+/// The same documents, with what stands before the step at the top of each head.
+fn with_notes(
+    mut documents: Vec<Rendered>,
+    planned: &PlannedStep,
+    warning: &str,
+    screen: &Screen,
+) -> Vec<Rendered> {
     for document in &mut documents {
         let notes = head_notes(planned, &document.object, warning, &Screen::utc(screen.at));
         document.head.splice(0..0, notes.iter().map(|note| render::one_line(note)));
+    }
+    documents
+}
+
+/// The documents of a step as they are committed: what is rendered from a Flux HelmRelease is changed there, where a patch can do
+/// it, and left out otherwise.
+pub(super) fn committed(
+    planned: &PlannedStep,
+    under_way: &UnderWay,
+    form: Form,
+    warning: &str,
+    screen: &Screen,
+) -> Result<Vec<Rendered>, Failure> {
+    let is_left = |object: &ObjectRef| planned.instead_of(object).is_some_and(Instead::leaves_no_patch);
+    let mut documents = documents(planned, under_way, warning, screen)?;
+    documents.retain(|document| !is_left(&document.object));
+    if form == Form::Patch {
+        let releases = render::releases(planned, &under_way.mesh, &under_way.record);
+        documents.extend(with_notes(releases, planned, warning, screen));
     }
     Ok(documents)
 }

@@ -12,11 +12,16 @@ pub enum Instead {
     /// In the values of a chart, where one is rendered on the way.
     RenderedChart { values: Vec<ChartValue> },
     /// In the pod annotations of a chart, where one is rendered on the way.
-    RenderedPodAnnotation { annotation: PodAnnotation },
+    RenderedPodAnnotation { annotation: PodAnnotation, place: PodAnnotationPlace },
     /// In the values of a Flux HelmRelease.
     FluxHelmRelease { name: String, namespace: String, values: Vec<ChartValue> },
     /// In the pod annotations of a Flux HelmRelease.
-    FluxPodAnnotation { name: String, namespace: String, annotation: PodAnnotation },
+    FluxPodAnnotation {
+        name: String,
+        namespace: String,
+        annotation: PodAnnotation,
+        place: PodAnnotationPlace,
+    },
     /// In the flags of `linkerd upgrade`.
     LinkerdUpgrade {
         flags: Vec<Flag>,
@@ -38,6 +43,26 @@ pub enum Instead {
     ExternalSecret { name: String, files: Vec<SecretFile> },
     /// In a SealedSecret, sealed again.
     SealedSecret { name: String },
+}
+
+impl Instead {
+    /// Is a patch of the object itself of no effect where steps are committed, as it is rendered from another object there?
+    #[must_use]
+    pub const fn leaves_no_patch(&self) -> bool {
+        matches!(self, Self::FluxHelmRelease { .. } | Self::FluxPodAnnotation { .. })
+    }
+}
+
+/// Which value of a chart annotates the pods of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodAnnotationPlace {
+    /// This one.
+    Value(&'static str),
+    /// One that its chart names; it is not Linkerd's.
+    NamedByChart,
+    /// None that annotates these pods and no others.
+    NoValue,
 }
 
 /// A chart's value, and what it shall hold.

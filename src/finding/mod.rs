@@ -25,7 +25,7 @@ pub use check::{
 };
 pub use evidence::{CertificateRef, Pods};
 pub use input::InputFact;
-pub use managed::{ChartValue, Flag, Instead, PodAnnotation, SecretFile, ValueContent};
+pub use managed::{ChartValue, Flag, Instead, PodAnnotation, PodAnnotationPlace, SecretFile, ValueContent};
 pub use recovery::{CertificateRole, PlacedCertificate, RecoveryFact};
 pub use rotation::{AnchorRole, IssuerRole, Need, RotationAnchors, RotationIssuer, SecretGap, WhyRefused};
 pub use step::StepFact;

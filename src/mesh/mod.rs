@@ -2,6 +2,7 @@
 //!
 //! What is here was seen in files or in a cluster's answers; nothing is judged, nothing is read, no clock is asked.
 
+mod annotations;
 mod era;
 mod gap;
 mod objects;
@@ -23,6 +24,7 @@ use crate::document::{ObjectRef, Origin};
 use crate::linkerd;
 use crate::pki::{BundleText, Identity, IssuerChain};
 
+pub use annotations::PodAnnotations;
 pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};
 pub use objects::BundlePlace;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::head::one_line;
+use super::release::HELM_RELEASE;
 use super::{Form, RenderError, Rendered};
 use crate::document::{ObjectRef, yaml};
 use crate::rotation::PlannedStep;
@@ -105,7 +106,9 @@ fn kustomization(form: Form, field: &str, entries: Vec<Value>) -> Value {
 fn target(object: &ObjectRef) -> Value {
     let exactly = |name: &str| json!(format!("^{}$", name.replace('.', "\\.")));
     let mut target = json!({});
-    for (field, value) in [("group", object.group()), ("version", object.version()), ("kind", &object.kind)] {
+    // Of a HelmRelease any version that the base has will do.
+    let version = if object.kind == HELM_RELEASE { "" } else { object.version() };
+    for (field, value) in [("group", object.group()), ("version", version), ("kind", &object.kind)] {
         if !value.is_empty() {
             target[field] = json!(value);
         }
@@ -133,8 +136,10 @@ fn about(step: &PlannedStep, rendered: &[Rendered], form: Form, notes: &[String]
     if form != Form::Object {
         lines.extend(PASSED_OVER.map(str::to_owned));
     }
-    if rendered.is_empty() {
+    if rendered.is_empty() && step.changes.is_empty() {
         lines.push("nothing is to be changed in this step".to_owned());
+    } else if rendered.is_empty() {
+        lines.push("this step is not made here: the notes below tell where".to_owned());
     }
     lines.extend(notes.iter().cloned());
     lines

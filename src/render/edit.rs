@@ -45,6 +45,15 @@ pub enum Edit {
         /// The value.
         value: String,
     },
+    /// An annotation in a value of a HelmRelease's chart.
+    ReleaseAnnotation {
+        /// The value's name, with a dot between its keys.
+        chart_value: &'static str,
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+    },
     /// A literal environment variable of a container of the pod template.
     Env {
         /// The container.
@@ -76,6 +85,7 @@ impl Edit {
             | Self::StringData { value, .. }
             | Self::Annotation { value, .. }
             | Self::TemplateAnnotation { value, .. }
+            | Self::ReleaseAnnotation { value, .. }
             | Self::Env { value, .. }
             | Self::Argument { value, .. } => value,
         }
@@ -94,6 +104,10 @@ impl Edit {
             Self::Annotation { key, .. } => Segment::keys(&["metadata", "annotations", key]),
             Self::TemplateAnnotation { key, .. } => {
                 Segment::keys(&["spec", "template", "metadata", "annotations", key])
+            }
+            Self::ReleaseAnnotation { chart_value, key, .. } => {
+                let keys = ["spec", "values"].into_iter().chain(chart_value.split('.')).chain([*key]);
+                Segment::keys(&keys.collect::<Vec<_>>())
             }
             Self::Env { container: of, init, name, .. } => {
                 let mut path = container(if *init { "initContainers" } else { "containers" }, of);

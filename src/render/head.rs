@@ -40,7 +40,17 @@ impl Heads {
                 "HOLDS A PRIVATE KEY: never commit it in plain text; encrypt or seal it first".to_owned(),
             );
         }
-        if item.edits.iter().any(|edit| matches!(edit, Edit::TemplateAnnotation { .. })) {
+        if item.edits.iter().any(|edit| matches!(edit, Edit::ReleaseAnnotation { .. })) {
+            lines.push(
+                "where the chart is a dependency of another one, these values stand below its name"
+                    .to_owned(),
+            );
+        }
+        if item
+            .edits
+            .iter()
+            .any(|edit| matches!(edit, Edit::TemplateAnnotation { .. } | Edit::ReleaseAnnotation { .. }))
+        {
             lines.push(self.aim.clone());
         }
         lines.extend(item.certificates.after.iter().flat_map(described));

@@ -48,6 +48,9 @@ impl Next {
         if planned.is_merged(mesh) {
             return Self { why: merged(planned, screen), command: plan };
         }
+        if planned.is_made_elsewhere(mesh) {
+            return Self { why: made_elsewhere(planned, screen), command: plan };
+        }
         let command = Some(under_way.render(step, ""));
         let why = format!("Render {step} and merge it. {}", restart_again(planned, screen));
         Self { why: why.trim_end().to_owned(), command }
@@ -142,6 +145,13 @@ fn forced(finding: &Finding) -> Option<&[Step]> {
         Fact::Step(StepFact::PresentIssuerExpired { forced, .. }) => Some(forced),
         _ => None,
     }
+}
+
+/// Where a step is made of which no document would change anything: the first of its places, as all have one owner mostly.
+fn made_elsewhere(planned: &PlannedStep, screen: &Screen) -> String {
+    let is_it = |note: &&Finding| matches!(note.fact, Fact::Step(StepFact::ManagedObject { .. }));
+    let place = planned.notes.iter().find(is_it).map(|note| words(note, screen).todo).unwrap_or_default();
+    format!("{} is made where its objects are rendered from. {place}", planned.step).trim_end().to_owned()
 }
 
 /// What is left of a step of which everything is merged.

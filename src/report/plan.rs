@@ -21,7 +21,7 @@ use crate::rotation::{Direction, PlannedStep, Record, Scope, StepState};
 pub use json::plan_json;
 pub use manual::acts;
 pub use notes::{directory_notes, head_notes, step_notes};
-pub use refused::{not_ready, not_rendered, refused};
+pub use refused::{made_elsewhere, not_ready, not_rendered, refused};
 pub(super) use table::{Row, rows, table};
 
 /// The plan as text; the next command reads what this one has read, by `arguments`.

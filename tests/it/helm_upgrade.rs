@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::rotation::Rotation;
 use crate::cluster::{Cluster, Proxy};
+use crate::render_support::kubectl;
 use crate::runner;
 
 /// Who renders the control plane.
@@ -249,5 +250,80 @@ fn a_restart_that_would_change_nothing_is_said_to_in_plan_render_status_and_next
     for arguments in ["plan --dir rotation", "render bundle --step 2 --dir rotation"] {
         let Answer { out, err, .. } = desk.run(arguments);
         assert!((out + &err).contains("restart-unchanged"), "{arguments}");
+    }
+}
+
+/// Beside a HelmRelease no patch of what it renders is of any effect: the anchors are set in its values, and a restart is a patch
+/// of the release.
+#[test]
+fn what_a_helm_release_renders_is_changed_in_the_release_and_not_beside_it() {
+    let mut desk = Desk::new(Renderer::HelmRelease);
+    let bundle = desk.run("render bundle --step 1 --dir rotation");
+    assert_eq!((bundle.code, bundle.out.as_str()), (3, ""), "{}", bundle.err);
+    let said = bundle.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    let set = "Set `spec.values.identityTrustAnchorsPEM` to the content of trust-bundle.pem in HelmRelease \
+               flux-system/linkerd-control-plane instead.";
+    assert!(said.contains("not rendered") && said.contains(set), "{said}");
+    let next = desk.run("next --dir rotation");
+    assert_eq!((next.code, next.out.as_str()), (3, ""), "{}", next.err);
+
+    for arguments in ["status --dir rotation", "plan --dir rotation"] {
+        let said = desk.run(arguments).out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains("Next bundle/1-trust is made where its objects are rendered from. Set"),
+            "{said}"
+        );
+    }
+
+    desk.upgrade(3, false);
+    let restart = desk.run("render bundle --step 2 --dir rotation");
+    assert_eq!(restart.code, 0, "{}", restart.err);
+    let documents = l5d_rotate::document::parse(&restart.out, "restart").unwrap();
+    let [document] = &documents[..] else { panic!("{}", restart.out) };
+    let step = desk.step(STEP);
+    let annotation = &step["changes"][0]["annotation"];
+    let values = json!({
+        "destinationController": {"podAnnotations": annotation},
+        "identity": {"podAnnotations": annotation},
+        "proxyInjector": {"podAnnotations": annotation},
+    });
+    let metadata = json!({"name": "linkerd-control-plane", "namespace": "flux-system"});
+    let release = json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": metadata, "spec": {"values": values},
+    });
+    assert_eq!(document.tree, release);
+    let other = desk.run("render bundle --step 2 --dir rotation -o json-patch");
+    assert_eq!((other.code, other.out.as_str()), (3, ""), "{}", other.err);
+}
+
+#[test]
+fn kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of() {
+    if !kubectl::present("kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of") {
+        return;
+    }
+    let mut desk = Desk::new(Renderer::HelmRelease);
+    desk.upgrade(3, false);
+    let written = desk.run("render bundle --step 2 --dir rotation --out overlay/rotation");
+    assert_eq!(written.code, 0, "{}", written.err);
+    let overlay = desk.rotation.home.path().join("overlay");
+    let base = "apiVersion: helm.toolkit.fluxcd.io/v2beta2\nkind: HelmRelease\nmetadata:\n  name: linkerd-control-plane\n\
+                spec:\n  values:\n    identity:\n      podAnnotations:\n        team: infra\n    proxy:\n      logLevel: info\n";
+    fs::write(overlay.join("release.yaml"), base).unwrap();
+    fs::write(
+        overlay.join("kustomization.yaml"),
+        "namespace: flux-system\nresources: [release.yaml]\ncomponents: [rotation/bundle/2-control-plane]\n",
+    )
+    .unwrap();
+    let built = runner::other("kubectl").args(["kustomize".as_ref(), overlay.as_os_str()]).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let built = l5d_rotate::document::parse(&String::from_utf8(built.stdout).unwrap(), "built").unwrap();
+    let values = &built[0].tree["spec"]["values"];
+    assert_eq!(values["proxy"], json!({"logLevel": "info"}));
+    assert_eq!(values["identity"]["podAnnotations"]["team"], "infra");
+    let step = desk.step(STEP);
+    for component in ["identity", "destinationController", "proxyInjector"] {
+        let annotation = step["changes"][0]["annotation"].as_object().unwrap();
+        let (key, value) = annotation.iter().next().unwrap();
+        assert_eq!(values[component]["podAnnotations"][key], *value, "{component}");
     }
 }

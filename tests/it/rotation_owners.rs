@@ -2,7 +2,9 @@
 
 use crate::rotation_support;
 
-use l5d_rotate::finding::{ChartValue, Finding, Flag, Instead, SecretFile, Severity, StepFact, ValueContent};
+use l5d_rotate::finding::{
+    ChartValue, Finding, Flag, Instead, PodAnnotationPlace, SecretFile, Severity, StepFact, ValueContent,
+};
 use l5d_rotate::mesh::{Era, Owner};
 use l5d_rotate::rotation::Phase;
 use rotation_support::*;
@@ -199,13 +201,55 @@ fn a_workload_of_a_helm_release_under_flux_is_restarted_through_the_release() {
     let owner = Owner::FluxHelmRelease { name: "emojivoto".into(), namespace: "flux-system".into() };
     cluster.mesh.workloads[web.0].owners = vec![owner];
     let notes = notes(&planned(&cluster.plan(&record), step(Phase::Bundle, 3)), "managed-object");
-    let [StepFact::ManagedObject { instead: Instead::FluxPodAnnotation { annotation, name, .. }, .. }] =
-        &notes[..]
+    let [
+        StepFact::ManagedObject {
+            instead: Instead::FluxPodAnnotation { annotation, name, place, .. }, ..
+        },
+    ] = &notes[..]
     else {
         panic!("{notes:?}")
     };
     assert_eq!((annotation.key, name.as_str()), ("l5d-rotate/trust-bundle", "emojivoto"));
     assert!(annotation.value.starts_with("sha256-"), "{annotation:?}");
+    assert_eq!(*place, PodAnnotationPlace::NamedByChart);
+}
+
+/// A value for all of the control plane is no place for a restart of the identity controller alone: it would restart the others
+/// with it, and the next step would find its own annotation there.
+#[test]
+fn a_restart_of_the_control_plane_is_set_in_the_value_that_its_version_has() {
+    use PodAnnotationPlace::{NoValue, Value};
+    let all =
+        ["destinationController.podAnnotations", "identity.podAnnotations", "proxyInjector.podAnnotations"];
+    let cases = [
+        (Era::V2_12, Some("edge-25.1.1"), all.map(Value), Value("identity.podAnnotations")),
+        (Era::V2_12, Some("edge-26.12.1"), all.map(Value), Value("identity.podAnnotations")),
+        (Era::V2_12, Some("enterprise-2.18.0"), all.map(Value), Value("identity.podAnnotations")),
+        (Era::V2_12, Some("enterprise-2.17.3"), [Value("podAnnotations"); 3], NoValue),
+        (Era::V2_12, Some("edge-24.11.8"), [Value("podAnnotations"); 3], NoValue),
+        (Era::V2_12, Some("stable-2.14.10"), [Value("podAnnotations"); 3], NoValue),
+        (Era::V2_12, None, [Value("podAnnotations"); 3], NoValue),
+        (Era::V2_11, Some("stable-2.11.5"), [Value("podAnnotations"); 3], NoValue),
+    ];
+    for (era, version, bundle, issuer) in cases {
+        let (_, mut cluster, record) = fixture(era);
+        cluster.mesh.control_plane.version = version.map(str::to_owned);
+        let owner = Owner::FluxHelmRelease { name: "l5d".into(), namespace: "flux-system".into() };
+        for workload in &mut cluster.mesh.workloads {
+            workload.owners = vec![owner.clone()];
+        }
+        let places = |phase: Phase, cluster: &Cluster| -> Vec<_> {
+            let notes = notes(&planned(&cluster.plan(&record), step(phase, 2)), "managed-object");
+            let place = |note: &StepFact| match note {
+                StepFact::ManagedObject { instead: Instead::FluxPodAnnotation { place, .. }, .. } => *place,
+                other => panic!("{other:?}"),
+            };
+            notes.iter().map(place).collect()
+        };
+        cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
+        assert_eq!(places(Phase::Bundle, &cluster), bundle, "{version:?}");
+        assert_eq!(places(Phase::Issuer, &cluster), [issuer], "{version:?}");
+    }
 }
 
 #[test]

@@ -38,6 +38,25 @@ pub fn not_ready(blocked: &[&PlannedStep], dir: &Path, screen: &Screen) -> Strin
     format!("{} {is} not ready\n{}", named(blocked), reasons(blocked, dir, screen))
 }
 
+/// Why steps were not rendered that are made where their owner renders them from, and where that is.
+#[must_use]
+pub fn made_elsewhere(steps: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
+    let were = if steps.len() == 1 { "was" } else { "were" };
+    let title = format!(
+        "{} would change nothing beside the release that renders these objects and {were} not rendered",
+        named(steps)
+    );
+    let found: Vec<_> = steps.iter().flat_map(|planned| notes::of(planned)).collect();
+    let mut lines: Vec<(&Finding, String)> = Vec::new();
+    for finding in &found {
+        if !lines.iter().any(|(one, _)| *one == finding) {
+            lines.push((finding, String::new()));
+        }
+    }
+    let beside_label = Screen { width: screen.width.saturating_sub(LABEL.len()), ..screen.clone() };
+    format!("{}{}", beside_label.wrapped(&title, "", "  "), notes::list(&lines, dir, screen))
+}
+
 /// What stands before steps, each thing once, with the steps where it is not all of them.
 fn reasons(blocked: &[&PlannedStep], dir: &Path, screen: &Screen) -> String {
     let mut found: Vec<(&Finding, Vec<&PlannedStep>)> = Vec::new();

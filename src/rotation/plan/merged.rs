@@ -1,6 +1,8 @@
-//! Is what a step renders already part of the observed objects?
+//! Is what a step renders already part of the observed objects, and is it to be made elsewhere?
 
 use super::{Annotation, Change, PlannedStep};
+use crate::document::ObjectRef;
+use crate::finding::{Fact, Instead, PodAnnotationPlace, StepFact};
 use crate::mesh::{Known, Mesh, WorkloadId};
 use crate::pki::Rules;
 
@@ -22,6 +24,36 @@ impl PlannedStep {
             Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
                 bears(mesh, *workload, annotation)
             }
+        })
+    }
+}
+
+impl PlannedStep {
+    /// Is all of it made where its owners render it from, so that no document of it would change anything?
+    #[must_use]
+    pub fn is_made_elsewhere(&self, mesh: &Mesh) -> bool {
+        let has_no_document = |object: &ObjectRef| match self.instead_of(object) {
+            Some(Instead::FluxPodAnnotation { place: PodAnnotationPlace::Value(_), .. }) | None => false,
+            Some(instead) => instead.leaves_no_patch(),
+        };
+        let is_elsewhere = |change: &Change| match change {
+            Change::Publish(_) => has_no_document(&mesh.bundle_home()),
+            Change::Swap { .. } => has_no_document(&mesh.issuer_secret()),
+            Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
+                has_no_document(&mesh.workload(*workload).object)
+            }
+        };
+        !self.changes.is_empty() && self.changes.iter().all(is_elsewhere)
+    }
+
+    /// Where a change of an object is made instead, because somebody would put it back; the notes tell it.
+    #[must_use]
+    pub fn instead_of(&self, object: &ObjectRef) -> Option<&Instead> {
+        self.notes.iter().find_map(|note| match &note.fact {
+            Fact::Step(StepFact::ManagedObject { object: managed, instead, .. }) if managed == object => {
+                Some(instead)
+            }
+            _ => None,
         })
     }
 }

@@ -8,8 +8,8 @@ use super::owner::{self, Subject, deciding};
 use super::view::View;
 use super::{Change, Phase, PhaseSpec, Stage, Step};
 use crate::document::ObjectRef;
-use crate::finding::{Finding, Opens, Severity, StepFact};
-use crate::mesh::{GoDuration, Held, Known, Owner, Plane, Scheme};
+use crate::finding::{Finding, Opens, PodAnnotationPlace, Severity, StepFact};
+use crate::mesh::{GoDuration, Held, Injection, Known, Owner, Plane, Scheme, Workload};
 use crate::pki::Rules;
 use crate::rotation::Strategy;
 
@@ -20,7 +20,7 @@ pub(super) fn of(
     again: &[ObjectRef],
     facts: Vec<StepFact>,
 ) -> Vec<Finding> {
-    let managed = changes.iter().flat_map(|change| managed(view, change));
+    let managed = changes.iter().flat_map(|change| managed(view, changes, change));
     let managed = managed.map(|fact| Finding::new(Severity::Warning, fact));
     let others = facts
         .into_iter()
@@ -39,7 +39,11 @@ fn unchanged(again: &[ObjectRef]) -> Option<Finding> {
 }
 
 /// The objects that a change touches, with what is changed in them and who owns them.
-fn touched<'a>(view: &View<'_>, change: &'a Change) -> Vec<(ObjectRef, Vec<Owner>, Subject<'a>)> {
+fn touched<'a>(
+    view: &View<'_>,
+    changes: &[Change],
+    change: &'a Change,
+) -> Vec<(ObjectRef, Vec<Owner>, Subject<'a>)> {
     let mesh = view.mesh;
     let core = |object: ObjectRef, subject| (object.clone(), mesh.owners_of(&object), subject);
     match change {
@@ -56,24 +60,41 @@ fn touched<'a>(view: &View<'_>, change: &'a Change) -> Vec<(ObjectRef, Vec<Owner
         Change::Swap { chain, .. } => vec![core(mesh.issuer_secret(), Subject::Issuer(chain))],
         Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
             let workload = mesh.workload(*workload);
-            vec![(workload.object.clone(), workload.owners.clone(), Subject::Restart(annotation))]
+            let place = pod_annotation_place(view, changes, workload);
+            vec![(workload.object.clone(), workload.owners.clone(), Subject::Restart(annotation, place))]
         }
     }
 }
 
-fn managed(view: &View<'_>, change: &Change) -> Vec<StepFact> {
+/// The chart's value that annotates the pods of a workload, and no others but those that a step restarts as well.
+fn pod_annotation_place(view: &View<'_>, changes: &[Change], workload: &Workload) -> PodAnnotationPlace {
+    if workload.injection != Injection::ControlPlane {
+        return PodAnnotationPlace::NamedByChart;
+    }
+    let restarts_all = || {
+        let restarted = changes.iter().filter(|change| matches!(change, Change::ControlPlane { .. })).count();
+        restarted == view.mesh.workloads.iter().filter(|one| one.plane == Plane::Control).count()
+    };
+    match view.mesh.control_plane.pod_annotations(&workload.object.name) {
+        Some(found) if !found.is_of_all || restarts_all() => PodAnnotationPlace::Value(found.value),
+        _ => PodAnnotationPlace::NoValue,
+    }
+}
+
+fn managed(view: &View<'_>, changes: &[Change], change: &Change) -> Vec<StepFact> {
     let found = |(object, owners, subject): (ObjectRef, Vec<Owner>, Subject<'_>)| {
         let instead = |owner: Owner| owner::instead(view, &owner, subject).map(|instead| (owner, instead));
         let (owner, instead) = deciding(owners).into_iter().find_map(instead)?;
         let lacks_published = owner::file_lacks_anchors(view, subject);
         Some(StepFact::ManagedObject { object, owner, instead, lacks_published })
     };
-    touched(view, change).into_iter().filter_map(found).collect()
+    touched(view, changes, change).into_iter().filter_map(found).collect()
 }
 
 /// Objects that are applied from Git as they are: that is where the step is committed.
 fn applied_from_git(view: &View<'_>, changes: &[Change]) -> Option<StepFact> {
-    let owners = changes.iter().flat_map(|change| touched(view, change)).flat_map(|(_, owners, _)| owners);
+    let owners =
+        changes.iter().flat_map(|change| touched(view, changes, change)).flat_map(|(_, owners, _)| owners);
     let appliers: BTreeSet<_> = owners
         .filter(|owner| matches!(owner, Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }))
         .collect();

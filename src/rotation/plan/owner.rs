@@ -2,7 +2,9 @@
 
 use super::Annotation;
 use super::view::View;
-use crate::finding::{ChartValue, Flag, Instead, PodAnnotation, SecretFile, ValueContent};
+use crate::finding::{
+    ChartValue, Flag, Instead, PodAnnotation, PodAnnotationPlace, SecretFile, ValueContent,
+};
 use crate::mesh::{Era, Owner, Scheme};
 use crate::pki::{Bundle, IssuerChain};
 use crate::rotation::{ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
@@ -14,8 +16,8 @@ pub(super) enum Subject<'a> {
     Bundle(&'a Bundle),
     /// The issuer Secret or a copy of its certificate.
     Issuer(&'a IssuerChain),
-    /// A restart annotation on a pod template.
-    Restart(&'a Annotation),
+    /// A restart annotation on a pod template, and the chart's value that sets it.
+    Restart(&'a Annotation, PodAnnotationPlace),
 }
 
 /// The owners that count, strongest first. What comes after one that applies manifests from Git tells only with what those
@@ -37,11 +39,11 @@ pub(in crate::rotation) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
 pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<Instead> {
     Some(match (owner, subject) {
         (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) => return None,
-        (Owner::Helm { release, .. }, Subject::Restart(annotation)) if release.is_empty() => {
-            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation) }
+        (Owner::Helm { release, .. }, Subject::Restart(annotation, place)) if release.is_empty() => {
+            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place }
         }
         // Helm and `linkerd upgrade | kubectl apply` merge three ways: an annotation that they do not know stays.
-        (Owner::Helm { .. } | Owner::LinkerdCli, Subject::Restart(_)) => return None,
+        (Owner::Helm { .. } | Owner::LinkerdCli, Subject::Restart(..)) => return None,
         (Owner::Helm { release, .. }, _) if release.is_empty() => {
             Instead::RenderedChart { values: values(view, subject) }
         }
@@ -51,9 +53,9 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
             chart: view.mesh.control_plane.era.chart_names().chart,
             values: values(view, subject),
         },
-        (Owner::FluxHelmRelease { name, namespace }, Subject::Restart(annotation)) => {
+        (Owner::FluxHelmRelease { name, namespace }, Subject::Restart(annotation, place)) => {
             let (name, namespace) = (name.clone(), namespace.clone());
-            Instead::FluxPodAnnotation { name, namespace, annotation: pod_annotation(annotation) }
+            Instead::FluxPodAnnotation { name, namespace, annotation: pod_annotation(annotation), place }
         }
         (Owner::FluxHelmRelease { name, namespace }, _) => {
             let (name, namespace) = (name.clone(), namespace.clone());
@@ -77,7 +79,7 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
 pub(super) fn file_lacks_anchors(view: &View<'_>, subject: Subject<'_>) -> bool {
     match subject {
         Subject::Bundle(bundle) => !view.record.targets().any(|(known, _)| known.same_set(bundle)),
-        Subject::Issuer(_) | Subject::Restart(_) => false,
+        Subject::Issuer(_) | Subject::Restart(..) => false,
     }
 }
 
@@ -99,7 +101,7 @@ fn secret_files(view: &View<'_>, subject: Subject<'_>) -> Vec<SecretFile> {
             SecretFile { file: view.record.issuer_file(chain), key: Some(certificate) },
             SecretFile { file: key_file(view, chain), key: Some(key) },
         ],
-        Subject::Restart(_) => Vec::new(),
+        Subject::Restart(..) => Vec::new(),
     }
 }
 
@@ -117,7 +119,7 @@ fn values(view: &View<'_>, subject: Subject<'_>) -> Vec<ChartValue> {
             let key = file(names.issuer_key, key_file(view, chain));
             [certificate, key].into_iter().chain(expiry).collect()
         }
-        Subject::Issuer(_) | Subject::Restart(_) => Vec::new(),
+        Subject::Issuer(_) | Subject::Restart(..) => Vec::new(),
     }
 }
 
@@ -131,7 +133,7 @@ fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> Instead {
             Flag { flag: "--identity-issuer-certificate-file", file: view.record.issuer_file(chain) },
             Flag { flag: "--identity-issuer-key-file", file: key_file(view, chain) },
         ],
-        Subject::Restart(_) => Vec::new(),
+        Subject::Restart(..) => Vec::new(),
     };
     Instead::LinkerdUpgrade {
         flags,

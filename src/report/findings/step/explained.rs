@@ -196,8 +196,8 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "mount-outdated",
         means: "An object has just changed that containers read from a mounted volume when they start.",
-        matters: "A kubelet may show the old content for up to two minutes: what starts meanwhile reads \
-            it, and must start again.",
+        matters: "A pod that is created within ten seconds of the change may still be given the old content, and must \
+            start again.",
         act: "Wait until the instant that is named.",
         example: "kubectl get configmap linkerd-identity-trust-roots -n linkerd -o yaml \
             --show-managed-fields",

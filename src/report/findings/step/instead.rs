@@ -2,7 +2,9 @@
 
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::finding::{ChartValue, Flag, Instead, PodAnnotation, SecretFile, ValueContent};
+use crate::finding::{
+    ChartValue, Flag, Instead, PodAnnotation, PodAnnotationPlace, SecretFile, ValueContent,
+};
 
 /// In a sentence; `DIR` is the rotation directory.
 pub(super) fn instead(place: &Instead) -> String {
@@ -19,9 +21,15 @@ pub(super) fn instead(place: &Instead) -> String {
              manifests are in Git, commit the patch beside them.",
             settings(values, "")
         ),
-        Instead::RenderedPodAnnotation { annotation } => format!(
-            "If a chart is rendered on the way, set its pod annotations (often `podAnnotations`) to `{}` instead. If the \
-             rendered manifests are in Git, commit the patch beside them.",
+        Instead::RenderedPodAnnotation { annotation, place: PodAnnotationPlace::NoValue } => format!(
+            "If a chart is rendered on the way, none of its values annotates these pods alone: add `{}` to the pod template in \
+             what it renders, or restart manually. If the rendered manifests are in Git, commit the patch beside them.",
+            setting(annotation)
+        ),
+        Instead::RenderedPodAnnotation { annotation, place } => format!(
+            "If a chart is rendered on the way, set {} to `{}` instead. If the rendered manifests are in Git, commit the patch \
+             beside them.",
+            pod_annotations(*place, ""),
             setting(annotation)
         ),
         Instead::FluxHelmRelease { name, namespace, values } => format!(
@@ -29,9 +37,30 @@ pub(super) fn instead(place: &Instead) -> String {
              change that, and label it `reconcile.fluxcd.io/watch: Enabled` so that Flux upgrades at once.",
             settings(values, "spec.values.")
         ),
-        Instead::FluxPodAnnotation { name, namespace, annotation } => format!(
-            "Set the chart's pod annotations (often `podAnnotations`) to `{}` in spec.values of HelmRelease {namespace}/{name} \
-             instead, or put the patch into its spec.postRenderers[].kustomize.patches.",
+        Instead::FluxPodAnnotation { name, namespace, annotation, place: PodAnnotationPlace::NoValue } => {
+            format!(
+                "Add `{}` to its pod template by a patch in spec.postRenderers[].kustomize.patches of HelmRelease \
+             {namespace}/{name} instead: none of the chart's values annotates these pods alone.",
+                setting(annotation)
+            )
+        }
+        Instead::FluxPodAnnotation {
+            name,
+            namespace,
+            annotation,
+            place: PodAnnotationPlace::Value(value),
+        } => {
+            format!(
+                "With -o patch the restart is a patch of HelmRelease {namespace}/{name} instead, which sets \
+                 `spec.values.{value}` to `{}`. Or add it to the pod template by a patch in its \
+                 spec.postRenderers[].kustomize.patches.",
+                setting(annotation)
+            )
+        }
+        Instead::FluxPodAnnotation { name, namespace, annotation, place } => format!(
+            "Set {} to `{}` in HelmRelease {namespace}/{name} instead, or add it to the pod template by a patch in its \
+             spec.postRenderers[].kustomize.patches.",
+            pod_annotations(*place, "spec.values."),
             setting(annotation)
         ),
         Instead::LinkerdUpgrade { flags, from_overrides, drops_intermediates } => {
@@ -75,6 +104,16 @@ fn settings(values: &[ChartValue], prefix: &str) -> String {
         ValueContent::Time(time) => format!("`{prefix}{}` to {}", value.name, whole_seconds(*time)),
     });
     set.collect::<Vec<_>>().join(" and ")
+}
+
+/// The value that annotates pods, below `prefix`.
+fn pod_annotations(place: PodAnnotationPlace, prefix: &str) -> String {
+    match place {
+        PodAnnotationPlace::Value(value) => format!("`{prefix}{value}`"),
+        PodAnnotationPlace::NamedByChart | PodAnnotationPlace::NoValue => {
+            format!("the chart's pod annotations (often `{prefix}podAnnotations`)")
+        }
+    }
 }
 
 fn setting(annotation: &PodAnnotation) -> String {

@@ -3,7 +3,8 @@
 use super::super::{Words, listed};
 use super::instead::instead;
 use super::{anchors, fact_alone, issuer_role, of_fact, say};
-use crate::finding::{IssuerRole, StepFact};
+use crate::document::ObjectRef;
+use crate::finding::{Instead, IssuerRole, StepFact};
 use crate::mesh::GoDuration;
 use crate::report::Screen;
 use crate::report::words::count;
@@ -20,10 +21,12 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             if *lacks_published {
                 "Anchors are published that the file named here lacks, and they must not be dropped: take the rendered text \
                  instead of the file."
+            } else if place.leaves_no_patch() {
+                "A patch of it would be of no effect beside the release, and is not rendered."
             } else {
                 ""
             },
-            instead(place),
+            format!("{}{}", instead(place), manually(object, place)),
         ),
         StepFact::AppliedFromGit { owners } => {
             fact_alone(format!("Commit it where it is applied from: {}.", listed(owners)))
@@ -102,6 +105,17 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             format!("Render {render} again once this step is merged."),
         ),
         _ => Words::default(),
+    }
+}
+
+/// What restarts a workload of a HelmRelease without any commit.
+fn manually(object: &ObjectRef, place: &Instead) -> String {
+    let ObjectRef { kind, namespace, name, .. } = object;
+    match place {
+        Instead::FluxPodAnnotation { .. } => {
+            format!(" Or run `kubectl rollout restart {}/{name} -n {namespace}`.", kind.to_lowercase())
+        }
+        _ => String::new(),
     }
 }
 
