@@ -59,6 +59,7 @@ mod rotation_record;
 mod rotation_reversed;
 mod rotation_rollback;
 mod rotation_simulated;
+mod rotation_stuck;
 mod rotation_support;
 mod runner;
 mod schemas;

@@ -104,3 +104,15 @@ fn a_file_from_before_a_field_was_added_is_read() {
     tree["mesh"].as_object_mut().unwrap().shift_remove("unmeshed");
     assert!(read(&yaml::write(&tree)).unmeshed.is_empty());
 }
+
+#[test]
+fn how_pods_were_made_is_written_where_it_is_known() {
+    let mut tree = document::parse(&old(), "old").unwrap().remove(0).tree;
+    let made = json!({"created": "2026-01-01T00:00:00Z", "trustRoot": "ab".repeat(32)});
+    tree["mesh"]["controlPlane"]["replicas"][0]["made"] = made.clone();
+    tree["mesh"]["proxies"][0]["made"] = json!({"created": "2026-01-01T00:00:00Z"});
+    let mesh = read(&yaml::write(&tree));
+    assert_eq!(mesh.control_plane.replicas[0].made.trust_root.unwrap().to_string(), "ab".repeat(32));
+    assert_eq!(mesh.control_plane.replicas[1].made, Default::default());
+    assert_eq!(source::snapshot(&mesh), tree);
+}

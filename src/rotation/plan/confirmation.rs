@@ -7,7 +7,7 @@ use jiff::ToSpan;
 
 use crate::document::ObjectRef;
 use crate::finding::{Finding, Severity, StepFact};
-use crate::mesh::{Change, ChangeTime, Doubt, KUBELET_LAG_SECONDS, Known, Mesh, Read, Replica, Unread};
+use crate::mesh::{Change, ChangeTime, Doubt, Held, KUBELET_LAG_SECONDS, Known, Mesh, Read, Unread};
 use crate::step::Confirmation;
 
 /// The mesh with what was confirmed, and what was taken on trust. What is known stays as it is.
@@ -36,9 +36,11 @@ pub(super) fn pods_are_missing(mesh: &Mesh) -> bool {
 /// What the control plane may have read it has read; what it surely has not it still has not.
 fn settle_reads(mesh: &mut Cow<'_, Mesh>, trusted: &mut Vec<Finding>) {
     let in_doubt = |change: Change| {
-        let reads = |replica: &Replica| change.by_mount(replica.started, replica.made);
-        let opens = |read| matches!(read, Read::Perhaps(doubt) if doubt != Doubt::StartUnknown);
-        change.is_dated() && mesh.control_plane.replicas.iter().map(reads).any(opens)
+        let replicas = mesh.control_plane.replicas.iter().map(|replica| (replica.started, replica.made));
+        let by_reference = mesh.proxies.iter().filter(|group| group.held == Held::ByReference);
+        let proxies = by_reference.flat_map(|group| group.starts.at.keys().map(|at| (Some(*at), group.made)));
+        let opens = |(started, made)| matches!(change.by_mount(started, made), Read::Perhaps(doubt) if doubt != Doubt::StartUnknown);
+        change.is_dated() && replicas.chain(proxies).any(opens)
     };
     let changes = [(mesh.bundle_change(), mesh.bundle_home()), (mesh.issuer_change(), mesh.issuer_secret())];
     let objects: Vec<_> =

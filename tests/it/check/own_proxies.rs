@@ -5,9 +5,11 @@ use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::finding::{
     CheckFact, Container, InputFact, Opens, Pods, RefusingProxies, Severity, UnreadableBundle, WorkloadPods,
 };
-use l5d_rotate::mesh::{BundleId, ChangeTime, Doubt, Era, Held, Injection, Manifest, Mesh, Plane, Unmeshed};
+use l5d_rotate::mesh::{
+    BundleId, ChangeTime, Doubt, Era, Held, Injection, Made, Manifest, Mesh, Plane, Unmeshed,
+};
 use l5d_rotate::pki::pem::{Defect, DefectKind};
-use l5d_rotate::pki::{BundleText, Rules};
+use l5d_rotate::pki::{BundleText, Fingerprint, Rules};
 use serde_json::json;
 
 use crate::check::builder::*;
@@ -209,6 +211,33 @@ fn a_start_within_the_kubelets_lag_proves_nothing_of_what_is_mounted() {
     started(&mut mesh, "identity", 121);
     assert_eq!(outcome(&mesh, "control-plane-restarted"), PASSES);
     assert_eq!(outcome(&mesh, "identity-loaded-issuer"), PASSES);
+}
+
+/// The lag is that of pods that were there before the change; a new one is given what its kubelet has heard of.
+#[test]
+fn a_pod_that_is_created_after_the_change_has_read_it_within_seconds() {
+    let root = root("root");
+    let mut mesh = mesh(&[&root], &good_issuer(&root));
+    let changed = at("2026-02-01T00:10:00Z");
+    published(&mut mesh).changed = ChangeTime::At(changed);
+    secret(&mut mesh).changed = ChangeTime::At(changed);
+    let started = changed + 15.seconds();
+    let mark = Fingerprint::digest(published(&mut mesh).text.text().as_bytes());
+    let mut created = |seconds: i64, trust_root| {
+        for replica in &mut mesh.control_plane.replicas {
+            replica.started = Some(started);
+            replica.made = Made { created: Some(changed + seconds.seconds()), trust_root };
+        }
+        ["control-plane-restarted", "identity-loaded-issuer"].map(|code| outcome(&mesh, code))
+    };
+    let unproven = |object| {
+        let containers = vec![identity(started, Doubt::JustCreated)];
+        unknown(CheckFact::RestartUnproven { object, changed, containers })
+    };
+    assert_eq!(created(10, None), [unproven(bundle_ref()), unproven(secret_ref())]);
+    assert_eq!(created(11, None), [PASSES, PASSES]);
+    // The mark is that of the bundle, and tells nothing of the issuer.
+    assert_eq!(created(0, Some(mark)), [PASSES, unproven(secret_ref())]);
 }
 
 /// `linkerd install` and Helm make ConfigMaps and Secrets just before the Deployments that mount them: no volume can show what was
