@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::finding::{Finding, Opens, StepFact};
 use l5d_rotate::mesh::{Era, Made, Owner, WorkloadId};
 use l5d_rotate::pki::Fingerprint;
-use l5d_rotate::rotation::{Change, Confirmation, Phase, PlannedStep, Record, StepState};
+use l5d_rotate::rotation::{
+    Change, Confirmation, Phase, PlannedStep, Record, Stage, Standing, Step, StepState,
+};
 
 use crate::pki_support::random::Dice;
 use crate::rotation_support::{self as support, *};
@@ -208,5 +210,27 @@ fn the_control_plane_is_restarted_ten_seconds_after_the_change_and_not_earlier()
         let given = changed + SignedDuration::from_secs(10);
         assert_eq!((finding.code(), &finding.opens[..]), ("mount-outdated", &[Opens::At(given)][..]));
         assert_eq!(at(&mut cluster, 11), [], "{phase}");
+    }
+}
+
+/// Whoever merges the restarts of several steps at once finds each later one on the templates already.
+#[test]
+fn restarts_that_were_merged_together_are_made_manually_where_they_change_nothing_and_the_rotation_finishes()
+{
+    let beyond = Step { phase: Phase::RemoveCross, stage: Stage::DataPlane };
+    for strategy in support::strategies(Era::V2_12) {
+        let (pki, mut cluster, _) = support::fixture(Era::V2_12);
+        let record = pki.record(&cluster.mesh, strategy);
+        for planned in cluster.plan(&record).steps {
+            for change in planned.changes {
+                if let Change::ControlPlane { workload, annotation, .. }
+                | Change::Restart { workload, annotation } = change
+                {
+                    cluster.annotate(workload, annotation.key, &annotation.value);
+                }
+            }
+        }
+        cluster.advance(&record, beyond);
+        assert_eq!(cluster.plan(&record).standing, Standing::Finished, "{strategy}");
     }
 }

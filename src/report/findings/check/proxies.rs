@@ -212,8 +212,8 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
         code: "restart-unproven",
         means: "Containers of the control plane started so close to a change that they may have read what was there before, or \
                 do not tell when they started.",
-        matters: "Kubernetes tells starts and changes to the second. A kubelet may show a changed object in a mounted volume two \
-                  minutes later.",
+        matters: "Kubernetes tells starts and changes to the second. A kubelet may bring a changed object two minutes late into \
+                  a volume of a pod that was there before, and ten seconds late into a pod that is created after it.",
         act: "Restart them once more. Or confirm it with --confirm control-plane-restarted, if you know better.",
         example: "kubectl rollout restart deployment/linkerd-identity -n linkerd",
         source: "Kubernetes, \"Mounted ConfigMaps are updated automatically\"",
