@@ -117,6 +117,9 @@ pub(super) fn committed(
     warning: &str,
     screen: &Screen,
 ) -> Result<Vec<Rendered>, Failure> {
+    if planned.is_made_elsewhere(&under_way.mesh) {
+        return Ok(Vec::new());
+    }
     let is_left = |object: &ObjectRef| planned.instead_of(object).is_some_and(Instead::leaves_no_patch);
     let mut documents = documents(planned, under_way, warning, screen)?;
     documents.retain(|document| !is_left(&document.object));

@@ -327,3 +327,25 @@ fn kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of()
         assert_eq!(values[component]["podAnnotations"][key], *value, "{component}");
     }
 }
+
+/// The issuer of a HelmRelease is set in its values: nobody has to give the key for a document that is not rendered.
+#[test]
+fn a_preview_holds_no_patch_of_what_a_helm_release_renders_and_needs_no_key() {
+    let desk = Desk::new(Renderer::HelmRelease);
+    let home = desk.rotation.home.path();
+    fs::remove_file(home.join("rotation/issuer.key")).unwrap();
+    let preview = desk.run("plan --dir rotation --out preview");
+    assert_eq!(preview.code, 0, "{}", preview.err);
+    let step = |path: &str| fs::read_to_string(home.join("preview").join(path).join("kustomization.yaml"));
+    for (path, set) in [
+        ("bundle/1-trust", "spec.values.identityTrustAnchorsPEM"),
+        ("issuer/1-issuer", "spec.values.identity.issuer.tls.crtPEM"),
+    ] {
+        let text = step(path).unwrap();
+        assert!(text.contains("this step is not made here") && text.contains(set), "{text}");
+    }
+    assert!(
+        step("issuer/2-control-plane/flux-system").is_ok() && step("issuer/2-control-plane/linkerd").is_err()
+    );
+    assert!(step("issuer/1-issuer/linkerd").is_err());
+}
