@@ -162,7 +162,7 @@ fn pods(cluster: &mut Cluster, id: WorkloadId, started: Timestamp, made: Made) {
 #[test]
 fn whoever_takes_the_way_that_a_step_leaves_gets_it_done() {
     let mut taken = BTreeSet::new();
-    for seed in 0..sizes::of(120, 1_500) {
+    for seed in 0..sizes::of(120, 600) {
         let mut scene = Scene::random(seed);
         let mut told = Vec::new();
         while scene.planned().state != StepState::Done {
@@ -179,7 +179,7 @@ fn whoever_takes_the_way_that_a_step_leaves_gets_it_done() {
 #[test]
 fn a_confirmation_that_is_named_opens_what_names_it() {
     let mut opened = 0;
-    for seed in 0..sizes::of(120, 1_500) {
+    for seed in 0..sizes::of(120, 600) {
         let mut scene = Scene::random(seed);
         let StepState::Unknown(why) = scene.planned().state else { continue };
         let is_confirmable = |finding: &Finding| finding.is_confirmed_by(Confirmation::ControlPlaneRestarted);
