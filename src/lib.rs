@@ -5,6 +5,8 @@
 //! | room | holds | never |
 //! |---|---|---|
 //! | [`printable`] | foreign text that does nothing to a terminal | knows whose it is |
+//! | [`limits`] | how much is read of anything | decides what happens then |
+//! | [`process`] | what is ended and removed when a signal comes | knows what it is |
 //! | [`linkerd`] | Linkerd's names and thresholds | anything that has to be computed |
 //! | [`step`] | phases, steps, confirmations by name | what they do |
 //! | [`document`] | bytes to Kubernetes objects, with their place | knows Linkerd |
@@ -31,11 +33,13 @@ pub mod command;
 pub mod diff;
 pub mod document;
 pub mod finding;
+pub mod limits;
 pub mod linkerd;
 pub mod mesh;
 pub mod output;
 pub mod pki;
 pub mod printable;
+pub mod process;
 pub mod render;
 pub mod report;
 pub mod rotation;

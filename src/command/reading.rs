@@ -9,14 +9,15 @@ use serde_json::Value;
 use super::Failure;
 use crate::checkout::{self, Checkout, Declared, Open, Skip};
 use crate::cli;
+use crate::limits;
 use crate::linkerd;
 use crate::mesh::{Gap, Mesh, MeshError, Unread};
 use crate::report::findings::Words;
 use crate::report::{count, not_understood, shell_word};
 use crate::source::{self, Cluster, Input, Observed, Proposal, Request, SourceError, Unrendered};
 
-/// More than any PEM file or manifest of secrets has.
-const LIMIT: u64 = 16 << 20;
+/// A byte more than what is read shows that there is more.
+const LIMIT: u64 = limits::FILE + 1;
 
 /// A mesh that the input arguments name.
 pub(super) struct Read {
@@ -278,7 +279,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
     };
     match read.map_err(failed)? as u64 {
         LIMIT => Err(Failure::new(
-            format!("{}: is larger than 16 MiB", path.display()),
+            format!("{}: is larger than {} MiB", path.display(), limits::FILE >> 20),
             "name the one file with certificates in it",
         )),
         _ => Ok(text),

@@ -14,8 +14,10 @@ pub struct DocumentError {
     help: &'static str,
 }
 
-/// Said by the tree's visitor when aliases use up its budget of nodes.
-pub(super) const ALIASES: &str = "aliases make the document grow without measure";
+/// Said by the tree's visitor when aliases use up its budget.
+pub(super) const ALIASES: &str = "aliases make it grow by more than 16 MiB";
+/// Said before the parser is asked.
+pub(super) const NESTING: &str = "`[` and `{` are nested deeper than 512 levels";
 /// Said by the tree's visitor when a key is a mapping or a list.
 pub(super) const NESTED_KEY: &str = "a key that is itself a mapping or a list";
 
@@ -55,8 +57,13 @@ const WORDS: &[(&str, &str, &str)] = &[
         "it is nested deeper than 128 levels",
         "no Kubernetes object is: look at where the text came from",
     ),
-    ("repetition limit", ALIASES, "write the values out instead of using aliases"),
+    ("repetition limit", "aliases are used too often", "write the values out instead of using aliases"),
     (ALIASES, ALIASES, "write the values out instead of using aliases"),
+    (
+        NESTING,
+        NESTING,
+        "no Kubernetes object is: look at where the text came from, and quote brackets that are text",
+    ),
     (
         "control characters are not allowed",
         "a control character stands in the text",

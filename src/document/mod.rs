@@ -2,6 +2,7 @@
 
 pub mod embedded;
 mod fault;
+mod nesting;
 mod object;
 mod overlay;
 mod parse;

@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _};
 use serde_json::Value;
 
 use super::fault::DocumentError;
+use super::nesting;
 use super::split::{Chunk, chunks, items};
 use super::tree::Tree;
 use super::{Document, Origin};
+use crate::limits;
 
 /// Reads all documents of a YAML or JSON text; `List`s are taken apart into their items, empty documents passed over.
 ///
@@ -57,7 +59,7 @@ fn read_each<E: From<DocumentError>>(
     each: impl FnMut(Document) -> Result<(), E>,
 ) -> Result<(), E> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { source_name, document: 0, any, each };
+    let mut reader = Reader { source_name, document: 0, any, budget: budget(text), each };
     match is_json(text.as_bytes()) {
         true => reader.json(text),
         false => chunks(text).try_for_each(|chunk| reader.chunk(&chunk)),
@@ -80,6 +82,8 @@ struct Reader<'a, F> {
     document: usize,
     /// Are documents that are no mapping handed on?
     any: bool,
+    /// What its trees may still take; every item and document of the text has its part of it.
+    budget: Cell<usize>,
     each: F,
 }
 
@@ -101,16 +105,18 @@ impl<E: From<DocumentError>, F: FnMut(Document) -> Result<(), E>> Reader<'_, F> 
     }
 
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), E> {
-        let Some((kinds, items)) =
-            items(chunk).and_then(|(frame, items)| Some((Kinds::of_list(&yaml(&frame).ok()?)?, items)))
+        let before = self.budget.get();
+        let Some((kinds, items)) = items(chunk)
+            .and_then(|(frame, items)| Some((Kinds::of_list(&yaml(&frame, &self.budget).ok()?)?, items)))
         else {
             return self.whole(chunk, 0);
         };
         self.document += 1;
         for (index, item) in items.iter().enumerate() {
-            let Ok(Value::Array(one)) = yaml(item.text) else {
+            let Ok(Value::Array(one)) = yaml(item.text, &self.budget) else {
                 // The cut went through something that only the whole can tell: an anchor, or a fault.
                 self.document -= 1;
+                self.budget.set(before);
                 return self.whole(chunk, index);
             };
             let origin = self.origin(index + 1, item.line);
@@ -122,7 +128,7 @@ impl<E: From<DocumentError>, F: FnMut(Document) -> Result<(), E>> Reader<'_, F> 
     }
 
     fn whole(&mut self, chunk: &Chunk<'_>, done: usize) -> Result<(), E> {
-        let tree = yaml(chunk.text)
+        let tree = yaml(chunk.text, &self.budget)
             .map_err(|error| DocumentError::of_yaml(self.source_name, chunk.text, chunk.line, &error))?;
         self.document(tree, chunk.content_line, done)
     }
@@ -213,15 +219,20 @@ pub(super) fn parse_value(text: &str, source_name: &str) -> Result<Value, Docume
         let value: Result<Json, _> = serde_json::from_str(text);
         return value.map(|Json(tree)| tree).map_err(|error| DocumentError::of_json(source_name, &error));
     }
-    yaml(text).map_err(|error| DocumentError::of_yaml(source_name, text, 1, &error))
+    yaml(text, &budget(text)).map_err(|error| DocumentError::of_yaml(source_name, text, 1, &error))
 }
 
-/// One YAML document.
-fn yaml(text: &str) -> Result<Value, serde_yaml::Error> {
-    /// How many nodes a document may have for each of its bytes: one without aliases has fewer than one.
-    const GROWTH: usize = 16;
-    let budget = Cell::new((text.len() + 1024).saturating_mul(GROWTH));
-    Tree::yaml(text, &budget).deserialize(serde_yaml::Deserializer::from_str(text))
+/// What the trees of all documents of a YAML text may take, in bytes.
+fn budget(text: &str) -> Cell<usize> {
+    Cell::new(text.len().saturating_mul(limits::TREE).saturating_add(limits::ALIASES))
+}
+
+/// One YAML document, or an item of it.
+fn yaml(text: &str, budget: &Cell<usize>) -> Result<Value, serde_yaml::Error> {
+    if nesting::is_deeper(text, limits::NESTING) {
+        return Err(serde_yaml::Error::custom(super::fault::NESTING));
+    }
+    Tree::yaml(text, budget).deserialize(serde_yaml::Deserializer::from_str(text))
 }
 
 /// What a list says of its items.

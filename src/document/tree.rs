@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, Seq
 use serde_json::{Map, Number, Value, map::Entry};
 
 use super::resolve::resolve;
+use crate::limits::NODE;
 
 /// Decodes one value: refuses duplicate keys, and what aliases would blow up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +18,7 @@ pub(crate) struct Tree<'a>(Option<Yaml<'a>>);
 struct Yaml<'a> {
     /// The text that is read, to tell plain scalars from quoted ones.
     text: &'a str,
-    /// How many more nodes the tree may have.
+    /// How many more bytes the trees of its source may take.
     budget: &'a Cell<usize>,
 }
 
@@ -27,14 +28,15 @@ impl<'a> Tree<'a> {
         Self(None)
     }
 
-    /// Reads the YAML `text`, into at most `budget` nodes.
+    /// Reads the YAML `text`, into a tree of at most `budget` bytes.
     pub(super) const fn yaml(text: &'a str, budget: &'a Cell<usize>) -> Self {
         Self(Some(Yaml { text, budget }))
     }
 
-    fn spend<E: Error>(self) -> Result<(), E> {
+    /// Counts what becomes part of the tree; aliases repeat it.
+    fn spend<E: Error>(self, bytes: usize) -> Result<(), E> {
         let Some(Yaml { budget, .. }) = self.0 else { return Ok(()) };
-        budget.set(budget.get().checked_sub(1).ok_or_else(|| E::custom(super::fault::ALIASES))?);
+        budget.set(budget.get().checked_sub(bytes).ok_or_else(|| E::custom(super::fault::ALIASES))?);
         Ok(())
     }
 
@@ -61,7 +63,7 @@ impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        self.spend()?;
+        self.spend(NODE)?;
         deserializer.deserialize_any(self)
     }
 }
@@ -99,15 +101,18 @@ impl<'de> Visitor<'de> for Tree<'_> {
         Ok(number.into())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        self.spend(value.len())?;
         Ok(value.into())
     }
 
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Value, E> {
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Value, E> {
+        self.spend(value.len())?;
         Ok(self.scalar(value))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        self.spend(value.len())?;
         Ok(value.into())
     }
 

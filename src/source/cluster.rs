@@ -328,12 +328,20 @@ impl<'a, S: Sink> Reading<'a, S> {
             let paged = attempt < ATTEMPTS;
             let mut intake = self.intake.clone();
             let mut next: Option<String> = None;
+            let mut pages = 0;
             let answer = loop {
+                if pages == self.cluster.pages {
+                    return Err(SourceError::Endless { path: path.to_owned(), pages });
+                }
+                pages += 1;
                 let running = match started.take() {
                     Some(running) => running,
                     None => self.cluster.get(query.url(path, paged, next.as_deref()))?,
                 };
                 match (running.read(&mut intake)?, &next) {
+                    (Answer::Read(Some(token)), Some(this)) if query.list && token == *this => {
+                        return Err(SourceError::Circle { path: path.to_owned() });
+                    }
                     (Answer::Read(Some(token)), _) if query.list => next = Some(token),
                     (Answer::Forbidden(_) | Answer::Absent, Some(_)) => {
                         let said = "its first pages were given, the next one was not".to_owned();

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::document::{DocumentError, ObjectRef, Origin};
+use crate::limits;
 use crate::mesh::{Gap, MeshError};
 
 /// Why an input or a cluster could not be read.
@@ -209,6 +211,50 @@ pub enum SourceError {
         /// What was found.
         reason: String,
     },
+    /// kubectl gives no answer.
+    #[error("GET {path}: kubectl has not given the whole answer within {} seconds", after.as_secs())]
+    Hanging {
+        /// The API path.
+        path: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// A list does not come to its end.
+    #[error("GET {path}: the list has more than {pages} pages")]
+    Endless {
+        /// The API path.
+        path: String,
+        /// How many were read.
+        pages: usize,
+    },
+    /// A list is sent round in a circle.
+    #[error("GET {path}: a page of the list names itself as the next one")]
+    Circle {
+        /// The API path.
+        path: String,
+    },
+    /// A value of a JSON text is longer than any object is.
+    #[error("{place}:{line}: one value of the JSON is longer than {} MiB", limits::JSON_VALUE >> 20)]
+    LongValue {
+        /// The path, `stdin`, or the API path.
+        place: String,
+        /// The line on which it begins.
+        line: usize,
+    },
+    /// A YAML text is longer than what is held.
+    #[error("{place}: the YAML is longer than {} MiB", limits::YAML >> 20)]
+    LongText {
+        /// The path, or `stdin`.
+        place: String,
+    },
+    /// The file holds bytes that no text has.
+    #[error("{place}:{line}: a byte that is zero: not a text")]
+    NoText {
+        /// The path, or `stdin`.
+        place: String,
+        /// The line.
+        line: usize,
+    },
     /// A list expired while it was read, again and again.
     #[error("GET {path}: the list expired {times} times before it was read to its end")]
     Expired {
@@ -229,6 +275,11 @@ pub struct Contradiction {
     pub one: Origin,
     /// The other place.
     pub other: Origin,
+}
+
+/// An API path as a POSIX shell takes it: `&` and `?` mean something there.
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', "'\\''"))
 }
 
 impl SourceError {
@@ -288,6 +339,16 @@ impl SourceError {
                     .to_owned()
             }
             Self::Server { .. } | Self::BrokenOff { .. } | Self::Expired { .. } => "run it again".to_owned(),
+            Self::Hanging { path, .. } => {
+                format!("see whether `kubectl get --raw {}` answers; --request-timeout allows more time", quoted(path))
+            }
+            Self::Endless { .. } | Self::Circle { .. } => {
+                "read one namespace with --namespace, or a dump with -f; see what stands between kubectl and the API server"
+                    .to_owned()
+            }
+            Self::LongValue { .. } => "see where it came from: no Kubernetes object is that long".to_owned(),
+            Self::LongText { .. } => "give it as JSON (`-o json`), which is read piece by piece".to_owned(),
+            Self::NoText { .. } => "name a file with YAML or JSON in it".to_owned(),
             Self::Garbage { .. } => "see what stands between kubectl and the API server: a proxy, a login page".to_owned(),
         })
     }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::intake::Intake;
-use super::{Input, Request, Sink, SourceError, json};
+use super::{Input, Request, Sink, SourceError, json, text};
 use crate::document::{is_json, parse_each};
 use crate::mesh::{Gap, Unread};
 
@@ -67,12 +67,7 @@ pub(super) fn read_text<S: Sink, R: Read>(
     if skip_mark(&mut reader).map_err(failed)?.is_json_after(name)? {
         return read_json(reader, name, again, intake);
     }
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
-        SourceError::Encoding { place: name.to_owned(), line, utf16: false }
-    })?;
+    let text = text::whole(reader, name)?;
     parse_each(&text, name, |document| intake.document(document))
 }
 

@@ -171,6 +171,7 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
         let (source, item) = (&self.origin.source, self.origin.item);
         let said = match wrong {
             Wrong::Read(error) => return SourceError::Unreadable { place: source.clone(), error },
+            Wrong::Long => return SourceError::LongValue { place: source.clone(), line },
             Wrong::Cut => return DocumentError::cut(source, line, column, item).into(),
             Wrong::Value(error) => error.to_string(),
             Wrong::Not(expected) => format!("{expected} should stand here"),

@@ -2,12 +2,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use super::files::BUFFER;
 use super::intake::Intake;
+use super::timed::Timed;
 use super::{Cluster, Sink, SourceError, json};
+use crate::process::Child;
 
 /// What the API server answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,22 +29,14 @@ pub(super) enum Answer {
 #[derive(Debug)]
 pub(super) struct Running {
     path: String,
-    child: Kept,
-    stdout: ChildStdout,
-    stderr: JoinHandle<String>,
+    child: Child,
+    stdout: Timed,
+    ended: Receiver<Ended>,
+    patience: Option<Duration>,
 }
 
-/// A process that does not outlive the one who wants its answer.
-#[derive(Debug)]
-struct Kept(Child);
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        // Both fail where it has ended, and that is what is wanted.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+/// What kubectl said on standard error, and how it ended.
+type Ended = (String, io::Result<ExitStatus>);
 
 impl Cluster {
     /// Starts `kubectl get --raw PATH`: nothing else is ever run.
@@ -53,12 +48,12 @@ impl Cluster {
             io::ErrorKind::NotFound => SourceError::NoKubectl { kubectl: self.kubectl.clone() },
             _ => SourceError::Start { kubectl: self.kubectl.clone(), error },
         };
-        let mut child = command.spawn().map_err(start)?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        let child = Child::start(&mut command).map_err(start)?;
+        let (Some(stdout), Some(stderr)) = (child.stdout(), child.stderr()) else {
             return Err(start(io::ErrorKind::BrokenPipe.into()));
         };
-        let child = Kept(child);
-        Ok(Running { path, child, stdout, stderr: std::thread::spawn(move || first_of(stderr)) })
+        let ended = ended(&child, stderr);
+        Ok(Running { path, child, stdout: Timed::new(stdout), ended, patience: self.patience() })
     }
 
     fn flags(&self) -> Vec<OsString> {
@@ -79,17 +74,42 @@ impl Cluster {
     }
 }
 
+/// Reads what the process says until it ends, beside whoever reads its answer.
+fn ended(child: &Child, stderr: ChildStderr) -> Receiver<Ended> {
+    let (sender, receiver) = channel();
+    let wait = child.waiter();
+    std::thread::spawn(move || {
+        let said = first_of(stderr);
+        // Nobody listens any more where the answer was given up.
+        let _ = sender.send((said, wait()));
+    });
+    receiver
+}
+
 impl Running {
     /// Decodes the answer while it comes in; it counts once kubectl has ended well.
     pub(super) fn read<S: Sink>(self, intake: &mut Intake<S>) -> Result<Answer, SourceError> {
-        let Self { path, mut child, stdout, stderr } = self;
+        let Self { path, child, mut stdout, ended, patience } = self;
+        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let hangs = || SourceError::Hanging { path: path.clone(), after: patience.unwrap_or_default() };
+        stdout.until(deadline);
         let decoded = json::read(BufReader::with_capacity(BUFFER, stdout), &path, None, intake);
+        match decoded {
+            Err(SourceError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(hangs());
+            }
+            Err(error @ SourceError::LongValue { .. }) => return Err(error),
+            _ => {}
+        }
         // The reader is gone: a kubectl that still writes ends with a broken pipe.
-        let status = child
-            .0
-            .wait()
-            .map_err(|error| SourceError::BrokenOff { path: path.clone(), said: error.to_string() })?;
-        let said = stderr.join().unwrap_or_default();
+        let waited = match deadline {
+            None => ended.recv().ok(),
+            Some(deadline) => ended.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok(),
+        };
+        let (said, status) = waited.ok_or_else(hangs)?;
+        drop(child);
+        let status =
+            status.map_err(|error| SourceError::BrokenOff { path: path.clone(), said: error.to_string() })?;
         match decoded {
             Ok(outcome) if status.success() && outcome.documents > 0 => Ok(Answer::Read(outcome.more)),
             Ok(_) if status.success() => Err(SourceError::Garbage { path, reason: "nothing".to_owned() }),

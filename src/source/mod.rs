@@ -13,13 +13,17 @@ mod object;
 mod proposal;
 mod scan;
 mod snapshot;
+mod text;
+mod timed;
 mod unrendered;
 
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::document::{Document, Origin};
-use crate::mesh::{Gap, Interest, Mesh, MeshError, Observer, Pod};
+use crate::limits;
+use crate::mesh::{Gap, GoDuration, Interest, Mesh, MeshError, Observer, Pod};
 use intake::Intake;
 
 pub use error::{Contradiction, SourceError};
@@ -80,6 +84,10 @@ pub struct Cluster {
     pub request_timeout: Option<String>,
     /// Only this namespace's data plane is read.
     pub namespace: Option<String>,
+    /// How long kubectl may take for one answer, where `request_timeout` does not tell.
+    pub answer: Duration,
+    /// How many pages a list may have.
+    pub pages: usize,
 }
 
 impl Default for Cluster {
@@ -94,7 +102,23 @@ impl Default for Cluster {
             impersonate_groups: Vec::new(),
             request_timeout: None,
             namespace: None,
+            answer: limits::ANSWER,
+            pages: limits::PAGES,
         }
+    }
+}
+
+impl Cluster {
+    /// How long kubectl may take for one answer; `None` where `request_timeout` is 0, which is kubectl's word for no limit.
+    fn patience(&self) -> Option<Duration> {
+        let Some(asked) = &self.request_timeout else { return Some(self.answer) };
+        // kubectl takes a number alone as seconds. What it does not understand it refuses itself.
+        let asked: Option<GoDuration> = asked.parse().or_else(|_| format!("{asked}s").parse()).ok();
+        let Some(GoDuration(asked)) = asked else { return Some(self.answer) };
+        if asked.is_zero() {
+            return None;
+        }
+        Some(asked.unsigned_abs().saturating_add(limits::BESIDE_REQUEST))
     }
 }
 

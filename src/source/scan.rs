@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use serde::de::IgnoredAny;
 use serde_json::de::SliceRead;
 
+use crate::limits::JSON_VALUE;
+
 /// How much of the text is held at least, in bytes; more only while one value is longer.
 const WINDOW: usize = 1 << 20;
 
@@ -36,6 +38,8 @@ pub(super) enum Wrong {
     Value(serde_json::Error),
     /// The text ends here.
     Cut,
+    /// It is longer than what is held.
+    Long,
     /// Something else stands where this should.
     Not(&'static str),
 }
@@ -144,6 +148,9 @@ impl<R: Read> Scanner<R> {
     /// Makes the window twice as long as what it holds: so all that is decoded again is no more than what is read.
     fn fill(&mut self) -> Result<(), Fault> {
         let held = self.start..self.end;
+        if held.len() > JSON_VALUE {
+            return Err(self.fault(Wrong::Long));
+        }
         let goal = WINDOW.max(2 * held.len());
         if goal > self.window.len() {
             let mut wider = vec![0; goal];

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the order of `src/lib.rs`: each may use those before it.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 21] = [
     "printable",
+    "limits",
+    "process",
     "linkerd",
     "step",
     "document",
