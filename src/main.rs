@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use l5d_rotate::cli::{Cli, Color};
 use l5d_rotate::command::{self, Environment};
+use l5d_rotate::process;
 use l5d_rotate::report::{self, ColorChoice};
 
 fn main() -> ExitCode {
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         terminal: std::io::stdout().is_terminal(),
         external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
     };
+    // Without them a signal ends the program at once, as it does everywhere else.
+    let _ = process::end_on_signals();
     let response = command::run(&cli, &environment)
         .unwrap_or_else(|failure| report::failure(&failure.to_string(), failure.help(), failure.exit()));
     report::print(&response, color)

@@ -1,11 +1,19 @@
 //! The only place that writes files: whole or not at all, private where they hold keys, never over something foreign.
 
-use std::fs;
-use std::io::{self, Write as _};
+mod claim;
+mod git;
+mod write;
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
+
+use crate::process::Unfinished;
+pub use claim::Claim;
+use git::refuse_plaintext_keys;
+use write::write;
 
 /// The first line of every file that may be written again; a file without it is somebody else's.
 pub const MARK: &str = "# Rendered by kubectl l5d-rotate. Render again instead of editing.\n";
@@ -16,8 +24,19 @@ pub struct NewFile {
     pub path: PathBuf,
     /// What.
     pub content: Zeroizing<String>,
-    /// Does it hold a private key? Then its mode is 0600, and Git must not take it.
-    pub private: bool,
+    /// Who may read it.
+    pub access: Access,
+}
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever the umask lets.
+    Public,
+    /// Its owner alone (mode 0600): it tells more of a cluster than everybody should know.
+    Owner,
+    /// Its owner alone, and it holds a private key: Git must not take it.
+    PrivateKey,
 }
 
 /// Why nothing, or not all, was written.
@@ -30,6 +49,9 @@ pub enum OutputError {
     /// There is a file already, and it is not of this program's making.
     #[error("{}: was not rendered by this program, and is not replaced", .0.display())]
     Foreign(PathBuf),
+    /// Another run of this program is writing there.
+    #[error("{}: another `start` writes here, or was interrupted", .0.display())]
+    Claimed(PathBuf),
     /// Git would take a private key.
     #[error("{}: would put a private key, in plain text, into a Git work tree", .0.display())]
     PlaintextKey(PathBuf),
@@ -49,6 +71,10 @@ impl OutputError {
     pub fn help(&self) -> String {
         match self {
             Self::Exists(_) => "choose another place, or move it away first".to_owned(),
+            Self::Claimed(path) => format!(
+                "wait until it has ended; where none runs, delete {} and what else it left behind",
+                path.display()
+            ),
             Self::Foreign(_) => "choose another directory, or move that file away".to_owned(),
             Self::PlaintextKey(path) => format!(
                 "let Git ignore it (a line `{}` in .gitignore), write outside the work tree, print it into an encrypting \
@@ -78,12 +104,16 @@ pub fn create(files: &[NewFile], allow_plaintext_keys: bool) -> Result<(), Outpu
         }
     }
     refuse_plaintext_keys(files, allow_plaintext_keys)?;
+    let mut written: Vec<Unfinished> = Vec::new();
     for (at, file) in files.iter().enumerate() {
-        if let Err(error) = write(file, false) {
-            for written in &files[..at] {
-                let _ = fs::remove_file(&written.path);
+        match write(file, false) {
+            Ok(one) => written.push(one),
+            Err(error) => {
+                for written in &files[..at] {
+                    let _ = fs::remove_file(&written.path);
+                }
+                return Err(error);
             }
-            return Err(error);
         }
     }
     Ok(())
@@ -111,7 +141,7 @@ pub fn render_into(
 
 fn make_hold(directory: &Path, files: &[NewFile]) -> Result<(), OutputError> {
     for file in files {
-        write(file, true)?;
+        drop(write(file, true)?);
     }
     for stale in files_below(directory).map_err(io_error(directory))? {
         if files.iter().all(|file| file.path != stale) && is_ours(&stale) {
@@ -132,7 +162,13 @@ pub fn directories_with(directory: &Path, name: &str) -> Vec<String> {
 }
 
 fn is_ours(path: &Path) -> bool {
-    fs::read_to_string(path).is_ok_and(|text| text.starts_with(MARK))
+    // A directory, a pipe or a device is none of ours, and not waited for.
+    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    let mut begin = Vec::with_capacity(MARK.len());
+    let read = File::open(path).and_then(|file| file.take(MARK.len() as u64).read_to_end(&mut begin));
+    read.is_ok() && begin == MARK.as_bytes()
 }
 
 fn files_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -148,82 +184,24 @@ fn files_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn write(file: &NewFile, replace: bool) -> Result<(), OutputError> {
-    let parent = file.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io_error(parent))?;
-    let fail = io_error(&file.path);
-    // A temporary file is born with mode 0600; a public one is opened to others as the umask would.
-    let mut temporary = tempfile::Builder::new().prefix(".l5d-rotate-").tempfile_in(parent).map_err(&fail)?;
-    temporary
-        .write_all(file.content.as_bytes())
-        .and_then(|()| temporary.as_file().sync_all())
-        .map_err(&fail)?;
-    if !file.private {
-        open_to_others(temporary.path()).map_err(&fail)?;
-    }
-    let persisted =
-        if replace { temporary.persist(&file.path) } else { temporary.persist_noclobber(&file.path) };
-    match persisted {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(OutputError::Exists(file.path.clone()))
-        }
-        Err(error) => Err(fail(error.error)),
-    }
-}
-
-#[cfg(unix)]
-fn open_to_others(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-fn refuse_plaintext_keys(files: &[NewFile], allow: bool) -> Result<(), OutputError> {
-    match files.iter().find(|file| file.private && !allow && git_would_take(&file.path)) {
-        Some(file) => Err(OutputError::PlaintextKey(file.path.clone())),
-        None => Ok(()),
-    }
-}
-
-/// Is the path inside a Git work tree, and not ignored there? Where Git cannot be asked, the answer is yes.
-fn git_would_take(path: &Path) -> bool {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let in_work_tree = absolute.ancestors().skip(1).any(|directory| directory.join(".git").exists());
-    let Some(standing) = absolute.ancestors().skip(1).find(|directory| directory.is_dir()) else {
-        return in_work_tree;
-    };
-    let ignored = || {
-        Command::new("git")
-            .args(["check-ignore", "--quiet", "--"])
-            .arg(&absolute)
-            .current_dir(standing)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    in_work_tree && !ignored()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
-    fn file(path: PathBuf, content: &str, private: bool) -> NewFile {
-        NewFile { path, content: Zeroizing::new(content.to_owned()), private }
+    fn file(path: PathBuf, content: &str, access: Access) -> NewFile {
+        NewFile { path, content: Zeroizing::new(content.to_owned()), access }
     }
 
     #[test]
     fn an_existing_file_is_never_overwritten_and_nothing_else_is_written() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("b"), "theirs").unwrap();
-        let files = [file(dir.path().join("a"), "1", false), file(dir.path().join("b"), "2", false)];
+        let files = [
+            file(dir.path().join("a"), "1", Access::Public),
+            file(dir.path().join("b"), "2", Access::Public),
+        ];
         assert!(matches!(create(&files, false), Err(OutputError::Exists(_))));
         assert!(!dir.path().join("a").exists());
         assert_eq!(fs::read_to_string(dir.path().join("b")).unwrap(), "theirs");
@@ -233,7 +211,10 @@ mod tests {
     fn files_written_before_a_failure_are_taken_back() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("plain"), "").unwrap();
-        let files = [file(dir.path().join("a.key"), "1", true), file(dir.path().join("plain/b"), "2", false)];
+        let files = [
+            file(dir.path().join("a.key"), "1", Access::PrivateKey),
+            file(dir.path().join("plain/b"), "2", Access::Public),
+        ];
         assert!(matches!(create(&files, false), Err(OutputError::Io { .. })));
         assert!(!dir.path().join("a.key").exists());
     }
@@ -244,7 +225,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let [key, cert] = ["a.key", "a.pem"].map(|name| dir.path().join(name));
-        create(&[file(key.clone(), "1", true), file(cert.clone(), "2", false)], false).unwrap();
+        create(&[file(key.clone(), "1", Access::PrivateKey), file(cert.clone(), "2", Access::Public)], false)
+            .unwrap();
         assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(cert).unwrap().permissions().mode() & 0o777, 0o644);
     }
@@ -264,7 +246,7 @@ mod tests {
             return;
         }
         let path = dir.path().join("sub/issuer.key");
-        let key = [file(path.clone(), "k", true)];
+        let key = [file(path.clone(), "k", Access::PrivateKey)];
         assert!(matches!(create(&key, false), Err(OutputError::PlaintextKey(_))));
         assert!(!path.exists());
         fs::write(dir.path().join(".gitignore"), "*.key\n").unwrap();
@@ -277,7 +259,8 @@ mod tests {
     #[test]
     fn rendering_again_replaces_ours_removes_what_is_gone_and_leaves_theirs() {
         let dir = tempfile::tempdir().unwrap();
-        let ours = |name: &str, body: &str| file(dir.path().join(name), &format!("{MARK}{body}"), false);
+        let ours =
+            |name: &str, body: &str| file(dir.path().join(name), &format!("{MARK}{body}"), Access::Public);
         let render = |files| render_into(&[(dir.path().to_owned(), files)], false);
         render(vec![ours("a/x.yaml", "1"), ours("a/y.yaml", "1")]).unwrap();
         fs::write(dir.path().join("note.txt"), "theirs").unwrap();

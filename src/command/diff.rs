@@ -7,6 +7,7 @@ use super::rotation::UnderWay;
 use super::{Environment, Failure};
 use crate::cli;
 use crate::diff::{self, Sides};
+use crate::process::{Child, Unfinished};
 use crate::report::{Exit, Response, Screen, differences, not_ready, step_notes};
 
 /// Shows the differences of the selected steps; like `kubectl diff` the exit code is 1 when there are any.
@@ -45,7 +46,8 @@ fn external(program: &str, files: &[Sides], notes: Vec<String>) -> Result<Respon
         Failure::new(format!("KUBECTL_EXTERNAL_DIFF={program}: {said}"), "unset it to see the built-in diff")
     };
     let io = |error: std::io::Error| failed(error.to_string());
-    let temporary = tempfile::tempdir().map_err(io)?;
+    let (_unfinished, temporary) =
+        Unfinished::directory(tempfile::Builder::new(), &std::env::temp_dir(), |_| Ok(())).map_err(io)?;
     let [live, merged] = ["LIVE", "MERGED"].map(|name| temporary.path().join(name));
     for directory in [&live, &merged] {
         fs::create_dir(directory).map_err(io)?;
@@ -57,11 +59,9 @@ fn external(program: &str, files: &[Sides], notes: Vec<String>) -> Result<Respon
         fs::write(merged.join(&sides.name), &sides.merged).map_err(io)?;
     }
     let mut words = program.split_whitespace();
-    let status = Command::new(words.next().unwrap_or(program))
-        .args(words)
-        .args([&live, &merged])
-        .status()
-        .map_err(io)?;
+    let mut command = Command::new(words.next().unwrap_or(program));
+    let child = Child::start(command.args(words).args([&live, &merged])).map_err(io)?;
+    let status = child.wait().map_err(io)?;
     match status.code() {
         Some(0) => Ok(Response { notes, ..Response::default() }),
         Some(1) => Ok(Response { notes, exit: Exit::Findings, ..Response::default() }),

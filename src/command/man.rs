@@ -6,15 +6,18 @@ use zeroize::Zeroizing;
 
 use super::Failure;
 use crate::cli::{self, Cli};
-use crate::output::{self, NewFile};
+use crate::output::{self, Access, NewFile};
 use crate::report::Response;
 
 /// Prints the main page, or writes all of them into a directory.
 pub(super) fn run(args: &cli::Man) -> Result<Response, Failure> {
     let mut pages = pages();
     let Some(directory) = &args.out else { return Ok(Response::fine(pages.swap_remove(0).1)) };
-    let file =
-        |(name, page)| NewFile { path: directory.join(name), content: Zeroizing::new(page), private: false };
+    let file = |(name, page)| NewFile {
+        path: directory.join(name),
+        content: Zeroizing::new(page),
+        access: Access::Public,
+    };
     let files: Vec<_> = pages.into_iter().map(file).collect();
     output::create(&files, false)?;
     Ok(Response {

@@ -11,7 +11,7 @@ use super::{Environment, reading};
 use crate::cli;
 use crate::document::{ObjectRef, yaml};
 use crate::finding::Instead;
-use crate::output::{self, MARK, NewFile};
+use crate::output::{self, Access, MARK, NewFile};
 use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
 use crate::report::{Exit, Keyed, Response, Screen, directory_notes, head_notes, made_elsewhere, step_notes};
@@ -213,7 +213,8 @@ pub(super) fn directory(
         let mut content = Zeroizing::new(String::with_capacity(MARK.len() + file.content.len()));
         content.push_str(MARK);
         content.push_str(&file.content);
-        NewFile { path: root.join(file.path), content, private: file.secret }
+        let access = if file.secret { Access::PrivateKey } else { Access::Public };
+        NewFile { path: root.join(file.path), content, access }
     };
     Ok((directory, files.into_iter().map(new).collect()))
 }

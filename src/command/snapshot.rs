@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{Failure, reading};
 use crate::cli;
 use crate::document::yaml;
-use crate::output::{self, NewFile};
+use crate::output::{self, Access, NewFile};
 use crate::report::Response;
 use crate::source;
 
@@ -13,7 +13,7 @@ use crate::source;
 pub(super) fn run(args: &cli::Snapshot, input: &cli::Input) -> Result<Response, Failure> {
     let text = yaml::write(&source::snapshot(&reading::mesh(input, false)?));
     let Some(path) = &args.out else { return Ok(Response::fine(text)) };
-    let file = NewFile { path: path.clone(), content: Zeroizing::new(text), private: false };
+    let file = NewFile { path: path.clone(), content: Zeroizing::new(text), access: Access::Owner };
     output::create(&[file], false)?;
     let note = format!("wrote {}: read it with -f {}", path.display(), path.display());
     Ok(Response { notes: vec![note], ..Response::default() })

@@ -10,7 +10,7 @@ use super::{Failure, reading};
 use crate::check;
 use crate::cli::{self, Lifetime};
 use crate::mesh::{ControlPlane, Era, Mesh};
-use crate::output::{self, NewFile};
+use crate::output::{self, Access, Claim, NewFile};
 use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
     mint_anchor, mint_issuer,
@@ -115,6 +115,7 @@ impl Begin<'_> {
 
 fn refuse_begun(dir: &Path) -> Result<(), Failure> {
     let name = dir.display();
+    Claim::refuse_held(dir)?;
     if dir.join(rotation::RECORD_FILE).exists() {
         return Err(Failure::new(
             format!("{name}: a rotation was started here already"),
@@ -227,25 +228,24 @@ const fn strategy(args: &cli::Start) -> Strategy {
 }
 
 fn key_file(path: &Path, key: &PrivateKey, encoding: KeyEncoding) -> Result<NewFile, Failure> {
-    Ok(NewFile { path: path.to_owned(), content: key.to_pem(encoding)?, private: true })
+    Ok(NewFile { path: path.to_owned(), content: key.to_pem(encoding)?, access: Access::PrivateKey })
 }
 
 fn public(path: &Path, content: String) -> NewFile {
-    NewFile { path: path.to_owned(), content: Zeroizing::new(content), private: false }
+    NewFile { path: path.to_owned(), content: Zeroizing::new(content), access: Access::Public }
 }
 
 fn write(dir: &Path, files: &[NewFile], allow_plaintext_keys: bool) -> Result<(), Failure> {
+    let claim = Claim::of(dir)?;
     let gitignore = dir.join(".gitignore");
     let ours = !gitignore.exists();
-    if ours {
-        output::create(&[public(&gitignore, GITIGNORE.to_owned())], false)?;
+    let ignoring = if ours { vec![public(&gitignore, GITIGNORE.to_owned())] } else { Vec::new() };
+    let written = output::create(&ignoring, false).and_then(|()| output::create(files, allow_plaintext_keys));
+    if written.is_err() && ours {
+        // Nothing of this start stays behind; a directory that holds anything else stays.
+        let _ = fs::remove_file(&gitignore);
+        drop(claim);
+        let _ = fs::remove_dir(dir);
     }
-    output::create(files, allow_plaintext_keys).map_err(|error| {
-        if ours {
-            // Nothing of this start stays behind; a directory that holds anything else stays.
-            let _ = fs::remove_file(&gitignore);
-            let _ = fs::remove_dir(dir);
-        }
-        error.into()
-    })
+    Ok(written?)
 }

@@ -14,6 +14,7 @@ mod external_diff;
 mod golden;
 mod helm_upgrade;
 mod hostile_text;
+mod keys_and_git;
 mod layouts;
 mod live;
 mod live_commands;
