@@ -1,7 +1,7 @@
 //! What the input arguments name, read.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -260,30 +260,38 @@ pub(super) fn arguments(input: &cli::Input) -> String {
 
 /// A small text file, or standard input for `-`.
 pub(super) fn text(path: &Path) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         Failure::new(
             format!("{}: {error}", path.display()),
-            "name a text file that can be read, or `-` for standard input",
+            match error.kind() {
+                io::ErrorKind::FileTooLarge => "name the one file with certificates in it",
+                _ => "name a text file that can be read, or `-` for standard input",
+            },
         )
     };
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().take(LIMIT).read_to_string(&mut text)
-    } else {
-        fs::File::open(path).and_then(|file| {
-            // Room for all of it: where the text is a private key, no smaller buffer is left behind.
-            let length = file.metadata()?.len().min(LIMIT);
-            text.reserve(usize::try_from(length).unwrap_or_default() + 1);
-            file.take(LIMIT).read_to_string(&mut text)
-        })
+    let text = match path == Path::new("-") {
+        true => limited(std::io::stdin(), 0),
+        false => file(path),
     };
-    match read.map_err(failed)? as u64 {
-        LIMIT => Err(Failure::new(
-            format!("{}: is larger than {} MiB", path.display(), limits::FILE >> 20),
-            "name the one file with certificates in it",
-        )),
-        _ => Ok(text),
+    text.map_err(failed)
+}
+
+/// The text of a file that has no more than it may.
+pub(super) fn file(path: &Path) -> io::Result<String> {
+    let file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    limited(file, length)
+}
+
+fn limited(reader: impl Read, length: u64) -> io::Result<String> {
+    let mut text = String::new();
+    // Room for all of it: where the text is a private key, no smaller buffer is left behind.
+    text.reserve(usize::try_from(length.min(LIMIT)).unwrap_or_default() + 1);
+    if reader.take(LIMIT).read_to_string(&mut text)? as u64 == LIMIT {
+        let said = format!("is larger than {} MiB", limits::FILE >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, said));
     }
+    Ok(text)
 }
 
 #[cfg(test)]

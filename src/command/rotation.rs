@@ -1,7 +1,6 @@
 //! The rotation that `--dir` names, read and planned over the mesh.
 
 use std::cell::RefCell;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +102,7 @@ pub(super) fn record(dir: &Path) -> Result<Record, Failure> {
     };
     let unreadable = RefCell::new(None);
     let record = Record::from_files(|file| {
-        let text = fs::read_to_string(dir.join(file));
+        let text = reading::file(&dir.join(file));
         text.map_err(|error| unreadable.replace(Some((file.to_owned(), error)))).ok()
     });
     match unreadable.into_inner() {

@@ -108,11 +108,11 @@ pub struct BundleText {
 }
 
 impl BundleText {
-    /// The lines on which blocks of private keys begin.
+    /// The lines on which blocks of private keys begin, the first few of them.
     #[must_use]
     pub fn private_keys(&self) -> Vec<usize> {
-        let is_key = |defect: &&Defect| matches!(&defect.kind, DefectKind::ForeignBlock { label } if label.ends_with("PRIVATE KEY"));
-        self.defects().iter().filter(is_key).map(|defect| defect.line).collect()
+        let keys = self.defects().iter().filter(|defect| defect.kind.is_private_key());
+        keys.map(|defect| defect.line).collect()
     }
 
     /// Reads a text under both sets of rules.

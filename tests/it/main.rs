@@ -16,6 +16,7 @@ mod helm_upgrade;
 mod hostile_text;
 mod keys_and_git;
 mod layouts;
+mod limits;
 mod live;
 mod live_commands;
 mod live_support;

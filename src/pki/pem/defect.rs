@@ -149,6 +149,12 @@ pub enum DefectKind {
         /// The certificate's name.
         name: String,
     },
+    /// More of the kinds that are listed; each of those comes many times.
+    #[error("{count} more defects of these kinds are not listed: mend these, and look again")]
+    More {
+        /// How many.
+        count: usize,
+    },
     /// This program cannot read a certificate that Linkerd may, or a reader refuses for a reason that has no name here.
     #[error("the text cannot be evaluated here ({reason}): write its certificates anew")]
     Unreadable {
@@ -187,6 +193,11 @@ impl Effect {
 }
 
 impl DefectKind {
+    /// Is it the block of a private key?
+    pub(in crate::pki) fn is_private_key(&self) -> bool {
+        matches!(self, Self::ForeignBlock { label } if label.ends_with("PRIVATE KEY"))
+    }
+
     /// What it does to Linkerd, at worst.
     #[must_use]
     pub fn effect(&self) -> Effect {
@@ -198,7 +209,9 @@ impl DefectKind {
             | Self::TrailingBlanks
             | Self::Comment
             | Self::Duplicate { .. }
-            | Self::NotACa { .. } => (Reads, Reads),
+            | Self::NotACa { .. }
+            // What they do, the listed ones of their kinds do already.
+            | Self::More { .. } => (Reads, Reads),
             Self::BlankLineAtEnd | Self::TextAtEnd | Self::NotForController { .. } => (Reads, Refuses),
             Self::ForeignBlock { .. } => (Reads, DropsCertificates),
             Self::NotForProxy { .. } => (DropsCertificates, Reads),

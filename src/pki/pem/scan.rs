@@ -1,11 +1,13 @@
 //! Finds everything in a PEM text that departs from the one strict form.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::mem::{Discriminant, discriminant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Defect, DefectKind, MAX_BYTES, parses_for_controller, parses_for_proxy};
+use crate::limits;
 use crate::pki::{Certificate, Fingerprint};
 
 /// Everything in the text that the strictest reader minds, in the order of lines.
@@ -22,12 +24,20 @@ pub fn defects(text: &str) -> Vec<Defect> {
     }
     scan.end(text);
     scan.found.sort_by_key(|defect| defect.line);
+    if let Some(line) = scan.first_left_out {
+        let count = scan.told.values().map(|told| told.saturating_sub(limits::DEFECTS)).sum();
+        scan.found.push(Defect { line, kind: DefectKind::More { count } });
+    }
     scan.found
 }
 
 #[derive(Default)]
 struct Scan {
     found: Vec<Defect>,
+    /// How often each kind was told, private keys apart from other blocks; only the first few are in `found`.
+    told: HashMap<(Discriminant<DefectKind>, bool), usize>,
+    /// The line of the first that is not.
+    first_left_out: Option<usize>,
     open: Option<Open>,
     /// Lines outside of blocks since the last one: what they mean depends on whether another block follows.
     between: Vec<(usize, bool)>,
@@ -54,6 +64,12 @@ enum Mark<'t> {
 
 impl Scan {
     fn tell(&mut self, line: usize, kind: DefectKind) {
+        let told = self.told.entry((discriminant(&kind), kind.is_private_key())).or_default();
+        *told += 1;
+        if *told > limits::DEFECTS {
+            self.first_left_out = Some(self.first_left_out.map_or(line, |first| first.min(line)));
+            return;
+        }
         self.found.push(Defect { line, kind });
     }
 
@@ -137,7 +153,7 @@ impl Scan {
                 self.contents(&open);
             }
             Some(open) => {
-                self.tell(open.line, DefectKind::MissingEnd { label: open.label });
+                self.tell(open.line, DefectKind::MissingEnd { label: shortened(&open.label) });
                 self.tell(line, DefectKind::StrayEnd);
             }
         }
@@ -146,7 +162,7 @@ impl Scan {
     /// A BEGIN where an END should be.
     fn abandon(&mut self) {
         if let Some(Open { label, line, .. }) = self.open.take() {
-            self.tell(line, DefectKind::MissingEnd { label });
+            self.tell(line, DefectKind::MissingEnd { label: shortened(&label) });
         }
     }
 
@@ -163,7 +179,7 @@ impl Scan {
     fn contents(&mut self, open: &Open) {
         let line = open.line;
         if open.label != "CERTIFICATE" {
-            return self.tell(line, DefectKind::ForeignBlock { label: open.label.clone() });
+            return self.tell(line, DefectKind::ForeignBlock { label: shortened(&open.label) });
         }
         if open.broken {
             return;
@@ -203,6 +219,18 @@ impl Scan {
             self.tell(line, if blank { DefectKind::BlankLineAtEnd } else { DefectKind::TextAtEnd });
         }
     }
+}
+
+/// A label as it is told: its beginning and its end, by which a private key is known.
+fn shortened(label: &str) -> String {
+    const KEPT: usize = 40;
+    let characters = label.chars().count();
+    if characters <= 2 * KEPT {
+        return label.to_owned();
+    }
+    let [begin, end]: [String; 2] =
+        [label.chars().take(KEPT).collect(), label.chars().skip(characters - KEPT).collect()];
+    format!("{begin}…{end}")
 }
 
 fn mark(text: &str) -> Mark<'_> {

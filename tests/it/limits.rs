@@ -1,0 +1,210 @@
+//! What costs more than it may: each limit is met, named, and nothing is taken for fine.
+
+#![cfg(unix)]
+
+use crate::cluster;
+use crate::runner;
+use crate::sizes;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::Duration;
+
+use cluster::{Cluster, NOW};
+use l5d_rotate::limits;
+use l5d_rotate::mesh::Observer;
+use l5d_rotate::source::{self, Request, SourceError};
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// A kubectl that is this script; its third argument is the API path.
+    fn kubectl(&self, script: &str) -> PathBuf {
+        fs::create_dir_all(self.path("bin")).unwrap();
+        self.put("bin/kubectl", format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(self.path("bin/kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
+        self.path("bin/kubectl")
+    }
+
+    /// Runs the program with no more than 2 GB of memory to address.
+    fn run(&self, arguments: &str) -> Output {
+        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        let mut shell = runner::shell(&format!("ulimit -v 2000000; exec \"$PLUGIN\" {arguments}"));
+        shell.current_dir(self.path("")).env("PATH", path).output().unwrap()
+    }
+
+    fn refused(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {said}");
+        assert!(said.contains("help: "), "{said}");
+        said
+    }
+
+    /// What reading a cluster gives.
+    fn read(&self, cluster: source::Cluster) -> SourceError {
+        let request = Request { cluster, ..Request::default() };
+        source::observe(&request, Observer::new(false)).map(drop).expect_err("there is no such cluster")
+    }
+}
+
+#[test]
+fn aliases_are_counted_by_what_they_repeat() {
+    let desk = Desk::new();
+    let long = "x".repeat(200_000);
+    desk.put("long.yaml", format!("a: &a {long}\nb:\n{}", "- *a\n".repeat(40_000)));
+    assert!(
+        desk.refused("-f long.yaml").contains("long.yaml:1: the YAML cannot be read: aliases make it grow")
+    );
+    // Each document has no budget of its own.
+    let document = format!("a: &a {}\nb: [{}]\n---\n", "x".repeat(2000), "*a, ".repeat(400));
+    desk.put("many.yaml", document.repeat(200));
+    assert!(desk.refused("-f many.yaml").contains("aliases make it grow by more than 16 MiB"));
+    // Few aliases are as good as none.
+    desk.put("few.yaml", format!("{document}{}", Cluster::new().dump_yaml()));
+    let output = desk.run(&format!("status -f few.yaml --at {NOW}"));
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_text_without_aliases_is_never_too_much() {
+    for part in ["{a,b},", "~,", "\"\\L\\L\\L\","] {
+        let text = format!("kind: A\na: [{}]\n", part.repeat(300_000));
+        l5d_rotate::document::parse(&text, "text").unwrap_or_else(|error| panic!("{part}: {error}"));
+    }
+}
+
+#[test]
+fn brackets_without_an_end_are_refused_before_the_parser_meets_them() {
+    let desk = Desk::new();
+    for (name, text) in [
+        ("list.yaml", format!("a: {}", "[".repeat(1_000_000))),
+        ("map.yaml", format!("a: {}", "{a: ".repeat(300_000))),
+        ("item.yaml", format!("kind: List\nitems:\n- a: {}\n", "[".repeat(1_000_000))),
+    ] {
+        desk.put(name, text);
+        let said = desk.refused(&format!("-f {name}"));
+        assert!(said.contains("`[` and `{` are nested deeper than 512 levels"), "{said}");
+    }
+    desk.put("deep.yaml", format!("a: {}{}", "[".repeat(500), "]".repeat(500)));
+    assert!(desk.refused("-f deep.yaml").contains("it is nested deeper than 128 levels"));
+}
+
+#[test]
+fn a_device_without_an_end_is_no_text() {
+    let desk = Desk::new();
+    assert!(desk.refused("-f /dev/zero").contains("/dev/zero:1: a byte that is zero"));
+    desk.put("some.yaml", "a: b\nc: \0\n");
+    assert!(desk.refused("-f some.yaml").contains("some.yaml:2: a byte that is zero"));
+    assert!(desk.refused("inspect /dev/zero").contains("/dev/zero: is larger than 16 MiB"));
+    desk.put("cluster.yaml", Cluster::new().dump_yaml());
+    fs::create_dir(desk.path("rotation")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", desk.path("rotation/rotation.yaml")).unwrap();
+    let said = desk.refused("plan --dir rotation -f cluster.yaml");
+    assert!(said.contains("rotation/rotation.yaml: is larger than 16 MiB"), "{said}");
+}
+
+#[test]
+fn a_json_value_that_is_longer_than_any_object_is_not_held() {
+    let desk = Desk::new();
+    let endless = "tr '\\0' a </dev/zero";
+    desk.kubectl(&format!("printf '{{\"kind\":\"'; {endless}"));
+    assert!(desk.refused("status").contains("one value of the JSON is longer than 64 MiB"));
+    desk.kubectl(&format!("printf '{{\"kind\":\"PodList\",\"items\":[{{\"a\":\"'; {endless}"));
+    assert!(desk.refused("status").contains("one value of the JSON is longer than 64 MiB"));
+}
+
+#[test]
+fn a_list_without_an_end_is_not_read_for_ever() {
+    let desk = Desk::new();
+    let list = r#"{"kind":"PodList","apiVersion":"v1","metadata":{"continue":"%s"},"items":[]}"#;
+    let kubectl = desk.kubectl(&format!("printf '{list}' same"));
+    let circle = desk.read(source::Cluster { kubectl: kubectl.clone(), ..source::Cluster::default() });
+    assert!(matches!(circle, SourceError::Circle { .. }), "{circle:?}");
+    desk.kubectl(&format!("echo >>{0}; printf '{list}' \"$(wc -l <{0})\"", desk.path("count").display()));
+    let cluster = source::Cluster { kubectl, pages: 20, ..source::Cluster::default() };
+    let endless = desk.read(cluster);
+    assert!(matches!(endless, SourceError::Endless { pages: 20, .. }), "{endless:?}");
+    assert!(endless.to_string().contains("more than 20 pages") && endless.help().is_some());
+}
+
+#[test]
+fn a_kubectl_that_hangs_is_not_waited_for() {
+    let desk = Desk::new();
+    let after = Duration::from_millis(300);
+    for hangs in [
+        "exec sleep 600",
+        // What it has started keeps its output open.
+        "sleep 5",
+        "printf '{\"kind\":'; exec sleep 600",
+        // The answer is whole, and it does not end.
+        "echo '{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"}'; exec >&-; exec sleep 600",
+    ] {
+        let kubectl = desk.kubectl(&format!("echo $$ >>{}; {hangs}", desk.path("pids").display()));
+        let error = desk.read(source::Cluster { kubectl, answer: after, ..source::Cluster::default() });
+        assert!(
+            matches!(&error, SourceError::Hanging { after: waited, .. } if *waited == after),
+            "{hangs}: {error:?}"
+        );
+        assert!(error.help().unwrap().contains("--request-timeout"));
+        let pids = fs::read_to_string(desk.path("pids")).unwrap();
+        let runs = |pid: &str| runner::other("kill").args(["-0", pid]).output().unwrap().status.success();
+        assert!(!pids.lines().any(runs), "{hangs}");
+    }
+}
+
+/// What a big bundle is made of, and what is said of it once.
+const LINES: [(&str, &str); 5] = [
+    ("-----BEGIN CERTIFICATE-----\n", "missing-end"),
+    ("-----BEGIN A----------END A-----\n", "glued"),
+    ("\n", "blank-line"),
+    ("x \n", "trailing-blanks"),
+    ("-----BEGIN P-----\n-----END P-----\n", "foreign-block"),
+];
+
+#[test]
+fn of_a_broken_bundle_only_the_first_defects_of_a_kind_are_listed() {
+    let desk = Desk::new();
+    let size = sizes::of(1 << 16, 1 << 20);
+    for (line, kind) in LINES {
+        let mut broken = Cluster::new();
+        broken.bundle = line.repeat(size / line.len()) + &broken.bundle;
+        desk.put("cluster.json", broken.dump());
+        for verb in ["check", "check -o json", "inspect", "status", "status -o json"] {
+            let output = desk.run(&format!("{verb} -f cluster.json --at {NOW}"));
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.code().is_some_and(|code| code < 2), "{verb}, {kind}: {:?}", output.status);
+            assert!(said.len() < 100_000, "{verb}, {kind}: {}", said.len());
+            if verb == "check -o json" {
+                assert!(said.matches(&format!("\"{kind}\"")).count() <= 3 * limits::DEFECTS, "{kind}");
+                assert!(said.contains("more defects of these kinds are not listed"), "{kind}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_private_key_is_found_behind_any_number_of_other_blocks() {
+    let desk = Desk::new();
+    let mut broken = Cluster::new();
+    let other = "-----BEGIN P-----\n-----END P-----\n".repeat(500);
+    let key = "-----BEGIN PRIVATE KEY-----\nMIG\n-----END PRIVATE KEY-----\n";
+    broken.bundle = format!("{other}{key}{}", broken.bundle);
+    desk.put("cluster.json", broken.dump());
+    let said = desk.run(&format!("check -o json -f cluster.json --at {NOW}")).stdout;
+    assert!(String::from_utf8(said).unwrap().contains("private-key-published"));
+}
