@@ -10,7 +10,11 @@ use super::{Certificate, Fingerprint, Rules};
 /// At least one trust anchor, none of them twice, in the order of publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Certificate>", into = "Vec<Certificate>")]
-pub struct Bundle(Vec<Certificate>);
+pub struct Bundle {
+    anchors: Vec<Certificate>,
+    /// One fingerprint for the whole set: thousands of bundles are compared with each other.
+    set: Fingerprint,
+}
 
 impl Bundle {
     /// A bundle of these anchors; later copies of the same certificate are dropped. `None` when there is none.
@@ -19,67 +23,73 @@ impl Bundle {
         let mut seen = BTreeSet::new();
         let anchors: Vec<_> =
             anchors.into_iter().filter(|anchor| seen.insert(anchor.fingerprint())).collect();
-        (!anchors.is_empty()).then_some(Self(anchors))
+        (!anchors.is_empty()).then(|| Self::of_all(anchors))
+    }
+
+    /// A bundle of these anchors, none of which comes twice.
+    fn of_all(anchors: Vec<Certificate>) -> Self {
+        let set = Fingerprint::of_set(anchors.iter().map(Certificate::fingerprint));
+        Self { anchors, set }
     }
 
     /// A bundle of one anchor.
     #[must_use]
     pub fn of(anchor: &Certificate) -> Self {
-        Self(vec![anchor.clone()])
+        Self::of_all(vec![anchor.clone()])
     }
 
     /// The anchors in the order of publication.
     #[must_use]
     pub fn anchors(&self) -> &[Certificate] {
-        &self.0
+        &self.anchors
     }
 
     /// The set of fingerprints: what a bundle is compared by.
     #[must_use]
     pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
-        self.0.iter().map(Certificate::fingerprint).collect()
+        self.anchors.iter().map(Certificate::fingerprint).collect()
     }
 
     /// One fingerprint for the whole set, whatever its order.
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of_set(self.fingerprints())
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.set
     }
 
     /// Do both hold the same anchors, whatever their order?
     #[must_use]
     pub fn same_set(&self, other: &Self) -> bool {
-        self.fingerprints() == other.fingerprints()
+        self.set == other.set
     }
 
     /// Is this anchor in the bundle?
     #[must_use]
     pub fn contains(&self, anchor: &Certificate) -> bool {
-        self.0.contains(anchor)
+        self.anchors.contains(anchor)
     }
 
     /// Does `other` hold all of these anchors?
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.0.iter().all(|anchor| other.contains(anchor))
+        self.anchors.iter().all(|anchor| other.contains(anchor))
     }
 
     /// This bundle's anchors, then those of `more` that it lacks.
     #[must_use]
     pub fn union(&self, more: &[Certificate]) -> Self {
-        let mut anchors = self.0.clone();
+        let mut anchors = self.anchors.clone();
         for anchor in more {
             if !anchors.contains(anchor) {
                 anchors.push(anchor.clone());
             }
         }
-        Self(anchors)
+        Self::of_all(anchors)
     }
 
     /// The bundle as the strictest reader wants it: PEM blocks only, LF, one final newline (Linkerd's `pkg/tls/codec.go`).
     #[must_use]
     pub fn to_pem(&self) -> String {
-        self.0.iter().map(Certificate::to_pem).collect()
+        self.anchors.iter().map(Certificate::to_pem).collect()
     }
 }
 
@@ -93,7 +103,7 @@ impl TryFrom<Vec<Certificate>> for Bundle {
 
 impl From<Bundle> for Vec<Certificate> {
     fn from(bundle: Bundle) -> Self {
-        bundle.0
+        bundle.anchors
     }
 }
 

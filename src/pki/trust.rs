@@ -1,6 +1,7 @@
 //! The one trust relation: do these anchors accept this chain, at this time, under these rules?
 
 mod controller;
+mod known;
 mod probe;
 mod proxy;
 mod refusal;

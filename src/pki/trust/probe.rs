@@ -5,6 +5,7 @@ use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
 
+use super::known;
 use crate::pki::Certificate;
 use crate::pki::der::{
     BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SET, UTC_TIME, UTF8_STRING,
@@ -79,7 +80,7 @@ impl SignatureVerificationAlgorithm for Signed<'_> {
         if message == self.probe.tbs && key == self.probe.issuer_key {
             return Ok(());
         }
-        self.algorithm.verify_signature(key, message, signature)
+        known::verify(self.algorithm, key, message, signature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
