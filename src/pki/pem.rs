@@ -1,5 +1,6 @@
 //! PEM as Linkerd's two readers take it: the proxy's and the identity controller's.
 
+mod alone;
 mod defect;
 pub(in crate::pki) mod go;
 mod scan;
@@ -11,6 +12,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::Certificate;
 use super::trust::{parses_for_controller, parses_for_proxy};
+pub use alone::certificates_alone;
 pub use defect::{Defect, DefectKind, Effect, Outcome};
 pub use scan::defects;
 

@@ -3,8 +3,10 @@
 //! The file has types of its own, so that whoever renames a field of the mesh does not change what is written, and a file of
 //! today is read by every later program.
 
+mod allowed;
 mod filed;
 mod v1;
+mod values;
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -18,10 +20,11 @@ pub(super) const SNAPSHOT_VERSION: &str = "l5d-rotate/v1";
 /// The kind of a snapshot's document.
 pub const SNAPSHOT_KIND: &str = "Snapshot";
 
-/// A mesh as the document that every `-f` reads.
+/// A mesh as the document that every `-f` reads, with what is asked of a mesh and nothing else.
 #[must_use]
 pub fn snapshot(mesh: &Mesh) -> Value {
-    json!({ "apiVersion": SNAPSHOT_VERSION, "kind": SNAPSHOT_KIND, "mesh": MeshV1::of(mesh.clone()) })
+    let mesh = allowed::reduced(mesh.clone());
+    json!({ "apiVersion": SNAPSHOT_VERSION, "kind": SNAPSHOT_KIND, "mesh": MeshV1::of(mesh) })
 }
 
 /// The mesh that the document of a snapshot holds under `mesh`.

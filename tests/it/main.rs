@@ -71,6 +71,7 @@ mod simulate_golden;
 mod simulate_orders;
 mod simulate_support;
 mod sizes;
+mod snapshot_private;
 mod snapshot_v1;
 mod source;
 mod states_gates;
