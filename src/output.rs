@@ -72,7 +72,7 @@ impl OutputError {
         match self {
             Self::Exists(_) => "choose another place, or move it away first".to_owned(),
             Self::Claimed(path) => format!(
-                "wait until it has ended; where none runs, delete {} and what else it left behind",
+                "wait until it has ended; where none runs, what an interrupted start left behind may be deleted, {} with it",
                 path.display()
             ),
             Self::Foreign(_) => "choose another directory, or move that file away".to_owned(),

@@ -21,6 +21,10 @@ use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 /// How far certificates are backdated, for nodes whose clock lags.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(10);
 
+fn backdated(at: Timestamp) -> Timestamp {
+    at.checked_sub(BACKDATED).unwrap_or(Timestamp::MIN)
+}
+
 /// Git is told to leave keys alone before the first one is written.
 const GITIGNORE: &str = "# Private keys stay out of Git.\n*.key\n";
 
@@ -147,7 +151,7 @@ fn anchor(args: &cli::Minting, mesh: &Mesh, at: Timestamp) -> Result<Authority, 
         let common_name =
             args.anchor_name.clone().unwrap_or_else(|| format!("root.{namespace}.{trust_domain}"));
         let not_after = end(args.anchor_lifetime, at, "--anchor-lifetime")?;
-        return Ok(mint_anchor(&AnchorRequest { common_name, not_before: at - BACKDATED, not_after })?);
+        return Ok(mint_anchor(&AnchorRequest { common_name, not_before: backdated(at), not_after })?);
     };
     let given = anchor_file(certificate)?;
     let key = anchor_key(key)?;
@@ -189,7 +193,7 @@ fn cross_signed(
         error => error.into(),
     };
     let old = Authority { certificate: anchor_of_key(mesh, &key).map_err(place)?, key };
-    let begin = (at - BACKDATED).max(old.certificate.facts().not_before).max(anchor.facts().not_before);
+    let begin = backdated(at).max(old.certificate.facts().not_before).max(anchor.facts().not_before);
     let cross = cross_sign(anchor, &old, begin)?;
     Ok(Record::cross_signed(mesh, at, anchor.clone(), issuer, cross)?)
 }
@@ -206,7 +210,7 @@ fn issuer_request(
         common_name: args.issuer_name.clone().unwrap_or_else(|| name.clone()),
         // Up to 2.9.0 the identity controller verifies the issuer for this DNS name.
         dns_names: if *era <= Era::V2_9 { vec![name] } else { Vec::new() },
-        not_before: (at - BACKDATED).max(anchor.facts().not_before),
+        not_before: backdated(at).max(anchor.facts().not_before),
         not_after: end(args.issuer_lifetime, at, "--issuer-lifetime")?,
     })
 }

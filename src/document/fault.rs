@@ -15,9 +15,9 @@ pub struct DocumentError {
 }
 
 /// Said by the tree's visitor when aliases use up its budget.
-pub(super) const ALIASES: &str = "aliases make it grow by more than 16 MiB";
+pub(super) const ALIASES: &str = "aliases make the document grow by more than 16 MiB";
 /// Said before the parser is asked.
-pub(super) const NESTING: &str = "`[` and `{` are nested deeper than 512 levels";
+pub(super) const NESTING: &str = "more than 512 `[` and `{` are open at once: it is nested deeper than 128 levels, or has brackets that are text";
 /// Said by the tree's visitor when a key is a mapping or a list.
 pub(super) const NESTED_KEY: &str = "a key that is itself a mapping or a list";
 
@@ -57,12 +57,16 @@ const WORDS: &[(&str, &str, &str)] = &[
         "it is nested deeper than 128 levels",
         "no Kubernetes object is: look at where the text came from",
     ),
-    ("repetition limit", "aliases are used too often", "write the values out instead of using aliases"),
+    (
+        "repetition limit",
+        "aliases make the document grow without measure",
+        "write the values out instead of using aliases",
+    ),
     (ALIASES, ALIASES, "write the values out instead of using aliases"),
     (
         NESTING,
         NESTING,
-        "no Kubernetes object is: look at where the text came from, and quote brackets that are text",
+        "no Kubernetes object is: look at where the text came from, and write brackets that are text as a block (`key: |`)",
     ),
     (
         "control characters are not allowed",

@@ -103,6 +103,12 @@ pub enum MintError {
         /// Last valid instant.
         not_after: Timestamp,
     },
+    /// It would begin before the instant from which proxies count time.
+    #[error("the certificate would be valid from {not_before}, and proxies know no time before 1970")]
+    BeforeEpoch {
+        /// First valid instant.
+        not_before: Timestamp,
+    },
     /// A name is empty or has characters that a certificate cannot carry.
     #[error("`{0}` cannot be a name in a certificate")]
     Name(String),
@@ -134,6 +140,9 @@ impl MintError {
             ),
             Self::MayNotSign(_) => Some("mint a new trust anchor with key usage keyCertSign"),
             Self::Validity { .. } => Some("give a longer lifetime"),
+            Self::BeforeEpoch { .. } => {
+                Some("give the instant of the rotation with --at, or check the clock")
+            }
             Self::Name(_) => Some("give a name of printable characters; a DNS name in ASCII"),
             Self::Key(error) => error.help(),
             Self::Signing(_) => None,
@@ -275,6 +284,9 @@ fn params(
     path_len: Option<u32>,
     subject_key_id: &[u8],
 ) -> Result<CertificateParams, MintError> {
+    if not_before < Timestamp::UNIX_EPOCH {
+        return Err(MintError::BeforeEpoch { not_before });
+    }
     if not_after <= not_before {
         return Err(MintError::Validity { not_before, not_after });
     }

@@ -248,7 +248,7 @@ pub enum SourceError {
         place: String,
     },
     /// The file holds bytes that no text has.
-    #[error("{place}:{line}: a byte that is zero: not a text")]
+    #[error("{place}:{line}: the YAML cannot be read: a control character (a zero byte) stands in the text")]
     NoText {
         /// The path, or `stdin`.
         place: String,

@@ -438,3 +438,15 @@ fn an_issuer_is_not_called_shortened_by_a_fraction_of_a_second() {
     assert_eq!(start("1y"), "");
     assert!(start("20y").contains("expires with its anchor"));
 }
+
+#[test]
+fn a_start_before_the_epoch_says_so_and_writes_nothing() {
+    let desk = Desk::new();
+    for at in
+        ["1969-12-31T23:00:00Z", "1970-01-01T00:09:59Z", "0001-01-01T00:00:00Z", "-009999-01-02T01:59:59Z"]
+    {
+        let said = desk.refused(&format!("l5d start --dir new -f cluster.yaml --at={at}"));
+        assert!(said.contains("proxies know no time before 1970") && said.contains("--at"), "{said}");
+        assert!(!desk.path("new").exists());
+    }
+}
