@@ -11,7 +11,7 @@ pub const YAML: u64 = 1 << 30;
 
 /// One value of a JSON text (an object of a list, or a field of an object that stands alone), in bytes: it is held as a whole.
 /// An API server stores no object of more than a few MiB.
-pub const JSON_VALUE: usize = 64 << 20;
+pub const JSON_VALUE: usize = 32 << 20;
 
 /// How deep `[` and `{` may be nested in YAML: the parser needs time for each level at each word. No reader takes more than
 /// 128 levels of anything, but a bracket in a text may look like one more.

@@ -13,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// Its 32 bytes.
+    pub(super) const fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The fingerprint of one certificate.
     #[must_use]
     pub fn of(der: &[u8]) -> Self {

@@ -63,10 +63,11 @@ pub fn accepts(
     rules: Rules,
 ) -> Result<(), Refusal> {
     let identity = identity.into();
-    match rules {
+    let judge = || match rules {
         Rules::Proxy => proxy::accepts(anchors, chain, &identity.name, at),
         Rules::Controller => controller::accepts(anchors, chain, &identity, at),
-    }
+    };
+    known::accepts((anchors, chain), &identity, at, rules, judge)
 }
 
 /// Is a certificate's signature by its own key?

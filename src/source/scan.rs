@@ -148,7 +148,7 @@ impl<R: Read> Scanner<R> {
     /// Makes the window twice as long as what it holds: so all that is decoded again is no more than what is read.
     fn fill(&mut self) -> Result<(), Fault> {
         let held = self.start..self.end;
-        if held.len() > JSON_VALUE {
+        if held.len() >= JSON_VALUE {
             return Err(self.fault(Wrong::Long));
         }
         let goal = WINDOW.max(2 * held.len());

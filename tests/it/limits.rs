@@ -130,9 +130,9 @@ fn a_json_value_that_is_longer_than_any_object_is_not_held() {
     let desk = Desk::new();
     let endless = "tr '\\0' a </dev/zero";
     desk.kubectl(&format!("printf '{{\"kind\":\"'; {endless}"));
-    assert!(desk.refused("status").contains("one value of the JSON is longer than 64 MiB"));
+    assert!(desk.refused("status").contains("one value of the JSON is longer than 32 MiB"));
     desk.kubectl(&format!("printf '{{\"kind\":\"PodList\",\"items\":[{{\"a\":\"'; {endless}"));
-    assert!(desk.refused("status").contains("one value of the JSON is longer than 64 MiB"));
+    assert!(desk.refused("status").contains("one value of the JSON is longer than 32 MiB"));
 }
 
 #[test]
@@ -214,4 +214,37 @@ fn a_private_key_is_found_behind_any_number_of_other_blocks() {
     desk.put("cluster.json", broken.dump());
     let said = desk.run(&format!("check -o json -f cluster.json --at {NOW}")).stdout;
     assert!(String::from_utf8(said).unwrap().contains("private-key-published"));
+}
+
+#[test]
+fn the_limits_are_those_that_are_promised() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/SECURITY.md");
+    let promised = fs::read_to_string(path).unwrap();
+    for row in [
+        format!("held as a whole | {} MiB", limits::YAML >> 20),
+        format!("documents of a YAML text | {} MiB", limits::ALIASES >> 20),
+        format!("open at once in YAML | {};", limits::NESTING),
+        format!("an object of a list: {} MiB", limits::JSON_VALUE >> 20),
+        format!("or of a rotation | {} MiB", limits::FILE >> 20),
+        format!("are listed | {} of each kind", limits::DEFECTS),
+        format!(
+            "answer of kubectl | {} seconds, or {} more",
+            limits::ANSWER.as_secs(),
+            limits::BESIDE_REQUEST.as_secs()
+        ),
+        format!("500 objects each | {},", limits::PAGES),
+    ] {
+        assert!(promised.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn errors_of_yaml_name_the_limits_that_hold() {
+    let parse = |text: &str| l5d_rotate::document::parse(text, "text").unwrap_err().to_string();
+    let long = "x".repeat(limits::ALIASES / 4);
+    assert!(
+        parse(&format!("a: &a {long}\nb: [{}]\n", "*a, ".repeat(200)))
+            .contains(&format!("{} MiB", limits::ALIASES >> 20))
+    );
+    assert!(parse(&"[".repeat(limits::NESTING + 1)).contains(&format!("more than {} `[`", limits::NESTING)));
 }
