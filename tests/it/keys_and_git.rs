@@ -40,8 +40,7 @@ impl Desk {
     }
 
     fn program(&self, name: &str, script: &str) {
-        fs::write(self.path(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+        runner::write_script(&self.path(name), script);
     }
 
     /// Renders the issuer's Secret into a directory; what is said where that is refused.

@@ -7,7 +7,6 @@ use crate::runner;
 use crate::sizes;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
@@ -35,8 +34,7 @@ impl Desk {
     /// A kubectl that is this script; its third argument is the API path.
     fn kubectl(&self, script: &str) -> PathBuf {
         fs::create_dir_all(self.path("bin")).unwrap();
-        self.put("bin/kubectl", format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(self.path("bin/kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
+        runner::write_script(&self.path("bin/kubectl"), script);
         self.path("bin/kubectl")
     }
 

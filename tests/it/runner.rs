@@ -1,6 +1,7 @@
 //! How tests run the program: in an environment that is the same on every machine and for every user.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-l5d_rotate");
@@ -26,4 +27,15 @@ pub(crate) fn other(program: impl AsRef<OsStr>) -> Command {
     command.env_clear().envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
     command
+}
+
+/// Writes a program for `sh`. A shell writes it: where this process had the file open, another test's child could hold it open
+/// while the program is started, which the system refuses (`ETXTBSY`).
+pub(crate) fn write_script(path: &Path, text: &str) {
+    let script = format!("#!/bin/sh\n{text}\n");
+    let written = other("sh")
+        .args(["-c", "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\"", path.to_str().unwrap(), &script])
+        .status()
+        .unwrap();
+    assert!(written.success(), "{}", path.display());
 }
