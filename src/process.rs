@@ -6,7 +6,6 @@ mod child;
 mod git;
 mod signal;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +67,7 @@ impl Unfinished {
 #[cfg(unix)]
 fn only_the_owners(builder: &mut tempfile::Builder<'_, '_>) {
     use std::os::unix::fs::PermissionsExt as _;
-    builder.permissions(fs::Permissions::from_mode(0o700));
+    builder.permissions(std::fs::Permissions::from_mode(0o700));
 }
 
 #[cfg(not(unix))]
@@ -90,7 +89,7 @@ fn end_all() -> MutexGuard<'static, Begun> {
     child::end(&begun.children);
     for path in &begun.paths {
         // Whatever cannot be removed is left: there is nobody to tell.
-        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     }
     begun
 }
