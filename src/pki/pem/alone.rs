@@ -54,16 +54,17 @@ fn certificate(rest: &str) -> Option<usize> {
 /// A line with its letters replaced, and whether a block is open after it.
 fn masked(line: &str, mut inside: bool) -> (String, bool) {
     let mut parts = Vec::new();
-    for part in line.split("-----") {
+    for (at, part) in line.split("-----").enumerate() {
         let label = part.strip_prefix("BEGIN ").or_else(|| part.strip_prefix("END "));
-        let Some(label) = label else {
+        let Some(label) = label.filter(|_| at > 0) else {
             parts.push(part.chars().map(|letter| mask(letter, inside)).collect());
             continue;
         };
         let word = &part[..part.len() - label.len()];
         inside = word == "BEGIN ";
+        let (label, line_end) = label.split_at(label.trim_end().len());
         let label = if is_label(label) { label.to_owned() } else { "X".repeat(label.len()) };
-        parts.push(format!("{word}{label}"));
+        parts.push(format!("{word}{label}{line_end}"));
     }
     (parts.join("-----"), inside)
 }
@@ -120,6 +121,9 @@ mod tests {
             format!("-----BEGIN A----------END A-----{key}\n{anchor}"),
             format!("-----BEGIN CERTIFICATE-----\nX: {key}\n-----END CERTIFICATE-----\n{anchor}"),
             format!("{key}{anchor}"),
+            format!("END \n{key}\n{anchor}"),
+            format!("-----BEGIN {key}\n{anchor}"),
+            format!("{anchor}-----BEGIN A {key}é\n"),
             format!("{anchor}-----BEGIN {key}{key}{key}-----\n"),
         ] {
             let kept = certificates_alone(&text);
