@@ -1,7 +1,7 @@
 //! Kustomizations, built by the user's own `kubectl kustomize` in a directory of their own.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -13,6 +13,7 @@ use super::open::{Open, Why};
 use super::release;
 use super::side::{Side, directory_of};
 use crate::document::{self, Document, Origin};
+use crate::process::{Child, Unfinished};
 
 /// What came out of a kustomization.
 #[derive(Debug, Clone, Default)]
@@ -62,11 +63,15 @@ pub(super) fn build(
 /// A copy of the files that a kustomization is made of, which goes when it has been built.
 struct Tree {
     home: tempfile::TempDir,
+    _unfinished: Unfinished,
 }
 
 impl Tree {
     fn new(side: &Side, reach: &Reach) -> io::Result<Self> {
-        let tree = Self { home: tempfile::Builder::new().prefix("l5d-rotate-").tempdir()? };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("l5d-rotate-");
+        let (unfinished, home) = Unfinished::directory(builder, &std::env::temp_dir(), |_| Ok(()))?;
+        let tree = Self { home, _unfinished: unfinished };
         for name in &reach.files {
             if let Some(bytes) = side.read(name) {
                 tree.write(name, &bytes)?;
@@ -79,8 +84,12 @@ impl Tree {
         self.home.path().join(name)
     }
 
-    /// Secrets may be among the files: nobody else can read them.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.create(name)?.write_all(bytes)
+    }
+
+    /// Secrets may be among the files: nobody else can read them.
+    fn create(&self, name: &str) -> io::Result<File> {
         let path = self.path(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
@@ -90,7 +99,7 @@ impl Tree {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path)?.write_all(bytes)
+        options.open(path)
     }
 
     /// Charts are rendered by Helm, which is not asked; in their place stands what Linkerd's make of trust material.
@@ -156,6 +165,8 @@ impl Tree {
 
     /// Runs `kubectl kustomize`, which needs no cluster; it is not let on the network.
     fn kustomize(&self, directory: &str) -> io::Result<Result<String, Why>> {
+        const STDOUT: &str = ".l5d-rotate.out";
+        const STDERR: &str = ".l5d-rotate.err";
         const NOWHERE: &str = "http://127.0.0.1:9";
         let mut kubectl = Command::new("kubectl");
         kubectl.args(["kustomize", "--load-restrictor", "LoadRestrictionsNone"]).arg(self.path(directory));
@@ -163,15 +174,18 @@ impl Tree {
         ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]
             .iter()
             .for_each(|name| _ = kubectl.env(name, NOWHERE));
-        let output = match kubectl.current_dir(self.home.path()).stdin(Stdio::null()).output() {
+        kubectl.current_dir(self.home.path()).stdin(Stdio::null());
+        kubectl.stdout(self.create(STDOUT)?).stderr(self.create(STDERR)?);
+        let status = match Child::start(&mut kubectl) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Why::NoKubectl)),
-            output => output?,
+            child => child?.wait()?,
         };
-        if output.status.success() {
-            return Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()));
+        let text =
+            |name: &str| fs::read(self.path(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if status.success() {
+            return text(STDOUT).map(Ok);
         }
-        let said =
-            String::from_utf8_lossy(&output.stderr).replace(&format!("{}/", self.home.path().display()), "");
+        let said = text(STDERR)?.replace(&format!("{}/", self.home.path().display()), "");
         let line =
             said.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty()).unwrap_or_default();
         Ok(Err(Why::NotBuilt(line.trim_start_matches("error: ").to_owned())))

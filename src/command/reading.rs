@@ -1,7 +1,7 @@
 //! What the input arguments name, read.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -283,7 +283,7 @@ pub(super) fn file(path: &Path) -> io::Result<String> {
     limited(file, length)
 }
 
-fn limited(reader: impl Read, length: u64) -> io::Result<String> {
+fn limited(reader: impl io::Read, length: u64) -> io::Result<String> {
     let mut text = String::new();
     // Room for all of it: where the text is a private key, no smaller buffer is left behind.
     text.reserve(usize::try_from(length.min(LIMIT)).unwrap_or_default() + 1);

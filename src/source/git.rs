@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::SourceError;
+use crate::process;
 
 /// What a name in a tree is; submodules are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,16 +153,7 @@ fn run_with(path: &Path, arguments: &[&str], stdin: Stdio) -> Result<Vec<u8>, So
         false => path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
     };
     let place = || directory.display().to_string();
-    let mut git = Command::new("git");
-    // Which repository is meant is told by the path alone. Neither is the index refreshed nor a missing object fetched: the
-    // repository stays as it is.
-    for name in
-        ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"]
-    {
-        git.env_remove(name);
-    }
-    git.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1").env("LC_ALL", "C");
-    let output = git.arg("-C").arg(directory).args(arguments).stdin(stdin).output();
+    let output = process::git(directory).args(arguments).stdin(stdin).output();
     let output = output.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => SourceError::NoGit,
         _ => SourceError::Git { place: place(), said: error.to_string() },
