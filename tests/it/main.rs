@@ -5,6 +5,7 @@
 mod agreement;
 mod bad_input;
 mod check;
+mod checkouts;
 mod cluster;
 mod completion;
 mod docs;
