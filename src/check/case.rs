@@ -66,7 +66,13 @@ impl<'a> Case<'a> {
 
     /// The issuer's certificates, from wherever they were read.
     pub(super) fn chain(&self) -> Result<&'a IssuerChain, Stop> {
-        self.issuer()?.chain.as_ref().map_err(|_| Stop::NotApplicable)
+        self.issuer()?.chain.as_ref().map_err(|why| match why.is_hidden() {
+            true => {
+                let object = self.mesh.issuer_secret();
+                Stop::unknown(InputFact::IssuerUnreadable { object, said: why.to_string() })
+            }
+            false => Stop::NotApplicable,
+        })
     }
 
     /// Judges the issuer's certificates. What holds for `linkerd-config`'s copy is not said of the Secret.
@@ -116,8 +122,13 @@ impl<'a> Case<'a> {
     }
 
     /// The anchor that carries the issuer longest; that there is none is said by the checks of who accepts the issuer.
+    /// Of a single anchor it is known even where the issuer is not.
     pub(super) fn carrier(&self) -> Result<&'a Certificate, Stop> {
-        let in_use = self.anchors_in_use(self.anchors()?, self.chain()?);
+        let anchors = self.anchors()?;
+        if let (Err(Stop::Unknown(_)), [only]) = (self.chain(), anchors.anchors()) {
+            return Ok(only);
+        }
+        let in_use = self.anchors_in_use(anchors, self.chain()?);
         in_use.into_iter().max_by_key(|anchor| anchor.facts().not_after).ok_or(Stop::NotApplicable)
     }
 

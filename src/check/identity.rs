@@ -11,7 +11,7 @@ use crate::finding::{
     AnchorRef, ChainPart, CheckFact, Fact, InputFact, Pods, Rejection, TrustFact, UnsupportedAnchor,
 };
 use crate::linkerd::EXPIRY_THRESHOLD;
-use crate::mesh::{Era, Issuer, KeyState, Known, Mesh, Plane, ProxyGroup};
+use crate::mesh::{Era, Issuer, KeyState, Known, Mesh, NoChain, Plane, ProxyGroup};
 use crate::pki::{Bundle, BundleText, Certificate, Refusal, Rules, accepts};
 
 pub(super) const RULES: &[Rule] = &[
@@ -85,6 +85,9 @@ fn config_is_valid(case: &Case<'_>) -> Judged {
         return Ok(error(CheckFact::IssuerSecretMissing { secret }));
     }
     let issuer = case.issuer_in_secret()?;
+    if issuer.chain.as_ref().is_err_and(NoChain::is_hidden) {
+        case.chain()?;
+    }
     if case.is_external() && !has_key(issuer, "ca.crt") {
         return Ok(error(CheckFact::IssuerCaMissing { secret }));
     }

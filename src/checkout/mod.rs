@@ -2,6 +2,7 @@
 
 mod build;
 mod chart;
+mod declared;
 mod engine;
 mod file;
 mod kustomization;
@@ -74,6 +75,8 @@ pub struct Declared {
 pub struct Change {
     /// The cluster's directory; empty where the repository deploys to one cluster.
     pub name: String,
+    /// Is a control plane, or the trust of one, declared before or after it?
+    pub is_mesh: bool,
     /// Its objects before the change; `None` where there was no such cluster.
     pub before: Option<Proposal>,
     /// Its objects after the change.
@@ -149,12 +152,20 @@ pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceErr
         let name = if name.is_empty() { name } else { places.name(&name) };
         let traps =
             new.iter().flat_map(|unit| &unit.traps).filter(|trap| holds(trap, &sides)).cloned().collect();
+        let is_mesh = old.iter().chain(&new).any(|unit| unit.is_mesh);
         let [before, after] = [old, new].map(|unit| unit.map(Unit::proposal));
-        found.push(Change { name, before, after, open, traps });
+        found.push(Change { name, is_mesh, before, after, open, traps });
     }
     if !unexplained.is_empty() {
         let open = unexplained.into_iter().map(|(_, open)| open).collect();
-        found.push(Change { name: String::new(), before: None, after: None, open, traps: Vec::new() });
+        found.push(Change {
+            name: String::new(),
+            is_mesh: false,
+            before: None,
+            after: None,
+            open,
+            traps: Vec::new(),
+        });
     }
     Ok(found)
 }
@@ -236,6 +247,7 @@ impl Unit {
     fn proposal(self) -> Proposal {
         let mut proposal = Proposal::default();
         self.objects.into_iter().for_each(|document| proposal.add(document));
+        self.rendered.into_iter().for_each(|document| proposal.add_rendered(document));
         self.declared.into_iter().for_each(|document| proposal.declare(document));
         proposal
     }

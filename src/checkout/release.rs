@@ -14,6 +14,7 @@ use super::path::join;
 use super::side::Side;
 use super::values::{assign, get, lay, parse, set};
 use crate::document::{Document, Origin};
+use crate::linkerd;
 
 /// What a repository says about one release of Linkerd's control plane.
 #[derive(Debug, Default)]
@@ -77,6 +78,26 @@ pub(super) fn of(document: &Document, sources: &Sources<'_>) -> Vec<Release> {
     found.into_iter().flatten().collect()
 }
 
+/// The ConfigMap that trust-manager makes of a Bundle whose certificates all stand in it; `None` where they come from
+/// elsewhere (`pkg/bundle/source.go`).
+pub(super) fn of_bundle(document: &Document, namespace: &str) -> Option<Document> {
+    let tree = &document.tree;
+    let is_ours = at(tree, "/kind") == "Bundle" && at(tree, "/metadata/name") == linkerd::TRUST_ROOTS;
+    if !is_ours || !at(tree, "/apiVersion").starts_with("trust.cert-manager.io/") {
+        return None;
+    }
+    let sources: Vec<&str> =
+        list(tree.pointer("/spec/sources")).map(|source| at(source, "/inLine").trim()).collect();
+    let key = at(tree, "/spec/target/configMap/key");
+    if sources.is_empty() || key.is_empty() || sources.iter().any(|text| text.is_empty()) {
+        return None;
+    }
+    let metadata = json!({"name": linkerd::TRUST_ROOTS, "namespace": namespace,
+        "labels": {"trust.cert-manager.io/bundle": linkerd::TRUST_ROOTS}});
+    let tree = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {key: sources.join("\n")}});
+    Some(Document { origin: document.origin.clone(), tree })
+}
+
 /// Is it an object whose releases are read here?
 pub(super) fn is_one(tree: &Value) -> bool {
     let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
@@ -90,10 +111,15 @@ pub(super) fn is_one(tree: &Value) -> bool {
     .contains(&(group, at(tree, "/kind")))
 }
 
-/// The release that a file of values alone declares.
-pub(super) fn of_values(document: &Document, sources: &Sources<'_>) -> Option<Release> {
+/// The release that a file of values alone declares, over those that stand below it.
+pub(super) fn of_values(
+    document: &Document,
+    below: Option<&Value>,
+    sources: &Sources<'_>,
+) -> Option<Release> {
     let mut draft = Draft::new(document, sources);
-    draft.values = document.tree.clone();
+    draft.values = below.cloned().unwrap_or_else(|| json!({}));
+    lay(&mut draft.values, document.tree.clone());
     draft.finish("", "", "linkerd")
 }
 

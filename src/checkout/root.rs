@@ -7,16 +7,15 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::build::{self, Built, build, generated};
+use super::declared;
 use super::engine::{self, Deployed};
 use super::file::{KUSTOMIZATION, Parsed, is_manifest, parse};
 use super::kustomization::{self, Reach};
 use super::net;
 use super::open::{Open, Why};
 use super::place::Places;
-use super::release::{self, Release, Sources};
 use super::side::{Side, directory_of};
 use super::trap::{Trap, traps};
-use super::unexplained;
 use crate::document::{Document, Origin};
 use crate::linkerd;
 
@@ -28,6 +27,8 @@ pub(super) struct Root {
     pub(super) objects: Vec<Document>,
     /// Objects that charts make of declared values.
     pub(super) declared: Vec<Document>,
+    /// Objects of which what another program makes is among those declared.
+    pub(super) rendered: Vec<Document>,
     pub(super) open: Vec<Open>,
     /// The files that it is made of.
     pub(super) files: BTreeSet<String>,
@@ -50,7 +51,7 @@ pub(super) struct Cache {
 /// One side, with what its files say.
 pub(super) struct Reading<'a> {
     pub(super) side: &'a Side,
-    places: &'a Places,
+    pub(super) places: &'a Places,
     cache: &'a Cache,
     pub(super) parsed: BTreeMap<String, Rc<Parsed>>,
 }
@@ -102,7 +103,7 @@ impl<'a> Reading<'a> {
             claimed.extend(Reach::of(self.side, &directory).files);
         }
         roots.extend(self.plain(&claimed));
-        self.releases(&mut roots);
+        declared::put(self, &mut roots);
         if let Some(first) = roots.first_mut() {
             first.open.extend(set_open);
         }
@@ -232,70 +233,6 @@ impl<'a> Reading<'a> {
             .map(|(directory, files)| self.of_files(directory.to_owned(), &files))
             .collect()
     }
-
-    /// Puts what charts make of them in the place of releases, and adds files of values that nothing refers to.
-    fn releases(&self, roots: &mut Vec<Root>) {
-        let objects: Vec<Document> = roots.iter().flat_map(|root| root.objects.iter().cloned()).collect();
-        let (mut used, mut read) = (BTreeSet::new(), BTreeSet::new());
-        for root in roots.iter_mut() {
-            let (releases, others): (Vec<_>, Vec<_>) =
-                root.objects.drain(..).partition(|one| release::is_one(&one.tree));
-            root.objects = others.into_iter().filter(|one| !engine::is_engine(&one.tree)).collect();
-            // What stands in the same root is found first.
-            let near: Vec<Document> = root.objects.iter().chain(&objects).cloned().collect();
-            let sources = Sources { side: self.side, objects: &near };
-            for document in &releases {
-                let made = self.released(document, &sources);
-                if !made.is_empty() {
-                    root.traps.extend(traps(document));
-                }
-                let is_followed = !made.is_empty() || !engine::deployed(document, self.side).is_empty();
-                if !is_followed && net::names_trust(&document.tree.to_string()) {
-                    root.open.push(Open::new(&document.origin, Why::Unexplained, &document.tree));
-                }
-                for made in made {
-                    root.declared.extend(made.objects);
-                    root.open.extend(made.open);
-                    used.extend(made.files.iter().cloned());
-                    root.files.extend(made.files);
-                    read.extend(made.used);
-                }
-            }
-        }
-        for root in roots.iter_mut() {
-            root.traps.extend(root.objects.iter().filter(|one| core(&one.tree).is_some()).flat_map(traps));
-            root.open.extend(root.objects.iter().filter_map(|one| unexplained::object(one, &read)));
-        }
-        let sources = Sources { side: self.side, objects: &[] };
-        for (name, parsed) in &self.parsed {
-            if used.contains(name)
-                || roots.iter().any(|root| root.files.contains(name))
-                || name.ends_with("Chart.yaml")
-            {
-                continue;
-            }
-            for made in parsed.values.iter().filter_map(|values| release::of_values(values, &sources)) {
-                let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-                roots.push(Root {
-                    position: stem.to_owned(),
-                    declared: made.objects,
-                    open: made.open,
-                    files: BTreeSet::from([name.clone()]),
-                    ..Root::default()
-                });
-            }
-        }
-    }
-}
-
-impl Reading<'_> {
-    fn released(&self, document: &Document, sources: &Sources<'_>) -> Vec<Release> {
-        if document.tree["kind"] != "ApplicationSet" {
-            return release::of(document, sources);
-        }
-        let (applications, _) = engine::applications(document, self.side);
-        applications.iter().flat_map(|one| release::of(one, sources)).collect()
-    }
 }
 
 impl Root {
@@ -312,7 +249,7 @@ impl Root {
 }
 
 /// Kind and name of an object that only one control plane has.
-fn core(tree: &Value) -> Option<(String, String)> {
+pub(super) fn core(tree: &Value) -> Option<(String, String)> {
     let text = |pointer: &str| tree.pointer(pointer).and_then(Value::as_str);
     let (kind, name) = (text("/kind")?, text("/metadata/name")?);
     let is_core = match kind {

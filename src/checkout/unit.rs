@@ -17,6 +17,8 @@ pub(super) struct Unit {
     pub(super) is_mesh: bool,
     pub(super) objects: Vec<Document>,
     pub(super) declared: Vec<Document>,
+    /// Objects of which what another program makes is among those declared.
+    pub(super) rendered: Vec<Document>,
     pub(super) open: Vec<Open>,
     pub(super) traps: Vec<Trap>,
     /// Files of which it is known what comes out of them.
@@ -63,6 +65,7 @@ impl Unit {
         }
         self.objects.extend(root.objects);
         self.declared.extend(root.declared);
+        self.rendered.extend(root.rendered);
         self.open.extend(root.open);
         match root.failed {
             Some((origin, why)) if about_trust => {

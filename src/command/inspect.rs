@@ -37,7 +37,7 @@ fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {
     if !documents.iter().any(|document| document.tree.is_object() || document.tree.is_array()) {
         // Neither a manifest nor values: PEM blocks, if anything, with other text around them.
         return match parsed {
-            Err(error) if !text.contains("-----BEGIN") => Err(error.into()),
+            Err(error) if text.contains("apiVersion") => Err(error.into()),
             _ => Ok(vec![Inspected::read(&name, &text)]),
         };
     }

@@ -4,11 +4,10 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::Failure;
 use crate::checkout::{self, Checkout, Declared, Open, Skip};
 use crate::cli;
+use crate::document::Document;
 use crate::limits;
 use crate::linkerd;
 use crate::mesh::{Gap, Mesh, MeshError, Unread};
@@ -137,9 +136,8 @@ fn request(input: &cli::Input, keep_workloads: bool) -> Request {
 /// What a repository that is not understood everywhere does not declare is not known, rather than absent.
 fn undeclared(unit: &Declared) -> Vec<Gap> {
     let named = |name: &str| {
-        unit.documents
-            .iter()
-            .find(|one| one.tree.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
+        let is = |one: &&Document| one.tree["kind"] == "ConfigMap" && one.tree["metadata"]["name"] == name;
+        unit.documents.iter().find(is)
     };
     let config = named(linkerd::CONFIG).and_then(|one| one.tree.pointer("/metadata/namespace")?.as_str());
     let gap = |name: &str| Gap::object("configmaps", config.unwrap_or("linkerd"), name, Unread::NotDeclared);

@@ -72,21 +72,24 @@ impl Judge<'_> {
         let changes =
             reading::only(checkout::since(&request, revision)?, input.unit.as_deref(), |one| &one.name)?;
         let running = running.map(|input| reading::mesh(&input, true)).transpose()?;
-        if running.is_some()
-            && changes.iter().filter(|one| one.before.is_some() || one.after.is_some()).count() > 1
-        {
-            let names = changes.iter().map(|one| one.name.as_str()).collect::<Vec<_>>();
-            return Err(reading::several(&names));
+        let meshes = changes.iter().filter(|one| one.is_mesh).count();
+        if running.is_some() && meshes > 1 {
+            let names = changes.iter().filter(|one| one.is_mesh).map(|one| one.name.as_str());
+            return Err(reading::several(&names.collect::<Vec<_>>()));
         }
-        let judged = |change: Change| {
-            let unit = change.name.clone();
+        let mut judged = Vec::new();
+        for change in changes {
+            let (unit, is_mesh) = (change.name.clone(), change.is_mesh);
             let verification = match &running {
                 Some(running) => self.against(running, change)?,
                 None => self.alone(change)?,
             };
-            Ok(Judged { unit, verification })
-        };
-        changes.into_iter().map(judged).collect()
+            // What has nothing to do with a control plane is of no interest beside one.
+            if is_mesh || meshes == 0 || verification.verdict != Verdict::NotAboutTrust {
+                judged.push(Judged { unit, verification });
+            }
+        }
+        Ok(judged)
     }
 
     /// A change, against what runs.
@@ -101,7 +104,7 @@ impl Judge<'_> {
 
     /// A change, against what the repository declared before it.
     fn alone(&self, change: Change) -> Result<Verification, Failure> {
-        let Change { name, before, after, open, traps } = change;
+        let Change { name, before, after, open, traps, .. } = change;
         let open = open.iter().map(not_understood);
         let mut findings: Vec<Finding> = open.chain(traps.iter().map(without_effect)).collect();
         let [before, after] = [before, after].map(Option::unwrap_or_default);

@@ -64,6 +64,11 @@ impl Proposal {
         }
     }
 
+    /// Takes in an object of which it is known what another program makes: that is declared besides.
+    pub fn add_rendered(&mut self, document: Document) {
+        lay(&mut self.documents, document, "");
+    }
+
     /// Takes in an object that a chart makes of values.
     pub fn declare(&mut self, document: Document) {
         let found = lay(&mut self.declared, document, "");

@@ -149,7 +149,7 @@ fn a_pull_request_is_judged_out_of_its_checkout() {
     let (said, exit) = verify("github");
     assert_eq!(exit, 4, "{said}");
     let name = roots.file_name().unwrap().to_string_lossy().into_owned();
-    assert!(said.contains(&format!("::error file=deploy/linkerd/{name},line=1,")), "{said}");
+    assert!(said.contains(&format!("::error file=deploy/linkerd/{name},line=4,")), "{said}");
 
     fs::remove_file(&roots).unwrap();
     let (said, exit) = verify("text");

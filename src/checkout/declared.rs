@@ -1,0 +1,195 @@
+//! What roots declare instead of objects: releases of charts, files of values, Bundles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::engine;
+use super::net;
+use super::open::{Open, Why};
+use super::release::{self, Release, Sources};
+use super::root::{Reading, Root, core};
+use super::side::{Side, directory_of};
+use super::trap::traps;
+use super::unexplained;
+use crate::document::{Document, Origin};
+use crate::linkerd;
+
+/// What was read for the sake of a release: it stands for nothing by itself.
+#[derive(Default)]
+struct Used {
+    files: BTreeSet<String>,
+    /// ConfigMaps and Secrets, by kind and name.
+    objects: BTreeSet<(String, String)>,
+}
+
+/// Puts what comes of them in the place of releases, adds files of values that nothing refers to, and tells where trust
+/// material stands.
+pub(super) fn put(reading: &Reading<'_>, roots: &mut Vec<Root>) {
+    let mut used = Used::default();
+    releases(reading, roots, &mut used);
+    for root in roots.iter_mut() {
+        bundle(root);
+        root.traps.extend(root.objects.iter().filter(|one| core(&one.tree).is_some()).flat_map(traps));
+        root.open.extend(root.objects.iter().filter_map(|one| unexplained::object(one, &used.objects)));
+    }
+    value_files(reading, roots, &used.files);
+    for root in roots.iter_mut() {
+        for document in root.objects.iter_mut().chain(&mut root.declared) {
+            if let Some(origin) = place(reading, &root.files, document) {
+                document.origin = origin;
+            }
+        }
+    }
+}
+
+fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
+    let all: Vec<Document> = roots.iter().flat_map(|root| root.objects.iter().cloned()).collect();
+    let mut of_applications = Vec::new();
+    for root in roots.iter_mut() {
+        let (found, others): (Vec<_>, Vec<_>) =
+            root.objects.drain(..).partition(|one| release::is_one(&one.tree));
+        root.objects = others.into_iter().filter(|one| !engine::is_engine(&one.tree)).collect();
+        if found.is_empty() {
+            continue;
+        }
+        // What stands in the same root is found first.
+        let near: Vec<Document> = root.objects.iter().chain(&all).cloned().collect();
+        let sources = Sources { side: reading.side, objects: &near };
+        for document in &found {
+            let made = released(document, &sources);
+            let is_followed = !made.is_empty() || !engine::deployed(document, reading.side).is_empty();
+            if !is_followed && net::names_trust(&document.tree.to_string()) {
+                root.open.push(Open::new(&document.origin, Why::Unexplained, &document.tree));
+            }
+            for (application, release) in made {
+                used.objects.extend(release.used.iter().cloned());
+                used.files.extend(release.files.iter().cloned());
+                match application {
+                    // Each goes to a cluster of its own choice.
+                    Some(name) => of_applications.push(application_root(root, &name, document, release)),
+                    None => root.take(document, release),
+                }
+            }
+        }
+    }
+    roots.extend(of_applications);
+}
+
+/// The releases of an object, with the Application that each is of.
+fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<String>, Release)> {
+    let applications = match document.tree["kind"].as_str() {
+        Some("ApplicationSet") => engine::applications(document, sources.side).0,
+        Some("Application") => vec![document.clone()],
+        _ => return release::of(document, sources).into_iter().map(|release| (None, release)).collect(),
+    };
+    let mut found = Vec::new();
+    for application in &applications {
+        let name = application.tree["metadata"]["name"].as_str().unwrap_or_default();
+        let releases = release::of(application, sources);
+        found.extend(releases.into_iter().map(|release| (Some(name.to_owned()), release)));
+    }
+    found
+}
+
+fn application_root(of: &Root, name: &str, document: &Document, release: Release) -> Root {
+    let position =
+        [of.position.as_str(), name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let mut root = Root { position: position.join("/"), ..Root::default() };
+    root.take(document, release);
+    root
+}
+
+impl Root {
+    fn take(&mut self, document: &Document, release: Release) {
+        self.traps.extend(traps(document));
+        self.declared.extend(release.objects);
+        self.open.extend(release.open);
+        self.files.extend(release.files);
+    }
+}
+
+/// A Bundle of trust-manager whose certificates stand in it.
+fn bundle(root: &mut Root) {
+    let of_config = |document: &Document| {
+        let is_config = document.tree["metadata"]["name"] == linkerd::CONFIG;
+        document
+            .tree
+            .pointer("/metadata/namespace")
+            .and_then(Value::as_str)
+            .filter(|_| is_config)
+            .map(str::to_owned)
+    };
+    let namespace = root.objects.iter().chain(&root.declared).find_map(of_config);
+    let namespace = namespace.unwrap_or_else(|| "linkerd".to_owned());
+    let (mut others, mut rendered) = (Vec::new(), Vec::new());
+    for document in root.objects.drain(..) {
+        match release::of_bundle(&document, &namespace) {
+            Some(made) => {
+                root.declared.push(made);
+                rendered.push(document);
+            }
+            None => others.push(document),
+        }
+    }
+    (root.objects, root.rendered) = (others, rendered);
+}
+
+/// Files of values that no release names: each is one of a pipeline that is not seen. `values.yaml` stands below the others of
+/// its directory.
+fn value_files(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &BTreeSet<String>) {
+    let sources = Sources { side: reading.side, objects: &[] };
+    let is_free = |name: &str| {
+        !used.contains(name)
+            && !name.ends_with("Chart.yaml")
+            && !roots.iter().any(|root| root.files.contains(name))
+    };
+    let mut directories: BTreeMap<&str, Vec<(&str, &Document)>> = BTreeMap::new();
+    for (name, parsed) in reading.parsed.iter().filter(|(name, _)| is_free(name)) {
+        let values = parsed.values.iter().map(|values| (name.as_str(), values));
+        directories.entry(directory_of(name)).or_default().extend(values);
+    }
+    let mut found = Vec::new();
+    for all in directories.values() {
+        let is_base =
+            |name: &str| ["values.yaml", "values.yml"].contains(&name.rsplit('/').next().unwrap_or(name));
+        let base = all.iter().find(|(name, _)| is_base(name));
+        let below = base.map(|(_, document)| &document.tree);
+        let is_declared = |values: &Document| release::of_values(values, None, &sources).is_some();
+        let several = all.iter().any(|(name, values)| !is_base(name) && is_declared(values));
+        for (name, values) in
+            all.iter().filter(|(name, values)| is_declared(values) && !(several && is_base(name)))
+        {
+            let Some(made) = release::of_values(values, below, &sources) else { continue };
+            let stem = name.rsplit_once('.').map_or(*name, |(stem, _)| stem);
+            let files =
+                [Some(*name), base.map(|(name, _)| *name)].into_iter().flatten().map(str::to_owned).collect();
+            let Release { objects: declared, open, .. } = made;
+            found.push(Root { position: stem.to_owned(), declared, open, files, ..Root::default() });
+        }
+    }
+    roots.extend(found);
+}
+
+/// Where the last certificate of an object with trust material stands: often in another file than what declares the object.
+fn place(reading: &Reading<'_>, files: &BTreeSet<String>, document: &Document) -> Option<Origin> {
+    core(&document.tree)?;
+    let data = document.tree.get("data")?;
+    let text = |key: &str| data.get(key).and_then(Value::as_str);
+    let encoded = ["crt.pem", "tls.crt"].into_iter().find_map(text);
+    let decoded = encoded.and_then(|text| STANDARD.decode(text.split_whitespace().collect::<String>()).ok());
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let pem = text("ca-bundle.crt").or(decoded.as_deref())?;
+    let last = pem.lines().rev().map(str::trim).find(|line| line.len() > 40 && !line.contains("-----"))?;
+    let line = |side: &Side, name: &String| {
+        let text = side.text(name)?;
+        let at = text.lines().position(|line| line.contains(last))?;
+        let begin =
+            text.lines().take(at).collect::<Vec<_>>().iter().rposition(|line| line.contains("-----BEGIN"));
+        Some((name.clone(), begin.unwrap_or(at) + 1))
+    };
+    let (name, line) = files.iter().find_map(|name| line(reading.side, name))?;
+    Some(Origin { source: reading.places.name(&name), document: 1, item: 0, line })
+}
