@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::{Document, Origin};
 use crate::linkerd;
-use crate::mesh::{Era, Scheme};
+use crate::mesh::{Era, Scheme, VALUES_BELOW};
 use crate::pki::Fingerprint;
 
 /// A chart that installs a control plane, with the place of its values within the release's.
@@ -62,6 +62,9 @@ impl Chart {
         let marked = |mut tree: Value| {
             for (field, mark) in marks.as_object().into_iter().flatten() {
                 tree["metadata"][field] = mark.clone();
+            }
+            if !self.prefix.is_empty() && tree.pointer("/metadata/annotations").is_some() {
+                tree["metadata"]["annotations"][VALUES_BELOW] = self.prefix.as_str().into();
             }
             Document { origin: origin.clone(), tree }
         };

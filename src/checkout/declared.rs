@@ -14,8 +14,10 @@ use super::root::{Reading, Root, core};
 use super::side::{Side, directory_of};
 use super::trap::traps;
 use super::unexplained;
+use super::values;
 use crate::document::{Document, Origin};
 use crate::linkerd;
+use crate::mesh::VALUES_FILE;
 
 /// What was read for the sake of a release: it stands for nothing by itself.
 #[derive(Default)]
@@ -39,6 +41,13 @@ pub(super) fn put(reading: &Reading<'_>, roots: &mut Vec<Root>) {
     for root in roots.iter_mut() {
         for document in root.objects.iter_mut().chain(&mut root.declared) {
             if let Some(origin) = place(reading, &root.files, document) {
+                let file = document
+                    .tree
+                    .pointer_mut("/metadata/annotations")
+                    .and_then(|all| all.get_mut(VALUES_FILE));
+                if let Some(file) = file {
+                    *file = origin.source.as_str().into();
+                }
                 document.origin = origin;
             }
         }
@@ -181,7 +190,10 @@ fn place(reading: &Reading<'_>, files: &BTreeSet<String>, document: &Document) -
     let encoded = ["crt.pem", "tls.crt"].into_iter().find_map(text);
     let decoded = encoded.and_then(|text| STANDARD.decode(text.split_whitespace().collect::<String>()).ok());
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    let pem = text("ca-bundle.crt").or(decoded.as_deref())?;
+    let values =
+        || values::parse(text("values")?)?.get("identityTrustAnchorsPEM")?.as_str().map(str::to_owned);
+    let copied = if document.tree["metadata"]["name"] == linkerd::CONFIG { values() } else { None };
+    let pem = text("ca-bundle.crt").or(decoded.as_deref()).or(copied.as_deref())?;
     let last = pem.lines().rev().map(str::trim).find(|line| line.len() > 40 && !line.contains("-----"))?;
     let line = |side: &Side, name: &String| {
         let text = side.text(name)?;

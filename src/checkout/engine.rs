@@ -46,7 +46,7 @@ pub(super) fn is_engine(tree: &Value) -> bool {
 pub(super) fn deployed(document: &Document, side: &Side) -> Vec<Deployed> {
     let tree = &document.tree;
     let found = match (at(tree, "/apiVersion").split('/').next(), at(tree, "/kind")) {
-        (Some("kustomize.toolkit.fluxcd.io"), "Kustomization") => flux(document).into_iter().collect(),
+        (Some("kustomize.toolkit.fluxcd.io"), "Kustomization") => flux(document, side).into_iter().collect(),
         (Some("argoproj.io"), "Application") => argo(document, side),
         _ => Vec::new(),
     };
@@ -54,9 +54,9 @@ pub(super) fn deployed(document: &Document, side: &Side) -> Vec<Deployed> {
 }
 
 /// Flux writes these into the kustomization of the path (`kustomize-controller`, `kustomization_controller.go`).
-fn flux(document: &Document) -> Option<Deployed> {
+fn flux(document: &Document, side: &Side) -> Option<Deployed> {
     let spec = &document.tree["spec"];
-    let directory = join("", at(spec, "/path"))?;
+    let directory = side.of_root(at(spec, "/path"))?;
     // The root of a repository is one of many: only Flux's own source is surely this one.
     if directory.is_empty() && at(spec, "/sourceRef/name") != "flux-system" {
         return None;
@@ -83,7 +83,7 @@ pub(super) fn sources(application: &Document, side: &Side) -> (Vec<Value>, Vec<S
     let mut all = if several.is_empty() { vec![spec["source"].clone()] } else { several };
     let mut files = Vec::new();
     for source in &mut all {
-        let Some(directory) = source["path"].as_str().and_then(|path| join("", path)) else { continue };
+        let Some(directory) = source["path"].as_str().and_then(|path| side.of_root(path)) else { continue };
         let own = format!(".argocd-source-{}.yaml", at(&application.tree, "/metadata/name"));
         for name in [".argocd-source.yaml", &own] {
             let file = join(&directory, name).filter(|file| side.has(file));
@@ -101,7 +101,7 @@ fn argo(document: &Document, side: &Side) -> Vec<Deployed> {
     let spec = &document.tree["spec"];
     let (all, _) = sources(document, side);
     let deployed = |source: &Value| {
-        let directory = source.get("path").and_then(Value::as_str).and_then(|path| join("", path))?;
+        let directory = source.get("path").and_then(Value::as_str).and_then(|path| side.of_root(path))?;
         if source.get("chart").is_some() || side.has(&format!("{directory}/Chart.yaml")) {
             return None;
         }

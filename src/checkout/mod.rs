@@ -210,12 +210,13 @@ impl Reading<'_> {
 /// Of a chart's version it takes both sides to tell whether it stays.
 fn holds(trap: &Trap, sides: &Sides) -> bool {
     let NoEffect::ChartVersionUnchanged(directory) = &trap.because else { return true };
+    let Some(directory) = sides.after.of_root(directory) else { return false };
     let file = format!("{directory}/Chart.yaml");
     let version = |side: &Side| {
         let text = side.text(&file)?;
         Some(values::parse(&text)?.get("version")?.clone())
     };
-    sides.changed.iter().any(|name| path::is_within(directory, name))
+    sides.changed.iter().any(|name| path::is_within(&directory, name))
         && version(&sides.before) == version(&sides.after)
 }
 

@@ -15,6 +15,7 @@ use super::side::Side;
 use super::values::{assign, get, lay, parse, set};
 use crate::document::{Document, Origin};
 use crate::linkerd;
+use crate::mesh::VALUES_FILE;
 
 /// What a repository says about one release of Linkerd's control plane.
 #[derive(Debug, Default)]
@@ -153,14 +154,15 @@ fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
     let namespace = first(&[at(spec, "/destination/namespace")]);
     let release = |source: &Value| {
         let (chart, path) = (at(source, "/chart"), at(source, "/path"));
-        let local =
-            join("", path).filter(|path| chart.is_empty() && sources.side.has(&format!("{path}/Chart.yaml")));
+        let local = sources
+            .side
+            .of_root(path)
+            .filter(|path| chart.is_empty() && sources.side.has(&format!("{path}/Chart.yaml")));
         if chart.is_empty() && local.is_none() {
             return None;
         }
         let mut draft = Draft::new(document, sources);
-        draft.marks =
-            json!({"labels": {"argocd.argoproj.io/instance": at(&document.tree, "/metadata/name")}});
+        draft.marks["labels"] = json!({"argocd.argoproj.io/instance": at(&document.tree, "/metadata/name")});
         draft.files.extend(over.iter().cloned());
         let directory = local.unwrap_or_default();
         if chart.is_empty() {
@@ -230,7 +232,8 @@ impl<'a> Draft<'a> {
         Self {
             sources,
             origin: document.origin.clone(),
-            marks: json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}}),
+            marks: json!({"labels": {"app.kubernetes.io/managed-by": "Helm"},
+                "annotations": {VALUES_FILE: document.origin.source}}),
             values: json!({}),
             open: Vec::new(),
             files: BTreeSet::new(),
@@ -266,16 +269,25 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// A file of values, named from the repository's root.
+    fn file_of_root(&mut self, name: &str) {
+        let path = self.sources.side.of_root(name).unwrap_or_else(|| name.to_owned());
+        self.file("", &path);
+    }
+
     /// The name and version of the chart that a HelmRelease names; a chart of this repository brings its own values.
     fn flux_chart(&mut self, tree: &Value) -> (String, String) {
         let named = at(tree, "/spec/chart/spec/chart");
         let version = at(tree, "/spec/chart/spec/version").to_owned();
-        if let Some(directory) =
-            join("", named).filter(|path| self.sources.side.has(&format!("{path}/Chart.yaml")))
+        if let Some(directory) = self
+            .sources
+            .side
+            .of_root(named)
+            .filter(|path| self.sources.side.has(&format!("{path}/Chart.yaml")))
         {
             self.local_chart(&directory);
             let files: Vec<&str> = strings(tree.pointer("/spec/chart/spec/valuesFiles")).collect();
-            files.iter().for_each(|file| self.file("", file));
+            files.iter().for_each(|file| self.file_of_root(file));
         }
         if !named.is_empty() {
             return (named.to_owned(), version);
@@ -381,7 +393,10 @@ impl<'a> Draft<'a> {
             .or_else(|| name.strip_prefix('$').and_then(|rest| Some(rest.split_once('/')?.1)));
         match of_root {
             _ if name.contains('*') => self.open.push((Why::Elsewhere(name.to_owned()), name.into())),
-            Some(rest) => read(self, "", rest),
+            Some(rest) => {
+                let path = self.sources.side.of_root(rest).unwrap_or_else(|| rest.to_owned());
+                read(self, "", &path);
+            }
             None => read(self, directory, name),
         }
     }

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::path::join;
+use super::path::{is_within, join};
 use crate::source::SourceError;
 use crate::source::git::{self, Mode};
 
@@ -19,6 +19,8 @@ const LINKS: usize = 8;
 #[derive(Debug, Clone)]
 pub(super) struct Side {
     root: PathBuf,
+    /// The directory that was asked for, from the root.
+    base: String,
     files: BTreeMap<String, Mode>,
     /// What another commit than the working tree has in these files.
     other: Rc<BTreeMap<String, Vec<u8>>>,
@@ -41,22 +43,39 @@ impl Side {
             Some(root) => Some((git::tracked(&root)?, root)),
             None => None,
         };
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let base = |root: &Path| {
+            let within = whole(directory).strip_prefix(whole(root)).map(Path::to_owned).unwrap_or_default();
+            within.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+        };
         // A directory of which Git tracks nothing is beside the repository: a dump, or what was just rendered.
         let is_part = |root: &Path, files: &BTreeMap<String, Mode>| {
-            let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            let prefix = whole(directory).strip_prefix(whole(root)).map(Path::to_owned).unwrap_or_default();
-            files.keys().any(|name| Path::new(name).starts_with(&prefix))
+            files.keys().any(|name| is_within(&base(root), name))
         };
-        let (root, files) = match tracked {
-            Some((files, root)) if is_part(&root, &files) => (root, files),
+        let (root, base, files) = match tracked {
+            Some((files, root)) if is_part(&root, &files) => {
+                let base = if directory.is_dir() { base(&root) } else { String::new() };
+                (root, base, files)
+            }
             _ => {
                 let root = directory.to_owned();
                 let mut files = BTreeMap::new();
                 walk(&root, "", &mut files)?;
-                (root, files)
+                (root, String::new(), files)
             }
         };
-        Ok(Self { root, files, other: Rc::default(), same: Rc::default() })
+        Ok(Self { root, base, files, other: Rc::default(), same: Rc::default() })
+    }
+
+    /// A path that an engine's object names from the repository's root. Where that is not there, the directory that was asked for
+    /// may be a copy of a repository.
+    pub(super) fn of_root(&self, path: &str) -> Option<String> {
+        let is_there = |name: &String| self.has(name) || self.has_directory(name);
+        let plain = join("", path)?;
+        if is_there(&plain) {
+            return Some(plain);
+        }
+        Some(join(&self.base, path).filter(is_there).unwrap_or(plain))
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -155,7 +174,7 @@ impl Sides {
         let files: BTreeMap<String, Mode> = tree.into_iter().map(|(name, (mode, _))| (name, mode)).collect();
         let same: BTreeSet<String> = files.keys().filter(|name| !changed.contains(*name)).cloned().collect();
         after.files.retain(|name, _| same.contains(name) || root.join(name).symlink_metadata().is_ok());
-        let before = Self::side(root, files, other);
+        let before = Side { root, base: after.base.clone(), files, other, same: Rc::default() };
         // A link changes with what it leads to.
         let leads = |name: &String| {
             before.target(name) != after.target(name)
@@ -168,10 +187,6 @@ impl Sides {
             Rc::new(same.into_iter().filter(|name| !links.contains(name)).collect());
         after.same = Rc::clone(&same);
         Ok(Self { before: Side { same, ..before }, after, changed })
-    }
-
-    fn side(root: PathBuf, files: BTreeMap<String, Mode>, other: Rc<BTreeMap<String, Vec<u8>>>) -> Side {
-        Side { root, files, other, same: Rc::default() }
     }
 }
 

@@ -88,6 +88,14 @@ fn parts(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Part>, Failure>
     notes.extend(not_tracked(&untracked));
     let meshes = units.iter().filter(|unit| unit.is_mesh).count();
     let units = only(units, input.unit.as_deref(), |unit| &unit.name)?;
+    if let ([unit], Some(_)) = (&*units, &input.unit)
+        && !unit.is_mesh
+    {
+        return Err(Failure::new(
+            format!("{} declares no control plane", unit.name),
+            "name another with --unit, or none",
+        ));
+    }
     let mut found = Vec::new();
     for unit in units.into_iter().filter(|unit| unit.is_mesh || meshes == 0) {
         let gaps = if unit.is_mesh { undeclared(&unit) } else { Vec::new() };

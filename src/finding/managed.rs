@@ -13,6 +13,8 @@ pub enum Instead {
     RenderedChart { values: Vec<ChartValue> },
     /// In the pod annotations of a chart, where one is rendered on the way.
     RenderedPodAnnotation { annotation: PodAnnotation, place: PodAnnotationPlace },
+    /// In a file of the repository that declares a chart's values.
+    ChartValues { file: String, below: String, values: Vec<ChartValue> },
     /// In the values of a Flux HelmRelease.
     FluxHelmRelease { name: String, namespace: String, values: Vec<ChartValue> },
     /// In the pod annotations of a Flux HelmRelease.
@@ -49,7 +51,10 @@ impl Instead {
     /// Is a patch of the object itself of no effect where steps are committed, as it is rendered from another object there?
     #[must_use]
     pub const fn leaves_no_patch(&self) -> bool {
-        matches!(self, Self::FluxHelmRelease { .. } | Self::FluxPodAnnotation { .. })
+        matches!(
+            self,
+            Self::ChartValues { .. } | Self::FluxHelmRelease { .. } | Self::FluxPodAnnotation { .. }
+        )
     }
 }
 

@@ -29,7 +29,7 @@ pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};
 pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
-pub use owner::Owner;
+pub use owner::{Owner, VALUES_BELOW, VALUES_FILE};
 pub use pod::Pod;
 pub use proxy::{BundleId, Held, Made, Plane, ProxyGroup, Replica, Starts, Unmeshed};
 pub use read::{Change, Doubt, Read};

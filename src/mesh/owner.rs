@@ -32,6 +32,13 @@ pub enum Owner {
         /// Name of the SealedSecret.
         name: String,
     },
+    /// A chart renders it from values that a file of the repository declares.
+    ChartValues {
+        /// The file.
+        file: String,
+        /// The name or alias below which an umbrella chart's values reach Linkerd's; empty for Linkerd's own.
+        below: String,
+    },
     /// A Helm release renders it.
     Helm {
         /// Release name; empty where only Linkerd's own annotation tells.
@@ -64,11 +71,12 @@ pub enum Owner {
 
 /// How each owner is told, strongest first: controllers that write the object anew by themselves, then GitOps engines, then
 /// what a manual upgrade renders.
-const RULES: [fn(&Value) -> Option<Owner>; 9] = [
+const RULES: [fn(&Value) -> Option<Owner>; 10] = [
     cert_manager,
     trust_manager,
     external_secrets,
     sealed_secrets,
+    chart_values,
     flux_helm_release,
     flux_kustomization,
     argo_cd,
@@ -119,6 +127,16 @@ fn sealed_secrets(tree: &Value) -> Option<Owner> {
     let marked = annotation(tree, "sealedsecrets.bitnami.com/managed") == Some("true");
     let name = referenced(tree, "bitnami.com", "SealedSecret").or_else(|| own_name(tree, marked))?;
     Some(Owner::SealedSecrets { name: told(name) })
+}
+
+/// Marks that this program gives to objects that it makes of declared values.
+pub const VALUES_FILE: &str = "l5d-rotate/values-file";
+/// See [`VALUES_FILE`].
+pub const VALUES_BELOW: &str = "l5d-rotate/values-below";
+
+fn chart_values(tree: &Value) -> Option<Owner> {
+    let below = annotation(tree, VALUES_BELOW).unwrap_or_default();
+    Some(Owner::ChartValues { file: told(annotation(tree, VALUES_FILE)?), below: told(below) })
 }
 
 fn flux_helm_release(tree: &Value) -> Option<Owner> {
@@ -185,6 +203,7 @@ impl fmt::Display for Owner {
             Self::TrustManager { bundle } => write!(f, "trust-manager Bundle {bundle}"),
             Self::ExternalSecrets { name } => write!(f, "ExternalSecret {name}"),
             Self::SealedSecrets { name } => write!(f, "SealedSecret {name}"),
+            Self::ChartValues { file, .. } => write!(f, "the chart values in {file}"),
             Self::Helm { release, .. } if release.is_empty() => f.write_str("Helm"),
             Self::Helm { release, namespace } => write!(f, "Helm release {namespace}/{release}"),
             Self::LinkerdCli => f.write_str("the linkerd CLI"),

@@ -229,6 +229,25 @@ fn each_repository_and_two_pull_requests_in_it_read_as_their_golden_files() {
         repository.write(&shape(&material("old-anchors.pem")));
         repository.commit();
         let mut seen = said(&repository, "kubectl l5d-rotate status -f . -R");
+        let unit = ["clusters/production", "applicationsets/linkerd-eu"]
+            .into_iter()
+            .find(|unit| seen.contains(*unit));
+        let unit = unit.map_or_else(String::new, |unit| format!(" --unit {unit}"));
+        let home = tempfile::tempdir().unwrap();
+        let rotation = home.path().join("rotation");
+        let rotation = rotation.to_str().unwrap();
+        let start = said(&repository, &format!("kubectl l5d-rotate start --dir {rotation} -f . -R{unit}"));
+        seen.push_str("\n# the first step of a rotation\n");
+        let next = match start.ends_with("exit 0\n") {
+            true => said(&repository, &format!("kubectl l5d-rotate next --dir {rotation} -f . -R{unit}")),
+            false => start,
+        };
+        // Documents hold certificates that were just minted.
+        let next = match next.split_once("---\n") {
+            Some((head, _)) => format!("{head}(documents)\nexit 0\n"),
+            None => next,
+        };
+        seen.push_str(&next.replace(rotation, "rotation"));
         for (request, file) in
             [("adds the new anchor", "trust-bundle.pem"), ("replaces the old anchor", "anchor.pem")]
         {

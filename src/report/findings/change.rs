@@ -212,7 +212,7 @@ pub(super) fn not_understood(place: &str, why: &Why) -> Words {
     let (what, todo) = match why {
         Why::Elsewhere(what) => (
             format!("{place} takes {what}, which is not in this repository, or is encrypted in it."),
-            "Give what comes out of it with --proposed.",
+            "Give what comes out of it: the output of `helm template` or `kubectl kustomize`, or a dump.",
         ),
         Why::Unread(what) => (format!("{place}: {what} cannot be read."), "Correct it."),
         Why::Twice(path) => (
@@ -223,15 +223,15 @@ pub(super) fn not_understood(place: &str, why: &Why) -> Words {
         ),
         Why::Patched => (
             format!("{place} makes the engine patch what comes out of it."),
-            "Give what comes out of it with --proposed.",
+            "Give what comes out of it: the output of `helm template` or `kubectl kustomize`, or a dump.",
         ),
         Why::Substituted => (
             format!("{place} makes Flux replace variables in trust material (postBuild)."),
-            "Give what comes out of it with --proposed. Flux takes the newlines out of every variable: no PEM survives that.",
+            "Give what comes out of it. Flux takes the newlines out of every variable: no PEM survives that.",
         ),
         Why::Generated => (
             format!("{place} makes Applications by generators that are not all in this repository."),
-            "Give what comes out of it with --proposed.",
+            "Give what comes out of it: the output of `helm template` or `kubectl kustomize`, or a dump.",
         ),
         Why::NotBuilt(said) => (
             format!("{place}: `kubectl kustomize` does not build it: {said}."),
@@ -245,7 +245,8 @@ pub(super) fn not_understood(place: &str, why: &Why) -> Words {
             format!(
                 "{place} holds certificates or names trust material, and nothing tells what becomes of it."
             ),
-            "Give what comes out of it with --proposed; or leave the file out with --exclude, if it is of no concern to Linkerd.",
+            "Give what comes out of it (the output of `helm template`, `kubectl kustomize`, a dump); or leave the file out with \
+             --exclude, if it is of no concern to Linkerd.",
         ),
     };
     let effect = "Whether it changes trust material is not known.".to_owned();

@@ -8,7 +8,7 @@ use super::owner::{self, Subject, deciding};
 use super::view::View;
 use super::{Change, Phase, PhaseSpec, Stage, Step};
 use crate::document::ObjectRef;
-use crate::finding::{Finding, Opens, PodAnnotationPlace, Severity, StepFact};
+use crate::finding::{Finding, Instead, Opens, PodAnnotationPlace, Severity, StepFact};
 use crate::mesh::{GoDuration, Held, Injection, Known, Owner, Plane, Scheme, Workload};
 use crate::pki::Rules;
 use crate::rotation::Strategy;
@@ -88,7 +88,21 @@ fn managed(view: &View<'_>, changes: &[Change], change: &Change) -> Vec<StepFact
         let lacks_published = owner::file_lacks_anchors(view, subject);
         Some(StepFact::ManagedObject { object, owner, instead, lacks_published })
     };
-    touched(view, changes, change).into_iter().filter_map(found).collect()
+    let mut all: Vec<StepFact> = Vec::new();
+    for fact in touched(view, changes, change).into_iter().filter_map(found) {
+        // The bundle and its copy come of one value.
+        let same = |known: &StepFact| match (known, &fact) {
+            (
+                StepFact::ManagedObject { instead: one, .. },
+                StepFact::ManagedObject { instead: other, .. },
+            ) => matches!(one, Instead::ChartValues { .. }) && one == other,
+            _ => false,
+        };
+        if !all.iter().any(same) {
+            all.push(fact);
+        }
+    }
+    all
 }
 
 /// Objects that are applied from Git as they are: that is where the step is committed.

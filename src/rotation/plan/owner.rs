@@ -39,11 +39,26 @@ pub(in crate::rotation) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
 pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<Instead> {
     Some(match (owner, subject) {
         (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) => return None,
+        (Owner::ChartValues { .. }, Subject::Restart(annotation, place)) => {
+            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place }
+        }
         (Owner::Helm { release, .. }, Subject::Restart(annotation, place)) if release.is_empty() => {
             Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place }
         }
         // Helm and `linkerd upgrade | kubectl apply` merge three ways: an annotation that they do not know stays.
         (Owner::Helm { .. } | Owner::LinkerdCli, Subject::Restart(..)) => return None,
+        // Of another scheme, no value of the chart becomes the Secret.
+        (
+            Owner::ChartValues { .. }
+            | Owner::Helm { .. }
+            | Owner::FluxHelmRelease { .. }
+            | Owner::LinkerdCli,
+            Subject::Issuer(_),
+        ) if view.mesh.control_plane.scheme != Scheme::Linkerd => return None,
+        (Owner::ChartValues { file, below }, _) => {
+            let (file, below) = (file.clone(), below.clone());
+            Instead::ChartValues { file, below, values: values(view, subject) }
+        }
         (Owner::Helm { release, .. }, _) if release.is_empty() => {
             Instead::RenderedChart { values: values(view, subject) }
         }

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{Record, Scope, Strategy};
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, Known, Mesh, Owner, ProxyGroup, Unread};
+use crate::mesh::{BundlePlace, CertManagerCertificate, Known, Mesh, Owner, ProxyGroup, Unread};
 use crate::pki::pem::Defect;
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::rotation::Direction;
@@ -224,10 +224,20 @@ fn automation(mesh: &Mesh, scope: &Scope) -> Option<StartError> {
         Scope::IssuerOnly => &[&secret],
     };
     objects.iter().find_map(|object| {
-        let owner = mesh
-            .owners_of(object)
-            .into_iter()
-            .find(|owner| matches!(owner, Owner::CertManager { .. } | Owner::TrustManager { .. }))?;
+        let is_automated =
+            |owner: &Owner| matches!(owner, Owner::CertManager { .. } | Owner::TrustManager { .. });
+        let owner = mesh.owners_of(object).into_iter().find(is_automated).or_else(|| maker(mesh, object))?;
         Some(StartError::Automated { object: object.to_string(), owner })
     })
+}
+
+/// The Certificate that cert-manager makes a Secret of, where the input shows the Certificate alone.
+fn maker(mesh: &Mesh, object: &ObjectRef) -> Option<Owner> {
+    let makes = |certificate: &&CertManagerCertificate| {
+        object.kind == "Secret"
+            && certificate.secret == object.name
+            && ["", object.namespace.as_str()].contains(&certificate.object.namespace.as_str())
+    };
+    let certificate = mesh.certificates.iter().find(makes)?.object.name.clone();
+    Some(Owner::CertManager { certificate })
 }

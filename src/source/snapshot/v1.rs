@@ -228,6 +228,7 @@ filed_enum! {
         TrustManager { bundle: String },
         ExternalSecrets { name: String },
         SealedSecrets { name: String },
+        ChartValues { file: String, below: String },
         Helm { release: String, namespace: String },
         LinkerdCli,
         ArgoCd { application: String },

@@ -32,6 +32,15 @@ pub(super) fn instead(place: &Instead) -> String {
             pod_annotations(*place, ""),
             setting(annotation)
         ),
+        Instead::ChartValues { file, below, values } => {
+            let prefix = if below.is_empty() { String::new() } else { format!("{below}.") };
+            match &**values {
+                [ChartValue { content: ValueContent::File(content), .. }] if !is_structured(file) => {
+                    format!("Make the content of {content} that of {file} instead.")
+                }
+                _ => format!("Set {} in {file} instead.", settings(values, &prefix)),
+            }
+        }
         Instead::FluxHelmRelease { name, namespace, values } => format!(
             "Set {} in HelmRelease {namespace}/{name} instead. Where spec.valuesFrom takes a value from a ConfigMap or Secret, \
              change that, and label it `reconcile.fluxcd.io/watch: Enabled` so that Flux upgrades at once.",
@@ -89,6 +98,11 @@ pub(super) fn instead(place: &Instead) -> String {
              rendered Secret."
         ),
     }
+}
+
+/// Does a file hold values by name, rather than be the text of one?
+fn is_structured(file: &str) -> bool {
+    [".yaml", ".yml", ".json", "Kustomization"].iter().any(|end| file.ends_with(end))
 }
 
 fn helm_flag(value: &ChartValue) -> String {

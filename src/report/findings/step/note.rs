@@ -2,7 +2,7 @@
 
 use super::super::{Words, listed};
 use super::instead::instead;
-use super::{anchors, fact_alone, issuer_role, of_fact, say};
+use super::{anchors, capital, fact_alone, issuer_role, of_fact, say};
 use crate::document::ObjectRef;
 use crate::finding::{Instead, IssuerRole, StepFact};
 use crate::mesh::GoDuration;
@@ -17,7 +17,7 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             fact_alone(format!("The control plane has started since {object} last changed."))
         }
         StepFact::ManagedObject { object, owner, instead: place, lacks_published } => say(
-            format!("{owner} would put {object} back."),
+            format!("{} would put {object} back.", capital(&owner.to_string())),
             if *lacks_published {
                 "Anchors are published that the file named here lacks, and they must not be dropped: take the rendered text \
                  instead of the file."
