@@ -60,7 +60,10 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
     for root in roots.iter_mut() {
         let (found, others): (Vec<_>, Vec<_>) =
             root.objects.drain(..).partition(|one| release::is_one(&one.tree));
-        root.objects = others.into_iter().filter(|one| !engine::is_engine(&one.tree)).collect();
+        let (engines, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|one| engine::is_engine(&one.tree));
+        root.objects = others;
+        root.open.extend(engines.iter().filter_map(|one| not_followed(reading, one)));
         if found.is_empty() {
             continue;
         }
@@ -69,9 +72,8 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
         let sources = Sources { side: reading.side, objects: &near };
         for document in &found {
             let made = released(document, &sources);
-            let is_followed = !made.is_empty() || !engine::deployed(document, reading.side).is_empty();
-            if !is_followed && net::names_trust(&document.tree.to_string()) {
-                root.open.push(Open::new(&document.origin, Why::Unexplained, &document.tree));
+            if made.is_empty() {
+                root.open.extend(not_followed(reading, document));
             }
             for (application, release) in made {
                 used.objects.extend(release.used.iter().cloned());
@@ -85,6 +87,13 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
         }
     }
     roots.extend(of_applications);
+}
+
+/// What deploys a directory that is not here, and says something of trust material itself.
+fn not_followed(reading: &Reading<'_>, document: &Document) -> Option<Open> {
+    let is_followed = !engine::deployed(document, reading.side).is_empty();
+    let is_about_trust = net::names_trust(&document.tree.to_string());
+    (!is_followed && is_about_trust).then(|| Open::new(&document.origin, Why::Unexplained, &document.tree))
 }
 
 /// The releases of an object, with the Application that each is of.

@@ -84,6 +84,7 @@ mod verdicts;
 mod verify_layouts;
 mod verify_output;
 mod verify_proposal;
+mod verify_random;
 mod verify_repositories;
 mod verify_support;
 mod verify_wiring;

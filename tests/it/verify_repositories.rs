@@ -235,6 +235,10 @@ fn what_nothing_explains_is_unknown_where_it_is_about_trust() {
         ("ca.crt", certificate.clone()),
         ("broken.yaml", "identityTrustAnchorsPEM: [\n}\n".to_owned()),
         ("component/kustomization.yaml", "kind: Component\npatches:\n- patch: |-\n    metadata:\n      name: linkerd-identity-trust-roots\n".to_owned()),
+        (
+            "flux.yaml",
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: x\nspec:\n  path: ./elsewhere\n  patches:\n  - patch: |-\n      metadata:\n        name: linkerd-identity-trust-roots\n".to_owned(),
+        ),
         ("remote/kustomization.yaml", remote + "# linkerd-identity-trust-roots\n"),
     ] {
         let mut all = base.clone();
