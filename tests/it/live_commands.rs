@@ -1,8 +1,10 @@
 //! Commands over a live cluster: the program, the user's kubectl and an API server on the loopback.
 
 use crate::cluster;
+use crate::layouts::{Declared, Repository, VALUES};
 use crate::live_support;
 use crate::runner;
+use crate::verify_support::{bundle, new_anchor};
 
 use std::fs;
 use std::process::Output;
@@ -383,4 +385,34 @@ fn a_cluster_without_linkerd_is_called_so() {
     let output = user.run("status");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("no Linkerd control plane"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_pull_request_is_judged_against_the_cluster_of_the_context() {
+    if no_kubectl("a_pull_request_is_judged_against_the_cluster_of_the_context") {
+        return;
+    }
+    let cluster = Cluster::new();
+    let user = User::new(&cluster, |_| None);
+    let Some(repository) = Repository::new() else {
+        println!("skipped: a_pull_request_is_judged_against_the_cluster_of_the_context: no git");
+        return;
+    };
+    let now = Declared::of(&cluster);
+    let (_, layout) = VALUES.iter().find(|(name, _)| *name == "a HelmRelease").unwrap();
+    repository.write(&layout(&now));
+    repository.commit();
+    let kubeconfig = user.server.kubeconfig();
+    let verdict = |declared: &Declared| {
+        repository.write(&layout(declared));
+        let (verdict, tree, _) = repository.verify(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        (verdict, tree["findings"].to_string())
+    };
+    let new = new_anchor();
+    let both = Declared { bundle: bundle(&[&cluster.anchor, &new]), ..now.clone() };
+    assert_eq!(verdict(&both).0, "safe");
+    let (word, findings) = verdict(&Declared { bundle: bundle(&[&new]), ..now.clone() });
+    // The cluster knows the proxies that the repository does not.
+    assert!(word == "unsafe" && findings.contains("\"count\":25"), "{word}: {findings}");
+    assert_eq!(verdict(&Declared { replicas: 5, ..now }).0, "not-about-trust");
 }

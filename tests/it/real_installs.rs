@@ -223,3 +223,36 @@ fn a_diff_of_every_install_shows_certificates_and_no_key() {
         }
     }
 }
+
+#[test]
+fn values_of_a_real_install_are_read_as_what_its_chart_made_of_them() {
+    const NAME: &str = "values_of_a_real_install_are_read_as_what_its_chart_made_of_them";
+    for version in ["2.12.6", "2.20"] {
+        let Some(checkout) = Checkout::of(NAME, version) else { return };
+        let config =
+            checkout.objects.iter().find(|object| object["metadata"]["name"] == "linkerd-config").unwrap();
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("values.yaml"), config["data"]["values"].as_str().unwrap()).unwrap();
+        let status = |arguments: &[&str], directory: &std::path::Path| -> Value {
+            let output = runner::plugin()
+                .current_dir(directory)
+                .args(["status", "-o", "json", "--at", AT])
+                .args(arguments)
+                .output()
+                .unwrap();
+            serde_json::from_slice(&output.stdout)
+                .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+        };
+        let rendered = status(&["-f", "base/install.yaml"], checkout.dir.path());
+        let declared = status(&["-f", ".", "-R"], home.path());
+        for field in ["bundle", "issuer"] {
+            assert_eq!(
+                declared[field]["certificates"], rendered[field]["certificates"],
+                "{version}: {field}"
+            );
+        }
+        for field in ["era", "trustDomain"] {
+            assert_eq!(declared["linkerd"][field], rendered["linkerd"][field], "{version}: {field}");
+        }
+    }
+}
