@@ -29,6 +29,7 @@ pub use open::{Open, Why};
 pub use trap::{NoEffect, Trap};
 
 use place::Places;
+use release::Sources;
 use root::{Cache, Reading};
 use side::{Side, Sides};
 use unit::{Unit, units};
@@ -168,6 +169,25 @@ pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceErr
         });
     }
     Ok(found)
+}
+
+/// Puts what charts make of them in the place of a proposal's releases; what of their values is not told is returned.
+pub fn render_releases(proposal: &mut Proposal) -> Vec<Open> {
+    let side = Side::default();
+    let near = proposal.documents().to_vec();
+    let sources = Sources { side: &side, objects: &near };
+    let mut open = Vec::new();
+    for document in proposal.take_releases() {
+        let releases = release::of(&document, &sources);
+        if releases.is_empty() {
+            proposal.see(document);
+        }
+        for release in releases {
+            release.objects.into_iter().for_each(|document| proposal.declare(document));
+            open.extend(release.open);
+        }
+    }
+    open
 }
 
 /// Is the path a directory, or a file that Git tracks or has tracked, rather than a dump or a snapshot beside a repository?

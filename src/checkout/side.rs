@@ -16,7 +16,7 @@ const LIMIT: u64 = 16 << 20;
 const LINKS: usize = 8;
 
 /// All files of one side, by their path from the root. Only what is tracked belongs to it, where there is a Git repository.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Side {
     root: PathBuf,
     /// The directory that was asked for, from the root.

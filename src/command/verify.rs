@@ -55,10 +55,11 @@ impl Judge<'_> {
                 "name a file for one of them",
             ));
         }
-        let proposal = reading::proposal(&args.proposed, input.recursive)?;
+        let mut proposal = reading::proposal(&args.proposed, input.recursive)?;
+        let open = checkout::render_releases(&mut proposal).iter().map(not_understood).collect();
         let (current, known) = reading::mesh_beside(input)?;
         let unjudged = proposal.unrendered().over(&known, &current);
-        self.between(&current, proposal.over(&current), &unjudged, Vec::new())
+        self.between(&current, proposal.over(&current), &unjudged, open)
     }
 
     /// The changes of a checkout, cluster by cluster.

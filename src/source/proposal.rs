@@ -20,6 +20,8 @@ pub struct Proposal {
     unrendered: Unrendered,
     /// Objects that a chart makes of values: of `linkerd-config` they hold a part of the values alone.
     declared: Vec<Document>,
+    /// Objects that declare releases of charts.
+    releases: Vec<Document>,
     /// Objects that go.
     gone: Vec<ObjectRef>,
     /// Two documents that say different things of one object.
@@ -56,6 +58,25 @@ impl Sink for Proposal {
 impl Proposal {
     /// Takes in an object.
     pub fn add(&mut self, document: Document) {
+        if Unrendered::is_release(&document.tree) {
+            return self.releases.push(document);
+        }
+        self.see(document);
+    }
+
+    /// Objects that declare releases of charts: whoever knows what comes of them takes them, and gives back what is left.
+    pub fn take_releases(&mut self) -> Vec<Document> {
+        std::mem::take(&mut self.releases)
+    }
+
+    /// Its objects, as they were read.
+    #[must_use]
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// Takes in an object of whatever kind: of a release, that it is not rendered.
+    pub fn see(&mut self, document: Document) {
         self.unrendered.see(&document);
         let text = |key: &str| document.tree.get(key).and_then(Value::as_str).unwrap_or_default();
         if Observer::interest(text("apiVersion"), text("kind")) == Interest::Object {

@@ -68,6 +68,14 @@ impl Unrendered {
         }
     }
 
+    /// Does an object declare a release of a chart?
+    pub(super) fn is_release(tree: &Value) -> bool {
+        RENDERED_ELSEWHERE.iter().any(|(kinds, renderer, _)| {
+            let kind = at(tree, "/kind");
+            *renderer == Renderer::Helm && !kind.is_empty() && kinds.contains(&kind)
+        })
+    }
+
     pub(super) fn see(&mut self, document: &Document) {
         if let Some(renderer) = renderer(&document.tree) {
             let Document { origin, tree } = document;

@@ -254,6 +254,25 @@ fn helm_values_and_inline_patches_keep_the_verdict_open() {
 }
 
 #[test]
+fn a_release_is_judged_like_what_its_chart_makes_of_it() {
+    let reviewer = Reviewer::new();
+    let release = |anchors: &str| {
+        json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "linkerd", "namespace": "linkerd"},
+            "spec": {"chart": {"spec": {"chart": "linkerd-control-plane"}}, "values": {"identityTrustAnchorsPEM": anchors}}})
+    };
+    let both = bundle(&[&reviewer.cluster.anchor, &new_anchor()]);
+    let (verdict, _) = reviewer.verdict(&[release(&both)]);
+    assert_eq!(verdict["verdict"], "safe", "{verdict:#}");
+    // The release rolls the control plane: its templates have the value's hash.
+    assert!(
+        verdict["changes"]["restarts"].as_array().is_some_and(|restarts| restarts.len() == 3),
+        "{verdict:#}"
+    );
+    let (verdict, _) = reviewer.verdict(&[release(&bundle(&[&new_anchor()]))]);
+    assert_eq!(verdict["verdict"], "unsafe", "{verdict:#}");
+}
+
+#[test]
 fn every_step_that_is_rendered_when_it_is_ready_is_found_safe() {
     let mut reviewer = Reviewer::new();
     assert!(reviewer.run(&["start", "--dir", "rotation", "-f", "dump.json"]).status.success());
