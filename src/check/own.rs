@@ -8,6 +8,7 @@ mod restarts;
 
 use super::{Rule, Stop};
 use crate::finding::InputFact;
+use crate::mesh::{Gap, Unread};
 
 /// All of ours, by subject.
 pub(super) const RULES: &[&[Rule]] = &[
@@ -20,7 +21,10 @@ pub(super) const RULES: &[&[Rule]] = &[
         code: "input-complete",
         object: None,
         judge: |case| {
-            let (gaps, only_namespace) = (case.mesh.gaps.clone(), case.mesh.only.clone());
+            // What a repository does not declare is named where it matters; no permission gives it.
+            let is_refused = |gap: &&Gap| gap.why != Unread::NotDeclared;
+            let gaps: Vec<Gap> = case.mesh.gaps.iter().filter(is_refused).cloned().collect();
+            let only_namespace = case.mesh.only.clone();
             if gaps.is_empty() && only_namespace.is_none() {
                 return Err(Stop::NotApplicable);
             }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::checkout::{self, Checkout, Declared, Open, Skip};
 use crate::cli;
-use crate::document::Document;
 use crate::limits;
 use crate::linkerd;
 use crate::mesh::{Gap, Mesh, MeshError, Unread};
@@ -143,14 +142,23 @@ fn request(input: &cli::Input, keep_workloads: bool) -> Request {
 
 /// What a repository that is not understood everywhere does not declare is not known, rather than absent.
 fn undeclared(unit: &Declared) -> Vec<Gap> {
-    let named = |name: &str| {
-        let is = |one: &&Document| one.tree["kind"] == "ConfigMap" && one.tree["metadata"]["name"] == name;
-        unit.documents.iter().find(is)
+    let find = |kind: &str, name: &str| {
+        unit.documents.iter().find(|one| one.tree["kind"] == kind && one.tree["metadata"]["name"] == name)
     };
-    let config = named(linkerd::CONFIG).and_then(|one| one.tree.pointer("/metadata/namespace")?.as_str());
-    let gap = |name: &str| Gap::object("configmaps", config.unwrap_or("linkerd"), name, Unread::NotDeclared);
-    let all = [linkerd::TRUST_ROOTS, linkerd::CONFIG];
-    all.iter().filter(|name| named(name).is_none()).map(|name| gap(name)).collect()
+    let config = find("ConfigMap", linkerd::CONFIG);
+    let namespace =
+        config.and_then(|one| one.tree.pointer("/metadata/namespace")?.as_str()).unwrap_or("linkerd");
+    let all = [
+        ("ConfigMap", "configmaps", linkerd::TRUST_ROOTS),
+        ("ConfigMap", "configmaps", linkerd::CONFIG),
+        ("Secret", "secrets", linkerd::ISSUER_SECRET),
+    ];
+    // Who makes the Secret is read, and says so.
+    let is_made = |kind: &str, name: &str| {
+        kind == "Secret" && ["SealedSecret", "ExternalSecret"].iter().any(|kind| find(kind, name).is_some())
+    };
+    let missing = all.iter().filter(|(kind, _, name)| find(kind, name).is_none() && !is_made(kind, name));
+    missing.map(|(_, resource, name)| Gap::object(resource, namespace, name, Unread::NotDeclared)).collect()
 }
 
 fn undeclared_because(open: &Open) -> Failure {

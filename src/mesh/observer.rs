@@ -164,8 +164,8 @@ impl Observer {
         self.pods_were_read = true;
     }
 
-    /// Says that Secrets were asked for: an issuer Secret that was not seen then does not exist. Any Secret that is seen says
-    /// so too.
+    /// Says that Secrets were asked for: an issuer Secret that was not seen then does not exist. Any Secret that a cluster shows
+    /// says so too.
     pub fn secrets_were_read(&mut self) {
         self.secrets_were_read = true;
     }
@@ -192,7 +192,8 @@ impl Observer {
     }
 
     fn secret(&mut self, object: ObjectRef, mut document: Document) {
-        self.secrets_were_read = true;
+        // A cluster that shows Secrets shows all that were asked for; a manifest tells of no other one.
+        self.secrets_were_read |= text(&document.tree, "/metadata/uid").is_some();
         let namespace = object.namespace.clone();
         match object.name.as_str() {
             linkerd::ISSUER_SECRET => {

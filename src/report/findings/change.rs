@@ -135,8 +135,16 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
                 true => format!("{} is removed, and may have made trust material.", rendered(*renderer)),
             },
             "It is not rendered here.",
-            "Give what comes out of it: the output of `kustomize build` or `helm template`, or the object as the cluster has \
-             it.",
+            match renderer {
+                Renderer::SealedSecret => {
+                    "Give the Secret as the cluster will have it, decrypted in a pipe: `sops -d FILE | kubectl l5d-rotate verify \
+                     --proposed -`; or put its certificate beside it in Git."
+                }
+                _ => {
+                    "Give what comes out of it: the output of `kustomize build` or `helm template`, or the object as the cluster \
+                     has it."
+                }
+            },
         ),
         ChangeFact::ChangeWithoutEffect { object, because } => {
             return without_effect(&object.to_string(), because);

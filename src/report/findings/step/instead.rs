@@ -9,11 +9,12 @@ use crate::finding::{
 /// In a sentence; `DIR` is the rotation directory.
 pub(super) fn instead(place: &Instead) -> String {
     match place {
-        Instead::HelmRelease { release, namespace, chart, values } => {
+        Instead::HelmRelease { release, namespace, values, .. } => {
             let set: String = values.iter().map(helm_flag).collect();
             format!(
-                "Change the release instead: `helm upgrade {release} linkerd/{chart} -n {namespace} --version INSTALLED \
-                 --reuse-values{set}`, or set the same values in the file that it is installed with."
+                "Change the release instead: `helm upgrade {release} CHART -n {namespace} --version INSTALLED --reuse-values{set}`, \
+                 with the chart that it is installed with (`helm list -n {namespace}`); or set the same values in the file that \
+                 it is installed with. Below an umbrella chart the names begin with its name for Linkerd's."
             )
         }
         Instead::RenderedChart { values } => format!(
