@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Mesh, Owner, ProxyGroup, Published, TrustHome};
+use super::{Mesh, Owner, ProxyGroup, Published, REDACTED, TrustHome};
 use crate::document::ObjectRef;
 use crate::linkerd;
 use crate::pki::{Bundle, IssuerChain, Rules};
@@ -23,6 +23,16 @@ impl fmt::Display for BundlePlace {
 }
 
 impl Mesh {
+    /// Does the issuer's Secret have a private key that the input does not show, as dumps and snapshots of this program's do not?
+    #[must_use]
+    pub fn key_was_taken_out(&self) -> bool {
+        let object = self.issuer_secret();
+        let manifest = self.manifest(&object.kind, &object.namespace, &object.name);
+        let (_, key) = self.control_plane.scheme.keys();
+        let value = manifest.and_then(|manifest| manifest.tree.get("data")?.get(key)?.as_str());
+        value == Some(REDACTED)
+    }
+
     /// The issuer Secret.
     #[must_use]
     pub fn issuer_secret(&self) -> ObjectRef {

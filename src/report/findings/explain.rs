@@ -48,6 +48,7 @@ pub fn explanations() -> Vec<&'static Explanation> {
         check::proxies::EXPLAINED,
         step::EXPLAINED,
         change::EXPLAINED,
+        change::repository::EXPLAINED,
         recovery::EXPLAINED,
     ];
     let mut all: Vec<_> = all.into_iter().flatten().collect();

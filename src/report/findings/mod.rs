@@ -62,7 +62,7 @@ pub fn words(finding: &Finding, screen: &Screen) -> Words {
 /// What of a repository is not understood, in words.
 #[must_use]
 pub fn not_understood(open: &Open) -> Words {
-    change::not_understood(&open.origin.to_string(), &open.why)
+    change::repository::not_understood(&open.origin.to_string(), &open.why)
 }
 
 /// What opens a finding, in a sentence; time alone may open what something else opens as well.

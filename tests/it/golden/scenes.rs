@@ -40,6 +40,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
         "kubectl l5d-rotate check @cluster
          kubectl l5d-rotate check -o short @1
          kubectl l5d-rotate check -o short --fail-on warning @1
+         kubectl l5d-rotate check -o short --fail-on warning @7
          kubectl l5d-rotate check -o short --expiry-threshold 10d @cluster",
     ),
     ("check-json", "kubectl l5d-rotate check -o json @cluster"),
