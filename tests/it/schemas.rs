@@ -314,6 +314,10 @@ fn a_schema_refuses_what_it_does_not_know() {
         ("simulate", user.json("--order issuer,bundle,prune")),
         ("status", json_of(repository(), &format!("status {sick}"))),
         ("status", json_of(repository(), &format!("status {rotation}"))),
+        (
+            "status",
+            json_of(&repository().join("testdata/checkouts/argocd"), &format!("status -f . -R --at {NOW}")),
+        ),
         ("verify", reviewer.verdict(&[trust_roots(&bundle(&[&new_anchor()]))]).0),
     ];
     for (name, document) in documents {

@@ -147,6 +147,7 @@ fn two_clusters_are_judged_each_by_itself() {
         let (verdict, tree, _) = repository.verify(&["-f", ".", "-R"]);
         assert_eq!(verdict, expected, "{change}: {tree:#}");
         assert_eq!(tree["units"].as_array().unwrap().len(), 2, "{change}");
+        crate::schemas::fits("verify", &tree);
         let (verdict, tree, _) = repository.verify(&["-f", ".", "-R", "--unit", "clusters/dev"]);
         assert_eq!(
             (verdict.as_str(), &tree["unit"]),
