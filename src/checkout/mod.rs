@@ -18,6 +18,7 @@ mod unexplained;
 mod unit;
 mod values;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,7 @@ pub use trap::{NoEffect, Trap};
 
 use place::Places;
 use release::Sources;
-use root::{Cache, Reading};
+use root::{Cache, Reading, Root};
 use side::{Side, Sides};
 use unit::{Unit, units};
 
@@ -109,7 +110,9 @@ pub fn read(request: &Request) -> Result<Checkout, SourceError> {
     let untracked =
         untracked.iter().filter(|name| file::is_manifest(name) && places.has(name) && !side.has(name));
     let untracked = untracked.map(named).collect();
-    let mut units = reading.units();
+    let roots = reading.roots();
+    let names = unit::names(&roots);
+    let mut units = reading.units(roots, &names);
     if !units.iter().any(|unit| unit.is_mesh) {
         let open = unexplained::everywhere(&side, &places, &units);
         if units.is_empty() {
@@ -131,8 +134,15 @@ pub fn since(request: &Request, revision: &str) -> Result<Vec<Change>, SourceErr
     let cache = Cache::default();
     let before = Reading::new(&sides.before, &places, &cache);
     let after = Reading::new(&sides.after, &places, &cache);
-    let [old, new] = [before.units(), after.units()];
-    let mut changes = paired(old, new);
+    let [old, new] = [before.roots(), after.roots()];
+    let names = [&old, &new].map(|roots| unit::names(roots));
+    // A cluster that comes, or goes, does not make another one of those that are there.
+    let [of_old, of_new] = match names[0].len().cmp(&names[1].len()) {
+        Ordering::Less => [&names[1], &names[1]],
+        Ordering::Equal => [&names[0], &names[1]],
+        Ordering::Greater => [&names[0], &names[0]],
+    };
+    let mut changes = paired(before.units(old, of_old), after.units(new, of_new));
     let units = || changes.iter().flat_map(|(_, old, new)| old.iter().chain(new));
     // What a unit cannot build is told of the unit.
     let told = units().flat_map(|unit| unit.failed.iter().flat_map(|(_, _, files)| files));
@@ -216,8 +226,8 @@ impl Request {
 }
 
 impl Reading<'_> {
-    fn units(&self) -> Vec<Unit> {
-        units(self.roots(), |root| root.is_about_trust(self.side))
+    fn units(&self, roots: Vec<Root>, names: &[String]) -> Vec<Unit> {
+        units(roots, names, |root| root.is_about_trust(self.side))
     }
 
     /// What is wrong with a file that names trust material.

@@ -215,9 +215,15 @@ impl<'a> Reading<'a> {
     }
 
     fn of_files(&self, position: String, files: &BTreeSet<String>) -> Root {
-        let parsed = files.iter().filter_map(|name| self.parsed.get(name));
-        let objects = parsed.flat_map(|parsed| parsed.objects.iter().cloned()).collect();
-        Root { position, objects, files: files.clone(), ..Root::default() }
+        let mut root = Root { position, ..Root::default() };
+        for (name, parsed) in files.iter().filter_map(|name| Some((name, self.parsed.get(name)?))) {
+            root.objects.extend(parsed.objects.iter().cloned());
+            // What follows a fault is not known.
+            if parsed.broken.is_none() {
+                root.files.insert(name.clone());
+            }
+        }
+        root
     }
 
     /// Manifests that neither an engine nor a kustomization claims, directory by directory.

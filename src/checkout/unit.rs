@@ -27,18 +27,22 @@ pub(super) struct Unit {
     pub(super) failed: Vec<(Origin, Why, BTreeSet<String>)>,
 }
 
-/// Brings together what belongs to one cluster.
+/// The directories of the clusters.
 ///
 /// Two definitions of the same object of a control plane are of two clusters. Seen from the repository's root, directories
 /// that do not contradict each other belong together; where they do, each is looked at by itself.
-pub(super) fn units(roots: Vec<Root>, is_about_trust: impl Fn(&Root) -> bool) -> Vec<Unit> {
+pub(super) fn names(roots: &[Root]) -> Vec<String> {
     let seeds: Vec<(String, BTreeSet<(String, String)>)> = roots
         .iter()
         .map(|root| (root.position.clone(), root.core()))
         .filter(|(_, core)| !core.is_empty())
         .collect();
     let all: Vec<usize> = (0..seeds.len()).collect();
-    let names = groups(&seeds, &all, 0);
+    groups(&seeds, &all, 0)
+}
+
+/// Brings together what belongs to one cluster of these.
+pub(super) fn units(roots: Vec<Root>, names: &[String], is_about_trust: impl Fn(&Root) -> bool) -> Vec<Unit> {
     let mut units: BTreeMap<String, Unit> = BTreeMap::new();
     let single = names.len() <= 1;
     for root in roots {
@@ -107,8 +111,9 @@ mod tests {
         Root { position: position.to_owned(), objects: names.iter().map(object).collect(), ..Root::default() }
     }
 
-    fn names(roots: Vec<Root>) -> Vec<String> {
-        units(roots, |_| false).into_iter().map(|unit| unit.name).collect()
+    fn named(roots: Vec<Root>) -> Vec<String> {
+        let names = names(&roots);
+        units(roots, &names, |_| false).into_iter().map(|unit| unit.name).collect()
     }
 
     const ROOTS: &str = "linkerd-identity-trust-roots";
@@ -116,8 +121,8 @@ mod tests {
 
     #[test]
     fn directories_that_do_not_contradict_each_other_are_one_cluster() {
-        assert_eq!(names(vec![root("linkerd", &[ROOTS, CONFIG]), root("apps/shop", &["x"])]), [""]);
-        assert_eq!(names(vec![root("a/certs", &[ROOTS]), root("b/control-plane", &[CONFIG])]), [""]);
+        assert_eq!(named(vec![root("linkerd", &[ROOTS, CONFIG]), root("apps/shop", &["x"])]), [""]);
+        assert_eq!(named(vec![root("a/certs", &[ROOTS]), root("b/control-plane", &[CONFIG])]), [""]);
     }
 
     #[test]
@@ -129,6 +134,6 @@ mod tests {
             root("clusters/prod/shop", &["x"]),
             root("shared", &["y"]),
         ];
-        assert_eq!(names(roots), ["clusters/dev", "clusters/prod", "shared"]);
+        assert_eq!(named(roots), ["clusters/dev", "clusters/prod", "shared"]);
     }
 }

@@ -271,6 +271,11 @@ fn a_cluster_that_comes_or_goes_is_unknown_and_one_that_moves_is_not_about_trust
     };
     scene.base(&of(&["clusters/a"]));
     assert_eq!(scene.verdict(&of(&["clusters/b"])), "not-about-trust");
+    let mut second = of(&["clusters/a", "clusters/b"]);
+    assert_eq!(scene.after(&second).0, "unknown");
+    second[0].1 = second[0].1.replace("BEGIN", "XEGIN");
+    // The one that was there is judged all the same.
+    assert_eq!(scene.after(&second).0, "unsafe");
     scene.base(&of(&["clusters/a", "clusters/b"]));
     let once = ("unknown".to_owned(), vec!["control-plane-declared-once".to_owned()]);
     assert_eq!(scene.after(&of(&["clusters/a", "clusters/b", "clusters/c"])), once);
