@@ -16,6 +16,7 @@ use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
 use case::Case;
 pub(crate) use certificates::{anchor_fault, issuer_fault};
+pub use own::difference;
 
 /// A group of checks, in Linkerd's order, ours last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

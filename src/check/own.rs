@@ -9,6 +9,7 @@ mod restarts;
 use super::{Rule, Stop};
 use crate::finding::InputFact;
 use crate::mesh::{Gap, Unread};
+pub use bundle::difference;
 
 /// All of ours, by subject.
 pub(super) const RULES: &[&[Rule]] = &[

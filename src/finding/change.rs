@@ -50,10 +50,6 @@ pub enum ChangeFact {
     RestartWithoutInjector { namespace: String, workloads: Vec<ObjectRef> },
     /// The control plane takes trust material from elsewhere.
     TrustSourceChanged { object: ObjectRef, source: TrustSource },
-    /// The identity controller cannot read the anchors that it is given by argument or environment (2.9 and 2.10).
-    IdentityAnchorsUnreadable { object: ObjectRef, defect: Defect },
-    /// The identity controller is given other anchors than are published (2.9 and 2.10).
-    IdentityAnchorsApart { object: ObjectRef },
     /// A setting of identity changes beside the certificates.
     SettingChanged { setting: Setting },
     /// Another program makes trust material of it.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::changes::{chain, place, reading, template, text};
+use crate::check::difference;
 use crate::document::ObjectRef;
 use crate::finding::{
-    ChangeFact, Finding, Order, Place, Rejection, Setting, Severity, TrustFact, TrustSource,
+    CheckFact, Finding, Order, Place, Rejection, Setting, Severity, TrustFact, TrustSource,
 };
 use crate::linkerd;
 use crate::mesh::{Mesh, Plane};
-use crate::pki::{Bundle, Rules, accepts};
+use crate::pki::{Rules, accepts};
 
 /// The objects with trust material that pods of the control plane mount or take their environment from.
 const SOURCES: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG];
@@ -111,7 +112,7 @@ pub(super) fn identity(current: &Mesh, proposed: &Mesh, at: jiff::Timestamp) -> 
     let anchors = match given.as_read_by(Rules::Controller) {
         Ok(anchors) => anchors,
         Err(defect) => {
-            let fact = ChangeFact::IdentityAnchorsUnreadable { object, defect: defect.clone() };
+            let fact = CheckFact::IdentityCopyUnreadable { deployment: object, defect: defect.clone() };
             return Some(Finding::new(Severity::Error, fact).at(place));
         }
     };
@@ -122,7 +123,11 @@ pub(super) fn identity(current: &Mesh, proposed: &Mesh, at: jiff::Timestamp) -> 
         let fact = TrustFact::IdentityFailsToStart(rejection);
         return Some(Finding::new(Severity::Error, fact).at(place));
     }
-    let same = |published: &Bundle| published.same_set(anchors);
-    let apart = !text(proposed).and_then(reading).is_some_and(same);
-    apart.then(|| Finding::new(Severity::Warning, ChangeFact::IdentityAnchorsApart { object }).at(place))
+    let published = text(proposed)?;
+    if reading(published).is_some_and(|published| published.same_set(anchors)) {
+        return None;
+    }
+    let difference = difference(published, given);
+    let fact = CheckFact::IdentityCopyDiffers { deployment: object, difference };
+    Some(Finding::new(Severity::Warning, fact).at(place))
 }

@@ -30,10 +30,10 @@ fn anchors_that_the_identity_controller_is_given_count_like_a_bundle() {
         assert_eq!(dropped.verdict, Verdict::Unsafe, "{era}: {:?}", codes(&dropped));
         assert!(codes(&dropped).contains(&(Severity::Error, "identity-fails-to-start")), "{era}");
         let unreadable = judged(era, &pki, &own, &STANDARD.encode("nothing"));
-        assert!(codes(&unreadable).contains(&(Severity::Error, "identity-anchors-unreadable")), "{era}");
+        assert!(codes(&unreadable).contains(&(Severity::Error, "identity-copy-unreadable")), "{era}");
         let both = STANDARD.encode(pki.anchor_pem() + &other.anchor_pem());
         let more = judged(era, &pki, &own, &both);
-        assert_eq!(codes(&more)[0], (Severity::Warning, "identity-anchors-apart"), "{era}");
+        assert_eq!(codes(&more)[0], (Severity::Warning, "identity-copy-differs"), "{era}");
         assert_eq!(more.verdict, Verdict::Safe, "{era}");
     }
 }

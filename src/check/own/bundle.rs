@@ -128,7 +128,8 @@ fn identity_copy(case: &Case<'_>) -> Judged {
 }
 
 /// Which anchors only one of the texts holds.
-fn difference(published: &BundleText, copy: &BundleText) -> BundleDifference {
+#[must_use]
+pub fn difference(published: &BundleText, copy: &BundleText) -> BundleDifference {
     let (Ok(published), Ok(copy)) = (published.as_read_by(Rules::Proxy), copy.as_read_by(Rules::Proxy))
     else {
         return BundleDifference::Unreadable;

@@ -115,16 +115,6 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "What stands there is not evaluated.",
             "Make that a change of its own, and verify with what the pods will read.",
         ),
-        ChangeFact::IdentityAnchorsUnreadable { object, defect } => (
-            format!("The trust anchors that {object} is given cannot be read: {defect}."),
-            "The identity controller fails to start with them.",
-            "Give it the published anchors, encoded in base64.",
-        ),
-        ChangeFact::IdentityAnchorsApart { object } => (
-            format!("{object} is given other trust anchors than are published."),
-            "It refuses an issuer that only the published ones accept.",
-            "Give it the published anchors.",
-        ),
         ChangeFact::SettingChanged { setting } => (
             format!("The change sets {} anew.", setting_name(*setting)),
             "That is more than a change of certificates, and is not evaluated.",
@@ -360,24 +350,6 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         act: "Make it a change of its own, and verify it with the objects that it names.",
         example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
         source: "linkerd2 `charts/linkerd-control-plane/templates/identity.yaml`, `charts/partials/templates/_proxy.tpl`.",
-    },
-    Explanation {
-        code: "identity-anchors-unreadable",
-        means: "Linkerd 2.9 and 2.10 give the identity controller its anchors by argument or environment, and these cannot be \
-                read.",
-        matters: "The identity controller fails to start, and no workload certificate is issued any more.",
-        act: "Give it the published anchors, encoded in base64.",
-        example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
-        source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
-    },
-    Explanation {
-        code: "identity-anchors-apart",
-        means: "Linkerd 2.9 and 2.10 give the identity controller its anchors by argument or environment, and these are not \
-                the published ones.",
-        matters: "It evaluates issuers by other anchors than proxies do.",
-        act: "Give it the published anchors in the same change.",
-        example: "kubectl l5d-rotate check",
-        source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
     },
     Explanation {
         code: "setting-changed",
