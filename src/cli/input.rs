@@ -15,7 +15,7 @@ pub struct Input {
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", global = true)]
     pub filename: Vec<PathBuf>,
 
-    /// Read directories given with -f with all below them
+    /// Read directories given with -f with all below them, as repositories: by what Flux, Argo CD and Kustomize deploy of them
     #[arg(short = 'R', long, global = true)]
     pub recursive: bool,
 

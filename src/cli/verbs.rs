@@ -70,8 +70,9 @@ pub struct Verify {
     /// File, directory or `-` with the proposed objects, whole or in part: each is laid over the present one (repeatable)
     ///
     /// Objects that it does not name are unchanged. A partial object is merged as a strategic merge patch is: maps key by
-    /// key, `null` removes, lists by `name`. JSON patches, `$patch` directives, Helm values and inline patches of Kustomize
-    /// are not rendered: give the output of `kustomize build` or `helm template` instead.
+    /// key, `null` removes, lists by `name`. Of a HelmRelease, an Application and the like it is judged what Linkerd's chart makes of
+    /// them. JSON patches, `$patch` directives, files of Helm values and inline patches of Kustomize are not rendered: give the
+    /// output of `kustomize build` or `helm template` instead.
     #[arg(long, value_name = "FILE|DIR|-", required_unless_present = "git_base")]
     pub proposed: Vec<PathBuf>,
 
