@@ -161,7 +161,12 @@ impl Maker<'_> {
         if let Some(anchors) = self.anchors() {
             values["identityTrustAnchorsPEM"] = anchors.into();
         }
-        for key in ["linkerdVersion", "proxy"] {
+        for key in ["additionalEnv", "experimentalEnv"] {
+            if let Some(value) = self.values.pointer(&format!("/identity/{key}")) {
+                values["identity"][key] = value.clone();
+            }
+        }
+        for key in ["linkerdVersion", "proxy", "disableIdentity"] {
             if let Some(value) = self.values.get(key) {
                 values[key] = value.clone();
             }

@@ -80,7 +80,7 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
                 used.files.extend(release.files.iter().cloned());
                 match application {
                     // Each goes to a cluster of its own choice.
-                    Some(name) => of_applications.push(application_root(root, &name, document, release)),
+                    Some(application) => of_applications.push(application_root(root, &application, release)),
                     None => root.take(document, release),
                 }
             }
@@ -97,7 +97,7 @@ fn not_followed(reading: &Reading<'_>, document: &Document) -> Option<Open> {
 }
 
 /// The releases of an object, with the Application that each is of.
-fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<String>, Release)> {
+fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<Document>, Release)> {
     let applications = match document.tree["kind"].as_str() {
         Some("ApplicationSet") => engine::applications(document, sources.side).0,
         Some("Application") => vec![document.clone()],
@@ -105,24 +105,27 @@ fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<String>, 
     };
     let mut found = Vec::new();
     for application in &applications {
-        let name = application.tree["metadata"]["name"].as_str().unwrap_or_default();
         let releases = release::of(application, sources);
-        found.extend(releases.into_iter().map(|release| (Some(name.to_owned()), release)));
+        found.extend(releases.into_iter().map(|release| (Some(application.clone()), release)));
     }
     found
 }
 
-fn application_root(of: &Root, name: &str, document: &Document, release: Release) -> Root {
+fn application_root(of: &Root, application: &Document, release: Release) -> Root {
+    let name = application.tree["metadata"]["name"].as_str().unwrap_or_default();
     let position =
         [of.position.as_str(), name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
     let mut root = Root { position: position.join("/"), ..Root::default() };
-    root.take(document, release);
+    root.take(application, release);
     root
 }
 
 impl Root {
     fn take(&mut self, document: &Document, release: Release) {
         self.traps.extend(traps(document));
+        if engine::is_deployment(&document.tree) {
+            self.deployment.push(engine::deployment(document));
+        }
         self.declared.extend(release.objects);
         self.open.extend(release.open);
         self.files.extend(release.files);

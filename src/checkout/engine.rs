@@ -42,6 +42,72 @@ pub(super) fn is_engine(tree: &Value) -> bool {
     }
 }
 
+/// Fields of engines' objects that decide neither what is deployed nor where; what is read elsewhere is among them.
+const HARMLESS: [&str; 34] = [
+    "interval",
+    "retryInterval",
+    "timeout",
+    "wait",
+    "healthChecks",
+    "healthCheckExprs",
+    "dependsOn",
+    "prune",
+    "force",
+    "suspend",
+    "serviceAccountName",
+    "decryption",
+    "patches",
+    "components",
+    "images",
+    "values",
+    "valuesFrom",
+    "install",
+    "upgrade",
+    "test",
+    "rollback",
+    "uninstall",
+    "driftDetection",
+    "maxHistory",
+    "syncPolicy",
+    "ignoreDifferences",
+    "revisionHistoryLimit",
+    "info",
+    "project",
+    "version",
+    "targetRevision",
+    "reconcileStrategy",
+    "valuesObject",
+    "parameters",
+];
+
+/// Of a source of Argo CD: files that are read.
+const READ: [&str; 3] = ["fileParameters", "valueFiles", "valuesContent"];
+
+/// What an engine's object says of what it deploys and where, without what is harmless or read elsewhere.
+pub(super) fn deployment(document: &Document) -> Open {
+    let mut said = document.tree.get("spec").cloned().unwrap_or_default();
+    strip(&mut said);
+    let name = |pointer| at(&document.tree, pointer);
+    let content = json!([name("/kind"), name("/metadata/name"), name("/metadata/namespace"), said]);
+    Open::new(&document.origin, Why::Redeployed, &content)
+}
+
+/// Does an object say where a chart is deployed?
+pub(super) fn is_deployment(tree: &Value) -> bool {
+    ["HelmRelease", "Application", "ApplicationSet", "HelmChart"].contains(&at(tree, "/kind"))
+}
+
+fn strip(tree: &mut Value) {
+    match tree {
+        Value::Object(map) => {
+            map.retain(|key, _| !HARMLESS.contains(&key.as_str()) && !READ.contains(&key.as_str()));
+            map.values_mut().for_each(strip);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
 /// The directories of this repository that an object deploys.
 pub(super) fn deployed(document: &Document, side: &Side) -> Vec<Deployed> {
     let tree = &document.tree;

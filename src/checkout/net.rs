@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::linkerd;
 
 /// What names trust material.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 17] = [
     linkerd::TRUST_ROOTS,
     linkerd::ISSUER_SECRET,
     "linkerd-config",
@@ -18,6 +18,11 @@ const NAMES: [&str; 12] = [
     "keyPEM",
     "CrtPEM",
     "identity.issuer",
+    "identityTrustDomain",
+    "issuanceLifetime",
+    "clockSkewAllowance",
+    "identity.externalCA",
+    "externalCA",
 ];
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -31,6 +36,36 @@ pub(super) fn is_about_trust(text: &str) -> bool {
 
 pub(super) fn names_trust(text: &str) -> bool {
     NAMES.iter().any(|name| text.contains(name))
+}
+
+/// Does a text name the chart of a control plane?
+pub(super) fn names_chart(text: &str) -> bool {
+    ["linkerd-control-plane", "linkerd-enterprise-control-plane", "linkerd2"]
+        .iter()
+        .any(|name| text.contains(name))
+}
+
+/// The lines of a text but for those that are of no concern to trust whatever they say: versions, counts, comments.
+pub(super) fn significant(text: &str) -> Vec<&str> {
+    const HARMLESS: [&str; 9] = [
+        "version",
+        "replicas",
+        "image",
+        "tag",
+        "timeout",
+        "interval",
+        "description",
+        "targetrevision",
+        "revision",
+    ];
+    let is_harmless = |line: &str| {
+        let key = line.trim_start_matches(['-', ' ', '"', '\'']).to_lowercase();
+        let name: String = key.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        key.is_empty()
+            || ["#", "//"].iter().any(|mark| key.starts_with(mark))
+            || HARMLESS.iter().any(|word| name.ends_with(word))
+    };
+    text.lines().map(str::trim).filter(|line| !is_harmless(line)).collect()
 }
 
 /// Could a text have to do with a control plane or its trust?

@@ -37,6 +37,8 @@ pub enum Why {
     NotBuilt(String),
     /// kubectl is not there to build it.
     NoKubectl,
+    /// It makes an engine deploy something else, or elsewhere.
+    Redeployed,
     /// It holds certificates or names trust material, and nothing here says what becomes of it.
     Unexplained,
 }
@@ -46,8 +48,8 @@ impl Open {
         Self { origin: origin.clone(), why, content: Fingerprint::digest(content.to_string().as_bytes()) }
     }
 
-    /// Is it the same thing, saying the same?
+    /// Is it the same thing, saying the same? In which file it stands makes no difference.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
-        self.origin.source == other.origin.source && self.why == other.why && self.content == other.content
+        self.why == other.why && self.content == other.content
     }
 }

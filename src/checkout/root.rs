@@ -32,6 +32,8 @@ pub(super) struct Root {
     pub(super) open: Vec<Open>,
     /// The files that it is made of.
     pub(super) files: BTreeSet<String>,
+    /// How the engine deploys it: another answer is another deployment.
+    pub(super) deployment: Vec<Open>,
     /// What keeps a change of it from having an effect.
     pub(super) traps: Vec<Trap>,
     /// The file of the engine's object that deploys it.
@@ -146,6 +148,8 @@ impl<'a> Reading<'a> {
         };
         root.by = Some(by.to_owned());
         root.traps = traps(&deployed.by);
+        root.deployment.push(engine::deployment(&deployed.by));
+        root.deployment.extend(self.substituted(deployed));
         let is_trust = |document: &Document| core(&document.tree).is_some();
         let reaches = match &deployed.open {
             Some(Why::Substituted) => {
@@ -160,6 +164,16 @@ impl<'a> Reading<'a> {
         root
     }
 
+    /// Objects with the variables that Flux replaces in what is deployed.
+    fn substituted(&self, deployed: &Deployed) -> Vec<Open> {
+        let from = deployed.by.tree.pointer("/spec/postBuild/substituteFrom");
+        let names: Vec<&str> = kustomization::list(from).filter_map(|one| one["name"].as_str()).collect();
+        let is_named =
+            |one: &&Document| one.tree["metadata"]["name"].as_str().is_some_and(|name| names.contains(&name));
+        let found = self.objects().map(|(_, one)| one).filter(is_named);
+        found.map(|one| Open::new(&one.origin, Why::Substituted, &one.tree)).collect()
+    }
+
     fn built(&self, directory: &str, position: String, edits: &Value, reach: &Reach) -> Root {
         let place = |name: &str| self.places.name(name);
         let built = self.build(directory, edits, reach);
@@ -172,6 +186,9 @@ impl<'a> Reading<'a> {
         };
         for document in &mut root.objects {
             self.with_line(document);
+        }
+        if built.failed.is_some() {
+            root.files.extend(self.side.below(directory).map(str::to_owned));
         }
         root.failed = built.failed.map(|why| (build::origin(directory, &place), why));
         root
@@ -216,7 +233,10 @@ impl<'a> Reading<'a> {
 
     fn of_files(&self, position: String, files: &BTreeSet<String>) -> Root {
         let mut root = Root { position, ..Root::default() };
-        for (name, parsed) in files.iter().filter_map(|name| Some((name, self.parsed.get(name)?))) {
+        for name in files {
+            // An engine may deploy more than was asked for.
+            let parsed = self.parsed.get(name).cloned();
+            let parsed = parsed.unwrap_or_else(|| Rc::new(parse(self.side, name, &self.places.name(name))));
             root.objects.extend(parsed.objects.iter().cloned());
             // What follows a fault is not known.
             if parsed.broken.is_none() {
@@ -230,7 +250,9 @@ impl<'a> Reading<'a> {
     fn plain(&self, claimed: &BTreeSet<String>) -> Vec<Root> {
         let mut directories: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (name, parsed) in &self.parsed {
-            if !claimed.contains(name) && !parsed.objects.is_empty() {
+            // Beside a kustomization nothing is deployed that it does not name.
+            let is_orphan = kustomization::of(self.side, directory_of(name)).is_some();
+            if !claimed.contains(name) && !parsed.objects.is_empty() && !is_orphan {
                 directories.entry(directory_of(name)).or_default().insert(name.clone());
             }
         }

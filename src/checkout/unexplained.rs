@@ -17,17 +17,19 @@ use crate::linkerd;
 
 /// What a unit holds after the change, or before it, that is open and not the same on the other side.
 pub(super) fn open(old: &Option<Unit>, new: &Option<Unit>, changed: &BTreeSet<String>) -> Vec<Open> {
-    let [before, after] =
-        [old, new].map(|unit| unit.as_ref().map(|unit| unit.open.as_slice()).unwrap_or_default());
+    let all = |unit: &Option<Unit>| -> Vec<Open> {
+        unit.iter().flat_map(|unit| unit.open.iter().chain(&unit.deployment)).cloned().collect()
+    };
+    let (before, after) = (all(old), all(new));
     let differs = |one: &&Open, others: &[Open]| !others.iter().any(|other| one.says_the_same(other));
     let mut found: Vec<Open> = Vec::new();
-    for one in after.iter().filter(|one| differs(one, before)) {
+    for one in after.iter().filter(|one| differs(one, &before)) {
         // One reason for a place is enough.
         if !found.iter().any(|known| known.origin == one.origin) {
             found.push(one.clone());
         }
     }
-    for gone in before.iter().filter(|one| differs(one, after)) {
+    for gone in before.iter().filter(|one| differs(one, &after)) {
         if !found.iter().any(|one| one.origin.source == gone.origin.source) {
             found.push(gone.clone());
         }
@@ -80,61 +82,97 @@ pub(super) fn object(document: &Document, read: &BTreeSet<(String, String)>) -> 
     if is_own || is_understood || read.contains(&(object.kind.clone(), object.name.clone())) {
         return None;
     }
-    let mut found = Vec::new();
-    about_trust(&document.tree, object.kind == "Secret", &mut found);
-    (!found.is_empty()).then(|| Open::new(&document.origin, Why::Unexplained, &json!(found)))
+    let mut texts = Vec::new();
+    all_texts(&document.tree, object.kind == "Secret", &mut texts);
+    let names = texts.iter().any(|text| net::names_trust(text));
+    let said = || json!(texts.iter().flat_map(|text| net::significant(text)).collect::<Vec<_>>());
+    names.then(|| Open::new(&document.origin, Why::Unexplained, &said()))
 }
 
-/// The lines of all texts of a tree that are about trust, be they in base64.
-fn about_trust(tree: &Value, is_secret: bool, found: &mut Vec<String>) {
+/// All texts of a tree, each with its key, and decoded where they are in base64.
+fn all_texts(tree: &Value, is_secret: bool, found: &mut Vec<String>) {
     match tree {
-        Value::String(text) => {
-            let encoded = is_secret
-                .then(|| STANDARD.decode(text.split_whitespace().collect::<String>()).ok())
-                .flatten();
-            let decoded = encoded.and_then(|bytes| String::from_utf8(bytes).ok());
-            let text = decoded.as_deref().unwrap_or(text);
-            if net::names_trust(text) {
-                found.extend(net::lines(text).into_iter().map(str::to_owned));
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| about_trust(item, is_secret, found)),
+        Value::Array(items) => items.iter().for_each(|item| all_texts(item, is_secret, found)),
         Value::Object(map) => {
             for (key, value) in map {
-                if net::names_trust(key) {
-                    found.push(format!("{key}: {value}"));
+                match value {
+                    Value::Array(_) | Value::Object(_) => {
+                        found.push(key.clone());
+                        all_texts(value, is_secret, found);
+                    }
+                    Value::String(text) => {
+                        let bytes = || STANDARD.decode(text.split_whitespace().collect::<String>()).ok();
+                        let decoded =
+                            is_secret.then(bytes).flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+                        found.push(format!("{key}: {}", decoded.as_deref().unwrap_or(text)));
+                    }
+                    other => found.push(format!("{key}: {other}")),
                 }
-                about_trust(value, is_secret, found);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(text) => found.push(text.clone()),
+        other => found.push(other.to_string()),
     }
 }
 
-/// Changed files of which no unit tells what comes out of them, where a line of theirs is about trust: path, and finding.
+/// Changed files of which no unit tells what comes out of them, and which are about trust, or named by a file that is: path,
+/// and finding.
 pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>) -> Vec<(String, Open)> {
+    let changed: Vec<&String> =
+        sides.changed.iter().filter(|name| is_open(sides, places, explained, name)).collect();
+    if changed.is_empty() {
+        return Vec::new();
+    }
+    let about_trust = about_trust(sides, places, explained);
     let mut found = Vec::new();
-    for name in sides.changed.iter().filter(|name| places.has(name) || places.has_sibling(name)) {
-        if explained.contains(name)
-            || is_prose(name)
-            || is_of_a_rotation(&sides.after, name)
-            || is_of_a_rotation(&sides.before, name)
-        {
-            continue;
-        }
+    for name in changed {
         let text = |side: &Side| side.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let [before, after] = [&sides.before, &sides.after].map(text);
-        let lines = |text: &Option<String>| text.as_deref().map(net::lines).unwrap_or_default().join("\n");
+        let texts = || [&before, &after].into_iter().flatten();
+        let whole =
+            texts().any(|text| net::names_trust(text)) || about_trust.iter().any(|by| is_named(name, by));
+        let lines = |text: &Option<String>| {
+            let text = text.as_deref().unwrap_or_default();
+            if whole { net::significant(text) } else { net::lines(text) }.join("\n")
+        };
         let (old, new) = (lines(&before), lines(&after));
         // What has a name of other bytes than UTF-8 cannot be opened by it.
-        let is_closed = name.contains(char::REPLACEMENT_CHARACTER);
-        if old != new || is_closed {
+        if old != new || name.contains(char::REPLACEMENT_CHARACTER) {
             let line = after.as_deref().and_then(first_line).unwrap_or_default();
-            let open = Open::new(&at(&places.name(name), line), Why::Unexplained, &json!(new));
-            found.push((name.clone(), open));
+            found.push((
+                name.clone(),
+                Open::new(&at(&places.name(name), line), Why::Unexplained, &json!(new)),
+            ));
         }
     }
     found
+}
+
+fn is_open(sides: &Sides, places: &Places, explained: &BTreeSet<String>, name: &str) -> bool {
+    let is_rotation = || is_of_a_rotation(&sides.after, name) || is_of_a_rotation(&sides.before, name);
+    (places.has(name) || places.has_sibling(name))
+        && !explained.contains(name)
+        && !is_prose(name)
+        && !is_rotation()
+}
+
+/// Files of which it is not known what comes out of them, and which name trust material: what they name counts as well.
+fn about_trust(sides: &Sides, places: &Places, explained: &BTreeSet<String>) -> Vec<(String, String)> {
+    /// No file of a tool that installs charts is larger.
+    const LARGEST: u64 = 256 << 10;
+    let all = sides.after.names().filter(|name| is_open(sides, places, explained, name));
+    let texts = all.filter(|name| sides.after.size(name) <= LARGEST);
+    let texts = texts.filter_map(|name| Some((name.to_owned(), sides.after.text(name)?)));
+    texts.filter(|(_, text)| net::names_trust(text) || net::names_chart(text)).collect()
+}
+
+/// Does one file name another, or does Terraform read the two as one?
+fn is_named(name: &str, (by, text): &(String, String)) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let of_terraform =
+        |name: &str| [".tf", ".tfvars", ".tf.json", ".tfvars.json"].iter().any(|end| name.ends_with(end));
+    let together = directory_of(name) == directory_of(by) && of_terraform(name) && of_terraform(by);
+    name != by && (together || text.contains(file))
 }
 
 /// Files that name trust material, in a repository that is not seen to declare any.

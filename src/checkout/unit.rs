@@ -21,6 +21,8 @@ pub(super) struct Unit {
     pub(super) rendered: Vec<Document>,
     pub(super) open: Vec<Open>,
     pub(super) traps: Vec<Trap>,
+    /// How engines deploy it.
+    pub(super) deployment: Vec<Open>,
     /// Files of which it is known what comes out of them.
     pub(super) files: BTreeSet<String>,
     /// What is not known to come out of files that could reach trust material.
@@ -66,6 +68,7 @@ impl Unit {
         self.is_mesh |= !root.core().is_empty();
         if about_trust || !root.declared.is_empty() {
             self.traps.extend(root.traps);
+            self.deployment.extend(root.deployment);
         }
         self.objects.extend(root.objects);
         self.declared.extend(root.declared);

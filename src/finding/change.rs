@@ -106,6 +106,14 @@ pub enum Role {
 #[serde(rename_all = "kebab-case")]
 pub enum Setting {
     TrustDomain,
+    /// The control plane's namespace, which is part of every name that identity gives.
+    Namespace,
+    /// The domain of the cluster's services.
+    ClusterDomain,
+    /// Does somebody else than the chart publish the anchors?
+    ExternalCa,
+    /// Variables of the identity controller.
+    IdentityEnvironment,
     /// Which keys of the issuer Secret are read.
     IssuerScheme,
     /// In which object and field the bundle is published.

@@ -219,6 +219,7 @@ fn for_trust(template: &Value) -> Vec<(&String, &Value)> {
 fn settings(current: &Mesh, proposed: &Mesh) -> Vec<Setting> {
     let (before, after) = (&current.control_plane, &proposed.control_plane);
     let rules = [
+        (Setting::Namespace, before.namespace != after.namespace),
         (Setting::TrustDomain, before.trust_domain != after.trust_domain),
         (Setting::IssuerScheme, before.scheme != after.scheme),
         (Setting::TrustHome, before.era.trust_home() != after.era.trust_home()),

@@ -19,12 +19,18 @@ const SOURCES: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linker
 
 /// Settings of `linkerd-config` that new pods are given, with their JSON pointers: up to 2.8 in `data.global`, else in `data.values`,
 /// where 2.9 keeps some under `global`.
-const SETTINGS: [(Setting, [&str; 3]); 2] = [
+const SETTINGS: [(Setting, [&str; 3]); 8] = [
     (
         Setting::TrustDomain,
         ["/identityContext/trustDomain", "/identityTrustDomain", "/global/identityTrustDomain"],
     ),
+    (Setting::ClusterDomain, ["/clusterDomain", "/clusterDomain", "/global/clusterDomain"]),
+    (Setting::ExternalCa, ["", "/identity/externalCA", ""]),
+    (Setting::IdentityEnvironment, ["", "/identity/additionalEnv", ""]),
+    (Setting::IdentityEnvironment, ["", "/identity/experimentalEnv", ""]),
+    (Setting::IdentityEnvironment, ["", "/disableIdentity", "/global/disableIdentity"]),
     (Setting::ProxyEnvironment, ["", "/proxy/additionalEnv", "/global/proxy/additionalEnv"]),
+    (Setting::ProxyEnvironment, ["", "/proxy/experimentalEnv", ""]),
 ];
 
 /// Workloads of the control plane whose templates take trust material from elsewhere after the change.
@@ -90,11 +96,15 @@ pub(super) fn settings(current: &Mesh, proposed: &Mesh) -> Vec<Setting> {
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
     let of = |tree: &Value, pointers: &[&str]| {
         let values = pointers.iter().filter(|pointer| !pointer.is_empty());
-        let mut values = values.filter_map(|pointer| tree.pointer(pointer)).filter(|value| !value.is_null());
+        let mut values = values
+            .filter_map(|pointer| tree.pointer(pointer))
+            .filter(|value| !value.is_null() && **value != Value::Bool(false));
         values.next().cloned()
     };
     let changed = SETTINGS.iter().filter(|(_, pointers)| of(&before, pointers) != of(&after, pointers));
-    changed.map(|(setting, _)| *setting).collect()
+    let mut found: Vec<Setting> = changed.map(|(setting, _)| *setting).collect();
+    found.dedup();
+    found
 }
 
 /// Does the change give the identity controller other anchors by its argument or environment (2.9 and 2.10)?

@@ -182,6 +182,10 @@ fn source_name(source: &TrustSource) -> String {
 const fn setting_name(setting: Setting) -> &'static str {
     match setting {
         Setting::TrustDomain => "the trust domain",
+        Setting::Namespace => "the control plane's namespace",
+        Setting::ClusterDomain => "the cluster's domain (clusterDomain)",
+        Setting::ExternalCa => "who publishes the trust bundle (identity.externalCA)",
+        Setting::IdentityEnvironment => "variables or switches of identity",
         Setting::IssuerScheme => "the issuer's scheme",
         Setting::TrustHome => "the object in which the bundle is published",
         Setting::ProxyEnvironment => "the variables of every proxy (proxy.additionalEnv)",

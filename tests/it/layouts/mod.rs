@@ -49,6 +49,7 @@ impl Declared {
         let mut values = self.values();
         values["identity"]["issuer"]["scheme"] = "linkerd.io/tls".into();
         values["identityTrustDomain"] = "cluster.local".into();
+        values["clusterDomain"] = "cluster.local".into();
         values.as_object_mut().unwrap().remove("controllerReplicas");
         values["identity"]["issuer"]["tls"] = json!({"crtPEM": self.issuer});
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "linkerd-config", "namespace": "linkerd"},

@@ -71,6 +71,10 @@ pub(in crate::report::findings) fn not_understood(place: &str, why: &Why) -> Wor
             format!("{place} is a kustomization, and there is no kubectl to build it with."),
             "Install kubectl or put it into PATH.",
         ),
+        Why::Redeployed => (
+            format!("{place} makes the engine take the control plane from elsewhere, or put it elsewhere."),
+            "Make that a change of its own, and verify what comes out of it.",
+        ),
         Why::Unexplained => (
             format!(
                 "{place} holds certificates or names trust material, and nothing tells what becomes of it."
