@@ -130,12 +130,19 @@ impl Maker<'_> {
             return None;
         }
         let (certificate, key) = (of("/identity/issuer/tls/crtPEM"), of("/identity/issuer/tls/keyPEM"));
+        let texts =
+            ["/identity/issuer/tls/crtPEM", "/identity/issuer/tls/keyPEM"].map(|pointer| self.text(pointer));
+        let is_encrypted = texts.into_iter().flatten().any(|text| text.starts_with("ENC["));
         let mut data = Map::new();
         data.insert("crt.pem".to_owned(), certificate?.into());
         if let Some(key) = key {
             data.insert("key.pem".to_owned(), key.into());
         }
-        Some(self.object("Secret", linkerd::ISSUER_SECRET, data.into()))
+        let mut secret = self.object("Secret", linkerd::ISSUER_SECRET, data.into());
+        if is_encrypted {
+            secret["sops"] = json!({});
+        }
+        Some(secret)
     }
 
     /// `templates/config.yaml`: the values, of which those about identity are kept here.

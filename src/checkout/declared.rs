@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::chart::Chart;
 use super::engine;
 use super::net;
 use super::open::{Open, Why};
@@ -64,6 +65,7 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
             others.into_iter().partition(|one| engine::is_engine(&one.tree));
         root.objects = others;
         root.open.extend(engines.iter().filter_map(|one| not_followed(reading, one)));
+        root.open.extend(engines.iter().filter(|one| !reading.holds(one)).map(changed_on_the_way));
         if found.is_empty() {
             continue;
         }
@@ -74,6 +76,7 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
             let made = released(document, &sources);
             if made.is_empty() {
                 root.open.extend(not_followed(reading, document));
+                root.open.extend(of_applications_chart(reading, document));
             }
             for (application, release) in made {
                 used.objects.extend(release.used.iter().cloned());
@@ -87,6 +90,11 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
         }
     }
     roots.extend(of_applications);
+}
+
+/// An engine's object that a kustomization makes otherwise than it stands in a file: what it deploys was read from the file.
+fn changed_on_the_way(document: &Document) -> Open {
+    Open::new(&document.origin, Why::Patched, &document.tree["spec"])
 }
 
 /// What deploys a directory that is not here, and says something of trust material itself.
@@ -111,6 +119,22 @@ fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<Document>
     found
 }
 
+/// A chart of the repository that makes further objects of engines, or of Linkerd, of its values.
+fn of_applications_chart(reading: &Reading<'_>, document: &Document) -> Vec<Open> {
+    let (sources, _) = engine::sources(document, reading.side);
+    let directories = sources.iter().filter_map(|source| reading.side.of_root(source["path"].as_str()?));
+    let makes = |directory: &String| {
+        let templates = format!("{directory}/templates");
+        let names = |name: &str| {
+            reading.side.text(name).is_some_and(|text| net::names_trust(&text) || net::names_chart(&text))
+        };
+        reading.side.below(&templates).any(names)
+    };
+    let helm: Vec<&Value> = sources.iter().map(|source| &source["helm"]).collect();
+    let open = |_: String| Open::new(&document.origin, Why::Generated, &json!(helm));
+    directories.filter(makes).map(open).collect()
+}
+
 fn application_root(of: &Root, application: &Document, release: Release) -> Root {
     let name = application.tree["metadata"]["name"].as_str().unwrap_or_default();
     let position =
@@ -128,6 +152,7 @@ impl Root {
         }
         self.declared.extend(release.objects);
         self.open.extend(release.open);
+        self.deployment.extend(release.deployment);
         self.files.extend(release.files);
     }
 }
@@ -149,6 +174,11 @@ fn bundle(root: &mut Root) {
     for document in root.objects.drain(..) {
         match release::of_bundle(&document, &namespace) {
             Some(made) => {
+                let mut rest = document.tree["spec"].clone();
+                if let Some(rest) = rest.as_object_mut() {
+                    rest.shift_remove("sources");
+                }
+                root.deployment.push(Open::new(&document.origin, Why::Redeployed, &rest));
                 root.declared.push(made);
                 rendered.push(document);
             }
@@ -178,17 +208,35 @@ fn value_files(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &BTreeSet<Str
             |name: &str| ["values.yaml", "values.yml"].contains(&name.rsplit('/').next().unwrap_or(name));
         let base = all.iter().find(|(name, _)| is_base(name));
         let below = base.map(|(_, document)| &document.tree);
-        let is_declared = |values: &Document| release::of_values(values, None, &sources).is_some();
-        let several = all.iter().any(|(name, values)| !is_base(name) && is_declared(values));
+        // Beside values of Linkerd's chart, a file of values is one of an environment.
+        let is_layer = |name: &str| {
+            let file = name.rsplit('/').next().unwrap_or(name);
+            file.starts_with("values") && below.is_some_and(|below| Chart::of("", "", below).is_some())
+        };
+        let is_declared = |name: &str, values: &Document| {
+            is_layer(name) || release::of_values(values, None, None, &sources).is_some()
+        };
+        let several = all.iter().any(|(name, values)| !is_base(name) && is_declared(name, values));
         for (name, values) in
-            all.iter().filter(|(name, values)| is_declared(values) && !(several && is_base(name)))
+            all.iter().filter(|(name, values)| is_declared(name, values) && !(several && is_base(name)))
         {
-            let Some(made) = release::of_values(values, below, &sources) else { continue };
+            let chart = Some(directory_of(name))
+                .filter(|directory| reading.side.has(&format!("{directory}/Chart.yaml")));
+            let Some(made) = release::of_values(values, below, chart.map(str::to_owned), &sources) else {
+                continue;
+            };
             let stem = name.rsplit_once('.').map_or(*name, |(stem, _)| stem);
             let files =
                 [Some(*name), base.map(|(name, _)| *name)].into_iter().flatten().map(str::to_owned).collect();
-            let Release { objects: declared, open, .. } = made;
-            found.push(Root { position: stem.to_owned(), declared, open, files, ..Root::default() });
+            let Release { objects: declared, open, deployment, .. } = made;
+            found.push(Root {
+                position: stem.to_owned(),
+                declared,
+                open,
+                deployment,
+                files,
+                ..Root::default()
+            });
         }
     }
     roots.extend(found);

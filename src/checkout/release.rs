@@ -16,6 +16,7 @@ use super::values::{assign, get, lay, parse, set};
 use crate::document::{Document, Origin};
 use crate::linkerd;
 use crate::mesh::VALUES_FILE;
+use crate::pki::Fingerprint;
 
 /// What a repository says about one release of Linkerd's control plane.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(super) struct Release {
     pub(super) objects: Vec<Document>,
     /// What of its values is not told.
     pub(super) open: Vec<Open>,
+    /// How values reach Linkerd's chart.
+    pub(super) deployment: Vec<Open>,
     /// Files of values.
     pub(super) files: BTreeSet<String>,
     /// ConfigMaps and Secrets of values, by kind and name.
@@ -47,6 +50,8 @@ struct Draft<'a> {
     open: Vec<(Why, Value)>,
     files: BTreeSet<String>,
     used: BTreeSet<(String, String)>,
+    /// The directory of the chart, where it stands in the repository.
+    local: Option<String>,
 }
 
 /// The values that carry trust material, by their path in Linkerd's chart.
@@ -116,11 +121,13 @@ pub(super) fn is_one(tree: &Value) -> bool {
 pub(super) fn of_values(
     document: &Document,
     below: Option<&Value>,
+    chart: Option<String>,
     sources: &Sources<'_>,
 ) -> Option<Release> {
     let mut draft = Draft::new(document, sources);
     draft.values = below.cloned().unwrap_or_else(|| json!({}));
     lay(&mut draft.values, document.tree.clone());
+    draft.local = chart;
     draft.finish("", "", "linkerd")
 }
 
@@ -238,15 +245,21 @@ impl<'a> Draft<'a> {
             open: Vec::new(),
             files: BTreeSet::new(),
             used: BTreeSet::new(),
+            local: None,
         }
     }
 
     fn finish(self, chart: &str, version: &str, namespace: &str) -> Option<Release> {
+        let chart = Chart::of(chart, version, &self.values)?;
+        let deployment: Vec<Open> = self
+            .local
+            .iter()
+            .map(|directory| Open::new(&self.origin, Why::Redeployed, &self.shape(directory)))
+            .collect();
         let Self { origin, marks, values, open, files, used, .. } = self;
-        let chart = Chart::of(chart, version, &values)?;
         let objects = chart.objects(&values, namespace, &marks, &origin);
         let open = open.into_iter().map(|(why, content)| Open::new(&origin, why, &content)).collect();
-        Some(Release { objects, open, files, used })
+        Some(Release { objects, open, deployment, files, used })
     }
 
     fn text(&mut self, what: &str, text: &str) {
@@ -300,7 +313,39 @@ impl<'a> Draft<'a> {
         (url.to_owned(), version)
     }
 
+    /// What decides whether, and below which name, a chart of the repository hands values to Linkerd's.
+    fn shape(&self, directory: &str) -> Value {
+        let chart = self.sources.side.text(&format!("{directory}/Chart.yaml")).and_then(|text| parse(&text));
+        let dependencies: Vec<Value> = list(chart.as_ref().and_then(|chart| chart.get("dependencies")))
+            .map(|one| {
+                let condition = one["condition"].as_str().and_then(|path| get(&self.values, path));
+                json!([
+                    one["name"],
+                    one["alias"],
+                    one["repository"],
+                    one["tags"],
+                    one["import-values"],
+                    condition
+                ])
+            })
+            .collect();
+        let charts = format!("{directory}/charts");
+        let vendored: Vec<Value> = self
+            .sources
+            .side
+            .below(&charts)
+            .map(|name| {
+                json!([
+                    name,
+                    Fingerprint::digest(&self.sources.side.read(name).unwrap_or_default()).to_string()
+                ])
+            })
+            .collect();
+        json!([dependencies, self.values.get("tags"), vendored])
+    }
+
     fn local_chart(&mut self, directory: &str) {
+        self.local = Some(directory.to_owned());
         if self.sources.side.has(&format!("{directory}/values.yaml")) {
             self.file(directory, "values.yaml");
         }
@@ -319,9 +364,13 @@ impl<'a> Draft<'a> {
 
     /// Objects of this name, also as a generator or another controller has it: what cannot be read is watched for changes.
     fn named(&self, name: &str) -> Vec<&'a Value> {
+        // Operators name the Secret that they make in one of these.
+        let made = ["/spec/target/name", "/spec/template/metadata/name", "/spec/destination/name"];
         let is = |tree: &&Value| {
             let found = at(tree, "/metadata/name");
-            found == name || found.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
+            found == name
+                || found.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
+                || made.iter().any(|pointer| at(tree, pointer) == name)
         };
         self.sources.objects.iter().map(|document| &document.tree).filter(is).collect()
     }
@@ -367,9 +416,10 @@ impl<'a> Draft<'a> {
             (_, Some(text)) => self.text("values", text),
             _ => {}
         }
-        for parameter in list(helm.get("parameters")) {
-            // Argo CD escapes commas.
-            assign(&mut self.values, at(parameter, "/name"), at(parameter, "/value").into());
+        // Those that force a text come after the others. Argo CD escapes commas.
+        for forced in [false, true] {
+            let all = list(helm.get("parameters")).filter(|one| (one["forceString"] == true) == forced);
+            all.for_each(|one| assign(&mut self.values, at(one, "/name"), at(one, "/value").into()));
         }
         for parameter in list(helm.get("fileParameters")) {
             let path = at(parameter, "/name");

@@ -112,6 +112,11 @@ impl<'a> Reading<'a> {
         roots
     }
 
+    /// Does an object stand in a file as it is?
+    pub(super) fn holds(&self, document: &Document) -> bool {
+        self.objects().any(|(_, one)| one.tree == document.tree)
+    }
+
     fn objects(&self) -> impl Iterator<Item = (&str, &Document)> {
         self.parsed.iter().flat_map(|(name, parsed)| parsed.objects.iter().map(|one| (name.as_str(), one)))
     }
@@ -149,6 +154,7 @@ impl<'a> Reading<'a> {
         root.by = Some(by.to_owned());
         root.traps = traps(&deployed.by);
         root.deployment.push(engine::deployment(&deployed.by));
+        root.deployment.extend(self.source(deployed));
         root.deployment.extend(self.substituted(deployed));
         let is_trust = |document: &Document| core(&document.tree).is_some();
         let reaches = match &deployed.open {
@@ -162,6 +168,15 @@ impl<'a> Reading<'a> {
             root.failed = Some((deployed.by.origin.clone(), why));
         }
         root
+    }
+
+    /// The object that tells Flux where the files come from, and which of them.
+    fn source(&self, deployed: &Deployed) -> Option<Open> {
+        let reference = deployed.by.tree.pointer("/spec/sourceRef")?;
+        let is = |one: &&Document| {
+            one.tree["kind"] == reference["kind"] && one.tree["metadata"]["name"] == reference["name"]
+        };
+        self.objects().map(|(_, one)| one).find(is).map(engine::deployment)
     }
 
     /// Objects with the variables that Flux replaces in what is deployed.

@@ -136,8 +136,10 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
             if whole { net::significant(text) } else { net::lines(text) }.join("\n")
         };
         let (old, new) = (lines(&before), lines(&after));
-        // What has a name of other bytes than UTF-8 cannot be opened by it.
-        if old != new || name.contains(char::REPLACEMENT_CHARACTER) {
+        // What has a name of other bytes than UTF-8 cannot be opened by it, and neither can a submodule or a link to a directory.
+        let is_closed = name.contains(char::REPLACEMENT_CHARACTER) || (before.is_none() && after.is_none());
+        let is_ignore = name.ends_with(".sourceignore");
+        if old != new || is_closed || is_ignore {
             let line = after.as_deref().and_then(first_line).unwrap_or_default();
             found.push((
                 name.clone(),

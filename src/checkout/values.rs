@@ -21,9 +21,15 @@ pub(super) fn lay(base: &mut Value, over: Value) {
     }
 }
 
-/// Sets one value as `--set` does: at the first comma the text is over (Helm, `pkg/strvals`).
+/// Sets one value as `--set` does: at a comma the text is over, and what follows sets another one (Helm, `pkg/strvals`).
 pub(super) fn set(values: &mut Value, path: &str, text: &str) {
-    assign(values, path, before_comma(text).into());
+    let mut parts = parts(text).into_iter();
+    assign(values, path, parts.next().unwrap_or_default().into());
+    for (path, text) in
+        parts.filter_map(|part| part.split_once('=').map(|(path, text)| (path.to_owned(), text.to_owned())))
+    {
+        assign(values, &path, text.into());
+    }
 }
 
 /// Sets one value to a text as it is, as `--set-file` and `--set-literal` do.
@@ -58,17 +64,19 @@ fn keys(path: &str) -> Vec<String> {
     keys
 }
 
-fn before_comma(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
+/// What stands between commas; `\\,` is a comma within.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        match character {
-            ',' => break,
-            '\\' => kept.extend(characters.next()),
-            other => kept.push(other),
+        match (character, parts.last_mut()) {
+            (',', _) => parts.push(String::new()),
+            ('\\', Some(part)) => part.extend(characters.next()),
+            (other, Some(part)) => part.push(other),
+            (_, None) => {}
         }
     }
-    kept
+    parts
 }
 
 /// The one mapping that a text of values is; an empty text is an empty mapping.
@@ -106,7 +114,10 @@ mod tests {
         let mut values = json!({});
         set(&mut values, "identity.issuer.tls.crtPEM", "# CN=root, O=x\n-----BEGIN");
         assign(&mut values, "a\\.b", "x, y".into());
-        assert_eq!(values, json!({"identity": {"issuer": {"tls": {"crtPEM": "# CN=root"}}}, "a.b": "x, y"}));
+        assert_eq!(
+            values,
+            json!({"identity": {"issuer": {"tls": {"crtPEM": "# CN=root"}}}, " O": "x\n-----BEGIN", "a.b": "x, y"})
+        );
         assert_eq!(get(&values, "identity.issuer.tls.crtPEM"), Some(&json!("# CN=root")));
     }
 }

@@ -72,6 +72,10 @@ pub enum TrustSource {
     Volume(String),
     /// The variable with the trust anchors, of this container.
     Variable(String),
+    /// Where it is mounted, of this container.
+    Mounts(String),
+    /// The command, of this container.
+    Command(String),
     /// Variables that come from an object as a whole, of this container.
     EnvFrom(String),
 }

@@ -150,7 +150,9 @@ fn same_issuer(before: &Issuer, after: &Issuer) -> bool {
 
 /// Of a Secret that cannot be read (encrypted in Git) only its text tells whether it changes.
 fn same_data(current: &Mesh, proposed: &Mesh) -> bool {
-    if chain(current).is_some() && chain(proposed).is_some() {
+    let is_seen = |mesh: &Mesh| mesh.issuer.as_option().is_some_and(|issuer| issuer.key == KeyState::Matches);
+    let are_read = chain(current).is_some() && chain(proposed).is_some();
+    if are_read && (is_seen(current) || is_seen(proposed)) {
         return true;
     }
     let object = current.issuer_secret();

@@ -24,8 +24,20 @@ pub(super) fn findings(current: &Mesh, proposed: &Mesh, changes: &Changes) -> Ve
     if let Some(change) = &changes.issuer {
         found.extend(issuer(current, proposed, &change.place));
     }
+    found.extend(config_removed(current, proposed));
     found.extend(changes.gone.iter().map(gone));
     found
+}
+
+/// The injector mounts `linkerd-config` (`/var/run/linkerd/config/values`), and the CLI reads it.
+fn config_removed(current: &Mesh, proposed: &Mesh) -> Option<Finding> {
+    let object = current.linkerd_config();
+    let has = |mesh: &Mesh| mesh.manifest(&object.kind, &object.namespace, &object.name).is_some();
+    if !has(current) || has(proposed) || current.control_plane.namespace != proposed.control_plane.namespace {
+        return None;
+    }
+    let place = place(proposed, current, &object);
+    Some(Finding::new(Severity::Error, ChangeFact::BundleRemoved { object }).at(place))
 }
 
 fn gone(place: &Place) -> Finding {

@@ -69,6 +69,15 @@ fn references(template: &Value) -> BTreeMap<TrustSource, Value> {
             let from = entry.get("valueFrom").cloned().unwrap_or_default();
             found.insert(TrustSource::Variable(name.clone()), from);
         }
+        let of_trust = |mount: &&Value| is_trust(mount);
+        let mounts: Vec<Value> =
+            container["volumeMounts"].as_array().into_iter().flatten().filter(of_trust).cloned().collect();
+        if !mounts.is_empty() {
+            found.insert(TrustSource::Mounts(name.clone()), mounts.into());
+        }
+        if name == linkerd::IDENTITY_CONTAINER {
+            found.insert(TrustSource::Command(name.clone()), container["command"].clone());
+        }
         let all = container["envFrom"].as_array().into_iter().flatten().filter(|from| is_trust(from));
         found.extend(all.map(|from| (TrustSource::EnvFrom(name.clone()), from.clone())));
     }

@@ -175,6 +175,8 @@ fn source_name(source: &TrustSource) -> String {
     match source {
         TrustSource::Volume(name) => format!("volume {name}"),
         TrustSource::Variable(container) => format!("the anchors' variable of container {container}"),
+        TrustSource::Mounts(container) => format!("the mounts of container {container}"),
+        TrustSource::Command(container) => format!("the command of container {container}"),
         TrustSource::EnvFrom(container) => format!("envFrom of container {container}"),
     }
 }
