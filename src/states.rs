@@ -52,8 +52,21 @@ pub struct Holding<T> {
     pub workloads: Vec<WorkloadId>,
     /// Does one of them hold it for sure, or may each hold something else?
     pub certain: bool,
+    /// The same of the proxies of identity pods alone.
+    pub by_identity: Certainty,
+    /// The same of all other proxies.
+    pub by_others: Certainty,
     /// The last instant at which it can still be so (a workload certificate that expires), where there is one.
     pub until: Option<Timestamp>,
+}
+
+/// How sure it is that somebody holds something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    #[default]
+    Not,
+    Perhaps,
+    Surely,
 }
 
 /// Two sides that do not work together.
@@ -77,6 +90,8 @@ pub enum Sides {
     Renewal { bundle: usize, controller: usize },
     /// S4: an identity controller's own bundle does not accept its issuer.
     Signing { controller: usize },
+    /// S8: the bundle of an identity pod's proxy does not accept the chain with which a proxy asks for its next certificate.
+    Request { bundle: usize, presented: usize },
 }
 
 impl Violation {
@@ -88,6 +103,7 @@ impl Violation {
             Sides::Peers { .. } => Invariant::EveryPair,
             Sides::Renewal { .. } => Invariant::EveryRenewal,
             Sides::Signing { .. } => Invariant::ControllerSigns,
+            Sides::Request { .. } => Invariant::EveryRequest,
         }
     }
 
@@ -96,7 +112,7 @@ impl Violation {
     pub const fn rules(&self) -> Rules {
         match self.sides {
             Sides::Start | Sides::Signing { .. } => Rules::Controller,
-            Sides::Peers { .. } | Sides::Renewal { .. } => Rules::Proxy,
+            Sides::Peers { .. } | Sides::Renewal { .. } | Sides::Request { .. } => Rules::Proxy,
         }
     }
 
@@ -104,7 +120,9 @@ impl Violation {
     #[must_use]
     pub const fn bundle(&self) -> Option<usize> {
         match self.sides {
-            Sides::Peers { bundle, .. } | Sides::Renewal { bundle, .. } => Some(bundle),
+            Sides::Peers { bundle, .. } | Sides::Renewal { bundle, .. } | Sides::Request { bundle, .. } => {
+                Some(bundle)
+            }
             Sides::Start | Sides::Signing { .. } => None,
         }
     }
@@ -116,7 +134,7 @@ impl States {
     pub fn sides(&self, violation: &Violation) -> (Option<&Bundle>, Option<&IssuerChain>) {
         match violation.sides {
             Sides::Start => (self.published.as_ref(), self.issuer.as_ref()),
-            Sides::Peers { bundle, presented } => {
+            Sides::Peers { bundle, presented } | Sides::Request { bundle, presented } => {
                 (Some(&self.bundles[bundle].what), Some(&self.presented[presented].what))
             }
             Sides::Renewal { bundle, controller } => {

@@ -41,6 +41,8 @@ pub enum StepFact {
     RestartStopsIdentity { secret: ObjectRef, issuer: CertificateRef, why: WhyRefused },
     /// An identity controller that restarts now would sign with an issuer that proxies refuse.
     RestartActivatesIssuer { secret: ObjectRef, issuer: CertificateRef, proxies: Pods, why: Refusal },
+    /// Identity pods that restart now would have proxies that refuse whoever asks for a certificate with one of the issuer.
+    RestartRefusesRequests { issuer: CertificateRef, proxies: Pods, certain: bool, why: Refusal },
     /// The issuer in the Secret, or its anchor, has expired: these steps lead on, and only with --force.
     PresentIssuerExpired { issuer: CertificateRef, forced: Vec<Step> },
     /// Proxies present workload certificates that the anchors which stay do not accept.

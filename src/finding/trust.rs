@@ -20,9 +20,11 @@ pub enum TrustFact {
     RenewalRejected(Rejection),
     /// A running identity controller refuses the issuer that it has loaded, and signs nothing.
     SigningRefused(Rejection),
+    /// The proxies of identity pods reject a proxy that asks for its next workload certificate, so that it never gets one.
+    RequestRejected(Rejection),
 }
 
-/// The standing invariants of trust (S1 to S4); in JSON each by the code of what its violation is.
+/// The standing invariants of trust (S1 to S4, S8); in JSON each by the code of what its violation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Invariant {
     /// S1: the published bundle accepts the Secret's issuer, so that an identity controller that restarts starts.
@@ -37,6 +39,10 @@ pub enum Invariant {
     /// S4: every identity controller still accepts its own issuer.
     #[serde(rename = "signing-refused")]
     ControllerSigns,
+    /// S8: the proxies of identity pods accept every workload certificate with which a proxy may ask for its next one. That
+    /// whoever asks accepts theirs is S2: they renew without TLS, and so it passes, unless S3 does not hold.
+    #[serde(rename = "request-rejected")]
+    EveryRequest,
 }
 
 /// Who refuses what.
@@ -115,6 +121,7 @@ impl TrustFact {
             Invariant::EveryPair => Self::PeerRejected(rejection),
             Invariant::EveryRenewal => Self::RenewalRejected(rejection),
             Invariant::ControllerSigns => Self::SigningRefused(rejection),
+            Invariant::EveryRequest => Self::RequestRejected(rejection),
         }
     }
 
@@ -125,7 +132,8 @@ impl TrustFact {
             Self::IdentityFailsToStart(rejection)
             | Self::PeerRejected(rejection)
             | Self::RenewalRejected(rejection)
-            | Self::SigningRefused(rejection) => rejection,
+            | Self::SigningRefused(rejection)
+            | Self::RequestRejected(rejection) => rejection,
         }
     }
 }

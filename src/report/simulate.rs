@@ -118,12 +118,12 @@ fn table(label: &str, moment: &Moment, simulation: &Simulation) -> String {
     let (name_width, count_width) = (widest(&names), widest(&counts));
     let left = (name_width + count_width + 4).max(label.chars().count()).max(LEFT);
     let heads: String = issuers.iter().map(|name| format!("  {name}")).collect();
-    let mut out = format!("  {label:<left$}{heads}\n");
+    let mut out = format!("  {}\n", format!("{label:<left$}{heads}").trim_end());
     for ((row, name), count) in moment.rows.iter().zip(names).zip(counts) {
         let marks: String =
             row.accepts.iter().zip(&issuers).map(|(accepted, head)| cell(*accepted, head)).collect();
         let first = format!("  {name:<name_width$}  {count:>count_width$}");
-        out.push_str(&format!("  {first:<left$}{}\n", marks.trim_end()));
+        out.push_str(&format!("  {}\n", format!("{first:<left$}{marks}").trim_end()));
     }
     out
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Holding, States};
+use super::{Certainty, Holding, States};
 use crate::mesh::WorkloadId;
 use crate::pki::{Bundle, Fingerprint, IssuerChain};
 
@@ -38,6 +38,8 @@ pub(super) struct Classes {
     pub(super) workload_certificate_lifetime: SignedDuration,
     /// Does the identity controller load a changed Secret while it runs (2.7 and later)?
     pub(super) reloads: bool,
+    /// The workload of the identity controller.
+    pub(super) identity: Option<WorkloadId>,
     bundles: Vec<(Fingerprint, Bundle)>,
     chains: Vec<IssuerChain>,
     pub(super) held: Vec<Class<BundleAt>>,
@@ -72,11 +74,13 @@ impl Classes {
         at: Timestamp,
         workload_certificate_lifetime: SignedDuration,
         reloads: bool,
+        identity: Option<WorkloadId>,
     ) -> Self {
         Self {
             at,
             workload_certificate_lifetime,
             reloads,
+            identity,
             bundles: Vec::new(),
             chains: Vec::new(),
             held: Vec::new(),
@@ -113,11 +117,22 @@ impl Classes {
 
     /// The chains that some identity controller may sign with, and whether all of them surely sign with the same.
     pub(super) fn signed(&self) -> May<ChainAt> {
+        self.signed_where(|_, _| true)
+    }
+
+    /// The same of those pairs of bundle and chain that `signs` holds of.
+    pub(super) fn signed_where(&self, signs: impl Fn(BundleAt, ChainAt) -> bool) -> May<ChainAt> {
+        let pairs = self.signing.iter().flat_map(|class| &class.may).map(|(pair, _)| *pair);
         let signed: BTreeSet<_> =
-            self.signing.iter().flat_map(|class| &class.may).map(|((_, chain), _)| *chain).collect();
+            pairs.filter(|(bundle, chain)| signs(*bundle, *chain)).map(|(_, chain)| chain).collect();
         let is_sure = |class: &Class<_>| class.may.iter().any(|(_, sure)| *sure);
         let sure = signed.len() == 1 && self.signing.iter().all(is_sure);
         signed.into_iter().map(|chain| (chain, sure)).collect()
+    }
+
+    /// Are these proxies of identity pods? `None` for those that were not seen.
+    pub(super) fn is_identity<K>(&self, class: &Class<K>) -> Option<bool> {
+        class.workload.map(|workload| Some(workload) == self.identity)
     }
 
     /// The last instant at which a workload certificate of `chain` can be valid: that of the first certificate of the chain
@@ -137,9 +152,10 @@ impl States {
         let classes = &self.classes;
         let issuer = self.issuer.as_ref();
         let until = |chain: ChainAt| (issuer != Some(classes.chain(chain))).then(|| classes.end(chain));
-        self.bundles = holdings(&classes.held, |at| classes.bundle(at).clone(), |_| None);
-        self.presented = holdings(&classes.presented, |at| classes.chain(at).clone(), until);
+        self.bundles = holdings(classes, &classes.held, |at| classes.bundle(at).clone(), |_| None);
+        self.presented = holdings(classes, &classes.presented, |at| classes.chain(at).clone(), until);
         self.controllers = holdings(
+            classes,
             &classes.signing,
             |(bundle, chain)| (classes.bundle(bundle).clone(), classes.chain(chain).clone()),
             |_| None,
@@ -149,6 +165,7 @@ impl States {
 }
 
 fn holdings<K: Copy + Ord, T>(
+    all: &Classes,
     classes: &[Class<K>],
     what: impl Fn(K) -> T,
     until: impl Fn(K) -> Option<Timestamp>,
@@ -163,12 +180,22 @@ fn holdings<K: Copy + Ord, T>(
                     sample: Vec::new(),
                     workloads: Vec::new(),
                     certain: false,
+                    by_identity: Certainty::Not,
+                    by_others: Certainty::Not,
                     until: until(*key),
                 };
                 (empty, BTreeSet::new())
             });
             holding.count += class.count;
             holding.certain |= certain;
+            let sure = if *certain { Certainty::Surely } else { Certainty::Perhaps };
+            let (identity, others) = match all.is_identity(class) {
+                Some(true) => (sure, Certainty::Not),
+                Some(false) => (Certainty::Not, sure),
+                None => (Certainty::Perhaps, sure),
+            };
+            holding.by_identity = holding.by_identity.max(identity);
+            holding.by_others = holding.by_others.max(others);
             let room = SAMPLE.saturating_sub(holding.sample.len());
             let fresh = class.sample.iter().filter(|pod| !holding.sample.contains(pod)).take(room);
             let fresh: Vec<_> = fresh.cloned().collect();

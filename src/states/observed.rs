@@ -36,8 +36,10 @@ impl States {
     #[must_use]
     pub fn of(mesh: &Mesh, history: Option<&History>, at: Timestamp) -> Self {
         let control_plane = &mesh.control_plane;
-        let mut classes =
-            Classes::new(at, control_plane.workload_certificate_lifetime(), control_plane.era != Era::V2_6);
+        let identity = mesh.workloads.iter().position(Workload::is_identity_controller).map(WorkloadId);
+        let (lifetime, reloads) =
+            (control_plane.workload_certificate_lifetime(), control_plane.era != Era::V2_6);
+        let mut classes = Classes::new(at, lifetime, reloads, identity);
         let issuer = Past::of_issuer(&mut classes, mesh, history);
         let identity_name = mesh.identity_name();
         let mut seen =
@@ -130,8 +132,8 @@ impl Seen<'_> {
     }
 
     /// The workload of the identity controller.
-    fn identity(&self) -> Option<WorkloadId> {
-        self.mesh.workloads.iter().position(Workload::is_identity_controller).map(WorkloadId)
+    const fn identity(&self) -> Option<WorkloadId> {
+        self.classes.identity
     }
 
     /// 2.9 and 2.10 give the identity controller its bundle in the template, beside its proxy's literal one.

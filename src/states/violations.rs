@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::class::Classes;
-use super::{Sides, States, Violation};
+use super::class::{Class, Classes};
+use super::{Certainty, Sides, States, Violation};
 use crate::pki::{Bundle, Certificate, Fingerprint, Identity, IssuerChain, Refusal, Rules, accepts};
 
 /// Judgements, each made once.
@@ -45,15 +45,25 @@ impl States {
         let expired = |until: Option<Timestamp>| until.is_some_and(|end| end < at);
         for (bundle, held) in self.bundles.iter().enumerate() {
             for (presented, chain) in self.presented.iter().enumerate() {
-                if !expired(chain.until)
-                    && let Some(refusal) = judge.refusal(&held.what, &chain.what, Rules::Proxy)
-                {
+                let Some(refusal) = judge.refusal(&held.what, &chain.what, Rules::Proxy) else { continue };
+                // Whoever could not renew has an expired certificate, and is refused for good.
+                let asks = held.by_identity.min(chain.by_others);
+                let passes = hangs_on_time(&refusal);
+                if !passes && asks > Certainty::Not {
+                    let (sides, certain) = (Sides::Request { bundle, presented }, asks == Certainty::Surely);
+                    violations.push(Violation { sides, refusal: refusal.clone(), certain });
+                }
+                if !expired(chain.until) {
                     let sides = Sides::Peers { bundle, presented };
                     violations.push(Violation { sides, refusal, certain: held.certain && chain.certain });
                 }
             }
             for (controller, replica) in self.controllers.iter().enumerate() {
-                if let Some(refusal) = judge.refusal(&held.what, &replica.what.1, Rules::Proxy) {
+                // What a controller has skipped, or failed to start with, it signs nothing with.
+                let (own, chain) = &replica.what;
+                let signs =
+                    judge.refusal(own, chain, Rules::Controller).is_none_or(|why| hangs_on_time(&why));
+                if signs && let Some(refusal) = judge.refusal(&held.what, chain, Rules::Proxy) {
                     let sides = Sides::Renewal { bundle, controller };
                     violations.push(Violation { sides, refusal, certain: held.certain && replica.certain });
                 }
@@ -105,6 +115,21 @@ pub(super) fn is_strange(classes: &Classes, identity: &Identity, bundle: usize, 
     let (bundle, chain) = (classes.bundle(bundle), classes.chain(chain));
     let found = accepts(bundle, chain, identity, classes.at, Rules::Proxy);
     matches!(found, Err(Refusal::UnknownIssuer { .. }))
+}
+
+/// Do the proxies of identity pods refuse whoever asks for a certificate with one of the chain, so that it is never renewed?
+pub(super) fn is_stuck(classes: &Classes, identity: &Identity, chain: usize) -> Certainty {
+    let held = classes.held.iter().filter(|class| classes.is_identity(class) != Some(false));
+    let of_class = |class: &Class<usize>| {
+        let refusing =
+            class.may.iter().filter(|(bundle, _)| is_strange(classes, identity, *bundle, chain)).count();
+        match refusing {
+            0 => Certainty::Not,
+            all if all == class.may.len() && class.workload.is_some() => Certainty::Surely,
+            _ => Certainty::Perhaps,
+        }
+    };
+    held.map(of_class).max().unwrap_or_default()
 }
 
 fn hangs_on_time(refusal: &Refusal) -> bool {

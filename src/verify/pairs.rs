@@ -8,7 +8,7 @@ use super::changes::{Changes, text};
 use super::texts;
 use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, Fact, InputFact, Order, Party, Pods, Rejection, TrustFact};
-use crate::mesh::{Mesh, WorkloadId};
+use crate::mesh::{Mesh, Plane, WorkloadId};
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
 use crate::rotation::{Record, Strategy};
 use crate::states::{History, Holding, Invariant, Sides, States, Violation};
@@ -37,6 +37,8 @@ pub(super) struct Moves<'a> {
     restarted: BTreeSet<WorkloadId>,
     /// Bundles that templates of restarting workloads hold themselves.
     literals: Vec<&'a Bundle>,
+    /// Is one of them a template of the control plane?
+    restarts_control_plane: bool,
     /// Is an anchor taken away?
     removes: bool,
 }
@@ -76,6 +78,10 @@ impl<'a> Moves<'a> {
                 .map(|(at, _)| WorkloadId(at))
                 .collect(),
             literals: changes.restarts.iter().filter_map(|restart| restart.literal.as_ref()).collect(),
+            restarts_control_plane: changes
+                .restarts
+                .iter()
+                .any(|restart| restart.literal.is_some() && restart.place_in == Plane::Control),
             removes: !changes.removed.is_empty(),
         }
     }
@@ -95,16 +101,25 @@ impl<'a> Moves<'a> {
             .collect();
         let (mut pairs, mut told) = (Vec::new(), BTreeSet::new());
         for (order, states) in self.orders(&now) {
-            // A bundle in a template is its proxy's alone: no controller reads it.
-            let counts =
-                |violation: &Violation| order != Order::Template || violation.rules() == Rules::Proxy;
-            for violation in self.violations(&states, at).into_iter().filter(counts) {
-                let key = key(&states, &violation);
+            // A bundle in a template is its proxy's alone: no controller reads it, and no identity pod's proxy but its own.
+            let counts = |violation: &Violation| match violation.sides {
+                _ if order != Order::Template => true,
+                Sides::Request { .. } => self.restarts_control_plane,
+                _ => violation.rules() == Rules::Proxy,
+            };
+            let violations = self.violations(&states, at);
+            // Who is refused when it asks for its next certificate has the one that others reject until it expires, and then none.
+            let stuck = |chain: usize| {
+                let request = |one: &Violation| matches!(one.sides, Sides::Request { presented, .. } if presented == chain);
+                violations.iter().any(request)
+            };
+            for violation in violations.iter().filter(|one| counts(one)) {
+                let key = key(&states, violation);
                 // Workload certificates that are surely refused have an issuer that surely signs: the refused renewal tells it.
                 let surely = violation.certain && violation.invariant() != Invariant::EveryPair;
                 let is_worse = before.get(&key).is_none_or(|certain| !certain && surely);
                 if is_worse && told.insert(key) {
-                    pairs.push(self.pair(&now, &states, &violation, order));
+                    pairs.push(self.pair(&now, &states, (violation, order), stuck));
                 }
             }
         }
@@ -225,13 +240,19 @@ impl<'a> Moves<'a> {
         now.unseen.iter().filter(|fact| self.removes || !is_issuer(fact)).cloned().collect()
     }
 
-    fn pair(&self, now: &States, states: &States, violation: &Violation, order: Order) -> Pair {
+    fn pair(
+        &self,
+        now: &States,
+        states: &States,
+        (violation, order): (&Violation, Order),
+        stuck: impl Fn(usize) -> bool,
+    ) -> Pair {
         let (bundle, chain) = states.sides(violation);
         let held = bundle.and_then(|bundle| now.bundles.iter().find(|one| one.what.same_set(bundle)));
         let presented = chain.and_then(|chain| now.presented.iter().find(|one| one.what == *chain));
         let proxies = violation.rules() == Rules::Proxy;
         let presented_at = match violation.sides {
-            Sides::Peers { presented, .. } => Some(presented),
+            Sides::Peers { presented, .. } | Sides::Request { presented, .. } => Some(presented),
             Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } => None,
         };
         let anchors = bundle.map(Bundle::anchors).unwrap_or_default();
@@ -243,7 +264,7 @@ impl<'a> Moves<'a> {
             ),
             refusal: violation.refusal.clone(),
             certain: violation.certain,
-            until: presented_at.and_then(|at| states.presented[at].until),
+            until: presented_at.filter(|at| !stuck(*at)).and_then(|at| states.presented[at].until),
             order: Some(order),
         };
         Pair { invariant: violation.invariant(), rejection }

@@ -42,17 +42,40 @@ fn counted(state: &State, pool: &mut Pool, name: &str) -> (BTreeSet<Finding>, BT
     let starts = state.literal.iter().map(|(_, start)| start).chain(&state.by_reference);
     let holders = held.iter().map(Vec::as_slice).zip(starts.copied());
     let presented: Vec<_> = holders.map(|holder| state.presented(pool, holder, &signed, name)).collect();
+    // The proxies of identity pods come last.
+    let others = state.literal.len();
+    let (held, presented) = (owned(&held, others), owned(&presented, others));
     let (mut some, mut all): (BTreeSet<Finding>, Option<BTreeSet<Finding>>) = (BTreeSet::new(), None);
     for held in choices(&held) {
         for presented in choices(&presented) {
             for loaded in choices(&loaded) {
-                let found = possible_state(state, pool, name, (&held, &presented, &loaded));
+                let chosen = Chosen { held: &held, presented: &presented, loaded: &loaded };
+                let found = possible_state(state, pool, name, chosen);
                 all = Some(all.map_or_else(|| found.clone(), |all| &all & &found));
                 some.extend(found);
             }
         }
     }
     (some, all.unwrap())
+}
+
+/// What a proxy holds, and whether it is one of an identity pod.
+type Owned<T> = (bool, T);
+
+/// One possible state: what proxies hold and present, and what controllers have loaded.
+#[derive(Clone, Copy)]
+struct Chosen<'a> {
+    held: &'a [Owned<BundleAt>],
+    presented: &'a [Owned<ChainAt>],
+    loaded: &'a [(BundleAt, ChainAt)],
+}
+
+/// What each may hold, with whether it is a proxy of an identity pod.
+fn owned<T: Copy>(of: &[Vec<Option<T>>], others: usize) -> Vec<Vec<Option<Owned<T>>>> {
+    let own = |(place, may): (usize, &Vec<Option<T>>)| {
+        may.iter().map(|one| one.map(|one| (place >= others, one))).collect()
+    };
+    of.iter().enumerate().map(own).collect()
 }
 
 /// Every choice of one of each.
@@ -73,10 +96,14 @@ fn possible_state(
     state: &State,
     pool: &mut Pool,
     name: &str,
-    (held, presented, loaded): (&[BundleAt], &[ChainAt], &[(BundleAt, ChainAt)]),
+    Chosen { held, presented, loaded }: Chosen<'_>,
 ) -> BTreeSet<Finding> {
     let mut found = BTreeSet::new();
-    let is_there = |chain: &ChainAt| *chain == state.secret || state.end(pool, *chain, name) >= state.judged;
+    let is_there = |(_, chain): &(bool, ChainAt)| {
+        *chain == state.secret || state.end(pool, *chain, name) >= state.judged
+    };
+    // Who could not renew is refused after its certificate has expired, too.
+    let asking = presented;
     let presented: Vec<_> = presented.iter().copied().filter(is_there).collect();
     let mut ask = |bundle, chain, rules, finding| {
         let refused = match rules {
@@ -92,12 +119,26 @@ fn possible_state(
     for &(own, chain) in loaded {
         ask(own, chain, Rules::Controller, (Invariant::ControllerSigns, None, Some(own), chain));
     }
-    for &bundle in held {
-        for &chain in &presented {
+    for &(_, bundle) in held {
+        for &(_, chain) in &presented {
             ask(bundle, chain, Rules::Proxy, (Invariant::EveryPair, Some(bundle), None, chain));
         }
         for &(own, chain) in loaded {
             ask(bundle, chain, Rules::Proxy, (Invariant::EveryRenewal, Some(bundle), Some(own), chain));
+        }
+    }
+    // An identity controller signs nothing with an issuer that it refuses for good.
+    found.retain(|(invariant, _, own, chain)| {
+        *invariant != Invariant::EveryRenewal
+            || own
+                .is_none_or(|own| !pool.refuses_for_good(own, *chain, state.judged, Rules::Controller, name))
+    });
+    let identity = held.iter().filter(|(identity, _)| *identity).map(|(_, bundle)| *bundle);
+    for bundle in identity {
+        for (_, chain) in asking.iter().filter(|(identity, _)| !identity) {
+            if pool.refuses_for_good(bundle, *chain, state.judged, Rules::Proxy, name) {
+                found.insert((Invariant::EveryRequest, Some(bundle), None, *chain));
+            }
         }
     }
     found
@@ -110,7 +151,9 @@ fn said(states: &States, state: &State, pool: &Pool) -> (BTreeSet<Finding>, BTre
         let bundle = violation.bundle().map(|at| pool.bundle_at(&states.bundles[at].what));
         let (own, chain) = match violation.sides {
             Sides::Start => (None, state.secret),
-            Sides::Peers { presented, .. } => (None, pool.chain_at(&states.presented[presented].what)),
+            Sides::Peers { presented, .. } | Sides::Request { presented, .. } => {
+                (None, pool.chain_at(&states.presented[presented].what))
+            }
             Sides::Renewal { controller, .. } | Sides::Signing { controller } => {
                 let (own, chain) = &states.controllers[controller].what;
                 (Some(pool.bundle_at(own)), pool.chain_at(chain))

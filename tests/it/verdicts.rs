@@ -301,16 +301,85 @@ struct Group {
     versions: Vec<(String, String)>,
 }
 
+/// What real components did together.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MeshRun {
+    pub id: String,
+    /// Who started with which bundle.
+    pub held: BTreeMap<String, String>,
+    pub issuer: String,
+    pub at: Timestamp,
+    /// Did what failed heal without a restart, where something did?
+    pub healed: Option<bool>,
+    /// New connections, at several moments: by client and server, how they went.
+    pub matrices: Vec<BTreeMap<String, String>>,
+}
+
+/// The runs that the possible states are asked of.
+const RUNS: [&str; 8] = [
+    "cross-signed-full",
+    "issuer-before-bundle",
+    "bundle-and-issuer-at-once",
+    "prune-before-issuer",
+    "prune-before-leaves-end",
+    "prune-proxies-of-control-plane-wait",
+    "cross-certificate-ends",
+    "staged-full",
+];
+
 #[derive(Serialize, Deserialize)]
 struct Committed {
     texts: Vec<String>,
     groups: Vec<Group>,
+    /// Bundles and issuers of the runs, as `bundle NAME` and `issuer NAME`.
+    mesh_texts: BTreeMap<String, String>,
+    mesh_runs: Vec<MeshRun>,
+}
+
+/// The runs as `testdata/verdicts.json` has them, and the texts that they name.
+pub fn mesh_runs() -> (Vec<MeshRun>, BTreeMap<String, String>) {
+    let all = committed();
+    (all.mesh_runs, all.mesh_texts)
+}
+
+/// The runs as `../shared/real/verdicts` has them.
+fn recorded_runs() -> (Vec<MeshRun>, BTreeMap<String, String>) {
+    let folder = real("recorded_runs").unwrap().join("verdicts");
+    let all: Value = serde_json::from_str(&fs::read_to_string(folder.join("mesh.json")).unwrap()).unwrap();
+    let map = |value: &Value| -> BTreeMap<String, String> {
+        let texts = value.as_object().unwrap().iter();
+        texts.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect()
+    };
+    let run = |run: &Value| {
+        let time = if run["event"].is_null() { &run["started"] } else { &run["event"]["at"] };
+        MeshRun {
+            id: text(run, "id").unwrap().to_owned(),
+            held: map(&run["held"]),
+            issuer: text(run, "issuer").unwrap().to_owned(),
+            at: time.as_str().unwrap().parse().unwrap(),
+            healed: run["observed"]["healed_without_restart"].as_bool(),
+            matrices: run["matrices"].as_array().unwrap().iter().map(|one| map(&one["result"])).collect(),
+        }
+    };
+    let asked = |run: &&Value| RUNS.contains(&run["id"].as_str().unwrap());
+    let runs: Vec<_> = all["experiments"].as_array().unwrap().iter().filter(asked).map(run).collect();
+    let texts_of = |list: &str, one: &str| {
+        all[list]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (format!("{one} {name}"), value["pem"].as_str().unwrap().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let texts = texts_of("bundles", "bundle").into_iter().chain(texts_of("issuers", "issuer")).collect();
+    (runs, texts)
 }
 
 impl Committed {
     /// What of the records needs no private key.
     fn of(records: &[Record]) -> Self {
-        let mut all = Self { texts: Vec::new(), groups: Vec::new() };
+        let (mesh_runs, mesh_texts) = recorded_runs();
+        let mut all = Self { texts: Vec::new(), groups: Vec::new(), mesh_texts, mesh_runs };
         for record in records.iter().filter(|record| !record.needs_key()) {
             let Record { id, given, go, version, .. } = record;
             let [bundle, issuer] = [&given.bundle, &given.issuer].map(|text| {

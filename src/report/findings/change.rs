@@ -151,7 +151,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
     Words { what, effect: effect.to_owned(), todo: todo.to_owned(), ..Words::default() }
 }
 
-const SKIPPED: &str = "A running identity controller skips it (event IssuerUpdateSkipped) and keeps the old issuer; the next \
+pub(super) const SKIPPED: &str = "A running identity controller skips it (event IssuerUpdateSkipped) and keeps the old issuer; the next \
                        one that starts fails to start.";
 
 fn unusable_key(object: String, key: &KeyFault) -> Words {

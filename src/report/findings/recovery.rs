@@ -110,6 +110,10 @@ fn chain_rejected(fails: &[Invariant], refusal: &Refusal, screen: &Screen) -> Wo
             Invariant::EveryPair => "Proxies reject each other.",
             Invariant::EveryRenewal => "Proxies reject the workload certificates that they get.",
             Invariant::ControllerSigns => "The identity controller refuses its own issuer.",
+            Invariant::EveryRequest => {
+                "The identity pods' proxies reject proxies that ask for their next workload certificate: restart those before \
+                 the one that they have expires."
+            }
         })
         .collect();
     let refusal = refused(refusal, screen);

@@ -86,6 +86,19 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             "",
             "Put back the issuer that signs now, until they hold the anchor of the other one.",
         ),
+        StepFact::RestartRefusesRequests { issuer, proxies, certain, why } => say(
+            format!(
+                "{} a workload certificate of {}.",
+                holders(proxies, *certain, ["proxy", "proxies"], ["presents", "present"]),
+                named(issuer)
+            ),
+            format!(
+                "The proxies of identity pods that restart now reject it: {}. Whoever has it then cannot renew any more, and \
+                 stops working when it expires.",
+                refused(why, screen)
+            ),
+            "Wait until they have renewed.",
+        ),
         StepFact::PresentIssuerExpired { issuer, forced } => present_expired(issuer, forced),
         StepFact::CertificatesRefused { issuer, proxies, certain, anchors, why } => say(
             format!(

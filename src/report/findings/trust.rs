@@ -1,5 +1,6 @@
 //! Who does not accept whom, in words.
 
+use super::change::SKIPPED;
 use super::refusal::refused;
 use super::{Explanation, Words, named, pods};
 use crate::finding::{Order, Party, Rejection, TrustFact};
@@ -29,6 +30,12 @@ pub(super) fn words(fact: &TrustFact, screen: &Screen) -> Words {
         TrustFact::SigningRefused(_) => {
             format!("A running identity controller {} to sign.", may("refuses", "may refuse"))
         }
+        TrustFact::RequestRejected(_) => format!(
+            "The proxies of identity pods that start from then on {} {} that ask for their next workload certificate. These \
+             cannot renew any more, and stop working when the one they have expires.",
+            may("reject", "may reject"),
+            proxies(presenter, "proxies"),
+        ),
     };
     let issuer = presenter.certificates.first().map_or_else(|| "unknown".to_owned(), named);
     let when = rejection.order.map(|order| format!("when:   {}", when(order)));
@@ -42,8 +49,14 @@ pub(super) fn words(fact: &TrustFact, screen: &Screen) -> Words {
         Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!("{reason}."),
         _ => format!("{}.", capital(&reason)),
     };
-    if rejection.order.is_none() && matches!(fact, TrustFact::IdentityFailsToStart(_)) {
-        effect.push_str(&format!(" It logs `{}`.", rejection.refusal.go_text()));
+    match (fact, rejection.order) {
+        (TrustFact::IdentityFailsToStart(_), None) => {
+            effect.push_str(&format!(" It logs `{}`.", rejection.refusal.go_text()));
+        }
+        (TrustFact::IdentityFailsToStart(_), Some(Order::Issuer | Order::IssuerBeforeBundle)) => {
+            effect.push_str(&format!(" {SKIPPED}"));
+        }
+        _ => {}
     }
     // What to do about a change is said once, for all that it breaks.
     let todo = match (rejection.order, &rejection.refusal) {
@@ -118,6 +131,18 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         act: "Restart the proxy so that it reads the published bundle, or put back the issuer that it accepts.",
         example: "kubectl l5d-rotate status",
         source: "linkerd2-proxy `linkerd/meshtls/src/creds/store.rs` validates a new certificate before it uses it.",
+    },
+    Explanation {
+        code: "request-rejected",
+        means: "To renew, a proxy connects to an identity pod with the workload certificate that it has. The proxy in that pod does \
+                not hold the anchor that signed it, and rejects it.",
+        matters: "The proxy cannot renew any more. Time does not mend it: it stops working when its certificate expires, and \
+                  nothing but a restart helps. It shows in no readiness and in no count of failed refreshes.",
+        act: "Keep the anchor in the bundle until every workload certificate that it signed has been replaced; only then restart \
+              the control plane without it. If it is too late, restart the proxies that still have one.",
+        example: "kubectl l5d-rotate status",
+        source: "Seen with linkerd2 2.20 and linkerd2-proxy v2.359.0: a bundle pruned before workload certificates were renewed did \
+                 not heal.",
     },
     Explanation {
         code: "signing-refused",

@@ -124,8 +124,8 @@ pub(super) fn break_text(
     let expire = format!("connections fail as workload certificates expire, the last after T+s = {late}");
     match violation.invariant {
         Invariant::ControllerStarts => format!(
-            "an identity controller that restarts refuses {issuer} with the published {bundle} and fails to start: {why}. \
-             Renewals fail from then on; {expire}."
+            "an identity controller that runs goes on with the issuer that it has loaded; one that restarts refuses {issuer} with \
+             the published {bundle} and fails to start: {why}. Renewals fail from then on; {expire}."
         ),
         Invariant::EveryPair if violation.at_once => format!(
             "{proxies} reject workload certificates of {issuer}: {why}. Connections with whoever has one fail at once."
@@ -140,6 +140,10 @@ pub(super) fn break_text(
         ),
         Invariant::ControllerSigns => format!(
             "an identity controller with {bundle} refuses {issuer} and signs nothing: {why}. Renewals fail at once; {expire}."
+        ),
+        Invariant::EveryRequest => format!(
+            "the identity pods' proxies with {bundle} reject whoever asks for its next workload certificate with one of {issuer}: \
+             {why}. It cannot renew any more, and time does not mend it: {expire}. Only a restart does."
         ),
     }
 }

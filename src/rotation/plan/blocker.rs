@@ -14,7 +14,7 @@ use crate::mesh::{BundleId, Held, ProxyGroup};
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules, accepts};
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 19] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 20] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
@@ -22,6 +22,7 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 19] = [
     drop_knows_anchors,
     restart_needs_issuer,
     invariant::restart_activates_no_issuer,
+    invariant::restart_keeps_requests,
     invariant::restart_finds_what_changed,
     invariant::restart_asks_the_new_controllers,
     invariant::restart_needs_injector,

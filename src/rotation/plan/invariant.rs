@@ -1,4 +1,4 @@
-//! The standing invariants (S1 to S7 of Linkerd's identity) as far as a step could break them.
+//! The standing invariants (S1 to S8 of Linkerd's identity) as far as a step could break them.
 
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ pub(super) fn refusal_of_swap(view: &View<'_>, spec: &PhaseSpec, bundle: &Bundle
     let of_bundle = |one: &&Violation| one.bundle().is_some_and(|at| after.bundles[at].what.same_set(bundle));
     let of_swap = |one: &&Violation| match one.sides {
         Sides::Peers { presented, .. } => Some(&after.presented[presented].what) == spec.swapped_in(),
-        Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } => false,
+        Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } | Sides::Request { .. } => false,
     };
     violations.iter().filter(of_bundle).find(of_swap).map(|one| one.refusal.clone())
 }
@@ -57,6 +57,37 @@ pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Fi
     after.violations(view.at).iter().filter_map(found).collect()
 }
 
+/// S8: identity pods whose proxies start without the anchor of a workload certificate in use refuse whoever asks for the next
+/// one with it.
+pub(super) fn restart_keeps_requests(view: &View<'_>, step: Step) -> Vec<Finding> {
+    let restarted = view.spec(step).restarts(step.stage).filter(|_| step.stage == Stage::ControlPlane);
+    let Some(restarted) = restarted.filter(|_| !view.recovers()) else { return Vec::new() };
+    let now = view.states();
+    let after = now.restarted(|id| restarted.has(view.mesh.workload(id)));
+    let request = |states: &'_ States, one: &Violation| match one.sides {
+        Sides::Request { bundle, presented } => {
+            Some((states.bundles[bundle].what.clone(), states.presented[presented].clone()))
+        }
+        _ => None,
+    };
+    let known: Vec<_> = now.violations(view.at).iter().filter_map(|one| request(now, one)).collect();
+    let found = |one: &Violation| {
+        let (bundle, held) = request(&after, one)?;
+        let is_known = known.iter().any(|(old, with)| old.same_set(&bundle) && with.what == held.what);
+        (!is_known).then(|| {
+            let fact = StepFact::RestartRefusesRequests {
+                issuer: CertificateRef::from(&held.what.issuer),
+                proxies: pods(view, &held),
+                certain: one.certain,
+                why: one.refusal.clone(),
+            };
+            let finding = Finding::new(severity(view, one, &held), fact);
+            held.until.map(Opens::At).into_iter().fold(finding, Finding::opened_by)
+        })
+    };
+    after.violations(view.at).iter().filter_map(found).collect()
+}
+
 /// S2 and S3 where anchors go: no proxy may still present a certificate, and no identity controller sign with an issuer, that
 /// whoever starts with those that stay refuses (linkerd2#4287).
 pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Finding> {
@@ -67,7 +98,7 @@ pub(super) fn drop_breaks_no_pair(view: &View<'_>, step: Step) -> Vec<Finding> {
     let found = |one: &Violation| match one.sides {
         Sides::Peers { presented, .. } => Some(certificates_refused(view, one, &after.presented[presented])),
         Sides::Renewal { controller, .. } => Some(signs_refused(view, one, &after.controllers[controller])),
-        Sides::Start | Sides::Signing { .. } => None,
+        Sides::Start | Sides::Signing { .. } | Sides::Request { .. } => None,
     };
     after.violations(view.at).iter().filter(of_pruned).filter_map(found).collect()
 }

@@ -69,12 +69,12 @@ impl<'a> View<'a> {
         self.states.get_or_init(|| States::of(self.mesh, Some(&self.history), self.at))
     }
 
-    /// What may be in use while and after a phase's issuer is swapped in, and what does not hold then.
+    /// What may be in use once controllers sign with a phase's issuer, and what does not hold then.
     pub(super) fn swapped_states(&self, spec: &PhaseSpec) -> Option<&(States, Vec<Violation>)> {
         let chain = spec.swapped_in()?;
         let cell = self.swapped.get(self.place(spec))?;
         Some(cell.get_or_init(|| {
-            let after = self.states().swapping(chain);
+            let after = self.states().swapping_for_all(chain);
             let violations = after.violations(self.at);
             (after, violations)
         }))

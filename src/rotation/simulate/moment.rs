@@ -99,7 +99,7 @@ impl Moment {
             let (bundle, issuer) = sides(one, states, (&bundles, &presented), classes);
             let at_once = match one.sides {
                 Sides::Peers { presented, .. } => presented_at_all(presented),
-                Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } => false,
+                Sides::Start | Sides::Renewal { .. } | Sides::Signing { .. } | Sides::Request { .. } => false,
             };
             let (invariant, rules) = (one.invariant(), one.rules());
             let (refusal, certain) = (one.refusal.clone(), one.certain);
@@ -143,7 +143,7 @@ fn sides(
         holder(held, classes.issuer(&held.what.1), false)
     };
     match violation.sides {
-        Sides::Peers { bundle, presented: chain } => {
+        Sides::Peers { bundle, presented: chain } | Sides::Request { bundle, presented: chain } => {
             (Some(bundles[bundle].clone()), Some(presented[chain].clone()))
         }
         Sides::Renewal { bundle, controller } => {
@@ -190,9 +190,11 @@ fn merge<T: Clone>(into: &mut Vec<Holding<T>>, from: &[Holding<T>], same: impl F
         };
         let until = held.until.zip(twin.until).map(|(one, other)| one.max(other));
         let certain = held.certain || twin.certain;
+        let by = [held.by_identity.max(twin.by_identity), held.by_others.max(twin.by_others)];
         if held.count > twin.count {
             *twin = held.clone();
         }
         (twin.certain, twin.until) = (certain, until);
+        [twin.by_identity, twin.by_others] = by;
     }
 }

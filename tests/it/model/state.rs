@@ -113,6 +113,18 @@ impl Pool {
         self.refusal(bundle, chain, at, Rules::Proxy, name).is_some() || self.is_past(chain, at)
     }
 
+    /// Is a chain refused, and not only for the time being?
+    pub fn refuses_for_good(
+        &mut self,
+        bundle: BundleAt,
+        chain: ChainAt,
+        at: Timestamp,
+        rules: Rules,
+        name: &str,
+    ) -> bool {
+        self.refusal(bundle, chain, at, rules, name).is_some_and(|refusal| !is_of_time(&refusal))
+    }
+
     /// Has every workload certificate of an issuer expired?
     pub fn is_past(&self, chain: ChainAt, at: Timestamp) -> bool {
         let chain = &self.chains[chain];
@@ -173,6 +185,9 @@ impl Start {
     }
 }
 
+/// The workload of the identity controller in a cluster.
+const IDENTITY_CONTROLLER: WorkloadId = WorkloadId(1);
+
 /// A mixed state, in the words of the pool.
 #[derive(Debug)]
 pub struct State {
@@ -186,7 +201,7 @@ pub struct State {
     pub replicas: Vec<Start>,
     /// Proxies of the data plane: literal bundle and start.
     pub literal: Vec<(BundleAt, Start)>,
-    /// Proxies of the control plane.
+    /// Proxies of identity pods.
     pub by_reference: Vec<Start>,
     /// When it is observed.
     pub at: Timestamp,
@@ -278,7 +293,7 @@ impl State {
         let by_reference = self
             .by_reference
             .iter()
-            .map(|start| group(WorkloadId(0), Plane::Control, Held::ByReference, *start));
+            .map(|start| group(IDENTITY_CONTROLLER, Plane::Control, Held::ByReference, *start));
         mesh.proxies = literal.chain(by_reference).collect();
         mesh
     }

@@ -267,5 +267,5 @@ fn pitfall_01_the_guide_backwards_breaks_slowly_and_simulate_says_when() {
     let said = scene.run("simulate --dir rotation --order issuer,bundle,prune");
     assert_eq!(said.exit, 4, "{}\n{}", said.out, said.err);
     let verdict = scene.verify(&[secret_of(&issuer_of(&new_anchor()))]).0;
-    assert!(violated(&verdict).contains(&"renewal-rejected"), "{verdict:#}");
+    assert_eq!(violated(&verdict), ["identity-fails-to-start"], "{verdict:#}");
 }

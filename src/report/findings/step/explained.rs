@@ -280,6 +280,16 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         source: "--confirm control-plane-restarted",
     },
     Explanation {
+        code: "restart-refuses-requests",
+        means: "Proxies may still have a workload certificate that the published bundle does not accept, and the step restarts \
+            the identity pods with that bundle.",
+        matters: "To renew, a proxy connects with the certificate that it has. Once the identity pods' own proxies reject it, it \
+            cannot renew any more, and only a restart helps.",
+        act: "Wait until workload certificates have been renewed, or put the anchor back into the bundle first.",
+        example: "kubectl l5d-rotate plan --dir rotation",
+        source: "Seen with linkerd2 2.20 and linkerd2-proxy v2.359.0.",
+    },
+    Explanation {
         code: "restart-stops-identity",
         means: "The published bundle does not accept the issuer in the Secret.",
         matters: "An identity controller that restarts exits, and no workload certificate is issued any \

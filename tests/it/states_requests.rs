@@ -1,0 +1,91 @@
+//! To renew, a proxy is let in by the identity pods' own proxies with the certificate that it has: where they refuse it, time does
+//! not mend it. Gates, `verify` and `recover` say so.
+
+use crate::rotation_support;
+
+use jiff::ToSpan;
+use l5d_rotate::finding::{Fact, Invariant, Opens, RecoveryFact, Severity, StepFact};
+use l5d_rotate::mesh::{ChangeTime, Era, Held, Known};
+use l5d_rotate::pki::BundleText;
+use l5d_rotate::rotation::recover::Diagnosis;
+use l5d_rotate::rotation::{Phase, Record};
+use l5d_rotate::verify::{self, Verdict};
+use rotation_support::*;
+
+/// A cluster right after the swap: identity signs with the new issuer, the data plane may still have certificates of the old one.
+fn swapped() -> (Pki, Cluster, Record) {
+    let (pki, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 3));
+    (pki, cluster, record)
+}
+
+/// Publishes the new anchor alone, whatever the gates say.
+fn prune(pki: &Pki, cluster: &mut Cluster) {
+    cluster.now += 10.minutes();
+    let now = ChangeTime::At(cluster.now);
+    let pruned = text(&[&pki.new.certificate]);
+    cluster.bundle().text = pruned.clone();
+    cluster.bundle().changed = now;
+    cluster.mesh.trust.config = Known::Is(pruned);
+    cluster.now += 5.minutes();
+}
+
+#[test]
+fn identity_is_not_restarted_with_the_new_anchor_alone_while_somebody_may_ask_with_an_old_certificate() {
+    let (pki, mut cluster, record) = swapped();
+    let since = cluster.now;
+    prune(&pki, &mut cluster);
+    let restart = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Prune, 2));
+    let finding = blocker(&restart(&cluster), Severity::Wait, "restart-refuses-requests");
+    let Fact::Step(StepFact::RestartRefusesRequests { issuer, proxies, certain, why }) = finding.fact else {
+        panic!()
+    };
+    assert_eq!(issuer.fingerprint, pki.old_issuer.issuer.fingerprint());
+    assert!(proxies.sample.contains(&"emojivoto/web-0".to_owned()), "{proxies:?}");
+    assert!(!certain && is_unsigned(&why), "{why}");
+    let [Opens::At(end)] = finding.opens[..] else { panic!("{:?}", finding.opens) };
+    assert!(end > since + 23.hours() && end < since + 25.hours(), "{end}");
+    // Whoever has renewed by then asks with a new one.
+    cluster.now = end + 1.second();
+    assert!(!codes(&restart(&cluster), Severity::Wait).contains(&"restart-refuses-requests"));
+}
+
+#[test]
+fn a_change_that_cuts_off_renewals_does_not_say_that_it_passes() {
+    let (pki, mut cluster, record) = swapped();
+    let current = cluster.mesh.clone();
+    let at = cluster.now;
+    prune(&pki, &mut cluster);
+    let mut proposed = cluster.mesh;
+    proposed.pods = Known::Absent;
+    let verified = verify::verify(&current, &proposed, Some(&record), at, Vec::new());
+    // Merged when every old certificate has been renewed, it is safe.
+    assert!(matches!(verified.verdict, Verdict::SafeAfter(_)), "{:?}", verified.verdict);
+    let trust = verified.findings.iter().filter_map(|one| match &one.fact {
+        Fact::Trust(fact) => Some((one.code(), one.severity, fact)),
+        _ => None,
+    });
+    let trust: Vec<_> = trust.collect();
+    let codes: Vec<_> = trust.iter().map(|(code, severity, _)| (*code, *severity)).collect();
+    assert_eq!(codes, [("peer-rejected", Severity::Wait), ("request-rejected", Severity::Wait)]);
+    // Merged before, it does not pass: who asks with an old certificate never gets another.
+    for (code, _, fact) in trust {
+        assert_eq!(fact.rejection().until, None, "{code}");
+        assert!(fact.rejection().presenter.pods.count > 0, "{code}");
+    }
+}
+
+#[test]
+fn recover_names_proxies_that_identity_does_not_let_in() {
+    let (pki, mut cluster, _) = fixture(Era::V2_10);
+    let new = cluster.intern(text(&[&pki.new.certificate]));
+    let identity = cluster.id("linkerd", "linkerd-identity");
+    cluster.group(identity).held = Held::Literal(new);
+    cluster.mesh.trust.identity = Some(BundleText::read(pki.old.certificate.to_pem()));
+    let diagnosis = Diagnosis::of(&cluster.mesh, cluster.now);
+    let named = diagnosis.rejected.iter().any(|one| match &one.fact {
+        Fact::Recovery(RecoveryFact::ChainRejected { fails, .. }) => fails.contains(&Invariant::EveryRequest),
+        _ => false,
+    });
+    assert!(named, "{:#?}", diagnosis.rejected);
+}
