@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::certificates::{expires_soon, lifetime, remaining};
+use super::certificates::{chain_expires_soon, expires_soon};
 use super::{Judged, Options, Outcome, Stop, advice};
 use crate::document::ObjectRef;
 use crate::finding::{CheckFact, InputFact, Opens, WorkloadPods};
@@ -152,12 +152,9 @@ impl<'a> Case<'a> {
         expires_soon(certificate, self.at(), self.options.expiry_threshold)
     }
 
-    /// Does the issuer's file expire soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is
-    /// made once and renewed by nobody: its share of lifetime says nothing.
+    /// Does the issuer's file expire soon?
     pub(super) fn chain_expires_soon(&self, chain: &IssuerChain) -> bool {
-        let (first, threshold) = (chain.first_to_expire(), self.options.expiry_threshold);
-        let made_once = *first != chain.issuer && lifetime(&chain.issuer) >= threshold;
-        self.expires_soon(first) || made_once && remaining(first, self.at()) < threshold
+        chain_expires_soon(chain, self.at(), self.options.expiry_threshold)
     }
 
     /// How long a fresh workload certificate is valid from now on: its lifetime and the clock skew.

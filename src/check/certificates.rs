@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::finding::AlgorithmFault;
 use crate::mesh::Era;
-use crate::pki::{Certificate, Curve, KeyKind, SignatureKind};
+use crate::pki::{Certificate, Curve, IssuerChain, KeyKind, SignatureKind};
 
 /// What `linkerd check` of this era has against a trust anchor: RSA is allowed since 2.12 (`pkg/issuercerts`).
 pub(crate) fn anchor_fault(anchor: &Certificate, era: Era) -> Option<AlgorithmFault> {
@@ -54,4 +54,12 @@ pub(super) fn expires_soon(certificate: &Certificate, at: Timestamp, threshold: 
     let lifetime = lifetime(certificate);
     let left = remaining(certificate, at);
     if lifetime < threshold { left < lifetime / 3 } else { left < threshold }
+}
+
+/// Does an issuer's file expire soon? Beside an issuer of a long life, whatever is short-lived, such as a cross certificate, is made
+/// once and renewed by nobody: its share of lifetime says nothing.
+pub(crate) fn chain_expires_soon(chain: &IssuerChain, at: Timestamp, threshold: SignedDuration) -> bool {
+    let first = chain.first_to_expire();
+    let made_once = *first != chain.issuer && lifetime(&chain.issuer) >= threshold;
+    expires_soon(first, at, threshold) || made_once && remaining(first, at) < threshold
 }

@@ -15,7 +15,7 @@ use crate::finding::{Fact, Finding, Place, Severity};
 use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
 use case::Case;
-pub(crate) use certificates::{anchor_fault, issuer_fault};
+pub(crate) use certificates::{anchor_fault, chain_expires_soon, issuer_fault};
 pub use own::difference;
 
 /// A group of checks, in Linkerd's order, ours last.

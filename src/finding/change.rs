@@ -1,8 +1,10 @@
 //! What a change does to trust material.
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantNames};
 
+use super::CertificateRef;
 use crate::checkout::{NoEffect, Why};
 use crate::document::ObjectRef;
 use crate::mesh::BundlePlace;
@@ -36,6 +38,8 @@ pub enum ChangeFact {
     NewIssuerUnreadable { object: ObjectRef, reason: String },
     /// The issuer's private key is not the one of its certificate, or cannot be read.
     IssuerKeyUnusable { object: ObjectRef, key: KeyFault },
+    /// A certificate behind the new issuer expires so soon that workload certificates end with it before it can be gone.
+    ChainExpiresSoon { certificate: CertificateRef, left: SignedDuration, needed: SignedDuration },
     /// A field that the control plane reads is not what it must be.
     FieldUnreadable { object: ObjectRef, field: String, found: String },
     /// A Deployment of the control plane is gone.

@@ -56,7 +56,16 @@ fn head(record: &Record, steps: usize, screen: &Screen) -> String {
     let title = format!("{what} of {} {from_or_to} {anchor}issuer {issuer}", record.trust_domain);
     let (strategy, started) = (record.strategy, screen.when(record.started));
     let facts = format!("Strategy {strategy}, {steps} steps, started {started}");
-    screen.wrapped(&title, "", "  ") + &screen.wrapped(&facts, "", "  ")
+    let cross = record.cross.as_ref().map(|cross| {
+        let end = cross.facts().not_after;
+        let expires = if end < screen.at { "expired" } else { "expires" };
+        format!(
+            "No workload certificate outlives the cross certificate, which {expires} {}",
+            screen.when(end)
+        )
+    });
+    let lines = [Some(title), Some(facts), cross];
+    lines.into_iter().flatten().map(|line| screen.wrapped(&line, "", "  ")).collect()
 }
 
 /// What is to be told of a step's state and of its preconditions. Where an earlier step is not done, only the table says so:

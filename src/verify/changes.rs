@@ -43,6 +43,8 @@ pub struct IssuerChange {
     pub from: Option<Certificate>,
     /// The issuer after, where it can be read.
     pub to: Option<Certificate>,
+    /// What stands behind it and expires before it, and every workload certificate with that.
+    pub ends_with: Option<Certificate>,
 }
 
 /// A workload whose pod template changes.
@@ -130,6 +132,11 @@ fn issuer(current: &Mesh, proposed: &Mesh) -> Option<IssuerChange> {
         place: place(proposed, current, &current.issuer_secret()),
         from: certificate(current),
         to: certificate(proposed).filter(|_| !gone),
+        ends_with: chain(proposed)
+            .filter(|_| !gone)
+            .map(|chain| (&chain.issuer, chain.first_to_expire()))
+            .filter(|(issuer, first)| issuer != first)
+            .map(|(_, first)| first.clone()),
     })
 }
 

@@ -1,11 +1,11 @@
 //! Texts and keys of a proposal as Linkerd's processes will read them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Changes;
 use super::changes::{chain, issuer_is_gone, place, reading, text};
-use crate::check::issuer_fault;
+use crate::check::{chain_expires_soon, issuer_fault};
 use crate::document::ObjectRef;
 use crate::finding::{
     CertificateRef, ChainPart, ChangeFact, CheckFact, Fact, Finding, InputFact, KeyFault, Place, Role,
@@ -14,7 +14,7 @@ use crate::finding::{
 use crate::linkerd;
 use crate::mesh::{CertManagerCertificate, Issuer, KeyState, Known, Mesh, Plane, TrustHome};
 use crate::pki::pem::{Defect, DefectKind, Outcome};
-use crate::pki::{IssuerChain, Rules};
+use crate::pki::{Certificate, IssuerChain, Rules};
 
 pub(super) fn findings(current: &Mesh, proposed: &Mesh, changes: &Changes) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -203,31 +203,49 @@ pub(super) fn copy(changes: &Changes, proposed: &Mesh) -> Option<Finding> {
     Some(Finding::new(Severity::Warning, ChangeFact::ConfigCopyLeftBehind { object }).at(place))
 }
 
-/// A new issuer must outlast the workload certificates that it signs, and should last longer than a warning.
+/// No workload certificate outlives the first certificate of the issuer's file to expire, and nobody renews beyond it: a new issuer
+/// must outlast workload certificates, what stands behind it two lifetimes of them, as a step asks of a cross certificate, and both
+/// should last longer than a warning. One that is there already and ends first is told beside any other change.
 pub(super) fn lasts(current: &Mesh, proposed: &Mesh, changes: &Changes, at: Timestamp) -> Option<Finding> {
-    let place = &changes.issuer.as_ref()?.place;
-    let first = loadable(current, proposed)?.first_to_expire();
-    let facts = first.facts();
-    let lifetime = proposed.control_plane.workload_certificate_lifetime();
-    let (left, whole) =
-        (facts.not_after.duration_since(at), facts.not_after.duration_since(facts.not_before));
-    let certificate = CertificateRef::from(first);
-    // One that has expired is refused, which the possible states tell.
-    let finding = if left.is_negative() {
-        return None;
-    } else if left < lifetime {
-        Finding::new(Severity::Error, CheckFact::IssuerTooShort { certificate, left, lifetime })
-    } else if left < linkerd::EXPIRY_THRESHOLD.min(whole / 3) {
-        let part = if *first == loadable(current, proposed)?.issuer {
-            ChainPart::Issuer
-        } else {
-            ChainPart::Intermediate
-        };
-        Finding::new(Severity::Warning, CheckFact::IssuerExpiring { certificate, part })
-    } else {
-        return None;
+    let Some(change) = &changes.issuer else {
+        let chain = current.secret_chain().filter(|_| changes.are_about_trust())?;
+        return too_short(current, chain, Severity::Warning, at);
     };
-    Some(finding.at(place.clone()))
+    let chain = loadable(current, proposed)?;
+    let found = too_short(proposed, chain, Severity::Error, at).or_else(|| soon(proposed, chain, at));
+    found.map(|found| found.at(change.place.clone()))
+}
+
+/// A chain that cuts workload certificates short. One that has expired is refused, which the possible states tell.
+fn too_short(mesh: &Mesh, chain: &IssuerChain, severity: Severity, at: Timestamp) -> Option<Finding> {
+    let first = chain.first_to_expire();
+    let (left, lifetime) = (left(first, at), mesh.control_plane.workload_certificate_lifetime());
+    let fact = CheckFact::IssuerTooShort { certificate: first.into(), left, lifetime };
+    (!left.is_negative() && left < lifetime).then(|| Finding::new(severity, fact))
+}
+
+/// A chain that is still long enough for a workload certificate, and not for much more.
+fn soon(mesh: &Mesh, chain: &IssuerChain, at: Timestamp) -> Option<Finding> {
+    let first = chain.first_to_expire();
+    let (certificate, left) = (CertificateRef::from(first), left(first, at));
+    let needed = mesh.control_plane.workload_certificate_lifetime().saturating_mul(2);
+    if left.is_negative() {
+        return None;
+    }
+    let is_behind = *first != chain.issuer;
+    if is_behind && left <= needed {
+        return Some(Finding::new(
+            Severity::Error,
+            ChangeFact::ChainExpiresSoon { certificate, left, needed },
+        ));
+    }
+    let part = if is_behind { ChainPart::Intermediate } else { ChainPart::Issuer };
+    chain_expires_soon(chain, at, linkerd::EXPIRY_THRESHOLD)
+        .then(|| Finding::new(Severity::Warning, CheckFact::IssuerExpiring { certificate, part }))
+}
+
+fn left(certificate: &Certificate, at: Timestamp) -> SignedDuration {
+    certificate.facts().not_after.duration_since(at)
 }
 
 /// What `linkerd check` minds in a new issuer though the mesh works with it: its algorithms, and that it is an anchor itself.

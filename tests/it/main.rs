@@ -83,6 +83,7 @@ mod states_property;
 mod states_requests;
 mod testdata;
 mod verdicts;
+mod verify_lasts;
 mod verify_layouts;
 mod verify_output;
 mod verify_proposal;

@@ -2,9 +2,9 @@
 
 pub(super) mod repository;
 
-use super::{Explanation, Words, listed};
+use super::{Explanation, Words, listed, named};
 use crate::finding::{ChangeFact, KeyFault, Role, Setting, TrustSource};
-use crate::report::words::count;
+use crate::report::words::{count, duration};
 use crate::source::Renderer;
 
 pub(super) fn words(fact: &ChangeFact) -> Words {
@@ -67,6 +67,16 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Write the issuer's certificate as PEM, then its intermediates.",
         ),
         ChangeFact::IssuerKeyUnusable { object, key } => return unusable_key(object.to_string(), key),
+        ChangeFact::ChainExpiresSoon { certificate, left, needed } => (
+            format!(
+                "{} stands behind the issuer and expires in {}, less than two lifetimes of a workload certificate ({}).",
+                named(certificate),
+                duration(*left),
+                duration(*needed)
+            ),
+            "Every workload certificate expires with it at the latest, and then no two proxies work together.",
+            "Put in a certificate that lasts, or an issuer without it.",
+        ),
         ChangeFact::FieldUnreadable { object, field, found } => (
             format!("{object}: {field} {found}."),
             "The control plane cannot start with it.",
@@ -298,6 +308,16 @@ pub(super) const EXPLAINED: &[Explanation] = &[
         act: "Put the key of this certificate into the Secret.",
         example: "kubectl l5d-rotate check -o short",
         source: "linkerd2 `pkg/tls/cred.go` (`ReadPEMCreds`), event IssuerUpdateSkipped.",
+    },
+    Explanation {
+        code: "chain-expires-soon",
+        means: "A certificate after the issuer in its file, such as a cross certificate, has less than two lifetimes of a workload \
+                certificate left.",
+        matters: "No workload certificate outlives it: a second after its end every connection in the mesh is refused, also among \
+                  proxies that do not need it.",
+        act: "Put in one that lasts, or the issuer without it where every proxy holds the issuer's anchor.",
+        example: "kubectl l5d-rotate inspect issuer.crt",
+        source: "linkerd2 `pkg/tls` (`findFirstExpiration`); seen with linkerd2 2.20 and linkerd2-proxy v2.359.0.",
     },
     Explanation {
         code: "field-unreadable",

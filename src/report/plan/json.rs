@@ -43,6 +43,7 @@ pub fn plan_json(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, screen:
         "direction": record.direction,
         "newAnchor": record.anchor().map(|anchor| anchor.fingerprint()),
         "newIssuer": record.issuer.issuer.fingerprint(),
+        "crossExpires": record.cross.as_ref().map(|cross| cross.facts().not_after),
         "standing": standing,
         "steps": steps.collect::<Vec<_>>(),
         "next": Next::of(under_way, mesh, &Screen::utc(screen.at)).reading(arguments),

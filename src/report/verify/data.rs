@@ -31,6 +31,7 @@ fn tree(judged: &Judged, screen: &Screen) -> Value {
             "place": change.place,
             "from": change.from.as_ref().map(CertificateRef::from),
             "to": change.to.as_ref().map(CertificateRef::from),
+            "endsWith": change.ends_with.as_ref().map(CertificateRef::from),
         })
     });
     let bundle = changes.bundle.as_ref().map(|place| {

@@ -102,6 +102,8 @@ pub(super) fn changes(changes: &Changes, screen: &Screen) -> Vec<Line> {
         let issuers = all.map(|(sign, one)| certificate(sign, "issuer", one, screen));
         let same = "the issuer's key or its intermediates, not its certificate";
         lines.extend(placed(issuers, same, &change.place));
+        let ends = |one| certificate(' ', "workload certificates end with", one, screen);
+        lines.extend(change.ends_with.iter().map(ends));
     }
     if changes.copy {
         lines.push(plain("the copy of the bundle in ConfigMap linkerd-config".to_owned()));

@@ -1,0 +1,81 @@
+//! No workload certificate outlives the first certificate of the issuer's file to expire: `verify` says so in time.
+
+use crate::rotation_support;
+
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use l5d_rotate::finding::{Finding, Severity};
+use l5d_rotate::mesh::{Era, Known, Mesh};
+use l5d_rotate::pki::{AnchorRequest, IssuerChain, cross_sign, mint_anchor};
+use l5d_rotate::verify::{self, Verdict, Verification};
+use rotation_support::*;
+
+/// A mesh whose old anchor, and so a cross certificate that it signs, has so many hours left; and the issuer with it.
+fn crossed(hours: i64) -> (Pki, Cluster, IssuerChain) {
+    let now = time(STARTED);
+    let request = AnchorRequest {
+        common_name: "root.linkerd.cluster.local".into(),
+        not_before: time("2026-01-01T00:00:00Z"),
+        not_after: now + hours.hours(),
+    };
+    let new = mint_root("root.linkerd.cluster.local");
+    let old = mint_anchor(&request).unwrap();
+    let cross = cross_sign(&new.certificate, &old, time("2026-05-31T00:00:00Z")).unwrap();
+    let issuer = mint_chain(&new).issuer;
+    let chain = IssuerChain { issuer, intermediates: vec![cross] };
+    let pki = Pki { old_issuer: mint_chain(&old), new_issuer: chain.clone(), old, new };
+    let cluster = Cluster::new(&pki, Era::V2_12);
+    (pki, cluster, chain)
+}
+
+fn verified(current: &Mesh, at: Timestamp, change: impl Fn(&mut Mesh)) -> Verification {
+    let mut proposed = current.clone();
+    proposed.pods = Known::Absent;
+    change(&mut proposed);
+    verify::verify(current, &proposed, None, at, Vec::new())
+}
+
+fn codes(verified: &Verification) -> Vec<(&'static str, Severity)> {
+    let about_time = ["issuer-too-short", "chain-expires-soon", "issuer-expiring"];
+    let all = verified.findings.iter().map(|one: &Finding| (one.code(), one.severity));
+    all.filter(|(code, _)| about_time.contains(code)).collect()
+}
+
+#[test]
+fn a_cross_certificate_that_expires_soon_is_not_safe() {
+    for (hours, expected) in [
+        (2, Some(("issuer-too-short", Severity::Error))),
+        (23, Some(("issuer-too-short", Severity::Error))),
+        (40, Some(("chain-expires-soon", Severity::Error))),
+        (48, Some(("chain-expires-soon", Severity::Error))),
+        (49, Some(("issuer-expiring", Severity::Warning))),
+        (24 * 59, Some(("issuer-expiring", Severity::Warning))),
+        (24 * 61, None),
+    ] {
+        let (_, cluster, chain) = crossed(hours);
+        let verified = verified(&cluster.mesh, cluster.now, |proposed| {
+            let Known::Is(issuer) = &mut proposed.issuer else { panic!() };
+            issuer.chain = Ok(chain.clone());
+        });
+        assert_eq!(codes(&verified), Vec::from_iter(expected), "{hours}");
+        let is_unsafe = matches!(expected, Some((_, Severity::Error)));
+        assert_eq!(verified.verdict, if is_unsafe { Verdict::Unsafe } else { Verdict::Safe }, "{hours}");
+        // Shown is what ends first, not the issuer's own end.
+        let ends = verified.changes.issuer.unwrap().ends_with.unwrap();
+        assert_eq!(ends.facts().not_after, cluster.now + SignedDuration::from_hours(hours));
+    }
+}
+
+#[test]
+fn a_chain_that_is_about_to_expire_is_told_beside_any_change_of_trust() {
+    for (hours, expected) in [(5, vec![("issuer-too-short", Severity::Warning)]), (30, vec![])] {
+        let (pki, mut cluster, chain) = crossed(hours);
+        cluster.issuer().chain = Ok(chain);
+        let both = text(&[&pki.old.certificate, &pki.new.certificate]);
+        let verified = verified(&cluster.mesh, cluster.now, |proposed| {
+            let Known::Is(published) = &mut proposed.trust.published else { panic!() };
+            published.text = both.clone();
+        });
+        assert_eq!(codes(&verified), expected, "{hours}");
+        assert_ne!(verified.verdict, Verdict::Unsafe);
+    }
+}
