@@ -29,6 +29,8 @@ pub enum Advice {
     },
     /// The issuer has expired, and the anchor can still sign a new one.
     ReplaceIssuer { issuer: CertificateRef, anchor: CertificateRef },
+    /// A certificate after the issuer in its file has expired, and the published anchors accept the issuer without it.
+    RemoveExpired { expired: CertificateRef },
     /// The anchor that the issuer needs has expired: new certificates all at once, with downtime.
     ReplaceExpired {
         anchor: CertificateRef,
@@ -126,12 +128,22 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
         let expires = if anchor_first { anchor } else { issuer };
         return Advice::CertManager { expires: expires.into(), anchor: anchor_first, certificates };
     }
+    if expired && is_good_without_expired(case, anchors, chain) {
+        return Advice::RemoveExpired { expired: issuer.into() };
+    }
     let (anchor, issuer) = (anchor.into(), issuer.into());
     match (anchor_first, expired) {
         (true, _) => Advice::RotateAnchor { anchor },
         (false, true) => Advice::ReplaceIssuer { issuer, anchor },
         (false, false) => Advice::RotateIssuer { issuer, anchor },
     }
+}
+
+/// Do the published anchors accept the issuer without what has expired behind it in its file?
+fn is_good_without_expired(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> bool {
+    let kept = chain.without_expired(case.at());
+    let accepted = |rules| accepts(anchors, &kept, case.mesh.identity_name(), case.at(), rules).is_ok();
+    kept != *chain && accepted(Rules::Controller) && accepted(Rules::Proxy)
 }
 
 /// A workload certificate made just before the anchor expired is valid for its lifetime and skew, or until the issuer expires.
@@ -167,6 +179,7 @@ impl Advice {
             Self::RotateAnchor { .. } => Some(Procedure::RotateAnchor),
             Self::RotateIssuer { .. } => Some(Procedure::RotateIssuer),
             Self::ReplaceIssuer { .. } => Some(Procedure::ReplaceIssuer),
+            Self::RemoveExpired { .. } => Some(Procedure::RemoveExpired),
             Self::ReplaceExpired { .. } => Some(Procedure::ReplaceExpired),
             Self::CertManager { .. } => Some(Procedure::CertManager),
             Self::Fine { .. } | Self::Untrusted { .. } | Self::Repair { .. } | Self::Unknown { .. } => None,
@@ -181,6 +194,7 @@ impl Advice {
             Self::Fine { .. }
             | Self::RotateIssuer { .. }
             | Self::ReplaceIssuer { .. }
+            | Self::RemoveExpired { .. }
             | Self::Repair { .. }
             | Self::Unknown { .. } => false,
         }

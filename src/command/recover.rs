@@ -61,6 +61,12 @@ fn refuse_needless(found: &Diagnosis, arguments: &str, screen: &Screen) -> Resul
                 "remove it from the bundle in an ordinary commit: `kubectl l5d-rotate recover{arguments}` tells how"
             ),
         ),
+        Remedy::RemoveExpired => (
+            "the issuer is good without what has expired behind it in its file, and a recovery mints what is not needed",
+            format!(
+                "remove that from the file, and restart everything: `kubectl l5d-rotate recover{arguments}` tells how"
+            ),
+        ),
         Remedy::Repair => (
             "nothing has expired, and the published bundle does not accept the issuer",
             format!("see `kubectl l5d-rotate check -o short{arguments}`"),

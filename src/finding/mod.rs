@@ -101,6 +101,8 @@ pub enum Procedure {
     RotateIssuer,
     /// The issuer alone, after the old one has expired.
     ReplaceIssuer,
+    /// What has expired behind the issuer leaves its file, and everything restarts.
+    RemoveExpired,
     /// Anchor and issuer at once, after the anchor has expired.
     ReplaceExpired,
     /// Whatever cert-manager makes, in its own resources.

@@ -65,6 +65,8 @@ pub enum StepFact {
     CertificateNotBegun { certificate: CertificateRef, skew: GoDuration },
     /// A certificate that the rotation needs has expired.
     RotationExpired { certificate: CertificateRef, direction: Direction },
+    /// The cross certificate has expired, and every workload certificate with it; the issuer is good without it.
+    CrossExpired { certificate: CertificateRef, instead: Step },
     /// The cross certificate expires before the rotation can do without it.
     CrossExpiresSoon { certificate: CertificateRef, lifetime: GoDuration, direction: Direction },
     /// The step would publish an expired anchor again.

@@ -1,5 +1,6 @@
 //! The identity issuer's certificate with the intermediates that are sent along with every workload certificate.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Certificate;
@@ -30,6 +31,13 @@ impl IssuerChain {
         let empty = || Defect { line: 1, kind: pem::DefectKind::NoCertificate };
         let issuer = certificates.next().ok_or_else(empty)?;
         Ok(Self { issuer, intermediates: certificates.collect() })
+    }
+
+    /// The issuer with those of the certificates behind it that have not expired.
+    #[must_use]
+    pub fn without_expired(&self, at: Timestamp) -> Self {
+        let kept = self.intermediates.iter().filter(|one| !one.is_expired_at(at));
+        Self { issuer: self.issuer.clone(), intermediates: kept.cloned().collect() }
     }
 
     /// The certificate that expires first: workload certificates are capped by it (`findFirstExpiration` in Linkerd's

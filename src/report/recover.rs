@@ -54,7 +54,7 @@ impl Recovery<'_> {
         let color = match &diagnosis.remedy {
             Remedy::None if diagnosis.unknown.is_empty() && diagnosis.rejected.is_empty() => AnsiColor::Green,
             Remedy::None | Remedy::Prune | Remedy::Unknown => AnsiColor::Yellow,
-            Remedy::Replace(_) | Remedy::Repair => AnsiColor::Red,
+            Remedy::Replace(_) | Remedy::RemoveExpired | Remedy::Repair => AnsiColor::Red,
         };
         let first = format!("{}  ", styled(Style::new().bold().fg_color(Some(color.into())), verdict));
         let indent = " ".repeat(verdict.len() + 2);

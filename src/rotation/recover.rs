@@ -37,8 +37,8 @@ pub struct Diagnosis {
     pub issuance: Issuance,
     /// The shortest remedy.
     pub remedy: Remedy,
-    /// Expired certificates behind the issuer in its file that it does not need: without them it is good again, with nothing
-    /// minted.
+    /// Expired certificates behind the issuer in its file that it does not need with the published anchors: without them it is good
+    /// again, with nothing minted.
     pub unneeded: Vec<Certificate>,
     /// Expired anchors whose expiry alone has stopped issuance: signed anew with its own key, such an anchor is accepted by
     /// everybody at once, because proxies know it by name and key, and the issuer stays.
@@ -128,7 +128,7 @@ impl Diagnosis {
     pub fn eligible(&self) -> impl Iterator<Item = &Signer> {
         let signers: &[Signer] = match &self.remedy {
             Remedy::Replace(signers) => signers,
-            Remedy::None | Remedy::Prune | Remedy::Repair | Remedy::Unknown => &[],
+            Remedy::None | Remedy::Prune | Remedy::RemoveExpired | Remedy::Repair | Remedy::Unknown => &[],
         };
         signers.iter().filter(|one| one.is_eligible())
     }

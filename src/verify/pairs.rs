@@ -124,9 +124,10 @@ impl<'a> Moves<'a> {
             }
         }
         pairs.sort_by_key(|pair| (!pair.rejection.certain, pair.invariant));
-        if self.recovers() && is_dead(&now, at) {
+        if (self.recovers() || self.shortens(at)) && is_dead(&now, at) {
             pairs.clear();
         }
+        pairs.retain(|pair| !self.is_of_the_dead(pair, &now, at));
         // A controller that fails to start with a bundle and an issuer signs nothing with them either.
         let dead: Vec<_> = pairs
             .iter()
@@ -158,6 +159,29 @@ impl<'a> Moves<'a> {
             .is_some_and(|text| text.as_read_by(Rules::Controller).is_ok_and(|now| publishes(&now)));
         let is_in_place = is_published && self.current.secret_chain() == Some(&record.issuer);
         is_own && (self.restarted.is_empty() || is_in_place)
+    }
+
+    /// Does it take nothing but expired certificates out of the issuer's file?
+    fn shortens(&self, at: Timestamp) -> bool {
+        let before = self.current.secret_chain().map(|chain| chain.without_expired(at));
+        let is_alone = self.bundles.is_empty() && self.restarted.is_empty();
+        is_alone && self.issuer.is_some() && before.as_ref() == self.issuer
+    }
+
+    /// Does it concern only proxies that refuse the rotation's issuer without its cross certificate, when that has expired? With it
+    /// expired every workload certificate that they would accept, where no other issuer's is in use: they have none, and nothing left
+    /// to lose.
+    fn is_of_the_dead(&self, pair: &Pair, now: &States, at: Timestamp) -> bool {
+        let Some(record) = self.record else { return false };
+        let crossed = record.cross.as_ref().is_some_and(|cross| cross.is_expired_at(at));
+        let own = |held: &Holding<IssuerChain>| held.what.issuer == record.issuer.issuer;
+        let expired = |held: &Holding<IssuerChain>| held.until.is_some_and(|end| end < at);
+        let alone = now.unseen.is_empty() && now.presented.iter().all(|held| own(held) || expired(held));
+        let bare = record.issuer.certificates().map(Certificate::fingerprint);
+        crossed
+            && alone
+            && matches!(pair.invariant, Invariant::EveryPair | Invariant::EveryRenewal)
+            && bare.eq(pair.rejection.presenter.certificates.iter().map(|one| one.fingerprint))
     }
 
     /// In how many ways the mesh is broken already.

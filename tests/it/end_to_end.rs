@@ -190,6 +190,64 @@ fn a_cross_signed_rotation_restarts_no_workload_and_finishes_with_the_new_anchor
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
 }
 
+/// Real meshes came back so: the issuer without its cross certificate, then restarts; no new anchor.
+#[test]
+fn an_expired_cross_certificate_leaves_the_secret_and_everything_restarts() {
+    let mut user = User::new();
+    fs::write(user.home.path().join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+    user.out("start --dir rotation --old-anchor-key old.key");
+    for step in ["issuer --step 1", "issuer --step 2", "prune --step 1", "prune --step 2"] {
+        user.merge(step);
+        user.cluster.all_manually();
+        user.cluster.wait(SignedDuration::from_hours(26));
+    }
+    // Workloads keep the old anchor until the cross certificate has expired.
+    user.cluster.wait(SignedDuration::from_hours(24 * 40));
+    let recover: Value = serde_json::from_slice(&user.run("recover -o json").stdout).unwrap();
+    assert_eq!(recover["remedy"]["kind"], "remove-expired", "{recover:#}");
+    let status: Value = serde_json::from_str(&user.out("status -o json")).unwrap();
+    assert_eq!(status["advice"]["code"], "remove-expired", "{status:#}");
+    let refused = user.run("recover --dir recovery");
+    assert_eq!(refused.status.code(), Some(4));
+    let (mut taken, mut whys) = (Vec::new(), Vec::new());
+    for _ in 0..20 {
+        let (step, why) = user.next();
+        whys.push(why.clone());
+        let Some(step) = step else {
+            if why.contains("the rotation is finished") {
+                break;
+            }
+            // A restart that the templates carry already is done as it is said.
+            let now = user.cluster.now;
+            for load in &mut user.cluster.workloads {
+                let named = format!("/{} -n {}`", load.name, load.namespace);
+                if why.contains(&named) {
+                    load.started = now;
+                }
+            }
+            user.cluster.all_manually();
+            user.cluster.wait(SignedDuration::from_mins(5));
+            continue;
+        };
+        let proposed = user.out(&format!("render {step} --dir rotation -o object"));
+        fs::write(user.home.path().join("step.yaml"), proposed).unwrap();
+        let judged = user.run("verify --proposed step.yaml --dir rotation");
+        assert_eq!(judged.status.code(), Some(0), "{step}: {}", String::from_utf8_lossy(&judged.stdout));
+        user.merge(&step);
+        taken.push(step);
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    taken.dedup();
+    let [first, second, rest @ ..] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!([first, second], ["remove-cross --step 1", "remove-cross --step 2"], "{whys:#?}");
+    assert!(rest.iter().all(|step| ["prune --step 2", "prune --step 3"].contains(&&**step)), "{taken:?}");
+    assert!(whys.last().unwrap().contains("the rotation is finished"), "{whys:#?}");
+    // Everybody has started since the Secret changed.
+    let swapped = user.cluster.issuer_changed;
+    assert!(user.cluster.workloads.iter().all(|load| load.started > swapped), "{whys:#?}");
+    assert_eq!(user.run("recover").status.code(), Some(0));
+}
+
 #[test]
 fn a_rotation_is_rolled_back_with_the_old_issuers_key() {
     let mut user = User::new();

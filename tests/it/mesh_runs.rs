@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::mesh::{ChangeTime, Era, Held, Starts, WorkloadId};
 use l5d_rotate::pki::{Bundle, BundleText, IssuerChain, Rules};
+use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Remedy};
 use l5d_rotate::states::{Certainty, Invariant, Sides, States};
 use rotation_support::{Cluster, Pki};
 use verdicts::MeshRun;
@@ -257,4 +258,30 @@ fn bundle_and_issuer_at_once_break_renewals_until_everybody_restarts() {
 #[test]
 fn rotations_in_the_right_order_break_nothing() {
     ask(right_orders);
+}
+
+#[test]
+fn an_expired_cross_certificate_needs_no_new_anchor() {
+    ask(|runs, texts| {
+        let run = run_of(runs, "cross-certificate-ends");
+        let mesh = Mesh::of(run, texts, &DATA);
+        let now = &mesh.cluster.mesh;
+        // Every pair failed a second after its end, and came back with the issuer alone and restarts, though one held {old}.
+        let before = Diagnosis::of(now, run.at);
+        assert!(
+            matches!(before.issuance, Issuance::Works { until } if until == run.at),
+            "{:?}",
+            before.issuance
+        );
+        let after = run.at + SignedDuration::from_secs(1);
+        assert_eq!(failed(run, 0), run.matrices[0].len());
+        let diagnosis = Diagnosis::of(now, after);
+        assert_eq!(diagnosis.remedy, Remedy::RemoveExpired);
+        let cross = IssuerChain::from_pem(&texts["issuer xshort"]).unwrap().intermediates;
+        assert_eq!(diagnosis.unneeded, cross);
+        let without = IssuerChain::from_pem(&texts["issuer xissuer"]).unwrap();
+        let kept = now.secret_chain().unwrap().without_expired(after);
+        assert_eq!(kept.intermediates, without.intermediates);
+        assert!(run.matrices[2].values().any(|result| result == "ok"));
+    });
 }

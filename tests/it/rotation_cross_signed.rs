@@ -164,6 +164,29 @@ fn an_expired_cross_certificate_stops_the_rotation_before_remove_cross() {
 }
 
 #[test]
+fn remove_cross_comes_first_only_where_nobody_has_a_valid_certificate() {
+    let pki = expiring("2026-06-10T00:00:00Z");
+    let remove_cross = |swapped: bool| {
+        let mut cluster = Cluster::new(&pki, Era::V2_12);
+        let record = begin(&pki, &pki.old, &cluster).unwrap();
+        if swapped {
+            cluster.advance(&record, step(Phase::Prune, 3));
+        } else {
+            cluster.bundle().text = text(&[&pki.old.certificate, &pki.new.certificate]);
+        }
+        cluster.now = time("2026-06-10T01:00:00Z");
+        let plan = cluster.plan(&record);
+        (plan.standing, planned(&plan, step(Phase::RemoveCross, 1)).blocked)
+    };
+    // Those that hold the old anchor alone lost theirs with the cross certificate.
+    assert_eq!(remove_cross(true), (Standing::At(step(Phase::RemoveCross, 1)), vec![]));
+    // Where the new issuer was never in place, they may have one of the old issuer.
+    let (standing, blocked) = remove_cross(false);
+    assert_ne!(standing, Standing::At(step(Phase::RemoveCross, 1)));
+    assert!(blocked.iter().any(|one| one.code() == "proxies-not-ready"), "{blocked:?}");
+}
+
+#[test]
 fn it_is_refused_where_the_chain_is_dropped_with_the_reason() {
     let pki = Pki::mint();
     let refusal = |owner: Option<Owner>, era| {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use l5d_rotate::finding::{Finding, Severity};
 use l5d_rotate::mesh::{Era, Known, Mesh};
 use l5d_rotate::pki::{AnchorRequest, IssuerChain, cross_sign, mint_anchor};
+use l5d_rotate::rotation::Record;
 use l5d_rotate::verify::{self, Verdict, Verification};
 use rotation_support::*;
 
@@ -63,6 +64,26 @@ fn a_cross_certificate_that_expires_soon_is_not_safe() {
         let ends = verified.changes.issuer.unwrap().ends_with.unwrap();
         assert_eq!(ends.facts().not_after, cluster.now + SignedDuration::from_hours(hours));
     }
+}
+
+/// Old proxies with certificates of the old issuer are not dead because a cross certificate that was never in place has expired.
+#[test]
+fn an_expired_cross_certificate_excuses_nothing_while_certificates_of_the_old_issuer_are_valid() {
+    let (pki, mut cluster, chain) = crossed(96);
+    let cross = chain.intermediates[0].clone();
+    let bare = IssuerChain { intermediates: vec![], ..chain };
+    let record =
+        Record::cross_signed(&cluster.mesh, cluster.now, pki.new.certificate.clone(), bare.clone(), cross);
+    let record = record.unwrap();
+    cluster.bundle().text = text(&[&pki.old.certificate, &pki.new.certificate]);
+    cluster.now += SignedDuration::from_hours(100);
+    let mut proposed = cluster.mesh.clone();
+    proposed.pods = Known::Absent;
+    let Known::Is(issuer) = &mut proposed.issuer else { panic!() };
+    issuer.chain = Ok(bare);
+    let verified = verify::verify(&cluster.mesh, &proposed, Some(&record), cluster.now, Vec::new());
+    assert!(verified.findings.iter().any(|one| one.code() == "peer-rejected"), "{:#?}", verified.findings);
+    assert_eq!(verified.verdict, Verdict::Unsafe);
 }
 
 #[test]

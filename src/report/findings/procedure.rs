@@ -8,6 +8,10 @@ pub(super) fn sentence(procedure: Procedure) -> String {
         Procedure::RotateAnchor => "Rotate trust anchor and issuer",
         Procedure::RotateIssuer => "Rotate the issuer",
         Procedure::ReplaceIssuer => "Replace the issuer",
+        Procedure::RemoveExpired => {
+            "Remove what has expired from the issuer's file, and restart the identity controller, linkerd-destination and \
+             everything else, in this order"
+        }
         Procedure::ReplaceExpired => "Replace trust anchor and issuer, which takes downtime",
         Procedure::CertManager => "Change cert-manager's resources in Git, not the Secret",
     };
@@ -24,7 +28,7 @@ pub(in crate::report) const fn guide(procedure: Procedure) -> &'static str {
         Procedure::RotateAnchor | Procedure::RotateIssuer | Procedure::ReplaceIssuer => {
             "Rotating control plane TLS credentials"
         }
-        Procedure::ReplaceExpired => "Replacing expired certificates",
+        Procedure::RemoveExpired | Procedure::ReplaceExpired => "Replacing expired certificates",
         Procedure::CertManager => "Automatically rotating control plane TLS credentials",
     }
 }
@@ -37,7 +41,9 @@ pub(in crate::report) const fn command(procedure: Procedure) -> Option<&'static 
         Procedure::RotateIssuer => {
             Some("kubectl l5d-rotate start --issuer-only --anchor ca.crt --anchor-key ca.key --dir rotation")
         }
-        Procedure::ReplaceIssuer | Procedure::ReplaceExpired => Some("kubectl l5d-rotate recover"),
+        Procedure::ReplaceIssuer | Procedure::RemoveExpired | Procedure::ReplaceExpired => {
+            Some("kubectl l5d-rotate recover")
+        }
         Procedure::CertManager => None,
     }
 }

@@ -131,6 +131,17 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
         StepFact::RotationExpired { certificate, direction } => {
             rotation_expired(certificate, *direction, screen)
         }
+        StepFact::CrossExpired { certificate, instead } => say(
+            format!(
+                "The cross certificate {} expired {}, and every workload certificate with it.",
+                named(certificate),
+                screen.when(certificate.not_after)
+            ),
+            "The published anchors accept the issuer without it; no new anchor is needed.",
+            format!(
+                "After {instead}, restart the identity controller, linkerd-destination and everything else, in this order."
+            ),
+        ),
         StepFact::CrossExpiresSoon { certificate, lifetime, direction } => say(
             format!(
                 "The cross certificate {} expires {}, less than two lifetimes of a workload certificate ({lifetime} each) from \

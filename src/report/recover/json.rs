@@ -75,6 +75,7 @@ fn cure(diagnosis: &Diagnosis, screen: &Screen) -> Value {
     let kind = match &diagnosis.remedy {
         Remedy::None => "none",
         Remedy::Prune => "prune",
+        Remedy::RemoveExpired => "remove-expired",
         Remedy::Repair => "repair",
         Remedy::Unknown => "unknown",
         Remedy::Replace(_) if alone => "issuer-alone",
@@ -84,12 +85,14 @@ fn cure(diagnosis: &Diagnosis, screen: &Screen) -> Value {
         return json!({"kind": kind});
     };
     let mut cure = json!({"kind": kind, "title": title, "paragraphs": paragraphs});
+    if diagnosis.remedy == Remedy::RemoveExpired {
+        cure["unneededIntermediates"] = fingerprints(&diagnosis.unneeded);
+    }
     if let Remedy::Replace(signers) = &diagnosis.remedy {
         let steps = steps.iter().map(|[step, does, when]| json!({"step": step, "does": does, "when": when}));
         let managed =
             diagnosis.managed.iter().map(|(object, owner)| json!({"object": object, "owner": owner}));
         cure["anchors"] = signers.iter().map(signer).collect();
-        cure["unneededIntermediates"] = fingerprints(&diagnosis.unneeded);
         cure["renewableAnchors"] = fingerprints(&diagnosis.renewable);
         cure["steps"] = steps.collect();
         cure["downtime"] = json!(remedy::downtime(diagnosis, alone, screen));

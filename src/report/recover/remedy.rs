@@ -26,6 +26,9 @@ pub(super) fn remedy(diagnosis: &Diagnosis, screen: &Screen) -> Option<Told> {
             Some(alone("put back an issuer that the bundle accepts, or publish its anchor", Vec::new()))
         }
         Remedy::Prune => Some(alone("an ordinary commit", prune(diagnosis))),
+        Remedy::RemoveExpired => {
+            Some(alone("the present issuer, without what has expired behind it", shorten(diagnosis)))
+        }
         Remedy::Replace(signers) => Some(replace(diagnosis, signers, screen)),
     }
 }
@@ -47,8 +50,7 @@ fn prune(diagnosis: &Diagnosis) -> Vec<String> {
 
 fn replace(diagnosis: &Diagnosis, signers: &[Signer], screen: &Screen) -> Told {
     let alone = diagnosis.eligible().next().is_some();
-    let mut paragraphs: Vec<_> = unneeded(diagnosis).into_iter().collect();
-    paragraphs.extend(signers.iter().map(|one| signer(one, diagnosis, screen)));
+    let mut paragraphs: Vec<_> = signers.iter().map(|one| signer(one, diagnosis, screen)).collect();
     if signers.is_empty() {
         paragraphs.push("No published trust anchor is valid: a new issuer alone is not enough.".to_owned());
     }
@@ -81,15 +83,19 @@ fn told_step(step: Step, alone: bool) -> [String; 3] {
     [step.to_string(), does.to_owned(), when.to_owned()]
 }
 
-fn unneeded(diagnosis: &Diagnosis) -> Option<String> {
+fn shorten(diagnosis: &Diagnosis) -> Vec<String> {
     let names: Vec<_> = diagnosis.unneeded.iter().map(named).collect();
-    (!names.is_empty()).then(|| {
+    vec![
         format!(
-            "Shortest: remove {} from the issuer's file in the Secret. The issuer is good without it; it only caps the lifetime of \
-             workload certificates.",
+            "Remove {} from the issuer's file in the Secret, and leave the issuer and its key. The published trust anchors accept \
+             the issuer without it; nothing is minted.",
             names.join(" and ")
-        )
-    })
+        ),
+        "Then restart the identity controller, linkerd-destination when that runs, and everything else when that runs: also \
+         proxies that hold the published anchors, as no certificate that has expired is renewed."
+            .to_owned(),
+        "Downtime: now, until each workload has restarted. Nothing else breaks.".to_owned(),
+    ]
 }
 
 /// For whoever has the key of the expired anchor: nobody has to load a new one.
@@ -204,6 +210,15 @@ pub(super) fn next(diagnosis: &Diagnosis, arguments: &str) -> Vec<Next> {
         Remedy::Prune => {
             let why = "See that a bundle without it breaks nothing, with the changed ConfigMap in FILE:";
             vec![plugin(why, "verify --proposed FILE", arguments)]
+        }
+        Remedy::RemoveExpired => {
+            let rotation = "If it is the cross certificate of a rotation, the directory DIR of that rotation holds the Secret \
+                            without it:";
+            let other = "Else see that the change breaks nothing, with the changed Secret in FILE:";
+            vec![
+                plugin(rotation, "render remove-cross --step 1 --dir DIR", arguments),
+                plugin(other, "verify --proposed FILE", arguments),
+            ]
         }
         Remedy::Unknown => vec![plugin(GIVE, "check", arguments)],
         Remedy::Replace(_) => next_of_replace(diagnosis, arguments),

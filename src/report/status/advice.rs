@@ -36,6 +36,12 @@ fn why(advice: &Advice, screen: &Screen) -> String {
         Advice::ReplaceIssuer { .. } => "Replace the expired issuer: alone, if you have the anchor's key, then restart \
                                          what has lost its workload certificate. Else replace both."
             .to_owned(),
+        Advice::RemoveExpired { expired } => format!(
+            "Remove {} from the issuer's file: it expired {}, every workload certificate with it, and the issuer is good without \
+             it. Then restart the identity controller, linkerd-destination and everything else, in this order. Nothing is minted.",
+            expired.name,
+            screen.when(expired.not_after)
+        ),
         Advice::ReplaceExpired { last_workload_certificate, .. } => format!(
             "Replace the expired trust anchor and the issuer at once, and restart everything. This takes downtime: old \
              and new proxies do not trust each other. {}",

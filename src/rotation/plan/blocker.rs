@@ -47,7 +47,7 @@ pub(super) fn of(
         return Vec::new();
     }
     let mut blocked: Vec<Finding> = Vec::new();
-    let found = order(view, before).into_iter().chain(RULES.iter().flat_map(|rule| rule(view, step)));
+    let found = order(view, step, before).into_iter().chain(RULES.iter().flat_map(|rule| rule(view, step)));
     for finding in found {
         if !blocked.contains(&finding) {
             blocked.push(finding);
@@ -69,8 +69,10 @@ pub(super) fn wait(fact: StepFact) -> Finding {
 }
 
 /// Steps are taken in order: the first that is not done is named.
-fn order(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Finding> {
-    let (before, state) = before.iter().find(|(_, state)| *state != StepState::Done)?;
+fn order(view: &View<'_>, step: Step, before: &[(Step, StepState)]) -> Option<Finding> {
+    let stands_before = |one: Step| !view.takes_cross_away(step) || one.phase == step.phase;
+    let (before, state) =
+        before.iter().find(|(one, state)| stands_before(*one) && *state != StepState::Done)?;
     let before = *before;
     let finding = match state {
         StepState::Unknown(why) => {
@@ -87,7 +89,7 @@ fn order(view: &View<'_>, before: &[(Step, StepState)]) -> Option<Finding> {
 
 /// Every running proxy must accept certificates of the new issuer before there are any (facts of linkerd2#8018, #4287).
 fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Finding> {
-    if step.stage != Stage::Issuer || view.recovers() {
+    if step.stage != Stage::Issuer || view.recovers() || view.takes_cross_away(step) {
         return Vec::new();
     }
     let spec = view.spec(step);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::obstacle::{Remedy, remedy};
-use super::state::{lacking_bundle, no_pods, old_certificates};
+use super::state::{lacking_bundle, lost, no_pods, old_certificates};
 use super::view::View;
 use super::{Change, Manual, PhaseSpec, Stage, Step, StepState};
 use crate::document::ObjectRef;
@@ -54,9 +54,14 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
             let (strategy, issuer) = (strategy.to_string(), spec.replaced_issuer());
             Planned::noted(StepFact::CertificatesRenewedByTime { strategy, issuer })
         }
-        (Stage::DataPlane, None) if strategy == Strategy::CrossSigned => {
+        // Whoever has lost its certificate waits for no ordinary deploy.
+        (Stage::DataPlane, None)
+            if strategy == Strategy::CrossSigned && view.certificates_since().is_none() =>
+        {
             let manual = restarts(view, spec, step.stage, false).manual.into_iter().filter(never_by_itself);
-            Planned { manual: manual.collect(), ..Planned::noted(loaded_by_time(view)) }
+            // When the cross certificate has expired, no restart helps before it is gone.
+            let by_time = Some(loaded_by_time(view)).filter(|_| !view.cross_gives_way());
+            Planned { manual: manual.collect(), notes: by_time.into_iter().collect(), ..Planned::default() }
         }
         (Stage::DataPlane, _) => restarts(view, spec, step.stage, false),
         (Stage::Issuer, None) => Planned::default(),
@@ -180,7 +185,8 @@ fn control_plane(view: &View<'_>, spec: &PhaseSpec, state: &StepState) -> Planne
         if by_itself {
             rolling.push(workload.object.clone());
         }
-        let needed = *state != StepState::Done && !by_itself;
+        let lost = view.certificates_since().is_none() || lost(view, id) > 0;
+        let needed = *state != StepState::Done && !by_itself && lost;
         let stale = if needed { view.groups_of(id).map(|group| group.count()).sum() } else { 0 };
         let annotation = annotation.clone();
         let change = Change::ControlPlane { workload: id, bundle: bundle.clone(), annotation };

@@ -28,7 +28,8 @@ pub(super) fn refusal_of_swap(view: &View<'_>, spec: &PhaseSpec, bundle: &Bundle
 /// Where none can sign any more, nothing is lost by it.
 pub(super) fn restart_activates_no_issuer(view: &View<'_>, step: Step) -> Vec<Finding> {
     let restarted = view.spec(step).restarts(step.stage).filter(|_| step.stage == Stage::ControlPlane);
-    let Some(restarted) = restarted.filter(|_| !view.recovers()) else { return Vec::new() };
+    let recovers = view.recovers() || view.takes_cross_away(step);
+    let Some(restarted) = restarted.filter(|_| !recovers) else { return Vec::new() };
     let now = view.states();
     let before = now.violations(view.at);
     if before.iter().any(|one| one.certain && one.invariant() == Invariant::ControllerSigns) {
@@ -170,6 +171,9 @@ pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Finding> {
 /// No step of a rotation whose own certificates have expired brings a mesh any further.
 pub(super) fn material_has_not_expired(view: &View<'_>, step: Step) -> Vec<Finding> {
     let (record, direction) = (view.record, view.record.direction);
+    if let Some(cross) = record.cross.as_ref().filter(|_| view.cross_gives_way()) {
+        return without_cross(view, step, cross);
+    }
     let (anchors, chain): (Vec<_>, _) = match direction {
         Direction::Forward => {
             let crossing = record.cross.iter().filter(|_| step.phase != Phase::RemoveCross);
@@ -182,6 +186,17 @@ pub(super) fn material_has_not_expired(view: &View<'_>, step: Step) -> Vec<Findi
     };
     let certificates = anchors.into_iter().chain(chain.into_iter().flat_map(IssuerChain::certificates));
     certificates.filter(|certificate| certificate.is_expired_at(view.at)).map(found).collect()
+}
+
+/// Once the cross certificate has expired, no step but `remove-cross` leads on; after that the others do.
+fn without_cross(view: &View<'_>, step: Step, cross: &Certificate) -> Vec<Finding> {
+    let is_gone = view.mesh.secret_chain() == Some(&view.record.issuer);
+    if step.phase == Phase::RemoveCross || is_gone {
+        return Vec::new();
+    }
+    let first = Step { phase: Phase::RemoveCross, stage: Stage::Issuer };
+    let fact = StepFact::CrossExpired { certificate: CertificateRef::from(cross), instead: first };
+    vec![error(fact).opened_by(Opens::Step(first))]
 }
 
 /// A cross certificate that is put in place must last until it is done with, as `start` asks of it: it caps every workload

@@ -191,8 +191,9 @@ pub fn plan(
     let (mesh, trusted) = as_confirmed(mesh, confirmed);
     let view = View::new(record, &mesh, restarts.into(), at);
     let states: Vec<_> = record.steps().into_iter().map(|step| (step, state::of(&view, step))).collect();
-    let standing = states
-        .iter()
+    let first = states.iter().filter(|(step, _)| view.takes_cross_away(*step)).chain(&states);
+    let standing = first
+        .into_iter()
         .find(|(_, state)| *state != StepState::Done)
         .map_or(Standing::Finished, |(step, _)| Standing::At(*step));
     let steps = (0..states.len()).map(|place| planned(&view, &states, place, &trusted, confirmed)).collect();

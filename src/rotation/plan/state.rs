@@ -92,6 +92,7 @@ pub(super) fn control_plane_holds(view: &View<'_>, spec: &PhaseSpec) -> StepStat
         if let Some(suits) = view.group_suits(spec, group) {
             tally.add_holders(suits, group.count());
         }
+        add_lost(view, group, &mut tally);
     }
     if let Some(argument) = &view.mesh.trust.identity {
         let read = argument.as_read_by(Rules::Controller);
@@ -204,7 +205,28 @@ pub(super) fn lacking_bundle(view: &View<'_>, spec: &PhaseSpec, workload: Worklo
     tally.left()
 }
 
+/// Proxies of a workload whose certificate has expired with the cross certificate, or is not known not to have.
+pub(super) fn lost(view: &View<'_>, workload: WorkloadId) -> u64 {
+    let mut tally = Tally::default();
+    view.groups_of(workload).for_each(|group| add_lost(view, group, &mut tally));
+    tally.left()
+}
+
+/// Proxies whose workload certificate has expired with the cross certificate must restart, whatever they hold.
+fn add_lost(view: &View<'_>, group: &ProxyGroup, tally: &mut Tally) {
+    let Some(since) = view.certificates_since() else { return };
+    each_start(group, |started, count| match started {
+        Some(started) if started > since => {}
+        Some(_) => tally.add(Read::Before, count),
+        None => tally.add(Read::Perhaps(Doubt::StartUnknown), count),
+    });
+}
+
 fn add_bundle(view: &View<'_>, spec: &PhaseSpec, group: &ProxyGroup, tally: &mut Tally) {
+    if let Some(since) = view.certificates_since() {
+        let suits = |started: Option<Timestamp>| started.is_some_and(|started| started > since);
+        return each_start(group, |started, count| tally.add_holders(suits(started), count));
+    }
     if let Some(suits) = view.group_suits(spec, group) {
         return tally.add_holders(suits, group.count());
     }

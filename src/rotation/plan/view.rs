@@ -11,7 +11,7 @@ use crate::linkerd;
 use crate::mesh::{
     Change, ChangeTime, Held, Known, Mesh, Plane, ProxyGroup, Read, Replica, Workload, WorkloadId,
 };
-use crate::pki::{Bundle, Rules};
+use crate::pki::{Bundle, Rules, accepts};
 use crate::rotation::phases::superseded;
 use crate::rotation::{Direction, Restarted, Strategy};
 use crate::states::{History, States, Violation};
@@ -94,6 +94,47 @@ impl<'a> View<'a> {
     /// Has what is in use expired, so that downtime is taken for granted?
     pub(super) fn recovers(&self) -> bool {
         self.record.strategy == Strategy::Recover
+    }
+
+    /// Has the cross certificate expired, and every workload certificate with it, while the published anchors accept the new issuer
+    /// without it? Then `remove-cross` comes first, and everything restarts.
+    pub(super) fn cross_gives_way(&self) -> bool {
+        let expired = self.record.cross.as_ref().is_some_and(|cross| cross.is_expired_at(self.at));
+        let published = self.mesh.trust.published.as_option();
+        let anchors = published.and_then(|published| published.text.as_read_by(Rules::Controller).ok());
+        expired
+            && self.record.direction == Direction::Forward
+            && self.has_only_new_certificates()
+            && anchors.is_some_and(|anchors| {
+                let (chain, name) = (&self.record.issuer, self.mesh.identity_name());
+                accepts(anchors, chain, name, self.at, Rules::Controller).is_ok()
+            })
+    }
+
+    /// Is the new issuer in place, and nobody left with a valid certificate of another?
+    fn has_only_new_certificates(&self) -> bool {
+        let issuer = &self.record.issuer.issuer;
+        let in_place = self.mesh.secret_chain().is_some_and(|chain| chain.issuer == *issuer);
+        in_place
+            && self
+                .states()
+                .presented
+                .iter()
+                .all(|held| held.what.issuer == *issuer || held.until.is_some_and(|end| end < self.at))
+    }
+
+    /// Is a step one of those that take an expired cross certificate away?
+    pub(super) fn takes_cross_away(&self, step: Step) -> bool {
+        step.phase == Phase::RemoveCross && self.cross_gives_way()
+    }
+
+    /// When the cross certificate was taken away, where that was after it had expired: whoever started before has no workload
+    /// certificate.
+    pub(super) fn certificates_since(&self) -> Option<Timestamp> {
+        let cross = self.record.cross.as_ref().filter(|_| self.cross_gives_way())?;
+        let ChangeTime::At(changed) = self.issuer.at else { return None };
+        let is_gone = self.mesh.secret_chain() == Some(&self.record.issuer);
+        (is_gone && changed > cross.facts().not_after).then_some(changed)
     }
 
     /// What proxies that no cluster shows must have before a step.

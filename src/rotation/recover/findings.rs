@@ -30,7 +30,7 @@ impl Diagnosis {
                 Finding::new(Severity::Warning, fact)
             }));
         }
-        if matches!(self.remedy, Remedy::Prune | Remedy::Replace(_)) {
+        if matches!(self.remedy, Remedy::Prune | Remedy::RemoveExpired | Remedy::Replace(_)) {
             all.extend(self.managed.iter().map(|(object, owner)| {
                 let fact = RecoveryFact::MadeByController { object: object.clone(), owner: owner.clone() };
                 Finding::new(Severity::Warning, fact)

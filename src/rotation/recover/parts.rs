@@ -84,15 +84,15 @@ impl Parts {
         }
     }
 
-    /// The expired certificates of the issuer file, if everybody accepts the issuer without them.
+    /// The expired certificates of the issuer file, if the published anchors accept the issuer without them: with these whoever has
+    /// lost its workload certificate restarts, whatever it holds now.
     pub(super) fn unneeded(&self, states: &States, at: Timestamp) -> Vec<Certificate> {
         let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else { return Vec::new() };
-        let (expired, kept): (Vec<_>, Vec<_>) =
-            chain.intermediates.iter().cloned().partition(|one| one.is_expired_at(at));
-        let kept = IssuerChain { issuer: chain.issuer.clone(), intermediates: kept };
+        let expired: Vec<_> =
+            chain.intermediates.iter().filter(|one| one.is_expired_at(at)).cloned().collect();
+        let kept = chain.without_expired(at);
         let accepted = |anchors, rules| accepts(anchors, &kept, &states.identity, at, rules).is_ok();
-        let good = accepted(anchors, Rules::Controller)
-            && states.bundles.iter().all(|held| accepted(&held.what, Rules::Proxy));
+        let good = accepted(anchors, Rules::Controller) && accepted(anchors, Rules::Proxy);
         if good { expired } else { Vec::new() }
     }
 

@@ -21,6 +21,9 @@ pub enum Remedy {
     /// A new issuer, signed by one of these published anchors where one is eligible and its key is there; else a new anchor too.
     /// The anchor that signed the present issuer comes first.
     Replace(Vec<Signer>),
+    /// Expired certificates behind the issuer leave its file, and everything restarts: whoever starts accepts the issuer without
+    /// them, and nothing is minted.
+    RemoveExpired,
     /// The published bundle does not accept the issuer, and not because of time.
     Repair,
     /// Too little is known.
@@ -83,6 +86,9 @@ pub(super) fn of(
         Issuance::Works { .. } if expired.is_empty() => Remedy::None,
         Issuance::Works { .. } => Remedy::Prune,
         Issuance::Refused(_) if expired.is_empty() => Remedy::Repair,
+        Issuance::Refused(_) | Issuance::Stopped(_) if !parts.unneeded(states, at).is_empty() => {
+            Remedy::RemoveExpired
+        }
         Issuance::Refused(_) | Issuance::Stopped(_) => match &parts.anchors {
             Some(anchors) => Remedy::Replace(signers(mesh, parts, anchors, states, at)),
             None => Remedy::Unknown,

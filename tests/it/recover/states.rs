@@ -92,7 +92,7 @@ fn an_intermediate_in_the_issuers_file_caps_every_workload_certificate_and_is_na
     assert_eq!(
         told(&mesh),
         "expired [intermediate]; stopped 2026-05-31T00:00:00Z, certificates 2026-05-31T00:00:00Z to 2026-05-31T00:00:00Z: None left; \
-         issuer of root"
+         removeexpired"
     );
     // It is not needed: without it the issuer is good for the controller, which starts with it even so.
     let diagnosis = Diagnosis::of(&mesh, now());

@@ -99,6 +99,16 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         source: "linkerd2#9022, linkerd2#8018.",
     },
     Explanation {
+        code: "cross-expired",
+        means: "The cross certificate behind the new issuer has expired before it was taken away.",
+        matters: "Every workload certificate was cut to end with it, so that no two proxies work together, also those that hold the \
+            new anchor.",
+        act: "Put the issuer without the cross certificate into the Secret: the published anchors accept it. Then restart the \
+            identity controller, linkerd-destination and everything else, in this order.",
+        example: "kubectl l5d-rotate render remove-cross --step 1 --dir rotation",
+        source: "Seen with linkerd2 2.20 and linkerd2-proxy v2.359.0; linkerd2 `pkg/tls` (`findFirstExpiration`).",
+    },
+    Explanation {
         code: "cross-expires-soon",
         means: "The cross certificate would expire before everyone can do without it.",
         matters: "No workload certificate outlives the cross certificate beside its issuer.",
