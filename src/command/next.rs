@@ -38,21 +38,25 @@ pub(super) fn run(
 
 /// Nothing is left to merge, and the step is not done: pods are still to restart, or something is to be done manually.
 fn merged(planned: &PlannedStep, screen: &Screen) -> Failure {
-    if planned.changes.is_empty() && planned.manual.is_empty() {
-        let message = format!("{} has nothing to merge, and is not done yet", planned.step);
-        let help = match &planned.state {
-            StepState::Unknown(why) => in_words(why, screen),
-            StepState::Done | StepState::Pending { .. } => {
-                "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is".to_owned()
-            }
-        };
-        return Failure::new(message, help).exiting(Exit::NotMet);
-    }
+    let is_empty = planned.changes.is_empty() && planned.manual.is_empty();
     let mut manual: Vec<_> =
         planned.manual.iter().map(|manual| format!("{}: {}", manual.object, acts(manual))).collect();
-    let help = if let (true, StepState::Unknown(why)) = (manual.is_empty(), &planned.state) {
-        in_words(why, screen)
-    } else if manual.is_empty() {
+    // What is not known is no rollout to wait for: no waiting makes it known.
+    if let StepState::Unknown(why) = &planned.state {
+        let merged = if is_empty { "has nothing to merge" } else { "is merged" };
+        let message = format!("{} {merged}, and it is not known whether it is done", planned.step);
+        if !manual.is_empty() {
+            manual.insert(0, "do manually:".to_owned());
+        }
+        manual.insert(0, in_words(why, screen));
+        return Failure::new(message, manual.join("\n  ")).exiting(Exit::NotMet);
+    }
+    if is_empty {
+        let message = format!("{} has nothing to merge, and is not done yet", planned.step);
+        let help = "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is";
+        return Failure::new(message, help).exiting(Exit::NotMet);
+    }
+    let help = if manual.is_empty() {
         format!(
             "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are. {}",
             restart_again(planned, screen)

@@ -52,7 +52,15 @@ impl Next {
             return Self { why: made_elsewhere(planned, screen), command: plan };
         }
         let command = Some(under_way.render(step, ""));
-        let why = format!("Render {step} and merge it. {}", restart_again(planned, screen));
+        let why = match &planned.state {
+            StepState::Unknown(unknown) => format!(
+                "It is not known whether {step} is done: {} If it is not merged, render it and merge it.",
+                in_words(unknown, screen)
+            ),
+            StepState::Done | StepState::Pending { .. } => {
+                format!("Render {step} and merge it. {}", restart_again(planned, screen))
+            }
+        };
         Self { why: why.trim_end().to_owned(), command }
     }
 
@@ -158,7 +166,13 @@ fn made_elsewhere(planned: &PlannedStep, screen: &Screen) -> String {
 fn merged(planned: &PlannedStep, screen: &Screen) -> String {
     let step = planned.step;
     if let Some(manual) = planned.manual.first() {
-        return format!("{step} is merged. Manual: {}: {}", manual.object, acts(manual));
+        let unknown = match &planned.state {
+            StepState::Unknown(why) => {
+                format!(" It is not known whether it is done: {}", in_words(why, screen))
+            }
+            StepState::Done | StepState::Pending { .. } => String::new(),
+        };
+        return format!("{step} is merged. Manual: {}: {}{unknown}", manual.object, acts(manual));
     }
     if !planned.changes.is_empty() {
         return format!("{step} is merged, and {}", left_of(planned, screen));

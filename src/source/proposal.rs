@@ -113,6 +113,11 @@ impl Proposal {
             side.documents.iter().chain(&side.declared).filter_map(|one| ObjectRef::of(&one.tree)).collect()
         };
         self.gone = names(before).difference(&names(&self)).cloned().collect();
+        for document in &mut self.documents {
+            let of = ObjectRef::of(&document.tree);
+            let twin = before.documents.iter().find(|one| ObjectRef::of(&one.tree) == of);
+            twin.into_iter().for_each(|twin| remove_annotations(document, &twin.tree, |_| true));
+        }
         self.documents.retain(|one| !same(one, &before.documents));
         self.declared.retain(|one| !same(one, &before.declared));
         self
@@ -184,7 +189,13 @@ impl Proposal {
             })
             .collect();
         documents.retain(|document| !self.gone.iter().any(|gone| is_object(document, gone, namespace)));
-        for document in self.documents {
+        for mut document in self.documents {
+            let of = ObjectRef::of(&document.tree);
+            let known = of.and_then(|of| documents.iter().find(|one| is_object(one, &of, namespace)));
+            // A whole template says which of our restarts it carries; a patch adds one.
+            if let Some(known) = known.filter(|_| has_containers(&document.tree)) {
+                remove_annotations(&mut document, &known.tree, |key| OURS.contains(&key));
+            }
             lay(&mut documents, document, namespace);
         }
         for document in self.declared {
@@ -207,6 +218,39 @@ impl Proposal {
             mesh.trust = current.trust.clone();
         }
         Ok(mesh)
+    }
+}
+
+/// The annotations that steps restart pods with: they are where they are written, and go where they are not written any more.
+const OURS: [&str; 2] = [linkerd::BUNDLE_ANNOTATION, linkerd::ISSUER_ANNOTATION];
+
+const ANNOTATIONS: &str = "/spec/template/metadata/annotations";
+
+fn has_containers(tree: &Value) -> bool {
+    tree.pointer("/spec/template/spec/containers").is_some()
+}
+
+/// Makes a document say of each annotation of its template that was there before and is not in it that it goes, which restarts
+/// pods. Only of a document that has a template.
+fn remove_annotations(document: &mut Document, before: &Value, goes: impl Fn(&str) -> bool) {
+    let had = before.pointer(ANNOTATIONS).and_then(Value::as_object);
+    let has = document.tree.pointer(ANNOTATIONS);
+    let gone: Vec<_> = had
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key)
+        .filter(|key| goes(key) && has.is_none_or(|has| has.get(key.as_str()).is_none()))
+        .collect();
+    let Some(template) = document.tree.pointer_mut("/spec/template").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for key in gone {
+        let metadata = template.entry("metadata").or_insert_with(|| json!({}));
+        let annotations =
+            metadata.as_object_mut().map(|all| all.entry("annotations").or_insert_with(|| json!({})));
+        if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+            annotations.insert(key.clone(), Value::Null);
+        }
     }
 }
 

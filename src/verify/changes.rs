@@ -1,6 +1,6 @@
 //! What a proposal changes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::wiring;
 use crate::document::{ObjectRef, Origin};
@@ -178,7 +178,7 @@ fn restarts(current: &Mesh, proposed: &Mesh) -> Vec<Restart> {
             Some((template(&manifest.tree)?.clone(), manifest.origin.clone()))
         };
         let ((before, _), (after, origin)) = (of(current)?, of(proposed)?);
-        (before != after).then(|| Restart {
+        (kept(&before) != kept(&after)).then(|| Restart {
             place: Place { object: object.clone(), origin },
             place_in: workload.plane,
             for_trust: workload.plane == Plane::Control
@@ -188,6 +188,34 @@ fn restarts(current: &Mesh, proposed: &Mesh) -> Vec<Restart> {
         })
     });
     changed.collect()
+}
+
+/// A template as the API server keeps it: without what is nothing, which it drops (`omitempty`, and no pointer, in
+/// `k8s.io/api/core/v1`).
+fn kept(template: &Value) -> Value {
+    let mut template = template.clone();
+    drop_nothing(&mut template);
+    template
+}
+
+fn drop_nothing(value: &mut Value) {
+    match value {
+        Value::Array(entries) => entries.iter_mut().for_each(drop_nothing),
+        Value::Object(members) => {
+            members.retain(|key, member| !is_nothing(key, member));
+            members.values_mut().for_each(drop_nothing);
+        }
+        _ => {}
+    }
+}
+
+fn is_nothing(key: &str, member: &Value) -> bool {
+    match key {
+        "initialDelaySeconds" => *member == 0,
+        "stdin" | "stdinOnce" | "tty" | "hostNetwork" | "hostPID" | "hostIPC" => *member == false,
+        "annotations" | "labels" | "nodeSelector" => member.as_object().is_some_and(Map::is_empty),
+        _ => member.is_null(),
+    }
 }
 
 fn gone(current: &Mesh, proposed: &Mesh) -> Vec<Place> {

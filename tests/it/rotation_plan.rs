@@ -8,6 +8,7 @@ use jiff::ToSpan;
 use l5d_rotate::finding::{Opens, Severity, StepFact};
 use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Owner, Scheme};
 use l5d_rotate::pki::Fingerprint;
+use l5d_rotate::report::{Screen, in_words};
 use l5d_rotate::rotation::{
     Act, Change, Phase, Record, RestartAnnotation, Restarts, Scope, Standing, StepState, Strategy, plan,
 };
@@ -306,6 +307,26 @@ fn a_control_plane_that_rolls_with_the_helm_value_is_not_restarted_twice() {
         let [StepFact::RestartedByInstall { workloads }] = &notes[..] else { panic!("{notes:?}") };
         assert!(workloads.iter().any(|object| object.name == "linkerd-identity"), "{workloads:?}");
         assert_eq!(restarted(&cluster.mesh, &planned(&plan, step(Phase::Issuer, 2))), ["linkerd-identity"]);
+    }
+}
+
+#[test]
+fn a_bundle_that_is_patched_past_the_value_is_followed_by_a_rendered_restart_and_the_plan_says_so() {
+    for owner in [helm(), Owner::LinkerdCli] {
+        let (_, mut cluster, record) = fixture(Era::V2_12);
+        cluster.mesh.control_plane.installer = Some(owner);
+        let published = cluster.published().text().to_owned();
+        hash_templates(&mut cluster, published.trim());
+        let plan = cluster.plan(&record);
+        let control_plane = planned(&plan, step(Phase::Bundle, 2));
+        let note = control_plane.notes.iter().find(|note| note.code() == "restarted-by-install").unwrap();
+        let said = in_words(note, &Screen::utc(cluster.now));
+        let next = "Where the bundle is changed as it is rendered here, no value changes. After that render this step, which \
+                    holds their restart.";
+        assert!(said.ends_with(next), "{said}");
+        cluster.merge(&planned(&plan, step(Phase::Bundle, 1)));
+        let control_plane = planned(&cluster.plan(&record), step(Phase::Bundle, 2));
+        assert_eq!(restarted(&cluster.mesh, &control_plane), CONTROL_PLANE);
     }
 }
 

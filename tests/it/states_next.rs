@@ -113,6 +113,60 @@ fn what_no_input_shows_is_a_precondition_not_met_and_what_was_confirmed_stands_i
     panic!("the swap does not come");
 }
 
+/// The cluster's dump without the objects of a kind, as one sees it who may not read them.
+fn without(cluster: &Cluster, kind: &str) -> String {
+    let mut dump: Value = serde_json::from_str(&cluster.dump()).unwrap();
+    dump["items"].as_array_mut().unwrap().retain(|one| one["kind"] != kind);
+    dump.to_string()
+}
+
+#[test]
+fn what_is_not_known_is_no_rollout_to_wait_for() {
+    let home = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::new();
+    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    for step in 1..=2 {
+        let rendered =
+            run(home.path(), &cluster, &format!("render bundle --step {step} --dir rotation -o object"));
+        for document in document::parse(&text(&rendered.stdout), "step").unwrap() {
+            cluster.apply(&document.tree);
+        }
+        cluster.wait(SignedDuration::from_mins(5));
+    }
+    let dump = without(&cluster, "Pod");
+    let next = run_over(home.path(), &cluster, &dump, "next --dir rotation");
+    let said = text(&next.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(next.status.code(), Some(3), "{said}");
+    assert!(said.contains("is merged, and it is not known whether it is done"), "{said}");
+    assert!(said.contains("pods-not-given") && said.contains("kubectl get pods -A -o json"), "{said}");
+    assert!(!said.contains("wait"), "{said}");
+    let status = run_over(home.path(), &cluster, &dump, "status --dir rotation");
+    let said = text(&status.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("it is not known whether its pods have restarted since: pods-not-given"), "{said}");
+}
+
+#[test]
+fn an_issuer_that_may_not_be_read_is_not_taken_for_unmerged() {
+    let home = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::new();
+    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    for step in ["bundle --step 1", "bundle --step 2", "bundle --step 3", "issuer --step 1"] {
+        let rendered = run(home.path(), &cluster, &format!("render {step} --dir rotation -o object"));
+        for document in document::parse(&text(&rendered.stdout), "step").unwrap() {
+            cluster.apply(&document.tree);
+        }
+        cluster.all_manually();
+        cluster.wait(SignedDuration::from_mins(5));
+    }
+    let status =
+        run_over(home.path(), &cluster, &without(&cluster, "Secret"), "status --dir rotation -o json");
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let why = status["next"]["why"].as_str().unwrap();
+    assert!(why.contains("issuer-secret-unknown"), "{why}");
+    assert!(why.contains("Give the Secret in the input, or the right to read it."), "{why}");
+    assert!(!why.contains("rollouts"), "{why}");
+}
+
 #[test]
 fn a_confirmation_that_is_not_known_is_refused_with_those_that_are() {
     let home = tempfile::tempdir().unwrap();

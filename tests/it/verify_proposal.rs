@@ -240,6 +240,47 @@ fn a_template_that_holds_a_bundle_of_its_own_is_judged_by_it() {
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe"), 0), "{verdict:#}");
 }
 
+/// The whole Deployment shop/checkout, as Git has it.
+fn checkout(reviewer: &Reviewer) -> Value {
+    let is_it = |one: &Value| one["kind"] == "Deployment" && one["metadata"]["name"] == "checkout";
+    reviewer.cluster.items().into_iter().find(is_it).unwrap()
+}
+
+fn restarted(verdict: &Value) -> Vec<&str> {
+    let all = verdict["changes"]["restarts"].as_array().unwrap().iter();
+    all.map(|one| one["place"]["object"]["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn what_the_server_drops_restarts_nothing() {
+    let reviewer = Reviewer::new();
+    let mut deployment = checkout(&reviewer);
+    let spec = &mut deployment["spec"]["template"]["spec"];
+    spec["hostNetwork"] = json!(false);
+    spec["containers"][0]["readinessProbe"] = json!({"initialDelaySeconds": 0});
+    spec["containers"][0]["tty"] = json!(false);
+    let probed = deployment.clone();
+    deployment["spec"]["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("readinessProbe");
+    let (verdict, _) = reviewer.verdict(&[deployment]);
+    assert_eq!(restarted(&verdict), [""; 0], "{verdict:#}");
+    // A probe that was not there is another template, whatever it says.
+    let (verdict, _) = reviewer.verdict(&[probed]);
+    assert_eq!(restarted(&verdict), ["checkout"], "{verdict:#}");
+}
+
+#[test]
+fn a_restart_annotation_that_goes_restarts() {
+    let mut reviewer = Reviewer::new();
+    let before = checkout(&reviewer);
+    reviewer.apply(&restart("Deployment", "shop", "checkout", "l5d-rotate/trust-bundle", "f1"));
+    let (verdict, _) = reviewer.verdict(&[before]);
+    assert_eq!(restarted(&verdict), ["checkout"], "{verdict:#}");
+    // A patch that adds something else leaves it.
+    let patch = restart("Deployment", "shop", "checkout", "l5d-rotate/trust-bundle", "f1");
+    let (verdict, _) = reviewer.verdict(&[patch]);
+    assert_eq!(restarted(&verdict), [""; 0], "{verdict:#}");
+}
+
 #[test]
 fn helm_values_and_inline_patches_keep_the_verdict_open() {
     let reviewer = Reviewer::new();

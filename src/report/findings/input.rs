@@ -35,7 +35,10 @@ pub(super) fn words(fact: &InputFact, screen: &Screen) -> Words {
             "The input holds no pods.".to_owned(),
             "Read the cluster, or add the output of `kubectl get pods -A -o json`.",
         ),
-        InputFact::PodsUnknown { why } => (format!("Pods are not known: {why}."), ""),
+        InputFact::PodsUnknown { why } => (
+            format!("Pods are not known: {why}."),
+            "`kubectl l5d-rotate rbac` prints the permissions that reading needs.",
+        ),
         InputFact::OneNamespace { namespace } => (
             format!("Only namespace {namespace} was looked at."),
             "Leave --namespace away to see every proxy.",

@@ -71,8 +71,8 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
                 "{} restart when the bundle's value changes where Linkerd is installed from.",
                 listed(workloads)
             ),
-            "There is nothing to commit for them.",
-            "",
+            "There is nothing to commit for them then. Where the bundle is changed as it is rendered here, no value changes.",
+            "After that render this step, which holds their restart.",
         ),
         StepFact::RestartUnchanged { workloads } => say(
             format!(
