@@ -43,7 +43,7 @@ pub(super) fn is_engine(tree: &Value) -> bool {
 }
 
 /// Fields of engines' objects that decide neither what is deployed nor where; what is read elsewhere is among them.
-const HARMLESS: [&str; 34] = [
+const HARMLESS: [&str; 41] = [
     "interval",
     "retryInterval",
     "timeout",
@@ -78,6 +78,13 @@ const HARMLESS: [&str; 34] = [
     "reconcileStrategy",
     "valuesObject",
     "parameters",
+    "labels",
+    "commonLabels",
+    "commonAnnotations",
+    "annotations",
+    "replicas",
+    "skipCrds",
+    "includeCRDs",
 ];
 
 /// Of a source of Argo CD: files that are read.
@@ -100,6 +107,9 @@ pub(super) fn is_deployment(tree: &Value) -> bool {
 fn strip(tree: &mut Value) {
     match tree {
         Value::Object(map) => {
+            if let Some(path) = map.get("path").and_then(Value::as_str).and_then(|path| join("", path)) {
+                map.insert("path".to_owned(), path.into());
+            }
             map.retain(|key, _| !HARMLESS.contains(&key.as_str()) && !READ.contains(&key.as_str()));
             map.values_mut().for_each(strip);
         }

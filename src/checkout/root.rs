@@ -98,7 +98,11 @@ impl<'a> Reading<'a> {
             let reach = Reach::of(self.side, &directory);
             let is_component = self.side.text(&file).is_some_and(|text| text.contains("kind: Component"));
             if !referred.contains(&directory) && !is_component {
-                roots.push(self.built(&directory, directory.clone(), &json!({}), &reach));
+                let mut root = self.built(&directory, directory.clone(), &json!({}), &reach);
+                // Whoever deploys it names it, and is not seen.
+                let origin = build::origin(&directory, &|name: &str| self.places.name(name));
+                root.deployment.push(Open::new(&origin, Why::Redeployed, &json!([directory])));
+                roots.push(root);
             }
         }
         for directory in kustomization::directories(self.side) {

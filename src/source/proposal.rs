@@ -92,6 +92,7 @@ impl Proposal {
 
     /// Takes in an object that a chart makes of values.
     pub fn declare(&mut self, document: Document) {
+        self.unrendered.see(&document);
         let found = lay(&mut self.declared, document, "");
         self.contradiction = self.contradiction.take().or(found);
     }

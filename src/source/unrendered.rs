@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::document::{Document, ObjectRef, Origin, lay_over};
 use crate::linkerd;
-use crate::mesh::{Interest, Mesh, Owner};
+use crate::mesh::{Interest, Mesh, Owner, REDACTED};
 use crate::pki::Fingerprint;
+use zeroize::Zeroizing;
 
 /// Something that may change trust material once another program has rendered it: it cannot be judged as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +82,7 @@ impl Unrendered {
     pub(super) fn see(&mut self, document: &Document) {
         if let Some(renderer) = renderer(&document.tree) {
             let Document { origin, tree } = document;
-            let tree = if renderer == Renderer::SourceSecret { hashed(tree) } else { tree.clone() };
+            let tree = if at(tree, "/kind") == "Secret" { hashed(tree) } else { tree.clone() };
             self.0.push(Unjudged { origin: origin.clone(), renderer, gone: false, tree });
         }
     }
@@ -238,6 +241,7 @@ fn renderer(tree: &Value) -> Option<Renderer> {
         _ if has_directive(tree) => Some(Renderer::PatchDirective),
         (_, kind) if SEALED.contains(&kind) => Some(Renderer::SealedSecret),
         ("", "Secret") if !names(tree, linkerd::ISSUER_SECRET) => Some(Renderer::SourceSecret),
+        ("", "Secret") if hides_key(tree) => Some(Renderer::SealedSecret),
         ("trust.cert-manager.io", "Bundle") if names(tree, linkerd::TRUST_ROOTS) => {
             Some(Renderer::TrustManager)
         }
@@ -245,6 +249,25 @@ fn renderer(tree: &Value) -> Option<Renderer> {
         ("cert-manager.io", "Issuer" | "ClusterIssuer") => Some(Renderer::CertManagerIssuer),
         _ => None,
     }
+}
+
+/// Does the issuer's Secret hold something else than a private key where that belongs: what SOPS or git-crypt make of one?
+fn hides_key(tree: &Value) -> bool {
+    let is_key = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        text.contains("PRIVATE KEY") || text.trim().is_empty() || text == REDACTED
+    };
+    let text = |field: &str, key: &str| tree.get(field)?.get(key)?.as_str();
+    ["key.pem", "tls.key"].iter().any(|key| {
+        let plain = text("stringData", key).map(|text| text.as_bytes().to_vec());
+        let encoded = text("data", key).map(|text| {
+            match STANDARD.decode(text.split_whitespace().collect::<String>()) {
+                Ok(bytes) => Zeroizing::new(bytes).to_vec(),
+                Err(_) => text.as_bytes().to_vec(),
+            }
+        });
+        plain.or(encoded).is_some_and(|bytes| !is_key(&Zeroizing::new(bytes)))
+    })
 }
 
 /// A Secret as its names and a hash: what is in it stays where it was read.
