@@ -465,3 +465,91 @@ fn without_kubectl_a_kustomization_about_trust_is_unknown_and_another_is_none_of
     scene.repository.write(&of(&scene.with_new(), 1));
     assert_eq!(verdict(), ("unknown".to_owned(), json!("no-kubectl")));
 }
+
+/// A change of these files is never taken for green: name, base, and what the change does to it.
+type NeverGreen = (&'static str, Files, fn(&mut Files));
+
+/// Replaces a text in a file, which must be there.
+fn edit(files: &mut Files, name: &str, from: &str, to: &str) {
+    let file = files.iter_mut().find(|(file, _)| file == name).unwrap();
+    assert!(file.1.contains(from), "{name}: {from}");
+    file.1 = file.1.replace(from, to);
+}
+
+fn never_green(scene: &Scene) -> Vec<NeverGreen> {
+    let now = scene.now();
+    let release = || layout("a HelmRelease", &now);
+    let flux = |spec: Value| {
+        let mut all =
+            json!({"path": "./mesh", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}});
+        all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        let object = json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "mesh", "namespace": "flux-system"}, "spec": all});
+        [files(&[("flux.yaml", text(&[object]))]), below("mesh", layout("one file", &now))].concat()
+    };
+    let mut by_secret = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "mesh", "namespace": "linkerd"},
+        "spec": {"chart": {"spec": {"chart": "linkerd-control-plane"}}, "values": now.values(),
+            "valuesFrom": [{"kind": "Secret", "name": "o", "valuesKey": "ca", "targetPath": "identityTrustAnchorsPEM"}]}});
+    by_secret["spec"]["values"].as_object_mut().unwrap().remove("identityTrustAnchorsPEM");
+    let external = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "q", "namespace": "linkerd"},
+        "spec": {"target": {"name": "o"}, "data": [{"secretKey": "ca", "remoteRef": {"key": "k", "version": "1"}}]}});
+    let mut encrypted = now.objects();
+    encrypted[1]["stringData"] = json!({"crt.pem": now.issuer, "key.pem": "ENC[a]"});
+    encrypted[1].as_object_mut().unwrap().remove("data");
+    encrypted[1]["sops"] = json!({"mac": "x"});
+    let comma = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "r", "namespace": "linkerd"}, "data": {"r": "2"}});
+    let mut by_path = release();
+    edit(
+        &mut by_path,
+        "linkerd.yaml",
+        "  values:",
+        "  valuesFrom:\n  - kind: ConfigMap\n    name: r\n    valuesKey: r\n    targetPath: controllerManagerReplicas\n  values:",
+    );
+    by_path.extend(files(&[("r.yaml", text(&[comma]))]));
+    vec![
+        ("another chart", release(), |it| edit(it, "linkerd.yaml", "chart: linkerd-control-plane", "chart: podinfo")),
+        ("another namespace", release(), |it| edit(it, "linkerd.yaml", "interval: 5m", "interval: 5m\n  targetNamespace: mesh")),
+        ("another cluster", release(), |it| edit(it, "linkerd.yaml", "interval: 5m", "interval: 5m\n  kubeConfig:\n    secretRef:\n      name: x")),
+        ("another source", flux(json!({})), |it| edit(it, "flux.yaml", "name: flux-system", "name: other")),
+        ("a prefix", flux(json!({})), |it| edit(it, "flux.yaml", "path:", "namePrefix: zz-\n  path:")),
+        ("no deployment any more", flux(json!({})), |it| it.retain(|(name, _)| name != "flux.yaml")),
+        ("an ignored directory", flux(json!({})), |it| it.push((".sourceignore".to_owned(), "/mesh\n".to_owned()))),
+        ("a kustomization that names it no more", layout("a kustomization", &now), |it| {
+            edit(it, "linkerd/kustomization.yaml", "- all.yaml", "- other.yaml");
+            it.push(("linkerd/other.yaml".to_owned(), "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n".to_owned()));
+        }),
+        ("a kustomization that is empty", layout("a kustomization", &now), |it| it.iter_mut().filter(|(name, _)| name.ends_with("kustomization.yaml")).for_each(|(_, text)| text.clear())),
+        ("a Secret of another name than its operator's object", files(&[("release.yaml", text(&[by_secret])), ("external.yaml", text(&[external]))]), |it| edit(it, "external.yaml", "version: \"1\"", "version: \"2\"")),
+        ("an encrypted key alone", files(&[("all.yaml", text(&encrypted))]), |it| edit(it, "all.yaml", "ENC[a]", "ENC[b]")),
+        ("what follows a comma", by_path, |it| edit(it, "r.yaml", "r: \"2\"", "r: 2,identityTrustDomain=other")),
+        ("the values of an environment", files(&[("mesh/values.yaml", text(&[now.values()])), ("mesh/values-prod.yaml", "controllerReplicas: 2\n".to_owned())]), |it| {
+            edit(it, "mesh/values-prod.yaml", "controllerReplicas: 2", "identityTrustDomain: other");
+        }),
+        ("the alias of a dependency", layout("values of an umbrella chart", &now), |it| edit(it, "platform/Chart.yaml", "alias: mesh", "alias: other")),
+        ("linkerd-config", layout("a file an object", &now), |it| it.retain(|(name, _)| name != "linkerd/2.yaml")),
+        ("another namespace of plain objects", layout("a kustomization", &now), |it| edit(it, "linkerd/kustomization.yaml", "resources:", "namespace: other\nresources:")),
+        ("a value of helmfile", files(&[("helmfile.yaml", "releases:\n- chart: linkerd/linkerd-control-plane\n  values:\n  - identityTrustDomain: a\n".to_owned())]), |it| {
+            edit(it, "helmfile.yaml", "Domain: a", "Domain: b");
+        }),
+        ("a file that Terraform reads", files(&[
+            ("main.tf", "resource \"helm_release\" \"l\" {\n  chart = \"linkerd-control-plane\"\n  set { name = \"identityTrustAnchorsPEM\"\n value = var.anchors }\n}\n".to_owned()),
+            ("prod.tfvars", "anchors = \"a\"\n".to_owned()),
+        ]), |it| edit(it, "prod.tfvars", "\"a\"", "\"b\"")),
+    ]
+}
+
+#[test]
+fn what_could_reach_trust_is_never_taken_for_green() {
+    let Some(scene) = scene() else { return };
+    let mut wrong = Vec::new();
+    for (name, base, change) in never_green(&scene) {
+        scene.base(&base);
+        let mut changed = base;
+        change(&mut changed);
+        let (verdict, codes) = scene.after(&changed);
+        if !["unknown", "unsafe"].contains(&verdict.as_str()) {
+            wrong.push(format!("{name}: {verdict} {codes:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
