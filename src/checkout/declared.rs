@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::chart::Chart;
@@ -16,7 +14,7 @@ use super::side::{Side, directory_of};
 use super::trap::traps;
 use super::unexplained;
 use super::values;
-use crate::document::{Document, Origin};
+use crate::document::{Document, Origin, decoded};
 use crate::linkerd;
 use crate::mesh::VALUES_FILE;
 
@@ -248,8 +246,7 @@ fn place(reading: &Reading<'_>, files: &BTreeSet<String>, document: &Document) -
     let data = document.tree.get("data")?;
     let text = |key: &str| data.get(key).and_then(Value::as_str);
     let encoded = ["crt.pem", "tls.crt"].into_iter().find_map(text);
-    let decoded = encoded.and_then(|text| STANDARD.decode(text.split_whitespace().collect::<String>()).ok());
-    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = encoded.and_then(decoded).and_then(|bytes| String::from_utf8(bytes).ok());
     let values =
         || values::parse(text("values")?)?.get("identityTrustAnchorsPEM")?.as_str().map(str::to_owned);
     let copied = if document.tree["metadata"]["name"] == linkerd::CONFIG { values() } else { None };

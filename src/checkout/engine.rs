@@ -1,5 +1,7 @@
 //! Which directories GitOps engines deploy, and what they change on the way.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::kustomization::{list, strings};
@@ -8,7 +10,7 @@ use super::open::{Open, Why};
 use super::path::{is_within, join};
 use super::side::{Side, directory_of};
 use super::values;
-use crate::document::Document;
+use crate::document::{Document, mentions, text_at};
 
 /// A directory that an engine deploys.
 #[derive(Debug)]
@@ -26,14 +28,10 @@ pub(super) struct Deployed {
     pub(super) destination: String,
 }
 
-fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
-    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Is it an object that tells what is deployed, and never deployed material itself?
 pub(super) fn is_engine(tree: &Value) -> bool {
-    let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
-    match at(tree, "/kind") {
+    let group = text_at(tree, "/apiVersion").split('/').next().unwrap_or_default();
+    match text_at(tree, "/kind") {
         "Kustomization" | "Component" => {
             ["kustomize.toolkit.fluxcd.io", "kustomize.config.k8s.io"].contains(&group)
         }
@@ -94,14 +92,14 @@ const READ: [&str; 3] = ["fileParameters", "valueFiles", "valuesContent"];
 pub(super) fn deployment(document: &Document) -> Open {
     let mut said = document.tree.get("spec").cloned().unwrap_or_default();
     strip(&mut said);
-    let name = |pointer| at(&document.tree, pointer);
+    let name = |pointer| text_at(&document.tree, pointer);
     let content = json!([name("/kind"), name("/metadata/name"), name("/metadata/namespace"), said]);
     Open::new(&document.origin, Why::Redeployed, &content)
 }
 
 /// Does an object say where a chart is deployed?
 pub(super) fn is_deployment(tree: &Value) -> bool {
-    ["HelmRelease", "Application", "ApplicationSet", "HelmChart"].contains(&at(tree, "/kind"))
+    ["HelmRelease", "Application", "ApplicationSet", "HelmChart"].contains(&text_at(tree, "/kind"))
 }
 
 fn strip(tree: &mut Value) {
@@ -121,7 +119,7 @@ fn strip(tree: &mut Value) {
 /// The directories of this repository that an object deploys.
 pub(super) fn deployed(document: &Document, side: &Side) -> Vec<Deployed> {
     let tree = &document.tree;
-    let found = match (at(tree, "/apiVersion").split('/').next(), at(tree, "/kind")) {
+    let found = match (text_at(tree, "/apiVersion").split('/').next(), text_at(tree, "/kind")) {
         (Some("kustomize.toolkit.fluxcd.io"), "Kustomization") => flux(document, side).into_iter().collect(),
         (Some("argoproj.io"), "Application") => argo(document, side),
         _ => Vec::new(),
@@ -132,9 +130,9 @@ pub(super) fn deployed(document: &Document, side: &Side) -> Vec<Deployed> {
 /// Flux writes these into the kustomization of the path (`kustomize-controller`, `kustomization_controller.go`).
 fn flux(document: &Document, side: &Side) -> Option<Deployed> {
     let spec = &document.tree["spec"];
-    let directory = side.of_root(at(spec, "/path"))?;
+    let directory = side.of_root(text_at(spec, "/path"))?;
     // The root of a repository is one of many: only Flux's own source is surely this one.
-    if directory.is_empty() && at(spec, "/sourceRef/name") != "flux-system" {
+    if directory.is_empty() && text_at(spec, "/sourceRef/name") != "flux-system" {
         return None;
     }
     let mut edits = json!({});
@@ -147,7 +145,7 @@ fn flux(document: &Document, side: &Side) -> Option<Deployed> {
         edits["namespace"] = namespace.clone();
     }
     let open = spec.get("postBuild").map(|_| Why::Substituted);
-    let destination = at(spec, "/kubeConfig/secretRef/name").to_owned();
+    let destination = text_at(spec, "/kubeConfig/secretRef/name").to_owned();
     Some(Deployed { directory, by: document.clone(), edits, open, recursive: true, destination })
 }
 
@@ -160,7 +158,7 @@ pub(super) fn sources(application: &Document, side: &Side) -> (Vec<Value>, Vec<S
     let mut files = Vec::new();
     for source in &mut all {
         let Some(directory) = source["path"].as_str().and_then(|path| side.of_root(path)) else { continue };
-        let own = format!(".argocd-source-{}.yaml", at(&application.tree, "/metadata/name"));
+        let own = format!(".argocd-source-{}.yaml", text_at(&application.tree, "/metadata/name"));
         for name in [".argocd-source.yaml", &own] {
             let file = join(&directory, name).filter(|file| side.has(file));
             if let Some(patch) = file.as_ref().and_then(|file| values::parse(&side.text(file)?)) {
@@ -191,7 +189,7 @@ fn argo(document: &Document, side: &Side) -> Vec<Deployed> {
         let renames = ["namePrefix", "nameSuffix", "replicas", "commonAnnotations", "commonLabels"];
         let is_open = source.get("plugin").is_some()
             || renames[..2].iter().any(|field| kustomize.get(*field).is_some());
-        let destination = [at(spec, "/destination/name"), at(spec, "/destination/server")];
+        let destination = [text_at(spec, "/destination/name"), text_at(spec, "/destination/server")];
         Some(Deployed {
             directory,
             by: document.clone(),
@@ -217,8 +215,8 @@ pub(super) fn applications(set: &Document, side: &Side) -> (Vec<Document>, Optio
             None => is_open = true,
         }
     }
-    is_open |= found.iter().any(|one| net::mentions(&one.tree, &["{{"]));
-    let about = net::names_trust(&spec.to_string()) || net::mentions(spec, &["linkerd"]);
+    is_open |= found.iter().any(|one| mentions(&one.tree, &["{{"]));
+    let about = net::names_trust(&spec.to_string()) || mentions(spec, &["linkerd"]);
     (found, (is_open && about).then(|| Open::new(&set.origin, Why::Generated, spec)))
 }
 
@@ -235,18 +233,16 @@ fn parameters(generator: &Value, side: &Side) -> Option<Vec<Vec<(String, String)
         return Some(elements.iter().map(|element| flat("", element)).collect());
     }
     let directories = generator.pointer("/git/directories").and_then(Value::as_array)?;
-    let mut all: Vec<&str> = Vec::new();
+    let mut all = BTreeSet::new();
     for name in side.names() {
         let mut directory = directory_of(name);
-        while !directory.is_empty() && !all.contains(&directory) {
-            all.push(directory);
+        while !directory.is_empty() && all.insert(directory) {
             directory = directory_of(directory);
         }
     }
-    all.sort_unstable();
     let is = |directory: &str, excluded: bool| {
         let mut rules = directories.iter().filter(|rule| (rule["exclude"] == true) == excluded);
-        rules.any(|rule| is_like(at(rule, "/path"), directory))
+        rules.any(|rule| is_like(text_at(rule, "/path"), directory))
     };
     let of = |directory: &&str| {
         let name = directory.rsplit('/').next().unwrap_or_default();

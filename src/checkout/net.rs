@@ -1,7 +1,5 @@
 //! Files that nothing explains: the lines of them that could reach trust material.
 
-use serde_json::Value;
-
 use crate::linkerd;
 
 /// What names trust material.
@@ -86,17 +84,6 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
         inside = (inside || begins) && !line.contains(END);
     }
     found
-}
-
-/// Does any text of a tree contain one of these?
-pub(super) fn mentions(tree: &Value, needles: &[&str]) -> bool {
-    let has = |text: &str| needles.iter().any(|needle| text.contains(needle));
-    match tree {
-        Value::String(text) => has(text),
-        Value::Array(items) => items.iter().any(|item| mentions(item, needles)),
-        Value::Object(map) => map.iter().any(|(key, value)| has(key) || mentions(value, needles)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::chart::Chart;
@@ -13,7 +11,7 @@ use super::open::{Open, Why};
 use super::path::join;
 use super::side::Side;
 use super::values::{assign, get, lay, parse, set};
-use crate::document::{Document, Origin};
+use crate::document::{Document, Origin, decoded, mentions, text_at};
 use crate::linkerd;
 use crate::mesh::VALUES_FILE;
 use crate::pki::Fingerprint;
@@ -62,10 +60,6 @@ const TRUST: [&str; 4] = [
     "identity.issuer.scheme",
 ];
 
-fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
-    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn first<'a>(texts: &[&'a str]) -> &'a str {
     texts.iter().copied().find(|text| !text.is_empty()).unwrap_or("linkerd")
 }
@@ -73,8 +67,8 @@ fn first<'a>(texts: &[&'a str]) -> &'a str {
 /// The releases that an object declares: one of Flux, Argo CD, k3s or Buoyant's operator.
 pub(super) fn of(document: &Document, sources: &Sources<'_>) -> Vec<Release> {
     let tree = &document.tree;
-    let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
-    let found = match (group, at(tree, "/kind")) {
+    let group = text_at(tree, "/apiVersion").split('/').next().unwrap_or_default();
+    let found = match (group, text_at(tree, "/kind")) {
         ("helm.toolkit.fluxcd.io", "HelmRelease") => vec![flux(document, sources)],
         ("argoproj.io", "Application") => argo(document, sources),
         ("helm.cattle.io", "HelmChart") => vec![k3s(document, sources)],
@@ -88,13 +82,14 @@ pub(super) fn of(document: &Document, sources: &Sources<'_>) -> Vec<Release> {
 /// elsewhere (`pkg/bundle/source.go`).
 pub(super) fn of_bundle(document: &Document, namespace: &str) -> Option<Document> {
     let tree = &document.tree;
-    let is_ours = at(tree, "/kind") == "Bundle" && at(tree, "/metadata/name") == linkerd::TRUST_ROOTS;
-    if !is_ours || !at(tree, "/apiVersion").starts_with("trust.cert-manager.io/") {
+    let is_ours =
+        text_at(tree, "/kind") == "Bundle" && text_at(tree, "/metadata/name") == linkerd::TRUST_ROOTS;
+    if !is_ours || !text_at(tree, "/apiVersion").starts_with("trust.cert-manager.io/") {
         return None;
     }
     let sources: Vec<&str> =
-        list(tree.pointer("/spec/sources")).map(|source| at(source, "/inLine").trim()).collect();
-    let key = at(tree, "/spec/target/configMap/key");
+        list(tree.pointer("/spec/sources")).map(|source| text_at(source, "/inLine").trim()).collect();
+    let key = text_at(tree, "/spec/target/configMap/key");
     if sources.is_empty() || key.is_empty() || sources.iter().any(|text| text.is_empty()) {
         return None;
     }
@@ -106,7 +101,7 @@ pub(super) fn of_bundle(document: &Document, namespace: &str) -> Option<Document
 
 /// Is it an object whose releases are read here?
 pub(super) fn is_one(tree: &Value) -> bool {
-    let group = at(tree, "/apiVersion").split('/').next().unwrap_or_default();
+    let group = text_at(tree, "/apiVersion").split('/').next().unwrap_or_default();
     [
         ("helm.toolkit.fluxcd.io", "HelmRelease"),
         ("argoproj.io", "Application"),
@@ -114,7 +109,7 @@ pub(super) fn is_one(tree: &Value) -> bool {
         ("helm.cattle.io", "HelmChart"),
         ("linkerd.buoyant.io", "ControlPlane"),
     ]
-    .contains(&(group, at(tree, "/kind")))
+    .contains(&(group, text_at(tree, "/kind")))
 }
 
 /// The release that a file of values alone declares, over those that stand below it.
@@ -135,10 +130,10 @@ pub(super) fn of_values(
 /// (`fluxcd/pkg/chartutil/values.go`).
 fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
     let tree = &document.tree;
-    let own = at(tree, "/metadata/namespace");
+    let own = text_at(tree, "/metadata/namespace");
     let inline = tree.pointer("/spec/values").cloned().unwrap_or_default();
     let mut draft = Draft::new(document, sources);
-    draft.marks = json!({"labels": {"helm.toolkit.fluxcd.io/name": at(tree, "/metadata/name"),
+    draft.marks = json!({"labels": {"helm.toolkit.fluxcd.io/name": text_at(tree, "/metadata/name"),
         "helm.toolkit.fluxcd.io/namespace": own}});
     let (name, version) = draft.flux_chart(tree);
     for reference in list(tree.pointer("/spec/valuesFrom")) {
@@ -150,7 +145,7 @@ fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
     if let Some(rendered) = tree.pointer("/spec/postRenderers").filter(|all| reaches_control_plane(all)) {
         draft.open.push((Why::Patched, rendered.clone()));
     }
-    let namespace = first(&[at(tree, "/spec/targetNamespace"), own]);
+    let namespace = first(&[text_at(tree, "/spec/targetNamespace"), own]);
     draft.finish(&name, &version, namespace)
 }
 
@@ -158,9 +153,9 @@ fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
 fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
     let spec = &document.tree["spec"];
     let (all, over) = engine::sources(document, sources.side);
-    let namespace = first(&[at(spec, "/destination/namespace")]);
+    let namespace = first(&[text_at(spec, "/destination/namespace")]);
     let release = |source: &Value| {
-        let (chart, path) = (at(source, "/chart"), at(source, "/path"));
+        let (chart, path) = (text_at(source, "/chart"), text_at(source, "/path"));
         let local = sources
             .side
             .of_root(path)
@@ -169,14 +164,15 @@ fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
             return None;
         }
         let mut draft = Draft::new(document, sources);
-        draft.marks["labels"] = json!({"argocd.argoproj.io/instance": at(&document.tree, "/metadata/name")});
+        draft.marks["labels"] =
+            json!({"argocd.argoproj.io/instance": text_at(&document.tree, "/metadata/name")});
         draft.files.extend(over.iter().cloned());
         let directory = local.unwrap_or_default();
         if chart.is_empty() {
             draft.local_chart(&directory);
         }
         draft.argo_source(&source["helm"], &directory);
-        draft.finish(first(&[chart, path]), at(source, "/targetRevision"), namespace)
+        draft.finish(first(&[chart, path]), text_at(source, "/targetRevision"), namespace)
     };
     all.iter().map(release).collect()
 }
@@ -184,12 +180,12 @@ fn argo(document: &Document, sources: &Sources<'_>) -> Vec<Option<Release>> {
 fn k3s(document: &Document, sources: &Sources<'_>) -> Option<Release> {
     let tree = &document.tree;
     let mut draft = Draft::new(document, sources);
-    draft.text("valuesContent", at(tree, "/spec/valuesContent"));
+    draft.text("valuesContent", text_at(tree, "/spec/valuesContent"));
     for (path, value) in tree.pointer("/spec/set").and_then(Value::as_object).into_iter().flatten() {
         set(&mut draft.values, path, value.as_str().unwrap_or_default());
     }
-    let namespace = first(&[at(tree, "/spec/targetNamespace"), at(tree, "/metadata/namespace")]);
-    draft.finish(at(tree, "/spec/chart"), at(tree, "/spec/version"), namespace)
+    let namespace = first(&[text_at(tree, "/spec/targetNamespace"), text_at(tree, "/metadata/namespace")]);
+    draft.finish(text_at(tree, "/spec/chart"), text_at(tree, "/spec/version"), namespace)
 }
 
 fn buoyant(document: &Document, sources: &Sources<'_>) -> Option<Release> {
@@ -198,7 +194,7 @@ fn buoyant(document: &Document, sources: &Sources<'_>) -> Option<Release> {
     draft.values = config.cloned().unwrap_or_else(|| json!({}));
     draft.finish(
         "linkerd-enterprise-control-plane",
-        at(&document.tree, "/spec/components/linkerd/version"),
+        text_at(&document.tree, "/spec/components/linkerd/version"),
         "linkerd",
     )
 }
@@ -214,14 +210,14 @@ pub(super) fn of_kustomization(
     let sources = Sources { side, objects: &[] };
     let document = Document { origin: origin.clone(), tree: Value::Null };
     let mut draft = Draft::new(&document, &sources);
-    let file = at(entry, "/valuesFile");
+    let file = text_at(entry, "/valuesFile");
     let inline = entry.get("valuesInline").cloned().unwrap_or_else(|| json!({}));
     let mut of_file = json!({});
     if !file.is_empty() {
         draft.file(directory, file);
         of_file = std::mem::replace(&mut draft.values, json!({}));
     }
-    let (below, above) = match at(entry, "/valuesMerge") {
+    let (below, above) = match text_at(entry, "/valuesMerge") {
         "merge" => (inline, of_file),
         "replace" => (json!({}), inline),
         _ => (of_file, inline),
@@ -231,7 +227,7 @@ pub(super) fn of_kustomization(
     for more in strings(entry.get("additionalValuesFiles")) {
         draft.file(directory, more);
     }
-    draft.finish(at(entry, "/name"), at(entry, "/version"), first(&[at(entry, "/namespace")]))
+    draft.finish(text_at(entry, "/name"), text_at(entry, "/version"), first(&[text_at(entry, "/namespace")]))
 }
 
 impl<'a> Draft<'a> {
@@ -290,8 +286,8 @@ impl<'a> Draft<'a> {
 
     /// The name and version of the chart that a HelmRelease names; a chart of this repository brings its own values.
     fn flux_chart(&mut self, tree: &Value) -> (String, String) {
-        let named = at(tree, "/spec/chart/spec/chart");
-        let version = at(tree, "/spec/chart/spec/version").to_owned();
+        let named = text_at(tree, "/spec/chart/spec/chart");
+        let version = text_at(tree, "/spec/chart/spec/version").to_owned();
         if let Some(directory) = self
             .sources
             .side
@@ -305,11 +301,16 @@ impl<'a> Draft<'a> {
         if !named.is_empty() {
             return (named.to_owned(), version);
         }
-        let (kind, name) = (at(tree, "/spec/chartRef/kind"), at(tree, "/spec/chartRef/name"));
-        let object =
-            self.object(kind, at(tree, "/spec/chartRef/namespace"), at(tree, "/metadata/namespace"), name);
-        let url =
-            object.map_or(name, |object| first(&[at(object, "/spec/url"), at(object, "/spec/chart"), name]));
+        let (kind, name) = (text_at(tree, "/spec/chartRef/kind"), text_at(tree, "/spec/chartRef/name"));
+        let object = self.object(
+            kind,
+            text_at(tree, "/spec/chartRef/namespace"),
+            text_at(tree, "/metadata/namespace"),
+            name,
+        );
+        let url = object.map_or(name, |object| {
+            first(&[text_at(object, "/spec/url"), text_at(object, "/spec/chart"), name])
+        });
         (url.to_owned(), version)
     }
 
@@ -356,9 +357,9 @@ impl<'a> Draft<'a> {
         let wanted = if namespace.is_empty() { default } else { namespace };
         let mut trees = self.sources.objects.iter().map(|document| &document.tree);
         trees.find(|tree| {
-            at(tree, "/kind") == kind
-                && at(tree, "/metadata/name") == name
-                && ["", wanted].contains(&at(tree, "/metadata/namespace"))
+            text_at(tree, "/kind") == kind
+                && text_at(tree, "/metadata/name") == name
+                && ["", wanted].contains(&text_at(tree, "/metadata/namespace"))
         })
     }
 
@@ -367,21 +368,21 @@ impl<'a> Draft<'a> {
         // Operators name the Secret that they make in one of these.
         let made = ["/spec/target/name", "/spec/template/metadata/name", "/spec/destination/name"];
         let is = |tree: &&Value| {
-            let found = at(tree, "/metadata/name");
+            let found = text_at(tree, "/metadata/name");
             found == name
                 || found.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
-                || made.iter().any(|pointer| at(tree, pointer) == name)
+                || made.iter().any(|pointer| text_at(tree, pointer) == name)
         };
         self.sources.objects.iter().map(|document| &document.tree).filter(is).collect()
     }
 
     fn flux_reference(&mut self, reference: &Value, namespace: &str, inline: &Value) {
-        let (kind, name) = (at(reference, "/kind"), at(reference, "/name"));
-        let key = match at(reference, "/valuesKey") {
+        let (kind, name) = (text_at(reference, "/kind"), text_at(reference, "/name"));
+        let key = match text_at(reference, "/valuesKey") {
             "" => "values.yaml",
             key => key,
         };
-        let target = at(reference, "/targetPath");
+        let target = text_at(reference, "/targetPath");
         self.used.insert((kind.to_owned(), name.to_owned()));
         let text = self.object(kind, "", namespace, name).and_then(|object| entry(object, key));
         let Some(text) = text else {
@@ -419,11 +420,13 @@ impl<'a> Draft<'a> {
         // Those that force a text come after the others. Argo CD escapes commas.
         for forced in [false, true] {
             let all = list(helm.get("parameters")).filter(|one| (one["forceString"] == true) == forced);
-            all.for_each(|one| assign(&mut self.values, at(one, "/name"), at(one, "/value").into()));
+            all.for_each(|one| {
+                assign(&mut self.values, text_at(one, "/name"), text_at(one, "/value").into())
+            });
         }
         for parameter in list(helm.get("fileParameters")) {
-            let path = at(parameter, "/name");
-            self.argo_file(directory, at(parameter, "/path"), |draft, directory, name| {
+            let path = text_at(parameter, "/name");
+            self.argo_file(directory, text_at(parameter, "/path"), |draft, directory, name| {
                 let file = join(directory, name);
                 match file.as_ref().and_then(|file| draft.sources.side.text(file)) {
                     Some(text) => {
@@ -462,15 +465,13 @@ fn entry(object: &Value, key: &str) -> Option<String> {
         return Some(text.to_owned());
     }
     let text = of("data")?;
-    if at(object, "/kind") != "Secret" {
+    if text_at(object, "/kind") != "Secret" {
         return Some(text.to_owned());
     }
-    // Kustomize breaks lines, and the API server takes that.
-    let text: String = text.split_whitespace().collect();
-    String::from_utf8(STANDARD.decode(text).ok()?).ok()
+    String::from_utf8(decoded(text)?).ok()
 }
 
 /// Do patches reach a workload or an object of the control plane?
 fn reaches_control_plane(patches: &Value) -> bool {
-    super::net::mentions(patches, &["linkerd-", "ConfigMap", "Secret"])
+    mentions(patches, &["linkerd-", "ConfigMap", "Secret"])
 }

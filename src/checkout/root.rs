@@ -16,7 +16,7 @@ use super::open::{Open, Why};
 use super::place::Places;
 use super::side::{Side, directory_of};
 use super::trap::{Trap, traps};
-use crate::document::{Document, Origin};
+use crate::document::{Document, Origin, mentions, text_at};
 use crate::linkerd;
 
 /// Something that is deployed as one.
@@ -87,15 +87,16 @@ impl<'a> Reading<'a> {
             }
         }
         let mut roots: Vec<Root> = deployed.iter().map(|(by, one)| self.deployed(by, one)).collect();
-        let mut claimed: BTreeSet<String> =
-            roots.iter().flat_map(|root| root.files.iter().cloned()).collect();
+        let claimed: BTreeSet<String> = roots.iter().flat_map(|root| root.files.iter().cloned()).collect();
         let referred = kustomization::referred(self.side);
+        let mut taken = claimed.clone();
         for directory in kustomization::directories(self.side) {
             let Some(file) = kustomization::of(self.side, &directory) else { continue };
+            let reach = Reach::of(self.side, &directory);
+            taken.extend(reach.files.iter().cloned());
             if !self.places.has(&file) || claimed.contains(&file) {
                 continue;
             }
-            let reach = Reach::of(self.side, &directory);
             let is_component = self.side.text(&file).is_some_and(|text| text.contains("kind: Component"));
             if !referred.contains(&directory) && !is_component {
                 let mut root = self.built(&directory, directory.clone(), &json!({}), &reach);
@@ -105,10 +106,7 @@ impl<'a> Reading<'a> {
                 roots.push(root);
             }
         }
-        for directory in kustomization::directories(self.side) {
-            claimed.extend(Reach::of(self.side, &directory).files);
-        }
-        roots.extend(self.plain(&claimed));
+        roots.extend(self.plain(&taken));
         declared::put(self, &mut roots);
         if let Some(first) = roots.first_mut() {
             first.open.extend(set_open);
@@ -129,7 +127,7 @@ impl<'a> Reading<'a> {
     fn deployed(&self, by: &str, deployed: &Deployed) -> Root {
         let Deployed { directory, edits, destination, .. } = deployed;
         let stem = by.rsplit_once('.').map_or(by, |(stem, _)| stem);
-        let name = deployed.by.tree.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let name = text_at(&deployed.by.tree, "/metadata/name");
         let position = [destination.as_str(), stem, name]
             .into_iter()
             .filter(|part| !part.is_empty())
@@ -163,7 +161,7 @@ impl<'a> Reading<'a> {
         let is_trust = |document: &Document| core(&document.tree).is_some();
         let reaches = match &deployed.open {
             Some(Why::Substituted) => {
-                root.objects.iter().any(|one| is_trust(one) && net::mentions(&one.tree, &["${"]))
+                root.objects.iter().any(|one| is_trust(one) && mentions(&one.tree, &["${"]))
             }
             Some(_) => root.objects.iter().any(is_trust),
             None => false,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::kustomization::{list, strings};
-use crate::document::{Document, ObjectRef, Origin};
+use crate::document::{Document, ObjectRef, Origin, text_at};
 use crate::linkerd;
 
 /// Something in the repository that keeps a change from having an effect.
@@ -36,10 +36,6 @@ pub enum NoEffect {
     ChartVersionUnchanged(String),
 }
 
-fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
-    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// How each is told.
 const RULES: [fn(&Value) -> Option<NoEffect>; 5] =
     [suspended, reconcile_disabled, applied_once, differences_respected, chart_version];
@@ -52,7 +48,7 @@ pub(super) fn traps(document: &Document) -> Vec<Trap> {
 }
 
 fn suspended(tree: &Value) -> Option<NoEffect> {
-    let is_flux = at(tree, "/apiVersion").contains(".toolkit.fluxcd.io/");
+    let is_flux = text_at(tree, "/apiVersion").contains(".toolkit.fluxcd.io/");
     (is_flux && tree.pointer("/spec/suspend") == Some(&Value::Bool(true))).then_some(NoEffect::Suspended)
 }
 
@@ -77,10 +73,10 @@ fn differences_respected(tree: &Value) -> Option<NoEffect> {
     }
     let names = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG];
     let of_data = |rule: &&Value| {
-        let name = at(rule, "/name");
+        let name = text_at(rule, "/name");
         let pointers = strings(rule.get("jsonPointers")).any(|pointer| pointer.starts_with("/data"));
         let paths = strings(rule.get("jqPathExpressions")).any(|path| path.starts_with(".data"));
-        ["ConfigMap", "Secret", "*"].contains(&at(rule, "/kind"))
+        ["ConfigMap", "Secret", "*"].contains(&text_at(rule, "/kind"))
             && (name.is_empty() || name.contains('*') || names.contains(&name))
             && (pointers || paths)
     };
@@ -89,9 +85,9 @@ fn differences_respected(tree: &Value) -> Option<NoEffect> {
 
 fn chart_version(tree: &Value) -> Option<NoEffect> {
     let spec = tree.pointer("/spec/chart/spec")?;
-    let from_git = ["GitRepository", "Bucket"].contains(&at(spec, "/sourceRef/kind"));
-    let chart = super::path::join("", at(spec, "/chart"))?;
-    (from_git && at(spec, "/reconcileStrategy") != "Revision")
+    let from_git = ["GitRepository", "Bucket"].contains(&text_at(spec, "/sourceRef/kind"));
+    let chart = super::path::join("", text_at(spec, "/chart"))?;
+    (from_git && text_at(spec, "/reconcileStrategy") != "Revision")
         .then_some(NoEffect::ChartVersionUnchanged(chart))
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::at;
@@ -12,7 +10,7 @@ use super::open::{Open, Why};
 use super::place::Places;
 use super::side::{Side, Sides, directory_of};
 use super::unit::Unit;
-use crate::document::{Document, ObjectRef};
+use crate::document::{Document, ObjectRef, decoded};
 use crate::linkerd;
 
 /// What a unit holds after the change, or before it, that is open and not the same on the other side.
@@ -101,10 +99,9 @@ fn all_texts(tree: &Value, is_secret: bool, found: &mut Vec<String>) {
                         all_texts(value, is_secret, found);
                     }
                     Value::String(text) => {
-                        let bytes = || STANDARD.decode(text.split_whitespace().collect::<String>()).ok();
-                        let decoded =
-                            is_secret.then(bytes).flatten().and_then(|bytes| String::from_utf8(bytes).ok());
-                        found.push(format!("{key}: {}", decoded.as_deref().unwrap_or(text)));
+                        let bytes = is_secret.then(|| decoded(text)).flatten();
+                        let plain = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+                        found.push(format!("{key}: {}", plain.as_deref().unwrap_or(text)));
                     }
                     other => found.push(format!("{key}: {other}")),
                 }

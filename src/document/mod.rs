@@ -9,6 +9,7 @@ mod parse;
 mod pem;
 mod resolve;
 mod split;
+mod text;
 mod tree;
 pub mod yaml;
 
@@ -24,6 +25,7 @@ pub use object::ObjectRef;
 pub use overlay::lay_over;
 pub use parse::{is_json, is_list, item_kind, parse, parse_any, parse_each};
 pub use pem::pem_texts;
+pub(crate) use text::{decoded, mentions, text_at};
 pub(crate) use tree::Tree;
 
 /// Where a document stands: what an error message names first.

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::document::{Document, ObjectRef, Origin, lay_over};
+use crate::document::{Document, ObjectRef, Origin, decoded, lay_over, mentions, text_at};
 use crate::linkerd;
 use crate::mesh::{Interest, Mesh, Owner, REDACTED};
 use crate::pki::Fingerprint;
@@ -74,7 +72,7 @@ impl Unrendered {
     /// Does an object declare a release of a chart?
     pub(super) fn is_release(tree: &Value) -> bool {
         RENDERED_ELSEWHERE.iter().any(|(kinds, renderer, _)| {
-            let kind = at(tree, "/kind");
+            let kind = text_at(tree, "/kind");
             *renderer == Renderer::Helm && !kind.is_empty() && kinds.contains(&kind)
         })
     }
@@ -82,7 +80,7 @@ impl Unrendered {
     pub(super) fn see(&mut self, document: &Document) {
         if let Some(renderer) = renderer(&document.tree) {
             let Document { origin, tree } = document;
-            let tree = if at(tree, "/kind") == "Secret" { hashed(tree) } else { tree.clone() };
+            let tree = if text_at(tree, "/kind") == "Secret" { hashed(tree) } else { tree.clone() };
             self.0.push(Unjudged { origin: origin.clone(), renderer, gone: false, tree });
         }
     }
@@ -156,7 +154,9 @@ impl Chain {
             }
         }
         let is_read = |name: &str| {
-            all.iter().any(|tree| at(tree, "/kind") == "Certificate" && at(tree, "/metadata/name") == name)
+            all.iter().any(|tree| {
+                text_at(tree, "/kind") == "Certificate" && text_at(tree, "/metadata/name") == name
+            })
         };
         let by_cert_manager = current.into_iter().flat_map(|mesh| &mesh.manifests).any(|manifest| {
             manifest.object.name == linkerd::ISSUER_SECRET
@@ -171,10 +171,11 @@ impl Chain {
     }
 
     fn follow(&mut self, tree: &Value) {
-        match at(tree, "/kind") {
+        match text_at(tree, "/kind") {
             "Certificate" if self.has_certificate(tree) => {
-                self.certificates.insert(at(tree, "/metadata/name").to_owned());
-                let (kind, name) = (at(tree, "/spec/issuerRef/kind"), at(tree, "/spec/issuerRef/name"));
+                self.certificates.insert(text_at(tree, "/metadata/name").to_owned());
+                let (kind, name) =
+                    (text_at(tree, "/spec/issuerRef/kind"), text_at(tree, "/spec/issuerRef/name"));
                 if !name.is_empty() {
                     let kind = if kind.is_empty() { "Issuer" } else { kind };
                     self.signers.insert((kind.to_owned(), name.to_owned()));
@@ -182,11 +183,11 @@ impl Chain {
             }
             "Bundle" if names(tree, linkerd::TRUST_ROOTS) => {
                 let sources = tree.pointer("/spec/sources").and_then(Value::as_array);
-                let secrets = sources.into_iter().flatten().map(|source| at(source, "/secret/name"));
+                let secrets = sources.into_iter().flatten().map(|source| text_at(source, "/secret/name"));
                 self.secrets.extend(secrets.filter(|name| !name.is_empty()).map(str::to_owned));
             }
             "Issuer" | "ClusterIssuer" if self.has_signer(tree) => {
-                let secret = at(tree, "/spec/ca/secretName");
+                let secret = text_at(tree, "/spec/ca/secretName");
                 if !secret.is_empty() {
                     self.secrets.insert(secret.to_owned());
                 }
@@ -196,22 +197,23 @@ impl Chain {
     }
 
     fn has_certificate(&self, tree: &Value) -> bool {
-        self.secrets.contains(at(tree, "/spec/secretName"))
-            || self.certificates.contains(at(tree, "/metadata/name"))
+        self.secrets.contains(text_at(tree, "/spec/secretName"))
+            || self.certificates.contains(text_at(tree, "/metadata/name"))
     }
 
     fn has_signer(&self, tree: &Value) -> bool {
-        self.signers.contains(&(at(tree, "/kind").to_owned(), at(tree, "/metadata/name").to_owned()))
+        self.signers
+            .contains(&(text_at(tree, "/kind").to_owned(), text_at(tree, "/metadata/name").to_owned()))
     }
 
     /// Can it become something that this mesh reads? ACME signs no CA, and so none of Linkerd's certificates.
     fn concerns(&self, one: &Unjudged, current: Option<&Mesh>) -> bool {
         let tree = &one.tree;
-        let name = at(tree, "/metadata/name");
-        match at(tree, "/kind") {
+        let name = text_at(tree, "/metadata/name");
+        match text_at(tree, "/kind") {
             "Certificate" => self.has_certificate(tree),
             "Secret" | "SealedSecret" | "ExternalSecret" => {
-                self.secrets.contains(name) || self.secrets.contains(at(tree, "/spec/target/name"))
+                self.secrets.contains(name) || self.secrets.contains(text_at(tree, "/spec/target/name"))
             }
             "Issuer" | "ClusterIssuer" => {
                 let may_be = self.is_open || mentions(tree, &["linkerd"]);
@@ -221,7 +223,7 @@ impl Chain {
                 && !NAMES.iter().any(|name| names(tree, name)) =>
             {
                 current.into_iter().flat_map(|mesh| &mesh.workloads).any(|known| {
-                    let namespace = at(tree, "/metadata/namespace");
+                    let namespace = text_at(tree, "/metadata/namespace");
                     (known.object.kind.as_str(), known.object.name.as_str()) == (kind, name)
                         && ["", known.object.namespace.as_str()].contains(&namespace)
                 })
@@ -233,10 +235,10 @@ impl Chain {
 
 /// Who makes something of it that may change trust material.
 fn renderer(tree: &Value) -> Option<Renderer> {
-    let (group, _) = at(tree, "/apiVersion").rsplit_once('/').unwrap_or_default();
-    match (group, at(tree, "/kind")) {
-        _ if RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&at(tree, "/kind"))) => {
-            rendered_elsewhere(at(tree, "/kind"), tree)
+    let (group, _) = text_at(tree, "/apiVersion").rsplit_once('/').unwrap_or_default();
+    match (group, text_at(tree, "/kind")) {
+        _ if RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&text_at(tree, "/kind"))) => {
+            rendered_elsewhere(text_at(tree, "/kind"), tree)
         }
         _ if has_directive(tree) => Some(Renderer::PatchDirective),
         (_, kind) if SEALED.contains(&kind) => Some(Renderer::SealedSecret),
@@ -260,12 +262,7 @@ fn hides_key(tree: &Value) -> bool {
     let text = |field: &str, key: &str| tree.get(field)?.get(key)?.as_str();
     ["key.pem", "tls.key"].iter().any(|key| {
         let plain = text("stringData", key).map(|text| text.as_bytes().to_vec());
-        let encoded = text("data", key).map(|text| {
-            match STANDARD.decode(text.split_whitespace().collect::<String>()) {
-                Ok(bytes) => Zeroizing::new(bytes).to_vec(),
-                Err(_) => text.as_bytes().to_vec(),
-            }
-        });
+        let encoded = text("data", key).map(|text| decoded(text).unwrap_or_else(|| text.as_bytes().to_vec()));
         plain.or(encoded).is_some_and(|bytes| !is_key(&Zeroizing::new(bytes)))
     })
 }
@@ -274,7 +271,8 @@ fn hides_key(tree: &Value) -> bool {
 fn hashed(tree: &Value) -> Value {
     let [data, plain] = ["data", "stringData"].map(|field| tree.get(field).cloned().unwrap_or_default());
     let hash = Fingerprint::digest(json!([data, plain]).to_string().as_bytes()).to_string();
-    let metadata = json!({"name": at(tree, "/metadata/name"), "namespace": at(tree, "/metadata/namespace")});
+    let metadata =
+        json!({"name": text_at(tree, "/metadata/name"), "namespace": text_at(tree, "/metadata/namespace")});
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "hash": hash})
 }
 
@@ -299,13 +297,9 @@ fn says(tree: &Value) -> Value {
     tree
 }
 
-fn at<'a>(tree: &'a Value, pointer: &str) -> &'a str {
-    tree.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Is it the object of this name, or what another controller makes it of?
 pub(super) fn names(tree: &Value, name: &str) -> bool {
-    at(tree, "/metadata/name") == name || at(tree, "/spec/target/name") == name
+    text_at(tree, "/metadata/name") == name || text_at(tree, "/spec/target/name") == name
 }
 
 /// The program that has to render it first; `None` where it does not touch trust material.
@@ -342,16 +336,6 @@ fn has_directive(tree: &Value) -> bool {
     match tree {
         Value::Array(items) => items.iter().any(has_directive),
         Value::Object(map) => map.contains_key("$patch") || map.values().any(has_directive),
-        _ => false,
-    }
-}
-
-fn mentions(tree: &Value, needles: &[&str]) -> bool {
-    let has = |text: &str| needles.iter().any(|needle| text.contains(needle));
-    match tree {
-        Value::String(text) => has(text),
-        Value::Array(items) => items.iter().any(|item| mentions(item, needles)),
-        Value::Object(map) => map.iter().any(|(key, value)| has(key) || mentions(value, needles)),
         _ => false,
     }
 }
