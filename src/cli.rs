@@ -19,7 +19,7 @@ use crate::step::{Confirmation, Phase};
 pub use input::{Color, Display, Input};
 pub use value::Lifetime;
 use value::duration;
-pub use verbs::{Minting, Printing, Recover, Simulate, SimulationFormat, Verify, VerifyFormat};
+pub use verbs::{Editing, Minting, Printing, Recover, Simulate, SimulationFormat, Verify, VerifyFormat};
 
 const EXIT_CODES: &str = "Exit codes:
   0  fine, nothing to say against it
@@ -294,6 +294,10 @@ pub struct Next {
     /// How it is printed or written.
     #[command(flatten)]
     pub printing: Printing,
+
+    /// Whose files are edited instead.
+    #[command(flatten)]
+    pub editing: Editing,
 }
 
 /// Arguments of `render`.
@@ -306,6 +310,10 @@ pub struct Render {
     /// How it is printed or written.
     #[command(flatten)]
     pub printing: Printing,
+
+    /// Whose files are edited instead.
+    #[command(flatten)]
+    pub editing: Editing,
 }
 
 /// Arguments of `diff`.
@@ -314,6 +322,10 @@ pub struct Diff {
     /// Which step.
     #[command(flatten)]
     pub selection: Selection,
+
+    /// Show what `render --in DIR` would edit in this Git checkout, as `git apply` takes it
+    #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub checkout: Option<PathBuf>,
 }
 
 /// Arguments of `inspect`.

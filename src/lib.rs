@@ -20,6 +20,7 @@
 //! | [`rotation`] | the record, its steps, what stands before each, simulation, recovery | a sentence, I/O, the clock |
 //! | [`verify`] | what anybody's change breaks | a sentence, I/O, the clock |
 //! | [`render`] | a step to documents | decides if it is safe |
+//! | [`edit`] | a step as an edit of the repository's own files | writes |
 //! | [`diff`] | documents against the current state | shows a private key |
 //! | [`cli`] | the command line | does anything |
 //! | [`report`] | all of it as text, JSON, YAML, Markdown | decides |
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod command;
 pub mod diff;
 pub mod document;
+pub mod edit;
 pub mod finding;
 pub mod limits;
 pub mod linkerd;

@@ -55,6 +55,9 @@ pub enum OutputError {
     /// Git would take a private key.
     #[error("{}: would put a private key, in plain text, into a Git work tree", .0.display())]
     PlaintextKey(PathBuf),
+    /// Somebody else has changed the file since it was read.
+    #[error("{}: has changed since it was read", .0.display())]
+    Changed(PathBuf),
     /// The operating system refused.
     #[error("{}: {error}", .path.display())]
     Io {
@@ -81,6 +84,7 @@ impl OutputError {
                  tool instead (render … | kubeseal, sops), or say --allow-plaintext-keys",
                 path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
             ),
+            Self::Changed(_) => "nothing was written; run again".to_owned(),
             Self::Io { .. } => {
                 "nothing was left half-written; free the space or mend the permissions, and run again"
                     .to_owned()
@@ -114,6 +118,45 @@ pub fn create(files: &[NewFile], allow_plaintext_keys: bool) -> Result<(), Outpu
                 }
                 return Err(error);
             }
+        }
+    }
+    Ok(())
+}
+
+/// A file of the user's, with another content.
+pub struct Replacement<'a> {
+    /// Where.
+    pub path: &'a Path,
+    /// What it holds now.
+    pub before: &'a str,
+    /// What it shall hold.
+    pub after: &'a str,
+    /// [`Access::PrivateKey`] where it shall hold one.
+    pub access: Access,
+}
+
+/// Puts other contents in the place of files of the user's, which keep their modes. When one cannot be written, those written
+/// before it are put back.
+///
+/// # Errors
+/// A file that has changed since it was read, a private key that Git would take, or the operating system.
+pub fn replace(files: &[Replacement<'_>], allow_plaintext_keys: bool) -> Result<(), OutputError> {
+    for file in files {
+        let now = Zeroizing::new(fs::read(file.path).map_err(io_error(file.path))?);
+        if *now != file.before.as_bytes() {
+            return Err(OutputError::Changed(file.path.to_owned()));
+        }
+        if file.access == Access::PrivateKey && !allow_plaintext_keys && git::would_take(file.path) {
+            return Err(OutputError::PlaintextKey(file.path.to_owned()));
+        }
+    }
+    for (at, file) in files.iter().enumerate() {
+        if let Err(error) = write::replace(file.path, file.after, file.access) {
+            for written in &files[..at] {
+                write::replace(written.path, written.before, written.access)
+                    .map_err(io_error(written.path))?;
+            }
+            return Err(OutputError::Io { path: file.path.to_owned(), error });
         }
     }
     Ok(())

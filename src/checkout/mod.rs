@@ -11,6 +11,7 @@ mod open;
 mod path;
 mod place;
 mod release;
+mod repository;
 mod root;
 mod side;
 mod trap;
@@ -19,7 +20,7 @@ mod unit;
 mod values;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, DocumentError, Origin};
@@ -27,6 +28,7 @@ use crate::source::{Proposal, SourceError, git};
 
 pub use file::Skip;
 pub use open::{Open, Why};
+pub use repository::Repository;
 pub use trap::{NoEffect, Trap};
 
 use place::Places;
@@ -70,6 +72,8 @@ pub struct Declared {
     pub is_mesh: bool,
     /// What could reach its trust material and is not understood.
     pub open: Vec<Open>,
+    /// The files that it is made of, by their path from the repository's root.
+    pub files: BTreeSet<String>,
 }
 
 /// What a change does to one cluster.
@@ -94,34 +98,7 @@ pub struct Change {
 /// # Errors
 /// When files cannot be read, or one that names trust material is broken.
 pub fn read(request: &Request) -> Result<Checkout, SourceError> {
-    let side = Side::working_tree(first(request))?;
-    let places = request.places(side.root());
-    let cache = Cache::default();
-    let reading = Reading::new(&side, &places, &cache);
-    if let Some(error) = reading.broken() {
-        return Err(error.into());
-    }
-    let named = |name: &String| places.name(name);
-    let dumps = reading.parsed.iter().filter(|(_, parsed)| parsed.is_dump);
-    let dumps = dumps.map(|(name, _)| PathBuf::from(named(name))).collect();
-    let skipped =
-        reading.parsed.iter().filter_map(|(name, parsed)| Some((named(name), parsed.skipped?))).collect();
-    let untracked = git::untracked(side.root()).unwrap_or_default();
-    let untracked =
-        untracked.iter().filter(|name| file::is_manifest(name) && places.has(name) && !side.has(name));
-    let untracked = untracked.map(named).collect();
-    let roots = reading.roots();
-    let names = unit::names(&roots);
-    let mut units = reading.units(roots, &names);
-    if !units.iter().any(|unit| unit.is_mesh) {
-        let open = unexplained::everywhere(&side, &places, &units);
-        if units.is_empty() {
-            units.push(Unit::default());
-        }
-        units[0].open.extend(open);
-    }
-    let units = units.into_iter().map(|unit| unit.declared(&places)).collect::<Result<_, _>>()?;
-    Ok(Checkout { units, dumps, skipped, untracked })
+    Repository::open(request)?.read()
 }
 
 /// Reads what a repository's working tree changes against one of its commits.
@@ -290,10 +267,12 @@ impl Unit {
             open.push(Open::new(origin, why.clone(), &serde_json::Value::Null));
         }
         let is_mesh = self.is_mesh;
+        let failed = self.failed.iter().flat_map(|(_, _, files)| files.iter().cloned());
+        let files = self.files.iter().cloned().chain(failed).collect();
         let pods: Vec<_> = self.objects.iter().filter(|one| one.tree["kind"] == "Pod").cloned().collect();
         let mut documents = self.proposal().into_documents()?;
         documents.extend(pods);
-        Ok(Declared { name, documents, is_mesh, open })
+        Ok(Declared { name, documents, is_mesh, open, files })
     }
 }
 

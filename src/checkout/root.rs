@@ -48,6 +48,15 @@ pub(super) struct Cache {
     parsed: RefCell<BTreeMap<String, Rc<Parsed>>>,
     /// By directory and what an engine adds to it.
     built: RefCell<BTreeMap<String, Built>>,
+    /// Is what has nothing to do with Linkerd's trust built as well?
+    complete: bool,
+}
+
+impl Cache {
+    /// For who needs every object that is deployed.
+    pub(super) fn complete() -> Self {
+        Self { complete: true, ..Self::default() }
+    }
 }
 
 /// One side, with what its files say.
@@ -220,7 +229,8 @@ impl<'a> Reading<'a> {
             return build();
         }
         let reaches = |name: &String| self.side.text(name).is_some_and(|text| net::names_linkerd(&text));
-        if !reach.files.iter().any(reaches) && !net::names_trust(&edits.to_string()) {
+        let is_about = reach.files.iter().any(reaches) || net::names_trust(&edits.to_string());
+        if !is_about && !self.cache.complete {
             return Built::default();
         }
         let key = format!("{directory} {edits}");

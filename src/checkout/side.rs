@@ -67,6 +67,18 @@ impl Side {
         Ok(Self { root, base, files, other: Rc::default(), same: Rc::default() })
     }
 
+    /// The same, compared with itself: every file is the same on both sides.
+    pub(super) fn with_all_the_same(self) -> Self {
+        Self { same: Rc::new(self.files.keys().cloned().collect()), ..self }
+    }
+
+    /// The same with other contents of some files.
+    pub(super) fn with(&self, contents: BTreeMap<String, Vec<u8>>) -> Self {
+        let mut same = (*self.same).clone();
+        same.retain(|name| !contents.contains_key(name));
+        Self { other: Rc::new(contents), same: Rc::new(same), ..self.clone() }
+    }
+
     /// A path that an engine's object names from the repository's root. Where that is not there, the directory that was asked for
     /// may be a copy of a repository.
     pub(super) fn of_root(&self, path: &str) -> Option<String> {
@@ -123,7 +135,7 @@ impl Side {
         None
     }
 
-    fn is_link(&self, name: &str) -> bool {
+    pub(super) fn is_link(&self, name: &str) -> bool {
         self.files.get(name) == Some(&Mode::Link)
     }
 

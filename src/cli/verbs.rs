@@ -64,6 +64,22 @@ pub struct Printing {
     pub allow_plaintext_keys: bool,
 }
 
+/// Whose files are edited.
+#[derive(Debug, Args)]
+pub struct Editing {
+    /// Edit the files of this Git checkout instead of printing: what the step needs, where it stands
+    ///
+    /// Certificates are found wherever the repository holds them: manifests, values of Helm, HelmReleases, Applications, files of
+    /// generators. Restarts are set in the manifests. Every edit is proven before it is written: the repository, read again with
+    /// it, declares the step and nothing else. Where there are several clusters, --unit names one.
+    #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["out", "output", "show_keys"])]
+    pub checkout: Option<PathBuf>,
+
+    /// Edit files although they have changes that are not committed
+    #[arg(long, requires = "checkout")]
+    pub allow_dirty: bool,
+}
+
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {

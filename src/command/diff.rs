@@ -20,6 +20,9 @@ pub(super) fn run(
     let selection = &args.selection;
     let under_way = UnderWay::read(&selection.rotation, input, screen.at, true)?;
     let steps = under_way.selected(selection)?;
+    if let Some(directory) = &args.checkout {
+        return super::edit::show(&steps, directory, &under_way, input, screen);
+    }
     let blocked: Vec<_> = steps.iter().copied().filter(|planned| !planned.blocked.is_empty()).collect();
     let mut notes = Vec::new();
     if !blocked.is_empty() {
@@ -28,7 +31,7 @@ pub(super) fn run(
     notes.extend(step_notes(&steps, &under_way.dir, screen));
     let mut rendered = Vec::new();
     for planned in steps {
-        rendered.extend(super::render::documents(planned, &under_way, "NOT READY", screen)?);
+        rendered.extend(super::render::documents(planned, &under_way.mesh, &under_way, "NOT READY", screen)?);
     }
     if let Some(program) = &environment.external_diff {
         return external(program, &diff::external(&rendered)?, notes);

@@ -4,6 +4,7 @@ mod check;
 pub mod complete;
 pub mod completion;
 mod diff;
+mod edit;
 mod explain;
 mod failure;
 mod gate;

@@ -2,7 +2,7 @@
 
 use super::render::show;
 use super::rotation::UnderWay;
-use super::{Environment, Failure, gate, reading};
+use super::{Environment, Failure, edit, gate, reading};
 use crate::cli;
 use crate::render::Form;
 use crate::report::{Exit, Response, Screen, acts, in_words, restart_again};
@@ -32,6 +32,10 @@ pub(super) fn run(
     let passed = gate::pass(&[planned], false, &under_way, &reading::arguments(input), screen)?;
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned, screen));
+    }
+    if args.editing.checkout.is_some() {
+        let allow = args.printing.allow_plaintext_keys;
+        return edit::run(&passed.ready, passed.notes, &under_way, &args.editing, allow, input, screen);
     }
     show(passed, &under_way, &args.printing, screen, environment)
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::edit;
 use super::gate::{self, Passed};
 use super::rotation::UnderWay;
 use super::{Environment, reading};
 use crate::cli;
 use crate::document::{ObjectRef, yaml};
 use crate::finding::Instead;
+use crate::mesh::Mesh;
 use crate::output::{self, Access, MARK, NewFile};
 use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
@@ -29,6 +31,10 @@ pub(super) fn run(
         UnderWay::read(&selection.rotation, input, screen.at, args.printing.output == Form::Object)?;
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
+    if args.editing.checkout.is_some() {
+        let allow = args.printing.allow_plaintext_keys;
+        return edit::run(&passed.ready, passed.notes, &under_way, &args.editing, allow, input, screen);
+    }
     show(passed, &under_way, &args.printing, screen, environment)
 }
 
@@ -77,10 +83,11 @@ pub(super) fn show(
     Ok(Response { out, notes, ..Response::default() })
 }
 
-/// The documents of a step, with what stands before it at the top of each head; the issuer's key is read only for the step
-/// that needs it.
+/// The documents of a step over a mesh's manifests, with what stands before it at the top of each head; the issuer's key is read
+/// only for the step that needs it.
 pub(super) fn documents(
     planned: &PlannedStep,
+    mesh: &Mesh,
     under_way: &UnderWay,
     warning: &str,
     screen: &Screen,
@@ -90,7 +97,7 @@ pub(super) fn documents(
         _ => None,
     });
     let key = swapped.map(|issuer| issuer_key(under_way, issuer)).transpose()?;
-    let documents = render::render(planned, &under_way.mesh, &under_way.record, key.as_ref())?;
+    let documents = render::render(planned, mesh, &under_way.record, key.as_ref())?;
     Ok(with_notes(documents, planned, warning, screen))
 }
 
@@ -121,7 +128,7 @@ pub(super) fn committed(
         return Ok(Vec::new());
     }
     let is_left = |object: &ObjectRef| planned.instead_of(object).is_some_and(Instead::leaves_no_patch);
-    let mut documents = documents(planned, under_way, warning, screen)?;
+    let mut documents = documents(planned, &under_way.mesh, under_way, warning, screen)?;
     documents.retain(|document| !is_left(&document.object));
     if form == Form::Patch {
         let releases = render::releases(planned, &under_way.mesh, &under_way.record);

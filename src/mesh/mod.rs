@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::document::{ObjectRef, Origin};
+use crate::document::{Document, ObjectRef, Origin};
 use crate::linkerd;
 use crate::pki::{BundleText, Identity, IssuerChain};
 
@@ -251,6 +251,29 @@ impl Mesh {
             let object = &manifest.object;
             object.kind == kind && object.namespace == namespace && object.name == name
         })
+    }
+
+    /// The same mesh with its objects' manifests as a repository declares them.
+    #[must_use]
+    pub fn as_declared(&self, documents: &[Document]) -> Self {
+        let mut mesh = self.clone();
+        let core = [self.bundle_home(), self.linkerd_config(), self.issuer_secret()];
+        for object in self.workloads.iter().map(|workload| &workload.object).chain(&core) {
+            let is_it = |document: &&Document| {
+                let of = ObjectRef::of(&document.tree);
+                of.is_some_and(|of| {
+                    let is_there = of.namespace.is_empty() || of.namespace == object.namespace;
+                    of.kind == object.kind && of.name == object.name && is_there
+                })
+            };
+            let Some(document) = documents.iter().find(is_it) else { continue };
+            let mut tree = document.tree.clone();
+            observer::prune(&mut tree);
+            mesh.manifests.retain(|manifest| manifest.object != *object);
+            let (object, origin) = (object.clone(), document.origin.clone());
+            mesh.manifests.push(Manifest { object, origin, owners: Vec::new(), tree });
+        }
+        mesh
     }
 
     /// Since when volumes of the control plane surely show a change of one of its objects: after the kubelet's lag, unless the

@@ -37,6 +37,7 @@ use crate::document::{Document, ObjectRef, Origin};
 use crate::linkerd;
 
 pub use self::error::{FieldFault, MeshError};
+pub(in crate::mesh) use self::redact::prune;
 
 /// What an observer does with objects of a kind: how a decoder knows what to skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

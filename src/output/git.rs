@@ -9,7 +9,7 @@ use crate::process::git;
 
 pub(super) fn refuse_plaintext_keys(files: &[NewFile], allow: bool) -> Result<(), OutputError> {
     let is_key = |file: &&NewFile| file.access == Access::PrivateKey;
-    match files.iter().filter(is_key).find(|file| !allow && git_would_take(&file.path)) {
+    match files.iter().filter(is_key).find(|file| !allow && would_take(&file.path)) {
         Some(file) => Err(OutputError::PlaintextKey(file.path.clone())),
         None => Ok(()),
     }
@@ -19,7 +19,7 @@ pub(super) fn refuse_plaintext_keys(files: &[NewFile], allow: bool) -> Result<()
 ///
 /// The work trees are that of the directory itself, and those in which a `git add` typed here would end: a repository's
 /// `core.worktree`, or the user's `GIT_DIR`, may lay one over any directory.
-fn git_would_take(path: &Path) -> bool {
+pub(super) fn would_take(path: &Path) -> bool {
     let path = match path.file_name() {
         // A link with the file's name is replaced, not followed.
         Some(name) => real(directory_of(path)).join(name),

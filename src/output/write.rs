@@ -41,6 +41,19 @@ pub(super) fn write(file: &NewFile, replace: bool) -> Result<Unfinished, OutputE
     }
 }
 
+/// Puts another content in the place of a file, which keeps its mode.
+pub(super) fn replace(path: &Path, content: &str, access: Access) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions();
+    let temporary = Temporary::new(directory_of(path), access)?;
+    let mut open = temporary.file.as_file();
+    open.write_all(content.as_bytes()).and_then(|()| open.sync_all())?;
+    fs::set_permissions(temporary.file.path(), mode)?;
+    let Temporary { file, directory, unfinished } = temporary;
+    file.persist(path).map_err(|error| error.error)?;
+    drop((directory, unfinished));
+    Ok(())
+}
+
 pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,6 +1,8 @@
 //! One field of one object set to a value.
 
-use super::path::Segment;
+use serde_json::Value;
+
+use super::path::{self, Segment};
 
 /// How a change is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
@@ -89,6 +91,12 @@ impl Edit {
             | Self::Env { value, .. }
             | Self::Argument { value, .. } => value,
         }
+    }
+
+    /// The text that a tree has where this is set.
+    #[must_use]
+    pub fn before<'t>(&self, tree: &'t Value) -> Option<&'t str> {
+        path::get(tree, &self.path())?.as_str()
     }
 
     /// Where it stands.

@@ -26,8 +26,18 @@ impl KeyText {
         Self(text)
     }
 
+    /// The key as PEM.
+    #[must_use]
+    pub fn pem(&self) -> Zeroizing<String> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.0.len()));
+        let decoded = STANDARD.decode_vec(self.0.as_bytes(), &mut bytes);
+        let text = decoded.ok().and_then(|()| std::str::from_utf8(&bytes).ok());
+        Zeroizing::new(text.unwrap_or(&self.0).to_owned())
+    }
+
     /// What stands for it: a YAML writer treats it as it would treat the key.
-    pub(super) fn placeholder(&self) -> String {
+    #[must_use]
+    pub fn placeholder(&self) -> String {
         let line = |(number, line): (usize, &str)| match line {
             "" => String::new(),
             _ => token(number),

@@ -46,6 +46,14 @@ fn position(list: &Value, segment: &Segment) -> Option<usize> {
     }
 }
 
+/// What stands at a path.
+pub(super) fn get<'t>(tree: &'t Value, path: &[Segment]) -> Option<&'t Value> {
+    path.iter().try_fold(tree, |node, segment| match segment {
+        Key(key) => node.get(key),
+        entry => node.get(position(node, entry)?),
+    })
+}
+
 /// Writes `value` at `path` of a whole object; maps on the way are made, list entries must be there.
 pub(super) fn set(tree: &mut Value, path: &[Segment], value: &str) -> Result<(), Fault> {
     let mut node = tree;

@@ -125,7 +125,14 @@ impl Rendered {
     /// # Errors
     /// An edit of a list entry that was not observed.
     pub fn result(&self) -> Result<Value, RenderError> {
-        let mut tree = self.observed();
+        self.on(self.observed())
+    }
+
+    /// The same of another tree of the object.
+    ///
+    /// # Errors
+    /// An edit of a list entry that the tree does not have.
+    pub fn on(&self, mut tree: Value) -> Result<Value, RenderError> {
         for edit in &self.edits {
             path::set(&mut tree, &edit.path(), edit.value()).map_err(|fault| self.error(fault))?;
         }

@@ -53,7 +53,7 @@ pub(super) fn control_plane(
     let mut edits = vec![template_annotation(annotation.key, &annotation.value)];
     let mut before = Vec::new();
     if let Some(tree) = current.tree() {
-        edits.extend(trust_root_hash(tree, config_text(mesh, bundle).as_deref()));
+        edits.extend(trust_root_hash(tree, config_text(draft, bundle).as_deref()));
         for (edit, old) in copies(tree, &bundle.to_pem()) {
             edits.push(edit);
             before.extend(anchors(Some(&old)));

@@ -71,10 +71,18 @@ pub(super) fn anchors(text: Option<&str>) -> Vec<Certificate> {
     text.and_then(read).unwrap_or_default()
 }
 
-/// The text that `linkerd-config` holds for `bundle` once it is published; `None` where it holds none.
-pub(super) fn config_text(mesh: &Mesh, bundle: &Bundle) -> Option<String> {
-    let before = mesh.trust.config.as_option()?.text();
-    (!before.trim().is_empty()).then(|| like(Some(before), &bundle.to_pem()))
+/// The text that `linkerd-config` holds for `bundle` once it is published: the present one where that is this bundle already.
+/// `None` where it holds none.
+pub(super) fn config_text(draft: &Draft<'_>, bundle: &Bundle) -> Option<String> {
+    let object = draft.ours("v1", "ConfigMap", linkerd::CONFIG);
+    let values = draft.manifest(&object).and_then(|manifest| manifest.tree["data"][COPY.key].as_str());
+    let of_manifest = values.and_then(|values| COPY.read(&object, values).ok());
+    let before = of_manifest.or_else(|| Some(draft.mesh.trust.config.as_option()?.text().to_owned()))?;
+    if before.trim().is_empty() {
+        return None;
+    }
+    let is_it = Bundle::new(anchors(Some(&before))).is_some_and(|before| before.same_set(bundle));
+    Some(if is_it { before } else { like(Some(&before), &bundle.to_pem()) })
 }
 
 fn new_trust_roots(mesh: &Mesh) -> Value {

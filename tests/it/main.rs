@@ -10,6 +10,7 @@ mod cluster;
 mod completion;
 mod docs;
 mod document;
+mod edits;
 mod end_to_end;
 mod external_diff;
 mod golden;

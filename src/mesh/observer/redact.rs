@@ -14,7 +14,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const PUBLIC: [&str; 3] = ["crt.pem", "tls.crt", "ca.crt"];
 
 /// Takes `status`, `metadata.managedFields`, the last applied configuration and every private key out of an object.
-pub(super) fn prune(tree: &mut Value) {
+pub(in crate::mesh) fn prune(tree: &mut Value) {
     let secret = tree["kind"] == "Secret";
     if let Some(object) = tree.as_object_mut() {
         object.shift_remove("status");

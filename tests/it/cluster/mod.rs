@@ -151,7 +151,11 @@ impl Cluster {
     pub(crate) fn apply(&mut self, object: &Value) {
         let text =
             |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let decoded = |pointer: &str| String::from_utf8(STANDARD.decode(text(pointer)).unwrap()).unwrap();
+        // Kustomize breaks the lines of base64.
+        let decoded = |pointer: &str| {
+            let encoded: String = text(pointer).split_whitespace().collect();
+            String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
+        };
         match (text("/kind").as_str(), text("/metadata/name").as_str()) {
             ("ConfigMap", "linkerd-identity-trust-roots") => {
                 let bundle = text("/data/ca-bundle.crt");

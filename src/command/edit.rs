@@ -1,0 +1,169 @@
+//! `--in`: a step as an edit of the files of a Git checkout.
+
+use std::path::Path;
+
+use super::rotation::UnderWay;
+use super::{Failure, reading};
+use crate::checkout::{self, Repository};
+use crate::cli;
+use crate::document::ObjectRef;
+use crate::edit::{self, EditError, Edited, Target};
+use crate::mesh::Injection;
+use crate::output::{self, Access, Replacement};
+use crate::report::{
+    Exit, Patch, Response, Screen, edited, edited_already, git_commands, not_edited, not_in_repository,
+    patch, shell_word,
+};
+use crate::rotation::PlannedStep;
+use crate::source::git;
+
+/// Edits the files that a step changes.
+pub(super) fn run(
+    steps: &[&PlannedStep],
+    notes: Vec<String>,
+    under_way: &UnderWay,
+    args: &cli::Editing,
+    allow_plaintext_keys: bool,
+    input: &cli::Input,
+    screen: &Screen,
+) -> Result<Response, Failure> {
+    let Some(directory) = &args.checkout else { return Ok(Response::default()) };
+    let planned = one(steps)?;
+    let repository = open(directory, input)?;
+    let Edited { files, left } = edit_of(planned, &repository, under_way, input, screen)?;
+    if left.iter().any(|left| left.is_trust && left.why != edit::Why::NotDeclared)
+        || is_all_left(&files, &left)
+    {
+        let message = not_edited(planned, &left, &under_way.dir, screen);
+        return Err(Failure::bare(message).exiting(Exit::NotMet));
+    }
+    if files.is_empty() {
+        let message = edited_already(planned, &left, screen);
+        return Err(Failure::bare(message).exiting(Exit::NotMet));
+    }
+    let uncommitted = git::changed(&repository.root(), "HEAD").unwrap_or_default();
+    let dirty = files.iter().find(|file| uncommitted.contains(&file.name));
+    if let Some(file) = dirty.filter(|_| !args.allow_dirty) {
+        return Err(Failure::new(
+            format!("{}: has changes that are not committed", file.place),
+            "commit or stash them first, so that the step is a commit of its own; or say --allow-dirty",
+        ));
+    }
+    let replacements: Vec<_> = files
+        .iter()
+        .map(|file| Replacement {
+            path: &file.path,
+            before: &file.before,
+            after: &file.after,
+            access: if file.has_private_key() { Access::PrivateKey } else { Access::Public },
+        })
+        .collect();
+    output::replace(&replacements, allow_plaintext_keys)?;
+    let is_alone = uncommitted.iter().all(|name| files.iter().any(|file| file.name == *name));
+    let mut out = edited(planned, &files, screen);
+    out.push_str(&not_in_repository(&left, screen));
+    out.push_str(&git_commands(planned, directory, &files, is_alone));
+    let next = format!(
+        "  # when it is merged and has taken effect\n  kubectl l5d-rotate next --in {} --dir {}{}\n",
+        shell_word(&directory.display().to_string()),
+        shell_word(&under_way.dir.display().to_string()),
+        reading::arguments(input)
+    );
+    out.push_str(&next);
+    Ok(Response { out, notes, ..Response::default() })
+}
+
+/// Shows the edit of a step, and makes none.
+pub(super) fn show(
+    steps: &[&PlannedStep],
+    directory: &Path,
+    under_way: &UnderWay,
+    input: &cli::Input,
+    screen: &Screen,
+) -> Result<Response, Failure> {
+    let planned = one(steps)?;
+    let repository = open(directory, input)?;
+    let Edited { files, left } = edit_of(planned, &repository, under_way, input, screen)?;
+    let Patch { text, hides_key } = patch(&files);
+    let mut notes = Vec::new();
+    if !left.is_empty() {
+        notes.push(not_edited(planned, &left, &under_way.dir, screen));
+    }
+    if hides_key {
+        notes.push(
+            "the private key is hidden: `git apply` does not take this patch, `render --in` edits".to_owned(),
+        );
+    }
+    let exit = if text.is_empty() { Exit::Fine } else { Exit::Findings };
+    Ok(Response { out: text, notes, exit, ..Response::default() })
+}
+
+fn one<'a>(steps: &[&'a PlannedStep]) -> Result<&'a PlannedStep, Failure> {
+    match steps {
+        [step] => Ok(step),
+        [] => Err(Failure::new("no step is ready", "kubectl l5d-rotate plan shows what each waits for")),
+        [first, ..] => Err(Failure::new(
+            "a step is a commit of its own: --in edits one",
+            format!("name it: --step {}", first.step.number()),
+        )),
+    }
+}
+
+fn open(directory: &Path, input: &cli::Input) -> Result<Repository, Failure> {
+    if git::top_level(directory)?.is_none() {
+        return Err(Failure::new(
+            format!("{}: is in no Git work tree", directory.display()),
+            "name a directory of the repository that the cluster is deployed from",
+        ));
+    }
+    let request = checkout::Request {
+        paths: vec![directory.to_owned()],
+        recursive: true,
+        excluded: input.exclude.clone(),
+    };
+    Ok(Repository::open(&request)?)
+}
+
+fn edit_of(
+    planned: &PlannedStep,
+    repository: &Repository,
+    under_way: &UnderWay,
+    input: &cli::Input,
+    screen: &Screen,
+) -> Result<Edited, Failure> {
+    let target = Target::find(repository, input.unit.as_deref())?;
+    // What is rendered starts from what the repository declares, not from what the cluster has.
+    let mesh = under_way.mesh.as_declared(target.documents());
+    let documents = super::render::documents(planned, &mesh, under_way, "", screen)?;
+    let control_plane = &under_way.mesh.control_plane;
+    let is_ours = |object: &ObjectRef| {
+        let workloads = &under_way.mesh.workloads;
+        workloads.iter().any(|one| one.injection == Injection::ControlPlane && one.object == *object)
+    };
+    let chart_value = |object: &ObjectRef| {
+        control_plane.pod_annotations(&object.name).filter(|_| is_ours(object)).map(|found| found.value)
+    };
+    Ok(target.edit(&documents, chart_value))
+}
+
+/// Could nothing of the step be edited?
+fn is_all_left(files: &[edit::EditedFile], left: &[edit::Left]) -> bool {
+    files.is_empty() && !left.is_empty()
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let message = error.to_string();
+        match error {
+            EditError::Source(error) => error.into(),
+            EditError::NoControlPlane { .. } => Self::new(
+                message,
+                "name the repository that the control plane is deployed from with --in, and where it deploys to several \
+                 clusters the one that is meant with --unit",
+            ),
+            EditError::Several(names) => {
+                reading::several(&names.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+        }
+    }
+}

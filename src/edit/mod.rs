@@ -1,0 +1,194 @@
+//! A step as an edit of the repository's own files, proven by reading the repository again.
+//!
+//! Certificates and keys are found in its files by what they are, in whatever notation they stand there; restarts are set in the
+//! manifest, or beside the chart's values. What is written is what the repository, read with the edits, declares to be the step.
+
+mod field;
+mod pem;
+mod proof;
+mod work;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::checkout::{Declared, Repository};
+use crate::document::{Document, ObjectRef};
+use crate::pki::Certificate;
+use crate::render::Rendered;
+use crate::source::SourceError;
+use proof::{Meaning, meaning};
+use work::Work;
+
+/// A step in the files of a repository.
+#[derive(Default)]
+pub struct Edited {
+    /// The files that change; none where the repository declares the step already.
+    pub files: Vec<EditedFile>,
+    /// What the repository does not hold, or not in a way that can be edited.
+    pub left: Vec<Left>,
+}
+
+/// A file that changes.
+pub struct EditedFile {
+    /// Its path from the repository's root.
+    pub name: String,
+    /// What messages call it.
+    pub place: String,
+    /// Where it is on disk.
+    pub path: PathBuf,
+    /// What it holds.
+    pub before: Zeroizing<String>,
+    /// What it shall hold.
+    pub after: Zeroizing<String>,
+    /// What changes, in the order of lines.
+    pub changes: Vec<EditedLine>,
+}
+
+impl EditedFile {
+    /// Will the file hold a private key in plain text?
+    #[must_use]
+    pub fn has_private_key(&self) -> bool {
+        pem::has_private_key(&self.after)
+    }
+}
+
+/// A change in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditedLine {
+    /// The line, from 1, in the file as it was.
+    pub line: usize,
+    /// What changes there.
+    pub what: What,
+}
+
+/// What changes at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// These certificates come and go.
+    Certificates {
+        /// Those that come.
+        added: Vec<Certificate>,
+        /// Those that go.
+        removed: Vec<Certificate>,
+    },
+    /// The issuer's private key.
+    Key,
+    /// An annotation of an object.
+    Annotation {
+        /// Which object.
+        object: ObjectRef,
+        /// The annotation.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// An object of a step that is not as it shall be after the edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Which.
+    pub object: ObjectRef,
+    /// Does the step change trust material in it, rather than restart it?
+    pub is_trust: bool,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why an object is not edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The repository does not declare it.
+    NotDeclared,
+    /// It is encrypted in the repository.
+    Encrypted,
+    /// No edit of the files that it is made of makes it what it shall be, and nothing else.
+    NotProven,
+}
+
+/// Why there is no edit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The repository cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// It declares no control plane, or not this one.
+    #[error("{place}: no control plane is declared there")]
+    NoControlPlane {
+        /// The repository, or the unit of it.
+        place: String,
+    },
+    /// It declares several control planes.
+    #[error("this repository declares several clusters")]
+    Several(Vec<String>),
+}
+
+/// What a repository declares for one cluster.
+pub struct Target<'a> {
+    repository: &'a Repository,
+    unit: String,
+    documents: Vec<Document>,
+    files: BTreeSet<String>,
+    /// What it declares for other clusters.
+    others: Vec<(String, Meaning)>,
+}
+
+impl<'a> Target<'a> {
+    /// The only cluster of a repository, or the one that is called so.
+    ///
+    /// # Errors
+    /// When the repository cannot be read, or it is not told which of its clusters is meant.
+    pub fn find(repository: &'a Repository, unit: Option<&str>) -> Result<Self, EditError> {
+        let (here, others) = chosen(repository.read()?.units, unit, repository)?;
+        let others = others.iter().map(|unit| (unit.name.clone(), meaning(&unit.documents))).collect();
+        let Declared { name: unit, documents, files, .. } = here;
+        Ok(Self { repository, unit, documents, files, others })
+    }
+
+    /// The cluster's objects, as they are declared.
+    #[must_use]
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// The files as they must be for the repository to declare what `step` renders. Nothing is written.
+    ///
+    /// `chart_value` names the value of Linkerd's chart that annotates the pods of a Deployment of the control plane.
+    pub fn edit(
+        &self,
+        step: &[Rendered],
+        chart_value: impl Fn(&ObjectRef) -> Option<&'static str>,
+    ) -> Edited {
+        let mut work = Work::begin(self, step);
+        work.swap();
+        work.restart(chart_value);
+        work.finish()
+    }
+}
+
+/// The cluster that is meant, and the others.
+fn chosen(
+    units: Vec<Declared>,
+    asked: Option<&str>,
+    repository: &Repository,
+) -> Result<(Declared, Vec<Declared>), EditError> {
+    let plain = |name: &str| name.trim_start_matches("./").trim_end_matches('/').to_owned();
+    let is_meant =
+        |unit: &Declared| unit.is_mesh && asked.is_none_or(|asked| plain(asked) == plain(&unit.name));
+    let (mut meant, others): (Vec<_>, Vec<_>) = units.into_iter().partition(is_meant);
+    match (meant.pop(), meant.is_empty()) {
+        (Some(unit), true) => Ok((unit, others)),
+        (Some(unit), false) => {
+            Err(EditError::Several(meant.into_iter().chain([unit]).map(|unit| unit.name).collect()))
+        }
+        (None, _) => {
+            let place = asked.map_or_else(|| repository.place(""), str::to_owned);
+            Err(EditError::NoControlPlane { place })
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! An edit while it is made: files are tried together, then one by one, and kept where what the repository declares comes nearer to
+//! the step and nothing else changes.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::field::{self, Block};
+use super::pem::{self, Swap, Swapped};
+use super::proof::{self, Meaning, Name, Setting};
+use super::{Edited, EditedFile, EditedLine, Left, Target, What, Why};
+use crate::document::{self, Document, ObjectRef, text_at};
+use crate::linkerd;
+use crate::pki::Certificate;
+use crate::render::{Edit, Rendered};
+
+/// What some files shall hold, and what changes in each.
+type Contents = BTreeMap<String, (Zeroizing<String>, Vec<EditedLine>)>;
+
+pub(super) struct Work<'a> {
+    target: &'a Target<'a>,
+    step: &'a [Rendered],
+    /// What the cluster's objects mean before the edit.
+    before: Meaning,
+    /// What they shall mean.
+    wanted: Meaning,
+    swaps: Vec<Swap>,
+    contents: Contents,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn begin(target: &'a Target<'a>, step: &'a [Rendered]) -> Self {
+        let before = proof::meaning(&target.documents);
+        let mut wanted = before.clone();
+        for rendered in step {
+            if let Some(document) = declared(&target.documents, &rendered.object)
+                && let Ok(tree) = rendered.on(document.tree.clone())
+            {
+                wanted.insert(proof::name(&tree), with_key(proof::of(&tree), rendered));
+            }
+        }
+        let swaps = swaps(&target.documents, step);
+        Self { target, step, before, wanted, swaps, contents: Contents::new() }
+    }
+
+    /// Swaps certificates and keys in the files that the cluster's objects are made of.
+    pub(super) fn swap(&mut self) {
+        if self.swaps.is_empty() {
+            return;
+        }
+        let mut tried = Contents::new();
+        for name in self.target.repository.names().filter(|name| self.target.files.contains(*name)) {
+            let Some(text) = self.target.repository.text(name) else { continue };
+            let (after, places) = pem::swap(&text, &self.swaps);
+            if !places.is_empty() && proof::only_meant(&text, &after, &self.swaps, &[]) {
+                let changes = places.iter().map(|place| line(place, &self.swaps)).collect();
+                tried.insert(name.to_owned(), (after, changes));
+            }
+        }
+        self.keep(tried);
+    }
+
+    /// Sets the annotations that restart pods.
+    pub(super) fn restart(&mut self, chart_value: impl Fn(&ObjectRef) -> Option<&'static str>) {
+        let mut all = self.contents.clone();
+        let mut of_charts: Vec<(&ObjectRef, &str, &str)> = Vec::new();
+        for rendered in self.step {
+            for edit in &rendered.edits {
+                let (Edit::TemplateAnnotation { key, value } | Edit::Annotation { key, value }) = edit else {
+                    continue;
+                };
+                match self.manifest(&rendered.object) {
+                    Some(document) if edit.before(&document.tree) == Some(value) => {}
+                    Some(document) => _ = self.annotate(&mut all, document, &rendered.object, edit),
+                    // What a chart makes of the bundle follows it.
+                    None if key == linkerd::TRUST_ROOT_ANNOTATION => {}
+                    None => of_charts.push((&rendered.object, key, value)),
+                }
+            }
+        }
+        self.keep(all);
+        for (object, key, value) in of_charts {
+            let name = [&object.kind, &object.namespace, &object.name].map(Clone::clone);
+            if self.before.get(&name).is_none_or(|is| Some(is) != self.wanted.get(&name))
+                && let Some(chart_value) = chart_value(object)
+            {
+                self.annotate_values(object, chart_value, key, value);
+            }
+        }
+    }
+
+    /// The files that change, and what is not as it shall be with them.
+    pub(super) fn finish(self) -> Edited {
+        let after = self.read(&self.contents).map(|documents| proof::meaning(&documents));
+        let is_wanted = |object: &ObjectRef| {
+            let is = after.as_ref().and_then(|all| find(all, object));
+            is.is_some() && find(&self.wanted, object) == is
+        };
+        let mut left = Vec::new();
+        for rendered in self.step.iter().filter(|rendered| !is_wanted(&rendered.object)) {
+            let object = rendered.object.clone();
+            let is_trust = ["ConfigMap", "Secret"].contains(&object.kind.as_str());
+            let sealed = |document: &&Document| {
+                document.tree["kind"] == "SealedSecret" && document.tree["metadata"]["name"] == object.name
+            };
+            let why = match declared(&self.target.documents, &object) {
+                Some(document) if document.tree.get("sops").is_some() => Why::Encrypted,
+                Some(_) => Why::NotProven,
+                None if is_trust && self.target.documents.iter().any(|one| sealed(&one)) => Why::Encrypted,
+                None => Why::NotDeclared,
+            };
+            left.push(Left { object, is_trust, why });
+        }
+        let file = |(name, (after, changes)): (String, (Zeroizing<String>, Vec<EditedLine>))| {
+            let before = Zeroizing::new(self.target.repository.text(&name)?);
+            let (place, path) = (self.target.repository.place(&name), self.target.repository.path(&name));
+            (*before != *after).then_some(EditedFile { name, place, path, before, after, changes })
+        };
+        Edited { files: self.contents.into_iter().filter_map(file).collect(), left }
+    }
+
+    /// The manifest of an object, where it stands in a file as it is.
+    fn manifest(&self, object: &ObjectRef) -> Option<&Document> {
+        let is_made_by_chart = |document: &&Document| {
+            object.kind == "Deployment" && document.tree.pointer("/spec/template/spec").is_none()
+        };
+        declared(&self.target.documents, object).filter(|document| !is_made_by_chart(document))
+    }
+
+    /// Sets an annotation in the file of a manifest.
+    fn annotate(
+        &self,
+        all: &mut Contents,
+        document: &Document,
+        object: &ObjectRef,
+        edit: &Edit,
+    ) -> Option<()> {
+        let is_its = |name: &&str| self.target.repository.place(name) == document.origin.source;
+        let name = self.target.repository.names().find(is_its)?.to_owned();
+        let (text, mut changes) = self.current(all, &name)?;
+        let block = block_of(&text, object)?;
+        let (path, key, value): (&[&str], _, _) = match edit {
+            Edit::TemplateAnnotation { key, value } => {
+                (&["spec", "template", "metadata", "annotations"], key, value)
+            }
+            Edit::Annotation { key, value } => (&["metadata", "annotations"], key, value),
+            _ => return None,
+        };
+        let after = field::set(&text, block, &[path, &[key]].concat(), value)?;
+        let setting = Setting { key, value };
+        if !proof::only_meant(&text, &after, &[], &[setting]) {
+            return None;
+        }
+        changes.push(annotation(object, key, value, &text, &after));
+        all.insert(name, (Zeroizing::new(after), changes));
+        Some(())
+    }
+
+    /// Sets an annotation among the values of a chart, wherever they stand that count.
+    fn annotate_values(&mut self, object: &ObjectRef, chart_value: &str, key: &str, value: &str) {
+        let path: Vec<&str> = chart_value.trim_start_matches("global.").split('.').chain([key]).collect();
+        let names: Vec<String> = self.target.files.iter().cloned().collect();
+        for name in names {
+            let Some((text, changes)) = self.current(&self.contents, &name) else { continue };
+            for after in field::in_values(&text, &path, value) {
+                if !proof::only_meant(&text, &after, &[], &[Setting { key, value }]) {
+                    continue;
+                }
+                let mut all = self.contents.clone();
+                let mut changes = changes.clone();
+                changes.push(annotation(object, key, value, &text, &after));
+                all.insert(name.clone(), (Zeroizing::new(after), changes));
+                let reaches = |documents: &[Document]| {
+                    let tree = declared(documents, object).map(|document| &document.tree);
+                    let annotations =
+                        tree.and_then(|tree| tree.pointer("/spec/template/metadata/annotations"));
+                    annotations.is_some_and(|all| all[key] == value)
+                };
+                if self.read(&all).is_some_and(|after| reaches(&after) && self.comes_nearer(&after)) {
+                    self.contents = all;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A file as it is with the edits so far.
+    fn current(&self, all: &Contents, name: &str) -> Option<(Zeroizing<String>, Vec<EditedLine>)> {
+        match all.get(name) {
+            Some(known) => Some(known.clone()),
+            None => Some((Zeroizing::new(self.target.repository.text(name)?), Vec::new())),
+        }
+    }
+
+    /// Keeps what is proven: all of it, or file by file.
+    fn keep(&mut self, tried: Contents) {
+        let is_proven =
+            |contents: &Contents| self.read(contents).is_some_and(|after| self.comes_nearer(&after));
+        let with = |more: &Contents| {
+            let mut all = self.contents.clone();
+            all.extend(more.clone());
+            all
+        };
+        if tried.is_empty() {
+            return;
+        }
+        if is_proven(&with(&tried)) {
+            self.contents = with(&tried);
+            return;
+        }
+        let mut kept = self.contents.clone();
+        for (name, content) in tried {
+            let mut more = kept.clone();
+            more.insert(name, content);
+            if is_proven(&more) {
+                kept = more;
+            }
+        }
+        self.contents = kept;
+    }
+
+    /// What the cluster's objects mean with other contents of files; `None` where they cannot be read, or what is declared for another
+    /// cluster changes.
+    fn read(&self, contents: &Contents) -> Option<Vec<Document>> {
+        let bytes =
+            contents.iter().map(|(name, (text, _))| (name.clone(), text.as_bytes().to_vec())).collect();
+        let mut units = self.target.repository.with(bytes).read().ok()?.units;
+        let at = units.iter().position(|unit| unit.name == self.target.unit)?;
+        let here = units.swap_remove(at);
+        let is_same = |(name, meaning): &(String, Meaning)| {
+            units.iter().any(|unit| unit.name == *name && proof::meaning(&unit.documents) == *meaning)
+        };
+        let all_same = units.len() == self.target.others.len() && self.target.others.iter().all(is_same);
+        all_same.then_some(here.documents)
+    }
+
+    /// Is every object as it was, as it shall be, or between the two? What the values of a chart come from may change as well, in its
+    /// certificates and keys.
+    fn comes_nearer(&self, documents: &[Document]) -> bool {
+        let (was, is) = (proof::trees(&self.target.documents), proof::trees(documents));
+        let after: Meaning = is.iter().map(|(name, tree)| (name.clone(), proof::of(tree))).collect();
+        let is_of_step = |name: &Name| {
+            self.step.iter().any(|one| one.object.kind == name[0] && one.object.name == name[2])
+        };
+        let is_source = |name: &Name| {
+            let both = was.get(name).zip(is.get(name));
+            both.is_some_and(|(was, is)| proof::is_meant(was, is, "", &self.swaps, &[]))
+        };
+        let is_between = |(name, is): (&Name, &Value)| match (self.before.get(name), self.wanted.get(name)) {
+            (Some(was), Some(wanted)) => between(was, is, wanted) || (!is_of_step(name) && is_source(name)),
+            // A chart says nothing of pods without annotations.
+            _ => is_of_step(name),
+        };
+        self.before.keys().all(|name| after.contains_key(name)) && after.iter().all(is_between)
+    }
+}
+
+fn between(was: &Value, is: &Value, wanted: &Value) -> bool {
+    if is == was || is == wanted {
+        return true;
+    }
+    match (was, is, wanted) {
+        (_, Value::Object(is), Value::Object(wanted)) => {
+            let was_has = |key: &String| was.get(key).is_some();
+            was.as_object().into_iter().flatten().all(|(key, _)| is.contains_key(key))
+                && is.iter().all(|(key, value)| {
+                    (wanted.contains_key(key) || was_has(key))
+                        && between(
+                            was.get(key).unwrap_or(&Value::Null),
+                            value,
+                            wanted.get(key).unwrap_or(&Value::Null),
+                        )
+                })
+        }
+        (Value::Array(was), Value::Array(is), Value::Array(wanted)) => {
+            was.len() == is.len()
+                && is.len() == wanted.len()
+                && was.iter().zip(is).zip(wanted).all(|((was, is), wanted)| between(was, is, wanted))
+        }
+        _ => false,
+    }
+}
+
+/// What stands in the place of what, told from the objects as they are and as they shall be; nothing where that is not told.
+fn swaps(documents: &[Document], step: &[Rendered]) -> Vec<Swap> {
+    let mut all: Vec<Swap> = Vec::new();
+    for rendered in step {
+        let Some(document) = declared(documents, &rendered.object) else { continue };
+        let mut issuer = None;
+        for edit in &rendered.edits {
+            let old = pem::certificates(edit.before(&document.tree).unwrap_or_default());
+            let new = pem::certificates(edit.value());
+            issuer = issuer.or_else(|| old.first()?.first().cloned());
+            if old.len() == new.len() {
+                let pairs = old.into_iter().zip(new).filter(|(old, new)| !same(old, new));
+                all.extend(pairs.map(|(old, new)| Swap::Certificates { old, new }));
+            }
+        }
+        if let (Some(key), Some(of)) = (&rendered.key, issuer) {
+            all.push(Swap::Key { of, new: key.pem() });
+        }
+    }
+    let mut swaps: Vec<Swap> = Vec::new();
+    for swap in all {
+        if swaps.iter().any(|known| known.is_of_same(&swap) && !known.is_same(&swap)) {
+            return Vec::new();
+        }
+        if !swaps.iter().any(|known| known.is_same(&swap)) {
+            swaps.push(swap);
+        }
+    }
+    swaps
+}
+
+/// An object as it is declared; a manifest may leave its namespace open.
+fn declared<'d>(documents: &'d [Document], object: &ObjectRef) -> Option<&'d Document> {
+    documents.iter().find(|document| {
+        let at = |pointer: &str| text_at(&document.tree, pointer);
+        let namespace = at("/metadata/namespace");
+        at("/kind") == object.kind
+            && at("/metadata/name") == object.name
+            && (namespace.is_empty() || namespace == object.namespace)
+    })
+}
+
+fn find<'m>(meaning: &'m Meaning, object: &ObjectRef) -> Option<&'m Value> {
+    let is_it = |(name, _): &(&Name, &Value)| {
+        name[0] == object.kind
+            && name[2] == object.name
+            && (name[1].is_empty() || name[1] == object.namespace)
+    };
+    meaning.iter().find(is_it).map(|(_, value)| value)
+}
+
+/// What an object means with its private key where a rendered one has what stands for it.
+fn with_key(mut meaning: Value, rendered: &Rendered) -> Value {
+    if let Some(key) = &rendered.key {
+        let placeholder = key.placeholder();
+        for map in ["data", "stringData"] {
+            for value in meaning[map].as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+                if *value == placeholder.as_str() {
+                    *value = proof::of(&key.pem().as_str().into());
+                }
+            }
+        }
+        if let Some(map) = meaning.as_object_mut() {
+            map.retain(|_, value| !value.is_null());
+        }
+    }
+    meaning
+}
+
+fn same(one: &[Certificate], other: &[Certificate]) -> bool {
+    one.len() == other.len() && one.iter().all(|certificate| other.contains(certificate))
+}
+
+fn line(place: &Swapped, swaps: &[Swap]) -> EditedLine {
+    let what = match &swaps[place.swap] {
+        Swap::Key { .. } => What::Key,
+        Swap::Certificates { old, new } => {
+            let without = |all: &[Certificate], others: &[Certificate]| {
+                all.iter().filter(|one| !others.contains(one)).cloned().collect()
+            };
+            What::Certificates { added: without(new, old), removed: without(old, new) }
+        }
+    };
+    EditedLine { line: place.line, what }
+}
+
+fn annotation(object: &ObjectRef, key: &str, value: &str, before: &str, after: &str) -> EditedLine {
+    let same = before.lines().zip(after.lines()).take_while(|(before, after)| before == after).count();
+    let (key, value) = (key.to_owned(), value.to_owned());
+    EditedLine { line: same + 1, what: What::Annotation { object: object.clone(), key, value } }
+}
+
+/// The mapping that an object is, in its file.
+fn block_of(text: &str, object: &ObjectRef) -> Option<Block> {
+    if document::is_json(text.as_bytes()) {
+        return None;
+    }
+    let documents = document::parse(text, "file").ok()?;
+    let found = declared(&documents, object).filter(|document| document.origin.item == 0)?;
+    field::document(text, found.origin.line)
+}
