@@ -20,6 +20,7 @@
 //! | [`rotation`] | the record, its steps, what stands before each, simulation, recovery | a sentence, I/O, the clock |
 //! | [`verify`] | what anybody's change breaks | a sentence, I/O, the clock |
 //! | [`render`] | a step to documents | decides if it is safe |
+//! | [`seal`] | a Secret through the user's own sealing program | writes, does cryptography |
 //! | [`edit`] | a step as an edit of the repository's own files | writes |
 //! | [`diff`] | documents against the current state | shows a private key |
 //! | [`cli`] | the command line | does anything |
@@ -45,6 +46,7 @@ pub mod process;
 pub mod render;
 pub mod report;
 pub mod rotation;
+pub mod seal;
 pub mod source;
 pub mod states;
 pub mod step;

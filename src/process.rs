@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared_child::SharedChild;
 use tempfile::TempDir;
 
-pub use child::Child;
+pub use child::{Answer, Child, piped};
 pub use git::git;
 pub use signal::end_on_signals;
 

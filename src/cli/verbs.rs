@@ -55,6 +55,17 @@ pub struct Printing {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 
+    /// Only the objects of this kind: secret, configmap, deployment
+    #[arg(long, value_name = "KIND", conflicts_with = "out")]
+    pub only: Option<String>,
+
+    /// Seal the issuer's Secret with this program, in a pipe: kubeseal, sops, or 'COMMAND {}', {} being the file
+    ///
+    /// With --in, an encrypted Secret is found and replaced where it stands, by `sops` or `kubeseal` from PATH where this does not
+    /// name another, or their arguments: --seal 'kubeseal --cert FILE'.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "out")]
+    pub seal: Option<String>,
+
     /// Print private keys although standard output is a terminal
     #[arg(long)]
     pub show_keys: bool,
@@ -72,7 +83,7 @@ pub struct Editing {
     /// Certificates are found wherever the repository holds them: manifests, values of Helm, HelmReleases, Applications, files of
     /// generators. Restarts are set in the manifests. Every edit is proven before it is written: the repository, read again with
     /// it, declares the step and nothing else. Where there are several clusters, --unit names one.
-    #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["out", "output", "show_keys"])]
+    #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["out", "output", "only", "show_keys"])]
     pub checkout: Option<PathBuf>,
 
     /// Edit files although they have changes that are not committed

@@ -7,7 +7,7 @@ use super::{Failure, reading};
 use crate::checkout::{self, Repository};
 use crate::cli;
 use crate::document::ObjectRef;
-use crate::edit::{self, EditError, Edited, Target};
+use crate::edit::{self, EditError, Edited, Encryption, Plain, Target};
 use crate::mesh::Injection;
 use crate::output::{self, Access, Replacement};
 use crate::report::{
@@ -15,6 +15,7 @@ use crate::report::{
     patch, shell_word,
 };
 use crate::rotation::PlannedStep;
+use crate::seal::Sealer;
 use crate::source::git;
 
 /// Edits the files that a step changes.
@@ -23,17 +24,21 @@ pub(super) fn run(
     notes: Vec<String>,
     under_way: &UnderWay,
     args: &cli::Editing,
-    allow_plaintext_keys: bool,
+    printing: &cli::Printing,
     input: &cli::Input,
     screen: &Screen,
 ) -> Result<Response, Failure> {
     let Some(directory) = &args.checkout else { return Ok(Response::default()) };
     let planned = one(steps)?;
     let repository = open(directory, input)?;
-    let Edited { files, left } = edit_of(planned, &repository, under_way, input, screen)?;
-    if left.iter().any(|left| left.is_trust && left.why != edit::Why::NotDeclared)
-        || is_all_left(&files, &left)
-    {
+    let seal = Some(printing.seal.as_deref());
+    let Edited { files, left } = edit_of(planned, &repository, under_way, seal, input, screen)?;
+    let mesh = &under_way.mesh;
+    let homes = [mesh.bundle_home(), mesh.issuer_secret()];
+    let stops = |left: &edit::Left| {
+        left.is_trust && (left.why != edit::Why::NotDeclared || homes.contains(&left.object))
+    };
+    if left.iter().any(stops) || (files.is_empty() && !left.is_empty()) {
         let message = not_edited(planned, &left, &under_way.dir, screen);
         return Err(Failure::bare(message).exiting(Exit::NotMet));
     }
@@ -58,7 +63,7 @@ pub(super) fn run(
             access: if file.has_private_key() { Access::PrivateKey } else { Access::Public },
         })
         .collect();
-    output::replace(&replacements, allow_plaintext_keys)?;
+    output::replace(&replacements, printing.allow_plaintext_keys)?;
     let is_alone = uncommitted.iter().all(|name| files.iter().any(|file| file.name == *name));
     let mut out = edited(planned, &files, screen);
     out.push_str(&not_in_repository(&left, screen));
@@ -83,7 +88,7 @@ pub(super) fn show(
 ) -> Result<Response, Failure> {
     let planned = one(steps)?;
     let repository = open(directory, input)?;
-    let Edited { files, left } = edit_of(planned, &repository, under_way, input, screen)?;
+    let Edited { files, left } = edit_of(planned, &repository, under_way, None, input, screen)?;
     let Patch { text, hides_key } = patch(&files);
     let mut notes = Vec::new();
     if !left.is_empty() {
@@ -124,10 +129,12 @@ fn open(directory: &Path, input: &cli::Input) -> Result<Repository, Failure> {
     Ok(Repository::open(&request)?)
 }
 
+/// The edit of a step; what is encrypted is sealed where `seal` is given, by the program that it may name.
 fn edit_of(
     planned: &PlannedStep,
     repository: &Repository,
     under_way: &UnderWay,
+    seal: Option<Option<&str>>,
     input: &cli::Input,
     screen: &Screen,
 ) -> Result<Edited, Failure> {
@@ -143,12 +150,24 @@ fn edit_of(
     let chart_value = |object: &ObjectRef| {
         control_plane.pod_annotations(&object.name).filter(|_| is_ours(object)).map(|found| found.value)
     };
-    Ok(target.edit(&documents, chart_value))
-}
-
-/// Could nothing of the step be edited?
-fn is_all_left(files: &[edit::EditedFile], left: &[edit::Left]) -> bool {
-    files.is_empty() && !left.is_empty()
+    let mut edited = target.edit(&documents, chart_value);
+    let Some(named) = seal else { return Ok(edited) };
+    for document in &documents {
+        let Some(encryption) = target.encryption(document) else { continue };
+        let sealer = Sealer::new(named.unwrap_or(match encryption {
+            Encryption::Sops => "sops",
+            Encryption::SealedSecret => "kubeseal",
+        }));
+        let sealed = target.sealed(document, |plain| match plain {
+            Plain::Whole { path, secret, key } => sealer.whole(&secret, &key, Some(&path)),
+            Plain::Value { owner, text } => sealer.value(&text, owner),
+        })?;
+        if let Some(file) = sealed {
+            edited.left.retain(|left| left.object != document.object);
+            edited.files.push(file);
+        }
+    }
+    Ok(edited)
 }
 
 impl From<EditError> for Failure {

@@ -7,6 +7,7 @@ use crate::render::RenderError;
 use crate::report::Exit;
 use crate::rotation::simulate::OrderError;
 use crate::rotation::{CrossError, PlanError, StartError};
+use crate::seal::SealError;
 use crate::source::SourceError;
 
 /// Why a command gave no answer.
@@ -99,6 +100,7 @@ from_room!(
     OrderError,
     OutputError,
     PlanError,
+    SealError,
     SourceError,
     StartError
 );

@@ -1,5 +1,6 @@
 //! `next`: finds where the rotation stands, and renders the step that is next.
 
+use super::gate::Passed;
 use super::render::show;
 use super::rotation::UnderWay;
 use super::{Environment, Failure, edit, gate, reading};
@@ -34,8 +35,8 @@ pub(super) fn run(
         return Err(merged(planned, screen));
     }
     if args.editing.checkout.is_some() {
-        let allow = args.printing.allow_plaintext_keys;
-        return edit::run(&passed.ready, passed.notes, &under_way, &args.editing, allow, input, screen);
+        let Passed { ready, notes } = passed;
+        return edit::run(&ready, notes, &under_way, &args.editing, &args.printing, input, screen);
     }
     show(passed, &under_way, &args.printing, screen, environment)
 }

@@ -18,6 +18,7 @@ use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
 use crate::report::{Exit, Keyed, Response, Screen, directory_notes, head_notes, made_elsewhere, step_notes};
 use crate::rotation::{Change, Direction, PlannedStep};
+use crate::seal::Sealer;
 
 /// Renders the steps that are ready.
 pub(super) fn run(
@@ -32,8 +33,8 @@ pub(super) fn run(
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
     if args.editing.checkout.is_some() {
-        let allow = args.printing.allow_plaintext_keys;
-        return edit::run(&passed.ready, passed.notes, &under_way, &args.editing, allow, input, screen);
+        let Passed { ready, notes } = passed;
+        return edit::run(&ready, notes, &under_way, &args.editing, &args.printing, input, screen);
     }
     show(passed, &under_way, &args.printing, screen, environment)
 }
@@ -52,7 +53,10 @@ pub(super) fn show(
     let mut directories = Vec::new();
     let mut elsewhere = Vec::new();
     for planned in &ready {
-        let documents = committed(planned, under_way, form, "FORCED", screen)?;
+        let mut documents = committed(planned, under_way, form, "FORCED", screen)?;
+        if let Some(kind) = &printing.only {
+            documents.retain(|document| document.object.kind.eq_ignore_ascii_case(kind));
+        }
         if documents.is_empty() && !planned.changes.is_empty() {
             elsewhere.push(*planned);
             continue;
@@ -62,8 +66,12 @@ pub(super) fn show(
                 directories.push(directory(&under_way.below(root), planned, &documents, form, screen)?);
             }
             None => {
-                let hide_keys = environment.terminal && !printing.show_keys;
-                shown.extend(stream(&documents, form, hide_keys, &mut notes)?);
+                let keys = match &printing.seal {
+                    Some(command) => Keys::Sealed(Sealer::new(command)),
+                    None if environment.terminal && !printing.show_keys => Keys::Hidden,
+                    None => Keys::Shown,
+                };
+                shown.extend(stream(&documents, form, &keys, &mut notes)?);
             }
         }
     }
@@ -174,26 +182,39 @@ fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, 
     ))
 }
 
+/// What becomes of private keys that are printed.
+enum Keys {
+    Shown,
+    Hidden,
+    Sealed(Sealer),
+}
+
 /// The documents of a step, and whether each shows a private key.
 fn stream(
     documents: &[Rendered],
     form: Form,
-    hide_keys: bool,
+    keys: &Keys,
     notes: &mut Vec<String>,
 ) -> Result<Vec<(Zeroizing<String>, bool)>, Failure> {
     let mut shown = Vec::new();
     for document in documents {
-        let has_key = document.key.is_some();
-        if has_key && hide_keys {
-            let object = &document.object;
-            notes.push(format!(
-                "{object}: the private key is hidden on a terminal; pipe the output, or say --show-keys"
-            ));
-            let tree = masked(&document.document(form)?);
-            let text = yaml::write_stream(&[(document.head.clone(), tree)]);
-            shown.push((Zeroizing::new(text), false));
-        } else {
-            shown.push((document.written(form)?, has_key));
+        match (&document.key, keys) {
+            (Some(_), Keys::Hidden) => {
+                let object = &document.object;
+                notes.push(format!(
+                    "{object}: the private key is hidden on a terminal; pipe the output, or say --show-keys"
+                ));
+                let tree = masked(&document.document(form)?);
+                let text = yaml::write_stream(&[(document.head.clone(), tree)]);
+                shown.push((Zeroizing::new(text), false));
+            }
+            // What is sealed is a whole object, whatever the others are.
+            (Some(key), Keys::Sealed(sealer)) => {
+                let sealed = sealer.whole(&document.written(Form::Object)?, &key.pem(), None)?;
+                let begin = if sealed.starts_with("---") { "" } else { "---\n" };
+                shown.push((Zeroizing::new(format!("{begin}{sealed}")), false));
+            }
+            (key, _) => shown.push((document.written(form)?, key.is_some())),
         }
     }
     Ok(shown)

@@ -6,6 +6,7 @@
 mod field;
 mod pem;
 mod proof;
+mod sealed;
 mod work;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,8 @@ use crate::render::Rendered;
 use crate::source::SourceError;
 use proof::{Meaning, meaning};
 use work::Work;
+
+pub use sealed::{CERTIFICATE_ANNOTATION, Encryption, Plain};
 
 /// A step in the files of a repository.
 #[derive(Default)]
@@ -76,6 +79,8 @@ pub enum What {
     },
     /// The issuer's private key.
     Key,
+    /// The issuer and its private key, encrypted.
+    Sealed,
     /// An annotation of an object.
     Annotation {
         /// Which object.

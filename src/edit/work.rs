@@ -375,7 +375,7 @@ fn annotation(object: &ObjectRef, key: &str, value: &str, before: &str, after: &
 }
 
 /// The mapping that an object is, in its file.
-fn block_of(text: &str, object: &ObjectRef) -> Option<Block> {
+pub(super) fn block_of(text: &str, object: &ObjectRef) -> Option<Block> {
     if document::is_json(text.as_bytes()) {
         return None;
     }

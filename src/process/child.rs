@@ -1,6 +1,6 @@
 //! A program that was started.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::process::{ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::Arc;
 
@@ -49,6 +49,38 @@ impl Child {
         let child = Arc::clone(&self.0);
         move || child.wait()
     }
+}
+
+/// What a program answered that was given something to read.
+#[derive(Debug)]
+pub struct Answer {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub out: Vec<u8>,
+    /// Its standard error.
+    pub said: String,
+}
+
+/// Runs a program whose standard streams are pipes, with `input` to read.
+///
+/// # Errors
+/// When it cannot be started, or does not answer.
+pub fn piped(command: &mut Command, input: &[u8]) -> io::Result<Answer> {
+    let child = Child::start(command)?;
+    let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let mut stdin = child.0.take_stdin().ok_or_else(broken)?;
+    let (mut stdout, mut stderr) = (child.stdout().ok_or_else(broken)?, child.stderr().ok_or_else(broken)?);
+    let (mut out, mut said) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        // A program may end before it has read everything.
+        scope.spawn(move || stdin.write_all(input));
+        let errors = scope.spawn(move || stderr.read_to_end(&mut said).map(|_| said));
+        stdout.read_to_end(&mut out)?;
+        let said = errors.join().unwrap_or_else(|_| Err(broken()))?;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        Ok(Answer { status: child.wait()?, out, said })
+    })
 }
 
 impl Drop for Child {

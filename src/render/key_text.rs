@@ -15,7 +15,7 @@ pub struct KeyText(Zeroizing<String>);
 
 impl KeyText {
     /// As `stringData` has it.
-    pub(super) fn plain(pem: &str) -> Self {
+    pub(crate) fn plain(pem: &str) -> Self {
         Self(Zeroizing::new(pem.to_owned()))
     }
 
@@ -46,7 +46,7 @@ impl KeyText {
     }
 
     /// The text with the key in place of its placeholder; `None` where the placeholder is not in it once.
-    pub(super) fn put_into(&self, text: &str) -> Option<Zeroizing<String>> {
+    pub(crate) fn put_into(&self, text: &str) -> Option<Zeroizing<String>> {
         let mut out = Zeroizing::new(String::with_capacity(text.len() + self.0.len()));
         let mut rest = text;
         for (number, line) in self.0.split('\n').enumerate().filter(|(_, line)| !line.is_empty()) {

@@ -45,6 +45,7 @@ fn said(what: &What, screen: &Screen) -> Vec<String> {
             gone.chain(added.iter().map(|one| certificate("+", one))).collect()
         }
         What::Key => vec!["the new issuer's private key".to_owned()],
+        What::Sealed => vec!["the new issuer and its private key, sealed".to_owned()],
         What::Annotation { object, key, value } if key.starts_with("linkerd.io/") => {
             vec![format!("{key} of {object}: {}…", value.chars().take(12).collect::<String>())]
         }

@@ -68,6 +68,7 @@ mod rotation_stuck;
 mod rotation_support;
 mod runner;
 mod schemas;
+mod sealing;
 
 mod simulate_eras;
 mod simulate_golden;

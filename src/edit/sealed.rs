@@ -1,0 +1,220 @@
+//! The issuer's Secret where the repository has it encrypted: what is to be sealed, and the file with what came of it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::field;
+use super::proof::{self, Setting};
+use super::work::block_of;
+use super::{EditedFile, EditedLine, Target, What};
+use crate::document::{self, Document, ObjectRef, decoded, text_at, yaml};
+use crate::render::{Edit, KeyText, Rendered};
+use crate::seal::Owner;
+
+/// The certificate that was sealed, in plain text beside the ciphertext.
+pub const CERTIFICATE_ANNOTATION: &str = "l5d-rotate/issuer-certificate";
+
+/// What is to be sealed.
+pub enum Plain<'a> {
+    /// A Secret, for a file that holds nothing else.
+    Whole {
+        /// The file.
+        path: PathBuf,
+        /// The Secret as YAML.
+        secret: Zeroizing<String>,
+        /// Its private key.
+        key: Zeroizing<String>,
+    },
+    /// A value of a SealedSecret.
+    Value {
+        /// Whose.
+        owner: &'a Owner,
+        /// The value.
+        text: Zeroizing<String>,
+    },
+}
+
+/// How a Secret is encrypted in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// A file of SOPS.
+    Sops,
+    /// A SealedSecret.
+    SealedSecret,
+}
+
+impl Target<'_> {
+    /// How the repository has the Secret of a step encrypted; `None` where it does not.
+    #[must_use]
+    pub fn encryption(&self, rendered: &Rendered) -> Option<Encryption> {
+        let document = self.encrypted(rendered)?;
+        Some(match document.tree.get("sops") {
+            Some(_) => Encryption::Sops,
+            None => Encryption::SealedSecret,
+        })
+    }
+
+    fn encrypted(&self, rendered: &Rendered) -> Option<&Document> {
+        let object = &rendered.object;
+        self.documents().iter().find(|document| {
+            let tree = &document.tree;
+            let is_sops = tree["kind"] == "Secret" && tree.get("sops").is_some();
+            (is_sops || tree["kind"] == "SealedSecret") && tree["metadata"]["name"] == object.name.as_str()
+        })
+    }
+
+    /// The file with the Secret of a step, sealed by `seal`; `None` where it stands there in a way that is not known.
+    ///
+    /// # Errors
+    /// Those of `seal`.
+    pub fn sealed<E>(
+        &self,
+        rendered: &Rendered,
+        seal: impl Fn(Plain<'_>) -> Result<String, E>,
+    ) -> Result<Option<EditedFile>, E> {
+        let (Some(document), Some(key)) = (self.encrypted(rendered), &rendered.key) else { return Ok(None) };
+        let is_its = |name: &&str| self.repository.place(name) == document.origin.source;
+        let name = self.repository.names().find(is_its).map(str::to_owned);
+        let Some((name, text)) = name.and_then(|name| Some((name.clone(), self.repository.text(&name)?)))
+        else {
+            return Ok(None);
+        };
+        let after = match document.tree.get("sops") {
+            Some(_) => match whole(&text, document, rendered, key) {
+                Some(secret) => {
+                    let path = self.repository.path(&name);
+                    let path = std::path::absolute(&path).unwrap_or(path);
+                    Some(seal(Plain::Whole { path, secret, key: key.pem() })?)
+                }
+                None => None,
+            },
+            None => values(&text, document, rendered, key, &seal)?,
+        };
+        Ok(after.map(|after| EditedFile {
+            place: self.repository.place(&name),
+            path: self.repository.path(&name),
+            name,
+            before: Zeroizing::new(text),
+            after: Zeroizing::new(after),
+            changes: vec![EditedLine { line: document.origin.line.max(1), what: What::Sealed }],
+        }))
+    }
+}
+
+/// The Secret of a file of SOPS as it shall be, in plain text: its MAC is over everything, so the file is made anew. `None` where it
+/// holds more than what is replaced.
+fn whole(text: &str, document: &Document, rendered: &Rendered, key: &KeyText) -> Option<Zeroizing<String>> {
+    let mut tree = document.tree.clone();
+    let has_other_documents = document::parse(text, "file").ok()?.len() != 1;
+    let is_plain = tree.get("stringData").is_some();
+    let map = if is_plain { "stringData" } else { "data" };
+    let key = if is_plain { KeyText::plain(key.pem().trim_end()) } else { key.clone() };
+    let mut values = serde_json::Map::new();
+    for edit in &rendered.edits {
+        let (name, value) = value(edit)?;
+        let text = if is_key(name, rendered) {
+            key.placeholder()
+        } else if is_plain {
+            String::from_utf8(decoded(value)?).ok()?
+        } else {
+            value.to_owned()
+        };
+        values.insert(name.to_owned(), text.into());
+    }
+    let others = ["data", "stringData"].iter().filter_map(|map| tree[*map].as_object()).flatten();
+    let has_other_values = others.into_iter().any(|(name, _)| !values.contains_key(name));
+    if has_other_documents || has_other_values {
+        return None;
+    }
+    let fields = tree.as_object_mut()?;
+    ["sops", "data", "stringData"].iter().for_each(|field| drop(fields.shift_remove(*field)));
+    fields.insert(map.to_owned(), values.into());
+    tree["metadata"]["annotations"][CERTIFICATE_ANNOTATION] = json!(certificate(rendered)?);
+    key.put_into(&yaml::write(&tree))
+}
+
+/// A SealedSecret with the values of a step sealed one by one: its other values, its template and its comments stay.
+fn values<E>(
+    text: &str,
+    document: &Document,
+    rendered: &Rendered,
+    key: &KeyText,
+    seal: &impl Fn(Plain<'_>) -> Result<String, E>,
+) -> Result<Option<String>, E> {
+    let tree = &document.tree;
+    let object = ObjectRef { kind: "SealedSecret".to_owned(), ..rendered.object.clone() };
+    let owner = Owner {
+        name: text_at(tree, "/metadata/name").to_owned(),
+        namespace: object.namespace.clone(),
+        scope: scope(tree),
+    };
+    let mut sealed: Vec<(String, String)> = Vec::new();
+    for edit in &rendered.edits {
+        let Some((name, value)) = value(edit) else { return Ok(None) };
+        let text = if is_key(name, rendered) {
+            key.pem()
+        } else {
+            match decoded(value).and_then(|bytes| String::from_utf8(bytes).ok()) {
+                Some(text) => Zeroizing::new(text),
+                None => return Ok(None),
+            }
+        };
+        sealed.push((name.to_owned(), seal(Plain::Value { owner: &owner, text })?));
+    }
+    Ok(with_values(text, &object, &sealed, rendered))
+}
+
+fn with_values(
+    text: &str,
+    object: &ObjectRef,
+    sealed: &[(String, String)],
+    rendered: &Rendered,
+) -> Option<String> {
+    let certificate = certificate(rendered)?;
+    let mut after = text.to_owned();
+    for (name, value) in sealed {
+        after = field::set(&after, block_of(&after, object)?, &["spec", "encryptedData", name], value)?;
+    }
+    let annotation = ["metadata", "annotations", CERTIFICATE_ANNOTATION];
+    after = field::set(&after, block_of(&after, object)?, &annotation, &certificate)?;
+    let mut settings: Vec<Setting<'_>> = sealed.iter().map(|(key, value)| Setting { key, value }).collect();
+    settings.push(Setting { key: CERTIFICATE_ANNOTATION, value: &certificate });
+    proof::only_meant(text, &after, &[], &settings).then_some(after)
+}
+
+/// `SecretScope` of sealed-secrets, by the annotations of the SealedSecret.
+fn scope(tree: &Value) -> &'static str {
+    let is =
+        |scope: &str| tree["metadata"]["annotations"][format!("sealedsecrets.bitnami.com/{scope}")] == "true";
+    match () {
+        () if is("cluster-wide") => "cluster-wide",
+        () if is("namespace-wide") => "namespace-wide",
+        () => "strict",
+    }
+}
+
+/// A value of a Secret that a step changes, in base64 (or as what stands for the key).
+fn value(edit: &Edit) -> Option<(&str, &str)> {
+    match edit {
+        Edit::Data { key, value } => Some((key, value)),
+        _ => None,
+    }
+}
+
+fn is_key(name: &str, rendered: &Rendered) -> bool {
+    let placeholder = rendered.key.as_ref().map(KeyText::placeholder);
+    rendered
+        .edits
+        .iter()
+        .filter_map(value)
+        .any(|(of, value)| of == name && Some(value) == placeholder.as_deref())
+}
+
+/// The issuer's certificates, as PEM.
+fn certificate(rendered: &Rendered) -> Option<String> {
+    let of_issuer = |(name, _): &(&str, &str)| ["crt.pem", "tls.crt"].contains(name);
+    let (_, encoded) = rendered.edits.iter().filter_map(value).find(of_issuer)?;
+    String::from_utf8(decoded(encoded)?).ok()
+}
