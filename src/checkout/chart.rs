@@ -40,6 +40,15 @@ impl Chart {
         Some(Self { era: Era::V2_12, prefix: prefix.clone() })
     }
 
+    /// The chart that an umbrella chart depends on, if it is Linkerd's.
+    pub(super) fn of_dependency(dependency: &Value) -> Option<Self> {
+        let text = |key: &str| dependency[key].as_str().unwrap_or_default();
+        let name = text("name");
+        let chart = Self::of(name, text("version"), &Value::Null)?;
+        let alias = if text("alias").is_empty() { name } else { text("alias") };
+        Some(Self { prefix: alias.to_owned(), ..chart })
+    }
+
     /// The values that reach the chart.
     pub(super) fn values<'a>(&self, all: &'a Value) -> &'a Value {
         if self.prefix.is_empty() { all } else { &all[&self.prefix] }

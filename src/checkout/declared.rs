@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::chart::Chart;
 use super::engine;
@@ -74,7 +74,6 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
             let made = released(document, &sources);
             if made.is_empty() {
                 root.open.extend(not_followed(reading, document));
-                root.open.extend(of_applications_chart(reading, document));
             }
             for (application, release) in made {
                 used.objects.extend(release.used.iter().cloned());
@@ -115,22 +114,6 @@ fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<Document>
         found.extend(releases.into_iter().map(|release| (Some(application.clone()), release)));
     }
     found
-}
-
-/// A chart of the repository that makes further objects of engines, or of Linkerd, of its values.
-fn of_applications_chart(reading: &Reading<'_>, document: &Document) -> Vec<Open> {
-    let (sources, _) = engine::sources(document, reading.side);
-    let directories = sources.iter().filter_map(|source| reading.side.of_root(source["path"].as_str()?));
-    let makes = |directory: &String| {
-        let templates = format!("{directory}/templates");
-        let names = |name: &str| {
-            reading.side.text(name).is_some_and(|text| net::names_trust(&text) || net::names_chart(&text))
-        };
-        reading.side.below(&templates).any(names)
-    };
-    let helm: Vec<&Value> = sources.iter().map(|source| &source["helm"]).collect();
-    let open = |_: String| Open::new(&document.origin, Why::Generated, &json!(helm));
-    directories.filter(makes).map(open).collect()
 }
 
 fn application_root(of: &Root, application: &Document, release: Release) -> Root {
@@ -201,10 +184,12 @@ fn value_files(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &BTreeSet<Str
         directories.entry(directory_of(name)).or_default().extend(values);
     }
     let mut found = Vec::new();
-    for all in directories.values() {
+    for (directory, all) in &directories {
         let is_base =
             |name: &str| ["values.yaml", "values.yml"].contains(&name.rsplit('/').next().unwrap_or(name));
-        let base = all.iter().find(|(name, _)| is_base(name));
+        let chart = chart_around(reading.side, directory);
+        let own = all.iter().find(|(name, _)| is_base(name));
+        let base = own.copied().or_else(|| values_of(reading, chart.as_deref()?));
         let below = base.map(|(_, document)| &document.tree);
         // Beside values of Linkerd's chart, a file of values is one of an environment.
         let is_layer = |name: &str| {
@@ -212,21 +197,18 @@ fn value_files(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &BTreeSet<Str
             file.starts_with("values") && below.is_some_and(|below| Chart::of("", "", below).is_some())
         };
         let is_declared = |name: &str, values: &Document| {
-            is_layer(name) || release::of_values(values, None, None, &sources).is_some()
+            is_layer(name) || release::of_values(values, None, chart.clone(), &sources).is_some()
         };
         let several = all.iter().any(|(name, values)| !is_base(name) && is_declared(name, values));
         for (name, values) in
             all.iter().filter(|(name, values)| is_declared(name, values) && !(several && is_base(name)))
         {
-            let chart = Some(directory_of(name))
-                .filter(|directory| reading.side.has(&format!("{directory}/Chart.yaml")));
-            let Some(made) = release::of_values(values, below, chart.map(str::to_owned), &sources) else {
+            let Some(made) = release::of_values(values, below, chart.clone(), &sources) else {
                 continue;
             };
             let stem = name.rsplit_once('.').map_or(*name, |(stem, _)| stem);
-            let files =
-                [Some(*name), base.map(|(name, _)| *name)].into_iter().flatten().map(str::to_owned).collect();
-            let Release { objects: declared, open, deployment, .. } = made;
+            let Release { objects: declared, open, deployment, mut files, .. } = made;
+            files.extend([Some(*name), base.map(|(name, _)| name)].into_iter().flatten().map(str::to_owned));
             found.push(Root {
                 position: stem.to_owned(),
                 declared,
@@ -238,6 +220,24 @@ fn value_files(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &BTreeSet<Str
         }
     }
     roots.extend(found);
+}
+
+/// The chart that a directory is in.
+fn chart_around(side: &Side, directory: &str) -> Option<String> {
+    let mut around = directory;
+    while !around.is_empty() {
+        if side.has(&format!("{around}/Chart.yaml")) {
+            return Some(around.to_owned());
+        }
+        around = directory_of(around);
+    }
+    None
+}
+
+/// A chart's own values.
+fn values_of<'a>(reading: &'a Reading<'_>, chart: &str) -> Option<(&'a str, &'a Document)> {
+    let (name, parsed) = reading.parsed.get_key_value(&format!("{chart}/values.yaml"))?;
+    Some((name, parsed.values.first()?))
 }
 
 /// Where the last certificate of an object with trust material stands: often in another file than what declares the object.

@@ -14,6 +14,7 @@ mod release;
 mod repository;
 mod root;
 mod side;
+mod template;
 mod trap;
 mod unexplained;
 mod unit;

@@ -1,5 +1,7 @@
 //! Files that nothing explains: the lines of them that could reach trust material.
 
+use serde_json::{Map, Value};
+
 use crate::linkerd;
 
 /// What names trust material.
@@ -43,27 +45,48 @@ pub(super) fn names_chart(text: &str) -> bool {
         .any(|name| text.contains(name))
 }
 
+/// What is of no concern to trust whatever it says.
+const HARMLESS: [&str; 9] = [
+    "version",
+    "replicas",
+    "image",
+    "tag",
+    "timeout",
+    "interval",
+    "description",
+    "targetrevision",
+    "revision",
+];
+
+/// Is a key that of a version, a count or the like?
+pub(super) fn is_harmless(key: &str) -> bool {
+    let key = key.to_lowercase();
+    HARMLESS.iter().any(|word| key.ends_with(word))
+}
+
+/// A tree without what is of no concern to trust whatever it says.
+pub(super) fn weighty(tree: &Value) -> Value {
+    match tree {
+        Value::Array(items) => items.iter().map(weighty).collect(),
+        Value::Object(map) => {
+            let mut kept = Map::new();
+            for (key, value) in map.iter().filter(|(key, _)| !is_harmless(key)) {
+                kept.insert(key.clone(), weighty(value));
+            }
+            kept.into()
+        }
+        other => other.clone(),
+    }
+}
+
 /// The lines of a text but for those that are of no concern to trust whatever they say: versions, counts, comments.
 pub(super) fn significant(text: &str) -> Vec<&str> {
-    const HARMLESS: [&str; 9] = [
-        "version",
-        "replicas",
-        "image",
-        "tag",
-        "timeout",
-        "interval",
-        "description",
-        "targetrevision",
-        "revision",
-    ];
-    let is_harmless = |line: &str| {
+    let is_passed_over = |line: &str| {
         let key = line.trim_start_matches(['-', ' ', '"', '\'']).to_lowercase();
         let name: String = key.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        key.is_empty()
-            || ["#", "//"].iter().any(|mark| key.starts_with(mark))
-            || HARMLESS.iter().any(|word| name.ends_with(word))
+        key.is_empty() || ["#", "//"].iter().any(|mark| key.starts_with(mark)) || is_harmless(&name)
     };
-    text.lines().map(str::trim).filter(|line| !is_harmless(line)).collect()
+    text.lines().map(str::trim).filter(|line| !is_passed_over(line)).collect()
 }
 
 /// Could a text have to do with a control plane or its trust?

@@ -10,6 +10,7 @@ use super::kustomization::{list, strings};
 use super::open::{Open, Why};
 use super::path::join;
 use super::side::Side;
+use super::template::Templates;
 use super::values::{assign, get, lay, parse, set};
 use crate::document::{Document, Origin, decoded, mentions, text_at};
 use crate::linkerd;
@@ -245,17 +246,33 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn finish(self, chart: &str, version: &str, namespace: &str) -> Option<Release> {
-        let chart = Chart::of(chart, version, &self.values)?;
+    fn finish(mut self, chart: &str, version: &str, namespace: &str) -> Option<Release> {
+        let templates = self.local.as_ref().and_then(|directory| Templates::of(self.sources.side, directory));
+        if let Some(templates) = &templates {
+            self.open.push((Why::Templated, templates.content(&self.values)));
+            self.files.extend(templates.files.iter().cloned());
+        }
+        let chart = Chart::of(chart, version, &self.values).or_else(|| self.dependency());
+        if chart.is_none() && templates.is_none() {
+            return None;
+        }
         let deployment: Vec<Open> = self
             .local
             .iter()
             .map(|directory| Open::new(&self.origin, Why::Redeployed, &self.shape(directory)))
             .collect();
         let Self { origin, marks, values, open, files, used, .. } = self;
-        let objects = chart.objects(&values, namespace, &marks, &origin);
+        let objects =
+            chart.map(|chart| chart.objects(&values, namespace, &marks, &origin)).unwrap_or_default();
         let open = open.into_iter().map(|(why, content)| Open::new(&origin, why, &content)).collect();
         Some(Release { objects, open, deployment, files, used })
+    }
+
+    /// Linkerd's chart, where the chart of this repository depends on it.
+    fn dependency(&self) -> Option<Chart> {
+        let file = format!("{}/Chart.yaml", self.local.as_ref()?);
+        let chart = self.sources.side.text(&file).and_then(|text| parse(&text))?;
+        list(chart.get("dependencies")).find_map(Chart::of_dependency)
     }
 
     fn text(&mut self, what: &str, text: &str) {

@@ -9,7 +9,9 @@ use super::net;
 use super::open::{Open, Why};
 use super::place::Places;
 use super::side::{Side, Sides, directory_of};
+use super::template::Templates;
 use super::unit::Unit;
+use super::values;
 use crate::document::{Document, ObjectRef, decoded};
 use crate::linkerd;
 
@@ -121,6 +123,7 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
         return Vec::new();
     }
     let about_trust = about_trust(sides, places, explained);
+    let templates = Templates::everywhere(&sides.after);
     let mut found = Vec::new();
     for name in changed {
         let text = |side: &Side| side.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -142,9 +145,17 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
                 name.clone(),
                 Open::new(&at(&places.name(name), line), Why::Unexplained, &json!(new)),
             ));
+        } else if templates.iter().any(|one| reach(one, &before) != reach(one, &after)) {
+            found.push((name.clone(), Open::new(&at(&places.name(name), 1), Why::Templated, &json!(after))));
         }
     }
     found
+}
+
+/// What of a file would reach the templates of a chart as values.
+fn reach(templates: &Templates, text: &Option<String>) -> Vec<Value> {
+    let values = text.as_deref().and_then(values::parse).unwrap_or_default();
+    templates.named(&values)
 }
 
 fn is_open(sides: &Sides, places: &Places, explained: &BTreeSet<String>, name: &str) -> bool {

@@ -90,6 +90,7 @@ mod verify_layouts;
 mod verify_output;
 mod verify_proposal;
 mod verify_random;
+mod verify_reach;
 mod verify_repositories;
 mod verify_support;
 mod verify_wiring;

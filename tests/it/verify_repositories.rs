@@ -11,13 +11,13 @@ use crate::runner;
 use crate::verify_support::{bundle, codes, new_anchor, trust_roots};
 
 /// A repository, the mesh that it declares, and an anchor that is not published.
-struct Scene {
-    repository: Repository,
-    cluster: Cluster,
-    new: Authority,
+pub struct Scene {
+    pub repository: Repository,
+    pub cluster: Cluster,
+    pub new: Authority,
 }
 
-fn scene() -> Option<Scene> {
+pub fn scene() -> Option<Scene> {
     let repository = Repository::new();
     if repository.is_none() || !has_kubectl() {
         println!("skipped: verify_repositories: no git, or no kubectl");
@@ -29,46 +29,46 @@ fn scene() -> Option<Scene> {
     })
 }
 
-fn files(all: &[(&str, String)]) -> Files {
+pub fn files(all: &[(&str, String)]) -> Files {
     all.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect()
 }
 
-fn layout(name: &str, declared: &Declared) -> Files {
+pub fn layout(name: &str, declared: &Declared) -> Files {
     let found = RENDERED.iter().chain(VALUES).find(|(layout, _)| *layout == name).unwrap();
     (found.1)(declared)
 }
 
-fn below(directory: &str, files: Files) -> Files {
+pub fn below(directory: &str, files: Files) -> Files {
     files.into_iter().map(|(name, text)| (format!("{directory}/{name}"), text)).collect()
 }
 
-fn kustomization(fields: &Value) -> String {
+pub fn kustomization(fields: &Value) -> String {
     let mut tree = json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"});
     tree.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     text(&[tree])
 }
 
 impl Scene {
-    fn now(&self) -> Declared {
+    pub fn now(&self) -> Declared {
         Declared::of(&self.cluster)
     }
 
     /// The same with other anchors: both, or only the new one.
-    fn with_both(&self) -> Declared {
+    pub fn with_both(&self) -> Declared {
         Declared { bundle: bundle(&[&self.cluster.anchor, &self.new]), ..self.now() }
     }
 
-    fn with_new(&self) -> Declared {
+    pub fn with_new(&self) -> Declared {
         Declared { bundle: bundle(&[&self.new]), ..self.now() }
     }
 
-    fn base(&self, files: &Files) {
+    pub fn base(&self, files: &Files) {
         self.repository.write(files);
         self.repository.commit();
     }
 
     /// The verdict on these files in the place of those of the base, and the codes of its findings.
-    fn after(&self, files: &Files) -> (String, Vec<String>) {
+    pub fn after(&self, files: &Files) -> (String, Vec<String>) {
         self.repository.write(files);
         let (verdict, tree, _) = self.repository.verify(&["-f", ".", "-R"]);
         if tree.is_null() {
@@ -77,7 +77,7 @@ impl Scene {
         (verdict, codes(&tree).into_iter().map(str::to_owned).collect())
     }
 
-    fn verdict(&self, files: &Files) -> String {
+    pub fn verdict(&self, files: &Files) -> String {
         self.after(files).0
     }
 }
@@ -470,7 +470,7 @@ fn without_kubectl_a_kustomization_about_trust_is_unknown_and_another_is_none_of
 type NeverGreen = (&'static str, Files, fn(&mut Files));
 
 /// Replaces a text in a file, which must be there.
-fn edit(files: &mut Files, name: &str, from: &str, to: &str) {
+pub fn edit(files: &mut Files, name: &str, from: &str, to: &str) {
     let file = files.iter_mut().find(|(file, _)| file == name).unwrap();
     assert!(file.1.contains(from), "{name}: {from}");
     file.1 = file.1.replace(from, to);

@@ -71,6 +71,10 @@ pub(in crate::report::findings) fn not_understood(place: &str, why: &Why) -> Wor
             format!("{place} is a kustomization, and there is no kubectl to build it with."),
             "Install kubectl or put it into PATH.",
         ),
+        Why::Templated => (
+            format!("{place} changes what templates of a chart in this repository make trust material of."),
+            "Give what comes out of it: the output of `helm template` or `kubectl kustomize`, or a dump.",
+        ),
         Why::Redeployed => (
             format!("{place} makes the engine take the control plane from elsewhere, or put it elsewhere."),
             "Make that a change of its own, and verify what comes out of it.",

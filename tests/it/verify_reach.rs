@@ -1,0 +1,123 @@
+//! `verify --git-base` on what reaches trust material by a detour: each change is never taken for green, and a harmless one
+//! beside it stays green.
+
+use serde_json::{Value, json};
+
+use crate::layouts::{Files, text};
+use crate::verify_repositories::{Scene, below, edit, files, scene};
+
+/// A change in a repository: its name, the files, what reaches trust material, and what does not.
+struct Row {
+    name: &'static str,
+    base: Files,
+    change: fn(&mut Files),
+    harmless: fn(&mut Files),
+}
+
+fn row(name: &'static str, base: Files, change: fn(&mut Files), harmless: fn(&mut Files)) -> Row {
+    Row { name, base, change, harmless }
+}
+
+fn judge(scene: &Scene, rows: Vec<Row>) {
+    let mut wrong = Vec::new();
+    for Row { name, base, change, harmless } in rows {
+        scene.base(&base);
+        let mut changed = base.clone();
+        change(&mut changed);
+        let (verdict, codes) = scene.after(&changed);
+        if !["unknown", "unsafe"].contains(&verdict.as_str()) {
+            wrong.push(format!("{name}: {verdict} {codes:?}"));
+        }
+        let mut beside = base;
+        harmless(&mut beside);
+        let (verdict, codes) = scene.after(&beside);
+        if verdict != "not-about-trust" {
+            wrong.push(format!("{name}, harmless: {verdict} {codes:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+const TEMPLATE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: linkerd-identity-trust-roots\ndata:\n  ca-bundle.crt: {{ include \"platform.roots\" . | quote }}\n";
+const HELPERS: &str = "{{- define \"platform.roots\" -}}\n{{ .Values.pki.root }}\n{{- end }}\n";
+const SHOP: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: shop\nspec:\n  template:\n    spec:\n      containers:\n      - image: {{ .Values.shop.image }}\n";
+const PKI: &str = "pki:\n  root: one\nshop:\n  image: shop:1\n  color: red\n";
+
+/// A chart whose own templates make the bundle.
+fn chart(dependencies: &str) -> Files {
+    files(&[
+        ("platform/Chart.yaml", format!("apiVersion: v2\nname: platform\nversion: 1.0.0\n{dependencies}")),
+        ("platform/templates/_helpers.tpl", HELPERS.to_owned()),
+        ("platform/templates/roots.yaml", TEMPLATE.to_owned()),
+        ("platform/templates/shop.yaml", SHOP.to_owned()),
+    ])
+}
+
+fn with(mut all: Files, more: &[(&str, String)]) -> Files {
+    all.extend(files(more));
+    all
+}
+
+fn application(name: &str, source: Value) -> Value {
+    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name, "namespace": "argocd"},
+        "spec": {"destination": {"namespace": "linkerd", "server": "https://kubernetes.default.svc"}, "source": source}})
+}
+
+fn helm_release(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": name, "namespace": "linkerd"}, "spec": spec})
+}
+
+const MESH: &str = "dependencies:\n- name: linkerd-control-plane\n  alias: mesh\n  version: 2025.4.4\n  repository: https://helm.linkerd.io/edge\n";
+
+#[test]
+fn what_templates_of_a_chart_make_trust_of() {
+    let Some(scene) = scene() else { return };
+    let values = || with(chart(""), &[("platform/values.yaml", PKI.to_owned())]);
+    let environment = |by: &Value| {
+        with(
+            values(),
+            &[
+                ("apps/platform.yaml", text(std::slice::from_ref(by))),
+                ("environments/prod.yaml", "pki:\n  root: one\nshop:\n  image: shop:1\n".to_owned()),
+            ],
+        )
+    };
+    let by_argo = application(
+        "platform",
+        json!({"path": "platform", "helm": {"valueFiles": ["values.yaml", "../environments/prod.yaml"]}}),
+    );
+    let by_flux = helm_release(
+        "platform",
+        json!({"chart": {"spec": {"chart": "./platform", "valuesFiles": ["platform/values.yaml", "environments/prod.yaml"], "reconcileStrategy": "Revision", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}}}),
+    );
+    let inline = helm_release(
+        "platform",
+        json!({"chart": {"spec": {"chart": "./platform", "reconcileStrategy": "Revision", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}}, "values": {"pki": {"root": "one"}, "shop": {"image": "shop:1"}}}),
+    );
+    let umbrella = || {
+        let mesh = json!({"mesh": scene.now().values(), "pki": {"root": "one"}, "shop": {"image": "shop:1", "color": "red"}});
+        with(chart(MESH), &[("platform/values.yaml", text(&[mesh]))])
+    };
+    let with_inline = json!({"path": "platform", "helm": {"valuesObject": {"pki": {"root": "one"}, "shop": {"color": "red"}}}});
+    let certificate = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata:\n  name: linkerd-identity-issuer\nspec:\n  issuerRef: {{ toYaml .Values.signer | nindent 4 }}\n";
+    let nested = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: mesh\nspec:\n  chart:\n    spec:\n      chart: linkerd-control-plane\n      version: {{ .Values.mesh.version }}\n  values:\n    {{- with .Values.mesh.values }}\n    {{- toYaml . | nindent 4 }}\n    {{- end }}\n";
+    judge(&scene, vec![
+        row("a value of a template", values(), |it| edit(it, "platform/values.yaml", "root: one", "root: two"), |it| edit(it, "platform/values.yaml", "red", "blue")),
+        row("a helper of a template", values(), |it| edit(it, "platform/templates/_helpers.tpl", ".root", ".other"), |it| edit(it, "platform/templates/shop.yaml", "name: shop", "name: store")),
+        row("values of an environment by Argo CD", environment(&by_argo), |it| edit(it, "environments/prod.yaml", "root: one", "root: two"), |it| edit(it, "environments/prod.yaml", "shop:1", "shop:2")),
+        row("values of an environment by Flux", environment(&by_flux), |it| edit(it, "environments/prod.yaml", "root: one", "root: two"), |it| edit(it, "environments/prod.yaml", "shop:1", "shop:2")),
+        row("values of a HelmRelease", with(values(), &[("release.yaml", text(&[inline]))]), |it| edit(it, "release.yaml", "root: one", "root: two"), |it| edit(it, "release.yaml", "shop:1", "shop:2")),
+        row("a value beside those of the control plane", umbrella(), |it| edit(it, "platform/values.yaml", "root: one", "root: two"), |it| edit(it, "platform/values.yaml", "red", "blue")),
+        row("a template beside the control plane", umbrella(), |it| edit(it, "platform/templates/_helpers.tpl", ".root", ".other"), |it| edit(it, "platform/templates/shop.yaml", "name: shop", "name: store")),
+        row("a value of an environment beside the control plane", with(umbrella(), &[("platform/values-prod.yaml", "pki:\n  root: one\nshop:\n  color: red\n".to_owned())]), |it| edit(it, "platform/values-prod.yaml", "root: one", "root: two"), |it| edit(it, "platform/values-prod.yaml", "red", "blue")),
+        row("a value of an Application beside the control plane", with(umbrella(), &[("apps/platform.yaml", text(&[application("platform", with_inline)]))]), |it| edit(it, "apps/platform.yaml", "root: one", "root: two"), |it| edit(it, "apps/platform.yaml", "red", "blue")),
+        row("the trust domain of an environment", with(chart(MESH), &[("platform/values.yaml", "mesh:\n  controllerReplicas: 1\n".to_owned()), ("platform/environments/prod.yaml", "mesh:\n  identityTrustDomain: one\n  controllerReplicas: 1\n".to_owned())]), |it| edit(it, "platform/environments/prod.yaml", "one", "two"), |it| edit(it, "platform/environments/prod.yaml", "Replicas: 1", "Replicas: 2")),
+        row("the issuer scheme of an environment", with(chart(MESH), &[("platform/values.yaml", "mesh:\n  controllerReplicas: 1\n".to_owned()), ("platform/environments/prod.yaml", "mesh:\n  identity:\n    issuer:\n      scheme: linkerd.io/tls\n  controllerReplicas: 1\n".to_owned())]), |it| edit(it, "platform/environments/prod.yaml", "linkerd.io/tls", "kubernetes.io/tls"), |it| edit(it, "platform/environments/prod.yaml", "Replicas: 1", "Replicas: 2")),
+        row("the issuer of a Certificate", with(chart(""), &[("platform/templates/issuer.yaml", certificate.to_owned()), ("platform/values.yaml", "signer:\n  name: one\nshop:\n  color: red\n".to_owned())]), |it| edit(it, "platform/values.yaml", "name: one", "name: two"), |it| edit(it, "platform/values.yaml", "red", "blue")),
+        row("values of a release in a template", with(chart(""), &[("platform/templates/mesh.yaml", nested.to_owned()), ("platform/values.yaml", "mesh:\n  version: 1\n  values:\n    identity:\n      issuer:\n        scheme: linkerd.io/tls\n".to_owned())]), |it| edit(it, "platform/values.yaml", "linkerd.io/tls", "kubernetes.io/tls"), |it| edit(it, "platform/values.yaml", "version: 1", "version: 2")),
+        row("values of an environment that a pipeline gives", with(values(), &[("live/prod/platform.yaml", "pki:\n  root: one\nshop:\n  color: red\n".to_owned())]), |it| edit(it, "live/prod/platform.yaml", "root: one", "root: two"), |it| edit(it, "live/prod/platform.yaml", "red", "blue")),
+        row("a value of a chart below", with(below("charts/trust", chart("").into_iter().map(|(name, text)| (name.replace("platform/", ""), text)).collect()), &[("shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n- name: platform\n  alias: trust\n  repository: file://../charts/trust\n".to_owned()), ("shop/values.yaml", "trust:\n  pki:\n    root: one\ncolor: red\n".to_owned())]), |it| edit(it, "shop/values.yaml", "root: one", "root: two"), |it| edit(it, "shop/values.yaml", "red", "blue")),
+        row("a setting of an environment", with(chart(MESH), &[("platform/values.yaml", "mesh:\n  controllerReplicas: 1\n".to_owned()), ("platform/values-prod.yaml", "mesh:\n  disableIdentity: false\nshop:\n  color: red\n".to_owned())]), |it| edit(it, "platform/values-prod.yaml", "disableIdentity: false", "disableIdentity: true"), |it| edit(it, "platform/values-prod.yaml", "red", "blue")),
+        row("all values of a template", with(chart(""), &[("platform/templates/roots.yaml", TEMPLATE.replace("include \"platform.roots\" .", "tpl .Values.text $")), ("platform/values.yaml", "text: '{{ .Values.x }}'\nx: one\nshop:\n  image: shop:1\n".to_owned())]), |it| edit(it, "platform/values.yaml", "x: one", "x: two"), |it| edit(it, "platform/values.yaml", "shop:1", "shop:2")),
+    ]);
+}
