@@ -20,6 +20,8 @@ use crate::process::{Child, Unfinished};
 pub(super) struct Built {
     pub(super) objects: Vec<Document>,
     pub(super) open: Vec<Open>,
+    /// Where its charts come from.
+    pub(super) deployment: Vec<Open>,
     /// Why nothing came out of it.
     pub(super) failed: Option<Why>,
 }
@@ -119,6 +121,7 @@ impl Tree {
                 if let Some(release) = release::of_kustomization(entry, directory, &origin, side) {
                     made.extend(release.objects.into_iter().map(|document| document.tree));
                     built.open.extend(release.open);
+                    built.deployment.extend(release.deployment);
                 }
             }
             if let Some(map) = tree.as_object_mut() {

@@ -8,9 +8,10 @@ use super::kustomization::{list, strings};
 use super::net;
 use super::open::{Open, Why};
 use super::path::{is_within, join};
+use super::place::is_path_like;
 use super::side::{Side, directory_of};
 use super::values;
-use crate::document::{Document, mentions, text_at};
+use crate::document::{self, Document, Origin, mentions, text_at};
 
 /// A directory that an engine deploys.
 #[derive(Debug)]
@@ -95,6 +96,18 @@ pub(super) fn deployment(document: &Document) -> Open {
     let name = |pointer| text_at(&document.tree, pointer);
     let content = json!([name("/kind"), name("/metadata/name"), name("/metadata/namespace"), said]);
     Open::new(&document.origin, Why::Redeployed, &content)
+}
+
+/// Where an object of Flux takes a chart from; which version of it is of no concern.
+pub(super) fn source(origin: &Origin, tree: &Value) -> Open {
+    let mut said = tree.get("spec").cloned().unwrap_or_default();
+    strip(&mut said);
+    if tree["kind"] == "OCIRepository"
+        && let Some(said) = said.as_object_mut()
+    {
+        said.shift_remove("ref");
+    }
+    Open::new(origin, Why::Redeployed, &said)
 }
 
 /// Does an object say where a chart is deployed?
@@ -208,6 +221,8 @@ pub(super) fn applications(set: &Document, side: &Side) -> (Vec<Document>, Optio
     let mut found = Vec::new();
     let mut is_open = spec.get("templatePatch").is_some();
     for generator in list(spec.get("generators")) {
+        // A generator may have a template of its own, which is laid over the other.
+        is_open |= generator.as_object().into_iter().flatten().any(|(_, one)| one.get("template").is_some());
         match parameters(generator, side) {
             Some(all) => {
                 found.extend(all.iter().map(|parameters| application(set, &spec["template"], parameters)))
@@ -216,8 +231,56 @@ pub(super) fn applications(set: &Document, side: &Side) -> (Vec<Document>, Optio
         }
     }
     is_open |= found.iter().any(|one| mentions(&one.tree, &["{{"]));
-    let about = net::names_trust(&spec.to_string()) || mentions(spec, &["linkerd"]);
-    (found, (is_open && about).then(|| Open::new(&set.origin, Why::Generated, spec)))
+    if !is_open {
+        return (found, None);
+    }
+    let said = json!([generating(spec), inputs(spec, side)]);
+    let about = net::names_trust(&said.to_string()) || mentions(&said, &["linkerd"]);
+    (found, about.then(|| Open::new(&set.origin, Why::Generated, &said)))
+}
+
+/// What of an ApplicationSet decides which Applications come of it, and what they say.
+fn generating(spec: &Value) -> Value {
+    const HARMLESS: [&str; 6] = [
+        "syncPolicy",
+        "strategy",
+        "ignoreApplicationDifferences",
+        "preservedFields",
+        "goTemplateOptions",
+        "requeueAfterSeconds",
+    ];
+    let mut said = net::narrowed(&net::weighty(spec));
+    if let Some(said) = said.as_object_mut() {
+        said.retain(|key, _| !HARMLESS.contains(&key.as_str()));
+    }
+    said
+}
+
+/// The files that generators read, with what they say; where some are Linkerd's, those alone.
+fn inputs(tree: &Value, side: &Side) -> Vec<Value> {
+    let mut patterns = Vec::new();
+    patterns_of(tree, &mut patterns);
+    let mut found = Vec::new();
+    for name in side.names().filter(|name| patterns.iter().any(|pattern| is_path_like(pattern, name))) {
+        let text = side.text(name).unwrap_or_default();
+        found.push(json!([name, net::significant(&text)]));
+    }
+    let is_linkerds = |one: &Value| mentions(one, &["linkerd"]);
+    if found.iter().any(is_linkerds) {
+        found.retain(is_linkerds);
+    }
+    found
+}
+
+/// The patterns of generators of files, at whatever depth.
+fn patterns_of<'a>(tree: &'a Value, found: &mut Vec<&'a str>) {
+    let files = list(tree.pointer("/git/files"));
+    found.extend(files.map(|rule| text_at(rule, "/path")).filter(|path| !path.is_empty()));
+    match tree {
+        Value::Array(items) => items.iter().for_each(|item| patterns_of(item, found)),
+        Value::Object(map) => map.values().for_each(|value| patterns_of(value, found)),
+        _ => {}
+    }
 }
 
 fn application(set: &Document, template: &Value, parameters: &[(String, String)]) -> Document {
@@ -231,6 +294,9 @@ fn application(set: &Document, template: &Value, parameters: &[(String, String)]
 fn parameters(generator: &Value, side: &Side) -> Option<Vec<Vec<(String, String)>>> {
     if let Some(elements) = generator.pointer("/list/elements").and_then(Value::as_array) {
         return Some(elements.iter().map(|element| flat("", element)).collect());
+    }
+    if let Some(rules) = generator.pointer("/git/files").and_then(Value::as_array) {
+        return Some(of_files(rules, side));
     }
     let directories = generator.pointer("/git/directories").and_then(Value::as_array)?;
     let mut all = BTreeSet::new();
@@ -251,6 +317,35 @@ fn parameters(generator: &Value, side: &Side) -> Option<Vec<Vec<(String, String)
             .to_vec()
     };
     Some(all.iter().filter(|directory| is(directory, false) && !is(directory, true)).map(of).collect())
+}
+
+/// The parameters in files, each with where its file is.
+fn of_files(rules: &[Value], side: &Side) -> Vec<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let is_named = |name: &&str| rules.iter().any(|rule| is_path_like(text_at(rule, "/path"), name));
+    for name in side.names().filter(is_named) {
+        let documents =
+            side.text(name).and_then(|text| document::parse(&text, name).ok()).unwrap_or_default();
+        let directory = directory_of(name);
+        let place = [
+            ("path", directory),
+            ("path.path", directory),
+            ("path.basename", directory.rsplit('/').next().unwrap_or_default()),
+            ("path.filename", name.rsplit('/').next().unwrap_or_default()),
+        ];
+        for document in documents {
+            let elements = match document.tree {
+                Value::Array(items) => items,
+                other => vec![other],
+            };
+            for element in elements {
+                let mut parameters = flat("", &element);
+                parameters.extend(place.map(|(key, value)| (key.to_owned(), value.to_owned())));
+                found.push(parameters);
+            }
+        }
+    }
+    found
 }
 
 /// `*` stands for a name, or a part of one.

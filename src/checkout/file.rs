@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::net;
 use super::side::{Side, directory_of};
 use crate::document::{self, Document, DocumentError};
 use crate::source::SNAPSHOT_KIND;
@@ -15,6 +16,8 @@ pub(super) struct Parsed {
     pub(super) values: Vec<Document>,
     /// Is it what a cluster shows (`kubectl get pods`, a snapshot), rather than what is to be applied?
     pub(super) is_dump: bool,
+    /// Does it hold something of Linkerd's, and tell Argo CD to pass over it?
+    pub(super) is_passed_over: bool,
     /// Why nothing, or not all, of it is an object.
     pub(super) skipped: Option<Skip>,
     /// Why it, or what follows in it, cannot be read.
@@ -33,6 +36,9 @@ pub enum Skip {
     /// It is not YAML or JSON as Kubernetes reads it.
     Unreadable,
 }
+
+/// What makes Argo CD pass over a file of a directory (`reposerver/repository/repository.go`).
+const PASSED_OVER: &str = "+argocd:skip-file-rendering";
 
 /// Nobody writes a manifest of more bytes.
 const LARGEST: u64 = 4 << 20;
@@ -77,6 +83,7 @@ pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
     let Some(text) = side.text(name) else {
         return Parsed { skipped: Some(Skip::Unreadable), ..parsed };
     };
+    parsed.is_passed_over = text.contains(PASSED_OVER) && net::names_linkerd(&text);
     let read = document::parse_any(&text, place, |document| {
         let has = |key: &str| document.tree.get(key).is_some_and(Value::is_string);
         match &document.tree {

@@ -79,6 +79,30 @@ pub(super) fn weighty(tree: &Value) -> Value {
     }
 }
 
+/// A tree without what is installed beside Linkerd: of a list of releases in which some are Linkerd's, the others are left out.
+pub(super) fn narrowed(tree: &Value) -> Value {
+    match tree {
+        Value::Array(items) => {
+            let is_one = items.iter().any(installs);
+            let is_other = |item: &&Value| {
+                is_one && ["name", "chart"].iter().any(|key| item.get(*key).is_some()) && !installs(item)
+            };
+            items.iter().filter(|item| !is_other(item)).map(narrowed).collect()
+        }
+        Value::Object(map) => {
+            let kept = map.iter().map(|(key, value)| (key.clone(), narrowed(value)));
+            kept.collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Does an item of a list install a control plane, or name where one comes from?
+fn installs(item: &Value) -> bool {
+    let url = ["url", "repoURL"].iter().find_map(|key| item.get(*key)?.as_str());
+    url.is_some_and(|url| url.contains("linkerd")) || names_chart(&item.to_string())
+}
+
 /// The lines of a text but for those that are of no concern to trust whatever they say: versions, counts, comments.
 pub(super) fn significant(text: &str) -> Vec<&str> {
     let is_passed_over = |line: &str| {
@@ -111,7 +135,18 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn of_a_list_of_releases_only_linkerds_count() {
+        let mesh = json!({"name": "mesh", "chart": "linkerd/linkerd-control-plane", "set": [{"name": "a", "value": "b"}]});
+        let tree = json!({"releases": [mesh, {"name": "shop", "chart": "shop"}], "environments": [{"name": "prod"}]});
+        assert_eq!(narrowed(&tree), json!({"releases": [mesh], "environments": [{"name": "prod"}]}));
+        let generators = json!([{"git": {"files": []}}, {"list": {"elements": [mesh]}}]);
+        assert_eq!(narrowed(&generators), generators);
+    }
 
     #[test]
     fn of_a_file_only_the_lines_about_trust_count() {

@@ -82,6 +82,12 @@ fn is_like(pattern: &str, name: &str) -> bool {
     starts.into_iter().any(|start| (start + 1..=names.len()).any(|end| matches(&pattern, &names[start..end])))
 }
 
+/// A pattern of a whole path: `*` within a name, `**` over any number of names.
+pub(super) fn is_path_like(pattern: &str, name: &str) -> bool {
+    let [pattern, name]: [Vec<&str>; 2] = [pattern, name].map(|path| path.split('/').collect());
+    matches(&pattern, &name)
+}
+
 fn matches(pattern: &[&str], names: &[&str]) -> bool {
     match (pattern, names) {
         ([], []) => true,

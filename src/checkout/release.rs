@@ -1,5 +1,7 @@
 //! Releases of Linkerd's charts, with the values that reach them.
 
+mod local;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -15,7 +17,6 @@ use super::values::{assign, get, lay, parse, set};
 use crate::document::{Document, Origin, decoded, mentions, text_at};
 use crate::linkerd;
 use crate::mesh::VALUES_FILE;
-use crate::pki::Fingerprint;
 
 /// What a repository says about one release of Linkerd's control plane.
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ struct Draft<'a> {
     used: BTreeSet<(String, String)>,
     /// The directory of the chart, where it stands in the repository.
     local: Option<String>,
+    /// Where the chart comes from.
+    from: Vec<Open>,
 }
 
 /// The values that carry trust material, by their path in Linkerd's chart.
@@ -228,6 +231,8 @@ pub(super) fn of_kustomization(
     for more in strings(entry.get("additionalValuesFiles")) {
         draft.file(directory, more);
     }
+    let from = ["name", "repo", "releaseName", "namespace"].map(|key| entry.get(key));
+    draft.from.push(Open::new(origin, Why::Redeployed, &json!(from)));
     draft.finish(text_at(entry, "/name"), text_at(entry, "/version"), first(&[text_at(entry, "/namespace")]))
 }
 
@@ -243,6 +248,7 @@ impl<'a> Draft<'a> {
             files: BTreeSet::new(),
             used: BTreeSet::new(),
             local: None,
+            from: Vec::new(),
         }
     }
 
@@ -256,23 +262,13 @@ impl<'a> Draft<'a> {
         if chart.is_none() && templates.is_none() {
             return None;
         }
-        let deployment: Vec<Open> = self
-            .local
-            .iter()
-            .map(|directory| Open::new(&self.origin, Why::Redeployed, &self.shape(directory)))
-            .collect();
-        let Self { origin, marks, values, open, files, used, .. } = self;
+        let shape = self.local.as_ref().map(|directory| self.shape(directory));
+        let Self { origin, marks, values, open, files, used, from: mut deployment, .. } = self;
+        deployment.extend(shape.map(|shape| Open::new(&origin, Why::Redeployed, &shape)));
         let objects =
             chart.map(|chart| chart.objects(&values, namespace, &marks, &origin)).unwrap_or_default();
         let open = open.into_iter().map(|(why, content)| Open::new(&origin, why, &content)).collect();
         Some(Release { objects, open, deployment, files, used })
-    }
-
-    /// Linkerd's chart, where the chart of this repository depends on it.
-    fn dependency(&self) -> Option<Chart> {
-        let file = format!("{}/Chart.yaml", self.local.as_ref()?);
-        let chart = self.sources.side.text(&file).and_then(|text| parse(&text))?;
-        list(chart.get("dependencies")).find_map(Chart::of_dependency)
     }
 
     fn text(&mut self, what: &str, text: &str) {
@@ -315,58 +311,19 @@ impl<'a> Draft<'a> {
             let files: Vec<&str> = strings(tree.pointer("/spec/chart/spec/valuesFiles")).collect();
             files.iter().for_each(|file| self.file_of_root(file));
         }
+        let own = text_at(tree, "/metadata/namespace");
+        let reference = tree.pointer("/spec/chart/spec/sourceRef").or_else(|| tree.pointer("/spec/chartRef"));
+        let text = |key: &str| reference.and_then(|reference| reference[key].as_str()).unwrap_or_default();
+        let object = self.object(text("kind"), text("namespace"), own, text("name"));
+        self.from.extend(object.map(|object| engine::source(&self.origin, object)));
         if !named.is_empty() {
             return (named.to_owned(), version);
         }
-        let (kind, name) = (text_at(tree, "/spec/chartRef/kind"), text_at(tree, "/spec/chartRef/name"));
-        let object = self.object(
-            kind,
-            text_at(tree, "/spec/chartRef/namespace"),
-            text_at(tree, "/metadata/namespace"),
-            name,
-        );
+        let name = text("name");
         let url = object.map_or(name, |object| {
             first(&[text_at(object, "/spec/url"), text_at(object, "/spec/chart"), name])
         });
         (url.to_owned(), version)
-    }
-
-    /// What decides whether, and below which name, a chart of the repository hands values to Linkerd's.
-    fn shape(&self, directory: &str) -> Value {
-        let chart = self.sources.side.text(&format!("{directory}/Chart.yaml")).and_then(|text| parse(&text));
-        let dependencies: Vec<Value> = list(chart.as_ref().and_then(|chart| chart.get("dependencies")))
-            .map(|one| {
-                let condition = one["condition"].as_str().and_then(|path| get(&self.values, path));
-                json!([
-                    one["name"],
-                    one["alias"],
-                    one["repository"],
-                    one["tags"],
-                    one["import-values"],
-                    condition
-                ])
-            })
-            .collect();
-        let charts = format!("{directory}/charts");
-        let vendored: Vec<Value> = self
-            .sources
-            .side
-            .below(&charts)
-            .map(|name| {
-                json!([
-                    name,
-                    Fingerprint::digest(&self.sources.side.read(name).unwrap_or_default()).to_string()
-                ])
-            })
-            .collect();
-        json!([dependencies, self.values.get("tags"), vendored])
-    }
-
-    fn local_chart(&mut self, directory: &str) {
-        self.local = Some(directory.to_owned());
-        if self.sources.side.has(&format!("{directory}/values.yaml")) {
-            self.file(directory, "values.yaml");
-        }
     }
 
     /// An object of the repository; one that names no namespace is meant for wherever it is put.

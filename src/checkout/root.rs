@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use super::at;
 use super::build::{self, Built, build, generated};
 use super::declared;
 use super::engine::{self, Deployed};
@@ -207,6 +208,7 @@ impl<'a> Reading<'a> {
             position,
             objects: built.objects,
             open: built.open,
+            deployment: built.deployment,
             files: reach.files.clone(),
             ..Root::default()
         };
@@ -229,7 +231,9 @@ impl<'a> Reading<'a> {
             return build();
         }
         let reaches = |name: &String| self.side.text(name).is_some_and(|text| net::names_linkerd(&text));
-        let is_about = reach.files.iter().any(reaches) || net::names_trust(&edits.to_string());
+        // A patch may reach an engine's object, which need not name Linkerd.
+        let is_patched = ["patches", "components"].iter().any(|field| edits.get(*field).is_some());
+        let is_about = is_patched || reach.files.iter().any(reaches);
         if !is_about && !self.cache.complete {
             return Built::default();
         }
@@ -265,6 +269,10 @@ impl<'a> Reading<'a> {
             let parsed = self.parsed.get(name).cloned();
             let parsed = parsed.unwrap_or_else(|| Rc::new(parse(self.side, name, &self.places.name(name))));
             root.objects.extend(parsed.objects.iter().cloned());
+            if parsed.is_passed_over {
+                let origin = at(&self.places.name(name), 1);
+                root.deployment.push(Open::new(&origin, Why::Redeployed, &json!([name])));
+            }
             // What follows a fault is not known.
             if parsed.broken.is_none() {
                 root.files.insert(name.clone());

@@ -36,32 +36,76 @@ pub(super) fn set(values: &mut Value, path: &str, text: &str) {
 pub(super) fn assign(values: &mut Value, path: &str, value: Value) {
     let mut place = values;
     for key in keys(path) {
-        if !place.is_object() {
-            *place = Map::new().into();
-        }
-        place = &mut place[key];
+        place = match key {
+            Key::Name(name) => {
+                if !place.is_object() {
+                    *place = Map::new().into();
+                }
+                &mut place[name]
+            }
+            Key::Item(at) => {
+                if !place.is_array() {
+                    *place = Value::Array(Vec::new());
+                }
+                if let Some(items) = place.as_array_mut().filter(|items| items.len() <= at) {
+                    items.resize(at + 1, Value::Null);
+                }
+                &mut place[at]
+            }
+        };
     }
     *place = value;
 }
 
 /// The value at a path of `--set`.
 pub(super) fn get<'a>(values: &'a Value, path: &str) -> Option<&'a Value> {
-    keys(path).into_iter().try_fold(values, |place, key| place.get(key))
+    keys(path).into_iter().try_fold(values, |place, key| match key {
+        Key::Name(name) => place.get(name),
+        Key::Item(at) => place.get(at),
+    })
 }
 
-/// The keys of a path; `\.` is a dot within one.
-fn keys(path: &str) -> Vec<String> {
-    let mut keys = vec![String::new()];
+/// A part of a path of `--set`.
+enum Key {
+    Name(String),
+    Item(usize),
+}
+
+/// Helm takes no greater index (`pkg/strvals`).
+const LAST_ITEM: usize = 65536;
+
+/// The keys of a path; `\.` is a dot within one, and `[0]` an item of a list.
+fn keys(path: &str) -> Vec<Key> {
+    let mut names = vec![String::new()];
     let mut characters = path.chars();
     while let Some(character) = characters.next() {
-        match (character, keys.last_mut()) {
-            ('.', _) => keys.push(String::new()),
-            ('\\', Some(key)) => key.extend(characters.next()),
-            (other, Some(key)) => key.push(other),
+        match (character, names.last_mut()) {
+            ('.', _) => names.push(String::new()),
+            ('\\', Some(name)) => name.extend(characters.next()),
+            (other, Some(name)) => name.push(other),
             (_, None) => {}
         }
     }
+    let mut keys = Vec::new();
+    for name in names {
+        let (name, items) = with_items(&name);
+        keys.push(Key::Name(name.to_owned()));
+        keys.extend(items.into_iter().map(Key::Item));
+    }
     keys
+}
+
+/// `env[0][1]` is a name and the items below it.
+fn with_items(name: &str) -> (&str, Vec<usize>) {
+    let (mut rest, mut items) = (name, Vec::new());
+    while let Some((before, at)) = rest.strip_suffix(']').and_then(|inner| inner.rsplit_once('[')) {
+        match at.parse() {
+            Ok(at) if at <= LAST_ITEM => items.insert(0, at),
+            _ => return (name, Vec::new()),
+        }
+        rest = before;
+    }
+    (rest, items)
 }
 
 /// What stands between commas; `\\,` is a comma within.
@@ -114,9 +158,10 @@ mod tests {
         let mut values = json!({});
         set(&mut values, "identity.issuer.tls.crtPEM", "# CN=root, O=x\n-----BEGIN");
         assign(&mut values, "a\\.b", "x, y".into());
+        assign(&mut values, "env[1].name", "E".into());
         assert_eq!(
             values,
-            json!({"identity": {"issuer": {"tls": {"crtPEM": "# CN=root"}}}, " O": "x\n-----BEGIN", "a.b": "x, y"})
+            json!({"identity": {"issuer": {"tls": {"crtPEM": "# CN=root"}}}, " O": "x\n-----BEGIN", "a.b": "x, y", "env": [null, {"name": "E"}]})
         );
         assert_eq!(get(&values, "identity.issuer.tls.crtPEM"), Some(&json!("# CN=root")));
     }
