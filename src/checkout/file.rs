@@ -71,6 +71,12 @@ fn is_shown(tree: &Value) -> bool {
     is_pod || (tree["kind"] == SNAPSHOT_KIND && tree.get("mesh").is_some())
 }
 
+/// Does ytt make something else of it? To every other reader its marks are comments.
+fn is_of_ytt(text: &str) -> bool {
+    text.contains("#@")
+        && text.lines().any(|line| line.trim_start().starts_with("#@") || line.contains(": #@ "))
+}
+
 /// Reads a file of the repository; `place` is what messages call it.
 pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
     let mut parsed = Parsed::default();
@@ -83,6 +89,9 @@ pub(super) fn parse(side: &Side, name: &str, place: &str) -> Parsed {
     let Some(text) = side.text(name) else {
         return Parsed { skipped: Some(Skip::Unreadable), ..parsed };
     };
+    if is_of_ytt(&text) {
+        return Parsed { skipped: Some(Skip::Other), ..parsed };
+    }
     parsed.is_passed_over = text.contains(PASSED_OVER) && net::names_linkerd(&text);
     let read = document::parse_any(&text, place, |document| {
         let has = |key: &str| document.tree.get(key).is_some_and(Value::is_string);

@@ -113,6 +113,11 @@ pub(super) fn significant(text: &str) -> Vec<&str> {
     text.lines().map(str::trim).filter(|line| !is_passed_over(line)).collect()
 }
 
+/// Of the parts of a text between empty lines, those that name Linkerd's chart.
+pub(super) fn paragraphs(text: &str) -> Vec<&str> {
+    text.split("\n\n").filter(|part| names_chart(part)).flat_map(significant).collect()
+}
+
 /// Could a text have to do with a control plane or its trust?
 pub(super) fn names_linkerd(text: &str) -> bool {
     const CHARTS: [&str; 4] = ["linkerd-control-plane", "linkerd-enterprise", "linkerd2", linkerd::IDENTITY];

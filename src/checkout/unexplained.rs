@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::at;
+use super::file::is_manifest;
 use super::net;
 use super::open::{Open, Why};
 use super::place::Places;
+use super::related::{self, Taker};
 use super::side::{Side, Sides, directory_of};
 use super::template::Templates;
+use super::terraform::{self, Modules};
 use super::unit::Unit;
 use super::values;
-use crate::document::{Document, ObjectRef, decoded};
+use crate::document::{self, Document, decoded, text_at};
 use crate::linkerd;
 
 /// What a unit holds after the change, or before it, that is open and not the same on the other side.
@@ -75,16 +78,18 @@ const UNDERSTOOD: [&str; 22] = [
 pub(super) fn object(document: &Document, read: &BTreeSet<(String, String)>) -> Option<Open> {
     const OWN: [&str; 4] =
         [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG, linkerd::CONFIG_OVERRIDES];
-    let object = ObjectRef::of(&document.tree)?;
-    let holds = matches!(object.kind.as_str(), "ConfigMap" | "Secret" | "SealedSecret" | "ExternalSecret");
-    let is_own = holds && OWN.contains(&object.name.as_str());
-    let is_understood = UNDERSTOOD.contains(&object.group()) || (object.group().is_empty() && !holds);
-    if is_own || is_understood || read.contains(&(object.kind.clone(), object.name.clone())) {
+    let text = |pointer: &str| text_at(&document.tree, pointer);
+    let (kind, name) = (text("/kind"), text("/metadata/name"));
+    let group = text("/apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
+    let holds = matches!(kind, "ConfigMap" | "Secret" | "SealedSecret" | "ExternalSecret");
+    let is_own = holds && OWN.contains(&name);
+    let is_understood = UNDERSTOOD.contains(&group) || (group.is_empty() && !holds);
+    if is_own || is_understood || read.contains(&(kind.to_owned(), name.to_owned())) {
         return None;
     }
     let mut texts = Vec::new();
-    all_texts(&document.tree, object.kind == "Secret", &mut texts);
-    let names = texts.iter().any(|text| net::names_trust(text));
+    all_texts(&net::narrowed(&document.tree), kind == "Secret", &mut texts);
+    let names = texts.iter().any(|text| net::names_trust(text) || (!holds && net::names_chart(text)));
     let said = || json!(texts.iter().flat_map(|text| net::significant(text)).collect::<Vec<_>>());
     names.then(|| Open::new(&document.origin, Why::Unexplained, &said()))
 }
@@ -114,42 +119,111 @@ fn all_texts(tree: &Value, is_secret: bool, found: &mut Vec<String>) {
     }
 }
 
-/// Changed files of which no unit tells what comes out of them, and which are about trust, or named by a file that is: path,
-/// and finding.
+/// Changed files of which no unit tells what comes out of them, and which are about trust, or give something to a file that
+/// is: path, and finding.
 pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>) -> Vec<(String, Open)> {
-    let changed: Vec<&String> =
-        sides.changed.iter().filter(|name| is_open(sides, places, explained, name)).collect();
+    // Of what is explained, only setters of kpt give something to other files.
+    let has_setters = sides.after.names().any(|name| name.rsplit('/').next() == Some("Kptfile"));
+    let is_open =
+        |name: &&String| (has_setters || !explained.contains(*name)) && is_asked(sides, places, name);
+    let changed: Vec<&String> = sides.changed.iter().filter(is_open).collect();
     if changed.is_empty() {
         return Vec::new();
     }
-    let about_trust = about_trust(sides, places, explained);
-    let templates = Templates::everywhere(&sides.after);
+    let others = Others::of(sides, places, explained);
     let mut found = Vec::new();
     for name in changed {
         let text = |side: &Side| side.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let [before, after] = [&sides.before, &sides.after].map(text);
-        let texts = || [&before, &after].into_iter().flatten();
-        let whole =
-            texts().any(|text| net::names_trust(text)) || about_trust.iter().any(|by| is_named(name, by));
-        let lines = |text: &Option<String>| {
-            let text = text.as_deref().unwrap_or_default();
-            if whole { net::significant(text) } else { net::lines(text) }.join("\n")
+        let [old, new] = if explained.contains(name) {
+            [&before, &after].map(|text| others.given(name, text.as_deref().unwrap_or_default(), true))
+        } else {
+            others.counted(name, before.as_deref(), after.as_deref())
         };
-        let (old, new) = (lines(&before), lines(&after));
         // What has a name of other bytes than UTF-8 cannot be opened by it, and neither can a submodule or a link to a directory.
         let is_closed = name.contains(char::REPLACEMENT_CHARACTER) || (before.is_none() && after.is_none());
-        let is_ignore = name.ends_with(".sourceignore");
-        if old != new || is_closed || is_ignore {
-            let line = after.as_deref().and_then(first_line).unwrap_or_default();
-            found.push((
-                name.clone(),
-                Open::new(&at(&places.name(name), line), Why::Unexplained, &json!(new)),
-            ));
-        } else if templates.iter().any(|one| reach(one, &before) != reach(one, &after)) {
-            found.push((name.clone(), Open::new(&at(&places.name(name), 1), Why::Templated, &json!(after))));
+        let is_odd = !explained.contains(name) && (is_closed || name.ends_with(".sourceignore"));
+        let line = after.as_deref().and_then(first_line).unwrap_or_default();
+        let origin = at(&places.name(name), line);
+        if old != new || is_odd {
+            found.push((name.clone(), Open::new(&origin, Why::Unexplained, &json!(new))));
+        } else if !explained.contains(name) && others.reach_templates(&before, &after) {
+            found.push((name.clone(), Open::new(&origin, Why::Templated, &json!(after))));
         }
     }
     found
+}
+
+/// What other files say of a changed one.
+struct Others {
+    takers: Vec<Taker>,
+    templates: Vec<Templates>,
+    /// Of both sides.
+    modules: [Modules; 2],
+}
+
+impl Others {
+    fn of(sides: &Sides, places: &Places, explained: &BTreeSet<String>) -> Self {
+        let all = sides.after.names().filter(|name| is_asked(sides, places, name));
+        let takers = all.filter_map(|name| Taker::of(&sides.after, name, explained.contains(name))).collect();
+        let is_of_terraform =
+            |name: &String| terraform::is_module_file(name) || terraform::is_variable_file(name);
+        let modules = match sides.changed.iter().any(is_of_terraform) {
+            true => [&sides.before, &sides.after].map(Modules::of),
+            false => <[Modules; 2]>::default(),
+        };
+        Self { takers, templates: Templates::everywhere(&sides.after), modules }
+    }
+
+    /// What of a file counts, on both sides.
+    fn counted(&self, name: &str, before: Option<&str>, after: Option<&str>) -> [Vec<String>; 2] {
+        let texts = [before, after].map(Option::unwrap_or_default);
+        if terraform::is_module_file(name) {
+            return [0, 1]
+                .map(|side| owned(&[self.modules[side].content(name), net::lines(texts[side])].concat()));
+        }
+        let is_whole =
+            texts.iter().any(|text| net::names_trust(text)) || self.takers.iter().any(|by| by.names(name));
+        let is_of_chart = texts.iter().any(|text| net::names_chart(text));
+        texts.map(|text| match text {
+            _ if terraform::is_variable_file(name) => {
+                [owned(&net::lines(text)), self.given(name, text, false)].concat()
+            }
+            text if is_whole => narrowed(name, text).unwrap_or_else(|| owned(&net::significant(text))),
+            text if is_of_chart => narrowed(name, text).unwrap_or_else(|| owned(&net::paragraphs(text))),
+            text => [owned(&net::lines(text)), self.given(name, text, false)].concat(),
+        })
+    }
+
+    /// What a file gives by names that others take.
+    fn given(&self, name: &str, text: &str, is_explained: bool) -> Vec<String> {
+        let mut words: BTreeSet<String> =
+            self.takers.iter().flat_map(|taker| taker.words_for(name, is_explained)).collect();
+        if terraform::is_variable_file(name) {
+            words.extend(self.modules.iter().flat_map(Modules::variables));
+        }
+        owned(&related::given(text, &words))
+    }
+
+    /// Does a file give other values to the templates of a chart?
+    fn reach_templates(&self, before: &Option<String>, after: &Option<String>) -> bool {
+        self.templates.iter().any(|one| reach(one, before) != reach(one, after))
+    }
+}
+
+fn owned(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// What a file of YAML or JSON says, without what stands beside Linkerd in it; `None` for another file.
+fn narrowed(name: &str, text: &str) -> Option<Vec<String>> {
+    if !is_manifest(name) {
+        return None;
+    }
+    let documents = document::parse(text, name).ok()?;
+    let mut texts = Vec::new();
+    documents.iter().for_each(|document| all_texts(&net::narrowed(&document.tree), false, &mut texts));
+    Some(texts.iter().flat_map(|text| owned(&net::significant(text))).collect())
 }
 
 /// What of a file would reach the templates of a chart as values.
@@ -158,31 +232,10 @@ fn reach(templates: &Templates, text: &Option<String>) -> Vec<Value> {
     templates.named(&values)
 }
 
-fn is_open(sides: &Sides, places: &Places, explained: &BTreeSet<String>, name: &str) -> bool {
+/// Could a file be deployed by somebody who is not seen?
+fn is_asked(sides: &Sides, places: &Places, name: &str) -> bool {
     let is_rotation = || is_of_a_rotation(&sides.after, name) || is_of_a_rotation(&sides.before, name);
-    (places.has(name) || places.has_sibling(name))
-        && !explained.contains(name)
-        && !is_prose(name)
-        && !is_rotation()
-}
-
-/// Files of which it is not known what comes out of them, and which name trust material: what they name counts as well.
-fn about_trust(sides: &Sides, places: &Places, explained: &BTreeSet<String>) -> Vec<(String, String)> {
-    /// No file of a tool that installs charts is larger.
-    const LARGEST: u64 = 256 << 10;
-    let all = sides.after.names().filter(|name| is_open(sides, places, explained, name));
-    let texts = all.filter(|name| sides.after.size(name) <= LARGEST);
-    let texts = texts.filter_map(|name| Some((name.to_owned(), sides.after.text(name)?)));
-    texts.filter(|(_, text)| net::names_trust(text) || net::names_chart(text)).collect()
-}
-
-/// Does one file name another, or does Terraform read the two as one?
-fn is_named(name: &str, (by, text): &(String, String)) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    let of_terraform =
-        |name: &str| [".tf", ".tfvars", ".tf.json", ".tfvars.json"].iter().any(|end| name.ends_with(end));
-    let together = directory_of(name) == directory_of(by) && of_terraform(name) && of_terraform(by);
-    name != by && (together || text.contains(file))
+    (places.has(name) || places.has_sibling(name)) && !is_prose(name) && !is_rotation()
 }
 
 /// Files that name trust material, in a repository that is not seen to declare any.
@@ -201,9 +254,19 @@ fn first_line(text: &str) -> Option<usize> {
     text.lines().position(net::is_about_trust).map(|at| at + 1)
 }
 
-/// Documentation deploys nothing.
+/// Documentation deploys nothing, and neither does what tells other programs who owns a file, or which updates to look for.
 fn is_prose(name: &str) -> bool {
-    [".md", ".adoc", ".rst"].iter().any(|end| name.to_lowercase().ends_with(end))
+    const ENDS: [&str; 8] = [
+        ".md",
+        ".adoc",
+        ".rst",
+        "codeowners",
+        "renovate.json",
+        "renovate.json5",
+        "dependabot.yml",
+        "dependabot.yaml",
+    ];
+    ENDS.iter().any(|end| name.to_lowercase().ends_with(end))
 }
 
 /// Is it one of the files beside a rotation's record? They are not deployed.
