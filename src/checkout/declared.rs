@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::behind::Behind;
 use super::chart::Chart;
 use super::engine;
 use super::net;
@@ -30,8 +31,11 @@ struct Used {
 /// material stands.
 pub(super) fn put(reading: &Reading<'_>, roots: &mut Vec<Root>) {
     let mut used = Used::default();
+    let all: Vec<&Document> = roots.iter().flat_map(|root| &root.objects).collect();
+    let behind = Behind::of(&all);
     releases(reading, roots, &mut used);
     for root in roots.iter_mut() {
+        root.behind = root.objects.iter().filter_map(|one| behind.open(one)).collect();
         bundle(root);
         root.traps.extend(root.objects.iter().filter(|one| core(&one.tree).is_some()).flat_map(traps));
         root.open.extend(root.objects.iter().filter_map(|one| unexplained::object(one, &used.objects)));

@@ -1,5 +1,6 @@
 //! A repository as what it deploys, cluster by cluster.
 
+mod behind;
 mod build;
 mod chart;
 mod declared;

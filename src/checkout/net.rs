@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::linkerd;
 
 /// What names trust material.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     linkerd::TRUST_ROOTS,
     linkerd::ISSUER_SECRET,
     "linkerd-config",
@@ -23,6 +23,7 @@ const NAMES: [&str; 17] = [
     "clockSkewAllowance",
     "identity.externalCA",
     "externalCA",
+    "IDENTITY_TRUST_ANCHORS",
 ];
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";

@@ -37,6 +37,8 @@ pub enum Why {
     NotBuilt(String),
     /// kubectl is not there to build it.
     NoKubectl,
+    /// A controller in the cluster makes trust material of it.
+    Behind,
     /// A chart's own templates make trust material of it.
     Templated,
     /// It makes an engine deploy something else, or elsewhere.

@@ -35,6 +35,8 @@ pub(super) struct Root {
     pub(super) files: BTreeSet<String>,
     /// How the engine deploys it: another answer is another deployment.
     pub(super) deployment: Vec<Open>,
+    /// What controllers in the cluster make trust material of.
+    pub(super) behind: Vec<Open>,
     /// What keeps a change of it from having an effect.
     pub(super) traps: Vec<Trap>,
     /// The file of the engine's object that deploys it.

@@ -83,15 +83,35 @@ pub(super) fn object(document: &Document, read: &BTreeSet<(String, String)>) -> 
     let group = text("/apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
     let holds = matches!(kind, "ConfigMap" | "Secret" | "SealedSecret" | "ExternalSecret");
     let is_own = holds && OWN.contains(&name);
-    let is_understood = UNDERSTOOD.contains(&group) || (group.is_empty() && !holds);
+    // What runs in a Job may do what it likes to an object that it names.
+    let runs = ["Job", "CronJob"].contains(&kind);
+    let is_understood = !runs && (UNDERSTOOD.contains(&group) || (group.is_empty() && !holds));
     if is_own || is_understood || read.contains(&(kind.to_owned(), name.to_owned())) {
         return None;
     }
     let mut texts = Vec::new();
     all_texts(&net::narrowed(&document.tree), kind == "Secret", &mut texts);
-    let names = texts.iter().any(|text| net::names_trust(text) || (!holds && net::names_chart(text)));
+    let mut names = texts.iter().any(|text| net::names_trust(text) || (!holds && net::names_chart(text)));
+    names |= !holds && !runs && acts_on_home(&document.tree);
     let said = || json!(texts.iter().flat_map(|text| net::significant(text)).collect::<Vec<_>>());
     names.then(|| Open::new(&document.origin, Why::Unexplained, &said()))
+}
+
+/// Is it about ConfigMaps or Secrets of the control plane's namespace, as policies are that change or make them?
+fn acts_on_home(tree: &Value) -> bool {
+    let is_kind = |text: &str| {
+        ["ConfigMap", "Secret"].iter().any(|kind| text == *kind || text.ends_with(&format!("/{kind}")))
+    };
+    holds_text(tree, &|text| text == "linkerd") && holds_text(tree, &is_kind)
+}
+
+fn holds_text(tree: &Value, is: &impl Fn(&str) -> bool) -> bool {
+    match tree {
+        Value::String(text) => is(text),
+        Value::Array(items) => items.iter().any(|item| holds_text(item, is)),
+        Value::Object(map) => map.values().any(|value| holds_text(value, is)),
+        _ => false,
+    }
 }
 
 /// All texts of a tree, each with its key, and decoded where they are in base64.

@@ -70,6 +70,7 @@ impl Unit {
             self.traps.extend(root.traps);
             self.deployment.extend(root.deployment);
         }
+        self.deployment.extend(root.behind);
         self.objects.extend(root.objects);
         self.declared.extend(root.declared);
         self.rendered.extend(root.rendered);

@@ -71,6 +71,10 @@ pub(in crate::report::findings) fn not_understood(place: &str, why: &Why) -> Wor
             format!("{place} is a kustomization, and there is no kubectl to build it with."),
             "Install kubectl or put it into PATH.",
         ),
+        Why::Behind => (
+            format!("{place} is what a controller in the cluster makes trust material of, or selects it by."),
+            "Make that a change of its own, and give what comes of it: a dump of the Secret or ConfigMap that the controller makes.",
+        ),
         Why::Templated => (
             format!("{place} changes what templates of a chart in this repository make trust material of."),
             "Give what comes out of it: the output of `helm template` or `kubectl kustomize`, or a dump.",
