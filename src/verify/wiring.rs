@@ -99,8 +99,46 @@ fn mentions(part: &Value) -> bool {
     }
 }
 
-/// Settings of `linkerd-config` that change.
+/// Settings of `linkerd-config`, and of the identity controller itself, that change.
 pub(super) fn settings(current: &Mesh, proposed: &Mesh) -> Vec<Setting> {
+    let mut found = configured(current, proposed);
+    let [before, after] = [current, proposed].map(home);
+    if before.is_some() && after.is_some() && before != after {
+        found.push(Setting::Namespace);
+    }
+    // Without a literal text of them it is not known which anchors the controller is given.
+    if current.trust.identity.is_some()
+        && proposed.trust.identity.is_none()
+        && current.control_plane.era == proposed.control_plane.era
+    {
+        found.push(Setting::IdentityEnvironment);
+    }
+    found
+}
+
+/// The namespace that the identity controller takes for its own.
+fn home(mesh: &Mesh) -> Option<String> {
+    const FLAG: &str = "controller-namespace";
+    let manifest = mesh.manifest("Deployment", &mesh.control_plane.namespace, linkerd::IDENTITY)?;
+    let containers = template(&manifest.tree)?.pointer("/spec/containers")?.as_array()?;
+    let container = containers.iter().find(|one| one["name"] == linkerd::IDENTITY_CONTAINER)?;
+    let arguments = container["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut named = false;
+    let mut found = mesh.control_plane.namespace.clone();
+    for argument in arguments {
+        if named {
+            found = argument.to_owned();
+        }
+        let flag = argument.trim_start_matches('-');
+        named = flag == FLAG;
+        if let Some(value) = flag.strip_prefix(FLAG).and_then(|rest| rest.strip_prefix('=')) {
+            found = value.to_owned();
+        }
+    }
+    Some(found)
+}
+
+fn configured(current: &Mesh, proposed: &Mesh) -> Vec<Setting> {
     let [before, after] = [current, proposed].map(Mesh::configuration);
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
     let of = |tree: &Value, pointers: &[&str]| {

@@ -91,3 +91,31 @@ fn another_image_and_more_replicas_are_not_about_trust() {
     );
     assert!(matches!(found.verdict, Verdict::Safe | Verdict::NotAboutTrust), "{:?}", codes(&found));
 }
+
+#[test]
+fn an_argument_or_variable_of_the_identity_controller_alone_is_never_taken_for_green() {
+    let pki = Pki::mint("root");
+    let own = STANDARD.encode(pki.anchor_pem());
+    let value = format!("value: {own}");
+    let mut wrong = Vec::new();
+    for (era, from, to) in [
+        ("2.8", "-log-level=info", "-log-level=info, -identity-trust-domain=other"),
+        ("2.8", "-log-level=info", "-log-level=info, -controller-namespace=other"),
+        ("2.8", "      - name: identity\n", "      - name: identity\n        command: [/bin/other]\n"),
+        ("2.10", "-controller-namespace=linkerd", "-controller-namespace=other"),
+        ("2.10", "-identity-trust-domain=mesh.example", "-identity-trust-domain=other"),
+        ("2.10", "-identity-scheme=linkerd.io/tls", "-identity-scheme=kubernetes.io/tls"),
+        (
+            "2.10",
+            value.as_str(),
+            "valueFrom:\n            configMapKeyRef:\n              name: other\n              key: roots",
+        ),
+        ("2.10", "        - name: LINKERD2_IDENTITY_TRUST_ANCHORS\n", "        - name: OTHER\n"),
+    ] {
+        let found = judged(era, &pki, from, to);
+        if ![Verdict::Unknown, Verdict::Unsafe].contains(&found.verdict) {
+            wrong.push(format!("{era}: {to}: {:?} {:?}", found.verdict, codes(&found)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
