@@ -13,6 +13,7 @@ use super::open::{Open, Why};
 use super::release;
 use super::side::{Side, directory_of};
 use crate::document::{self, Document, Origin};
+use crate::pki::Fingerprint;
 use crate::process::{Child, Unfinished};
 
 /// What came out of a kustomization.
@@ -28,6 +29,9 @@ pub(super) struct Built {
 
 /// Where Kustomize notes the file of an object, when it is asked to.
 const ORIGIN: &str = "config.kubernetes.io/origin";
+
+/// What a file begins with that git-crypt has encrypted.
+const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
 
 /// Builds the kustomization in `directory` with what an engine adds to it. `place` names its files in messages.
 pub(super) fn build(
@@ -76,7 +80,13 @@ impl Tree {
         let tree = Self { home, _unfinished: unfinished };
         for name in &reach.files {
             if let Some(bytes) = side.read(name) {
-                tree.write(name, &bytes)?;
+                // Kustomize puts bytes that are no text where no reader looks for them.
+                match bytes.starts_with(GIT_CRYPT) {
+                    true => {
+                        tree.write(name, format!("encrypted: {}", Fingerprint::digest(&bytes)).as_bytes())?
+                    }
+                    false => tree.write(name, &bytes)?,
+                }
             }
         }
         Ok(tree)

@@ -64,7 +64,7 @@ impl Side {
                 (root, String::new(), files)
             }
         };
-        Ok(Self { root, base, files, other: Rc::default(), same: Rc::default() })
+        Ok(Self { other: Rc::new(held(&root, &files)?), root, base, files, same: Rc::default() })
     }
 
     /// The same, compared with itself: every file is the same on both sides.
@@ -185,7 +185,11 @@ impl Sides {
         let other = Rc::new(git::contents(&root, &old)?);
         let files: BTreeMap<String, Mode> = tree.into_iter().map(|(name, (mode, _))| (name, mode)).collect();
         let same: BTreeSet<String> = files.keys().filter(|name| !changed.contains(*name)).cloned().collect();
-        after.files.retain(|name, _| same.contains(name) || root.join(name).symlink_metadata().is_ok());
+        let is_there =
+            |name: &String| root.join(name).symlink_metadata().is_ok() || after.other.contains_key(name);
+        let gone: Vec<String> =
+            after.files.keys().filter(|name| !same.contains(*name) && !is_there(name)).cloned().collect();
+        gone.iter().for_each(|name| _ = after.files.remove(name));
         let before = Side { root, base: after.base.clone(), files, other, same: Rc::default() };
         // A link changes with what it leads to.
         let leads = |name: &String| {
@@ -200,6 +204,32 @@ impl Sides {
         after.same = Rc::clone(&same);
         Ok(Self { before: Side { same, ..before }, after, changed })
     }
+}
+
+/// What the index has of files that Git commits from there. Of a sparse checkout only texts are read: it may leave out a lot.
+fn held(root: &Path, files: &BTreeMap<String, Mode>) -> Result<BTreeMap<String, Vec<u8>>, SourceError> {
+    const TEXTS: [&str; 12] = [
+        ".yaml",
+        ".yml",
+        ".json",
+        ".crt",
+        ".pem",
+        ".key",
+        ".env",
+        ".tf",
+        ".tfvars",
+        ".tpl",
+        "Kustomization",
+        ".properties",
+    ];
+    // Without a repository there is no index.
+    let Ok(mut all) = git::held(root) else { return Ok(BTreeMap::new()) };
+    all.retain(|(name, _)| {
+        let is_text = TEXTS.iter().any(|end| name.ends_with(end));
+        files.contains_key(name) && (is_text || root.join(name).symlink_metadata().is_ok())
+    });
+    let asked: Vec<(&str, &str)> = all.iter().map(|(name, blob)| (name.as_str(), blob.as_str())).collect();
+    git::contents(root, &asked)
 }
 
 /// The directory of a path; empty for the root.

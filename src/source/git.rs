@@ -69,6 +69,23 @@ pub fn tracked(root: &Path) -> Result<BTreeMap<String, Mode>, SourceError> {
     Ok(names(&listed).filter_map(|line| entry(&line)).map(|(name, mode, _)| (name, mode)).collect())
 }
 
+/// Tracked files of which Git commits what its index has, whatever the working tree holds (`assume-unchanged`,
+/// `skip-worktree`): with their blobs.
+///
+/// # Errors
+/// When `git` fails.
+pub fn held(root: &Path) -> Result<Vec<(String, String)>, SourceError> {
+    let listed = run(root, &["ls-files", "-z", "-v", "--stage"])?;
+    let mut found = Vec::new();
+    for line in names(&listed) {
+        let Some((tag, rest)) = line.split_once(' ') else { continue };
+        if tag == "S" || tag.chars().all(char::is_lowercase) {
+            found.extend(entry(rest).map(|(name, _, blob)| (name, blob)));
+        }
+    }
+    Ok(found)
+}
+
 /// Files of a working tree that are neither tracked nor ignored, by their path from its root.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! `verify --git-base` on what reaches trust material by a detour: each change is never taken for green, and a harmless one
 //! beside it stays green.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::layouts::{Files, text};
@@ -625,4 +627,47 @@ fn what_controllers_make_trust_of() {
             ),
         ],
     );
+}
+
+#[test]
+fn what_is_encrypted_behind_a_generator() {
+    let Some(scene) = scene() else { return };
+    let crypted = |text: &str| format!("\0GITCRYPT\0{text}");
+    let sops = |text: &str| {
+        format!("{{\n\t\"data\": \"ENC[AES256_GCM,data:{text}]\",\n\t\"sops\": {{\"mac\": \"x\"}}\n}}\n")
+    };
+    let with_file = |name: &str, content: String| {
+        let mut all = layout("generators", &scene.now());
+        all.iter_mut().find(|(file, _)| file == name).unwrap().1 = content;
+        all
+    };
+    let image: fn(&mut Files) = |it| edit(it, "shop/shop.yaml", "shop:1", "shop:2");
+    let mut rows = Vec::new();
+    for (name, change) in [
+        ("linkerd/ca.crt", (|it| edit(it, "linkerd/ca.crt", "one", "two")) as fn(&mut Files)),
+        ("linkerd/issuer.crt", |it| edit(it, "linkerd/issuer.crt", "one", "two")),
+        ("linkerd/issuer.key", |it| edit(it, "linkerd/issuer.key", "one", "two")),
+    ] {
+        rows.push(row(name, with_file(name, crypted("one")), change, image));
+        rows.push(row(name, with_file(name, sops("one")), change, image));
+    }
+    judge(&scene, rows);
+    let base = layout("generators", &scene.now());
+    for name in ["linkerd/ca.crt", "linkerd/issuer.crt", "linkerd/issuer.key"] {
+        scene.repository.write(&base);
+        let file = scene.repository.home.path().join(name);
+        fs::write(&file, b"\0GITCRYPT\0\xff\xfe1").unwrap();
+        scene.repository.commit();
+        fs::write(&file, b"\0GITCRYPT\0\xff\xfe2").unwrap();
+        let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+        assert!(["unknown", "unsafe"].contains(&verdict.as_str()), "{name}: {verdict} {tree:#}");
+        fs::write(&file, b"\0GITCRYPT\0\xff\xfe1").unwrap();
+        fs::write(
+            scene.repository.home.path().join("shop/shop.yaml"),
+            base.iter().find(|(file, _)| file == "shop/shop.yaml").unwrap().1.replace("shop:1", "shop:2"),
+        )
+        .unwrap();
+        let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+        assert_eq!(verdict, "not-about-trust", "{name}: {tree:#}");
+    }
 }

@@ -406,6 +406,34 @@ fn manifests_that_git_does_not_track_are_named_and_what_is_excluded_is_not_read(
     assert_eq!((code, said.as_str()), (Some(0), ""));
 }
 
+#[test]
+fn what_git_commits_counts_where_it_passes_over_the_working_tree() {
+    let Some(scene) = scene() else { return };
+    let of = |it: &Declared| layout("one file", it);
+    for flag in ["--assume-unchanged", "--skip-worktree"] {
+        let unflag = flag.replace("--", "--no-");
+        scene.base(&of(&scene.now()));
+        scene.repository.add(&of(&scene.with_new()));
+        assert!(scene.repository.git(&["add", "-A"]));
+        assert!(scene.repository.git(&["update-index", flag, "linkerd.yaml"]));
+        // The working tree has again what the base has: committed is what the index has.
+        let home = scene.repository.home.path();
+        fs::write(home.join("linkerd.yaml"), &of(&scene.now())[0].1).unwrap();
+        let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+        assert_eq!(verdict, "unsafe", "{flag}: {tree:#}");
+        fs::remove_file(home.join("linkerd.yaml")).unwrap();
+        let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+        assert_eq!(verdict, "unsafe", "{flag}, not there: {tree:#}");
+        assert!(scene.repository.git(&["update-index", &unflag, "linkerd.yaml"]));
+        scene.base(&of(&scene.now()));
+        assert!(scene.repository.git(&["update-index", flag, "linkerd.yaml"]));
+        fs::write(home.join("linkerd.yaml"), &of(&scene.with_new())[0].1).unwrap();
+        let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
+        assert_eq!(verdict, "not-about-trust", "{flag}: {tree:#}");
+        assert!(scene.repository.git(&["update-index", &unflag, "linkerd.yaml"]));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn links_and_names_of_any_bytes_are_part_of_a_repository() {
