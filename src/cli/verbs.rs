@@ -115,6 +115,10 @@ pub struct Verify {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 
+    /// The rotation is being rolled back
+    #[arg(long, requires = "dir")]
+    pub rollback: bool,
+
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: VerifyFormat,

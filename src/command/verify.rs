@@ -18,7 +18,8 @@ use crate::verify::{
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
 pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let record = args.dir.as_deref().map(rotation::record).transpose()?;
+    let directed = |dir| rotation::directed(rotation::record(dir)?, args.rollback);
+    let record = args.dir.as_deref().map(directed).transpose()?;
     let judge = Judge { record, screen, namespace: input.linkerd_namespace.as_deref() };
     let judged = match &args.git_base {
         Some(revision) => judge.checkout(revision, input)?,

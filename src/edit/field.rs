@@ -106,6 +106,64 @@ fn with_key(lines: &[&str], keys: &[&str]) -> Vec<Block> {
     found
 }
 
+/// The mappings that describe an object, wherever they stand in a file: in a patch within it as well.
+pub(super) fn objects(text: &str, kind: &str, name: &str) -> Vec<Block> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let is = |block: Block, key: &str, value: &str| {
+        let said = find(&lines, block, key).and_then(|at| split_key(lines[at]));
+        said.is_some_and(|(_, said)| said.trim().trim_matches(['"', '\'']) == value)
+    };
+    let is_it = |block: &Block| {
+        let metadata = find(&lines, *block, "metadata").and_then(|at| inner(&lines, *block, at));
+        is(*block, "kind", kind) && metadata.is_some_and(|metadata| is(metadata, "name", name))
+    };
+    with_key(&lines, &["kind"]).into_iter().filter(is_it).collect()
+}
+
+/// A kustomization with one more patch: of the object of this version, kind and name, in which the text at a path is set.
+pub(super) fn with_patch(text: &str, object: [&str; 3], path: &[&str], value: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let whole = document(text, 1)?;
+    let newline = if lines.first()?.ends_with("\r\n") { "\r\n" } else { "\n" };
+    let [version, kind, name] = object;
+    let item = |indent: &str| {
+        let patch = [
+            format!("- patch: |-"),
+            format!("    apiVersion: {version}"),
+            format!("    kind: {kind}"),
+            "    metadata:".to_owned(),
+            format!("      name: {name}"),
+        ];
+        let set = made(path, value, 4, newline);
+        let target = ["  target:".to_owned(), format!("    kind: {kind}"), format!("    name: {name}")];
+        let line = |line: &str| format!("{indent}{line}{newline}");
+        let head: String = patch.iter().map(|one| line(one)).collect();
+        head + &set.lines().map(line).collect::<String>()
+            + &target.iter().map(|one| line(one)).collect::<String>()
+    };
+    let ended = |at: usize| if lines[at].ends_with('\n') { "" } else { newline };
+    let Some(key) = find(&lines, whole, "patches") else {
+        let last = last_line(&lines, whole)?;
+        let added = format!("{}patches:{newline}{}", ended(last), item(""));
+        return Some(joined(&lines, last + 1..last + 1, &added));
+    };
+    let (_, said) = split_key(lines[key])?;
+    let first = (key + 1..whole.lines.1).find(|at| is_content(lines[*at]))?;
+    let indent = indent(lines[first]);
+    if !said.trim().is_empty() || !lines[first].trim_start().starts_with("- ") {
+        return None;
+    }
+    let is_behind = |at: &usize| {
+        let is_item = lines[*at].trim_start().starts_with("- ") || lines[*at].trim() == "-";
+        is_content(lines[*at])
+            && (self::indent(lines[*at]) < indent || self::indent(lines[*at]) == indent && !is_item)
+    };
+    let end = (first..whole.lines.1).find(is_behind).unwrap_or(whole.lines.1);
+    let last = last_line(&lines, Block { lines: (first, end), indent })?;
+    let added = format!("{}{}", ended(last), item(&" ".repeat(indent)));
+    Some(joined(&lines, last + 1..last + 1, &added))
+}
+
 fn joined(lines: &[&str], replaced: std::ops::Range<usize>, by: &str) -> String {
     [&lines[..replaced.start].concat(), by, &lines[replaced.end..].concat()].concat()
 }

@@ -6,6 +6,7 @@
 mod field;
 mod pem;
 mod proof;
+mod restart;
 mod sealed;
 mod work;
 

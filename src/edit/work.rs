@@ -8,25 +8,24 @@ use zeroize::Zeroizing;
 
 use super::field::{self, Block};
 use super::pem::{self, Swap, Swapped};
-use super::proof::{self, Meaning, Name, Setting};
+use super::proof::{self, Meaning, Name};
 use super::{Edited, EditedFile, EditedLine, Left, Target, What, Why};
 use crate::document::{self, Document, ObjectRef, text_at};
-use crate::linkerd;
 use crate::pki::Certificate;
-use crate::render::{Edit, Rendered};
+use crate::render::Rendered;
 
 /// What some files shall hold, and what changes in each.
-type Contents = BTreeMap<String, (Zeroizing<String>, Vec<EditedLine>)>;
+pub(super) type Contents = BTreeMap<String, (Zeroizing<String>, Vec<EditedLine>)>;
 
 pub(super) struct Work<'a> {
-    target: &'a Target<'a>,
-    step: &'a [Rendered],
+    pub(super) target: &'a Target<'a>,
+    pub(super) step: &'a [Rendered],
     /// What the cluster's objects mean before the edit.
     before: Meaning,
     /// What they shall mean.
     wanted: Meaning,
     swaps: Vec<Swap>,
-    contents: Contents,
+    pub(super) contents: Contents,
 }
 
 impl<'a> Work<'a> {
@@ -61,35 +60,6 @@ impl<'a> Work<'a> {
         self.keep(tried);
     }
 
-    /// Sets the annotations that restart pods.
-    pub(super) fn restart(&mut self, chart_value: impl Fn(&ObjectRef) -> Option<&'static str>) {
-        let mut all = self.contents.clone();
-        let mut of_charts: Vec<(&ObjectRef, &str, &str)> = Vec::new();
-        for rendered in self.step {
-            for edit in &rendered.edits {
-                let (Edit::TemplateAnnotation { key, value } | Edit::Annotation { key, value }) = edit else {
-                    continue;
-                };
-                match self.manifest(&rendered.object) {
-                    Some(document) if edit.before(&document.tree) == Some(value) => {}
-                    Some(document) => _ = self.annotate(&mut all, document, &rendered.object, edit),
-                    // What a chart makes of the bundle follows it.
-                    None if key == linkerd::TRUST_ROOT_ANNOTATION => {}
-                    None => of_charts.push((&rendered.object, key, value)),
-                }
-            }
-        }
-        self.keep(all);
-        for (object, key, value) in of_charts {
-            let name = [&object.kind, &object.namespace, &object.name].map(Clone::clone);
-            if self.before.get(&name).is_none_or(|is| Some(is) != self.wanted.get(&name))
-                && let Some(chart_value) = chart_value(object)
-            {
-                self.annotate_values(object, chart_value, key, value);
-            }
-        }
-    }
-
     /// The files that change, and what is not as it shall be with them.
     pub(super) fn finish(self) -> Edited {
         let after = self.read(&self.contents).map(|documents| proof::meaning(&documents));
@@ -120,73 +90,8 @@ impl<'a> Work<'a> {
         Edited { files: self.contents.into_iter().filter_map(file).collect(), left }
     }
 
-    /// The manifest of an object, where it stands in a file as it is.
-    fn manifest(&self, object: &ObjectRef) -> Option<&Document> {
-        let is_made_by_chart = |document: &&Document| {
-            object.kind == "Deployment" && document.tree.pointer("/spec/template/spec").is_none()
-        };
-        declared(&self.target.documents, object).filter(|document| !is_made_by_chart(document))
-    }
-
-    /// Sets an annotation in the file of a manifest.
-    fn annotate(
-        &self,
-        all: &mut Contents,
-        document: &Document,
-        object: &ObjectRef,
-        edit: &Edit,
-    ) -> Option<()> {
-        let is_its = |name: &&str| self.target.repository.place(name) == document.origin.source;
-        let name = self.target.repository.names().find(is_its)?.to_owned();
-        let (text, mut changes) = self.current(all, &name)?;
-        let block = block_of(&text, object)?;
-        let (path, key, value): (&[&str], _, _) = match edit {
-            Edit::TemplateAnnotation { key, value } => {
-                (&["spec", "template", "metadata", "annotations"], key, value)
-            }
-            Edit::Annotation { key, value } => (&["metadata", "annotations"], key, value),
-            _ => return None,
-        };
-        let after = field::set(&text, block, &[path, &[key]].concat(), value)?;
-        let setting = Setting { key, value };
-        if !proof::only_meant(&text, &after, &[], &[setting]) {
-            return None;
-        }
-        changes.push(annotation(object, key, value, &text, &after));
-        all.insert(name, (Zeroizing::new(after), changes));
-        Some(())
-    }
-
-    /// Sets an annotation among the values of a chart, wherever they stand that count.
-    fn annotate_values(&mut self, object: &ObjectRef, chart_value: &str, key: &str, value: &str) {
-        let path: Vec<&str> = chart_value.trim_start_matches("global.").split('.').chain([key]).collect();
-        let names: Vec<String> = self.target.files.iter().cloned().collect();
-        for name in names {
-            let Some((text, changes)) = self.current(&self.contents, &name) else { continue };
-            for after in field::in_values(&text, &path, value) {
-                if !proof::only_meant(&text, &after, &[], &[Setting { key, value }]) {
-                    continue;
-                }
-                let mut all = self.contents.clone();
-                let mut changes = changes.clone();
-                changes.push(annotation(object, key, value, &text, &after));
-                all.insert(name.clone(), (Zeroizing::new(after), changes));
-                let reaches = |documents: &[Document]| {
-                    let tree = declared(documents, object).map(|document| &document.tree);
-                    let annotations =
-                        tree.and_then(|tree| tree.pointer("/spec/template/metadata/annotations"));
-                    annotations.is_some_and(|all| all[key] == value)
-                };
-                if self.read(&all).is_some_and(|after| reaches(&after) && self.comes_nearer(&after)) {
-                    self.contents = all;
-                    return;
-                }
-            }
-        }
-    }
-
     /// A file as it is with the edits so far.
-    fn current(&self, all: &Contents, name: &str) -> Option<(Zeroizing<String>, Vec<EditedLine>)> {
+    pub(super) fn current(&self, all: &Contents, name: &str) -> Option<(Zeroizing<String>, Vec<EditedLine>)> {
         match all.get(name) {
             Some(known) => Some(known.clone()),
             None => Some((Zeroizing::new(self.target.repository.text(name)?), Vec::new())),
@@ -222,7 +127,7 @@ impl<'a> Work<'a> {
 
     /// What the cluster's objects mean with other contents of files; `None` where they cannot be read, or what is declared for another
     /// cluster changes.
-    fn read(&self, contents: &Contents) -> Option<Vec<Document>> {
+    pub(super) fn read(&self, contents: &Contents) -> Option<Vec<Document>> {
         let bytes =
             contents.iter().map(|(name, (text, _))| (name.clone(), text.as_bytes().to_vec())).collect();
         let mut units = self.target.repository.with(bytes).read().ok()?.units;
@@ -237,7 +142,7 @@ impl<'a> Work<'a> {
 
     /// Is every object as it was, as it shall be, or between the two? What the values of a chart come from may change as well, in its
     /// certificates and keys.
-    fn comes_nearer(&self, documents: &[Document]) -> bool {
+    pub(super) fn comes_nearer(&self, documents: &[Document]) -> bool {
         let (was, is) = (proof::trees(&self.target.documents), proof::trees(documents));
         let after: Meaning = is.iter().map(|(name, tree)| (name.clone(), proof::of(tree))).collect();
         let is_of_step = |name: &Name| {
@@ -314,7 +219,7 @@ fn swaps(documents: &[Document], step: &[Rendered]) -> Vec<Swap> {
 }
 
 /// An object as it is declared; a manifest may leave its namespace open.
-fn declared<'d>(documents: &'d [Document], object: &ObjectRef) -> Option<&'d Document> {
+pub(super) fn declared<'d>(documents: &'d [Document], object: &ObjectRef) -> Option<&'d Document> {
     documents.iter().find(|document| {
         let at = |pointer: &str| text_at(&document.tree, pointer);
         let namespace = at("/metadata/namespace");
@@ -366,12 +271,6 @@ fn line(place: &Swapped, swaps: &[Swap]) -> EditedLine {
         }
     };
     EditedLine { line: place.line, what }
-}
-
-fn annotation(object: &ObjectRef, key: &str, value: &str, before: &str, after: &str) -> EditedLine {
-    let same = before.lines().zip(after.lines()).take_while(|(before, after)| before == after).count();
-    let (key, value) = (key.to_owned(), value.to_owned());
-    EditedLine { line: same + 1, what: What::Annotation { object: object.clone(), key, value } }
 }
 
 /// The mapping that an object is, in its file.

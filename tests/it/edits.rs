@@ -10,7 +10,7 @@ use l5d_rotate::checkout;
 use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Proxy};
+use crate::cluster::{Cluster, Load, Proxy};
 use crate::layouts::{Declared, Files, Layout, RENDERED, Repository, VALUES, has_kubectl, text};
 use crate::runner;
 use crate::sizes;
@@ -20,6 +20,8 @@ struct Desk {
     repository: Repository,
     beside: tempfile::TempDir,
     cluster: Cluster,
+    /// The cluster's directory, where the repository deploys to several.
+    unit: Option<&'static str>,
 }
 
 /// Who makes the Deployments of the control plane.
@@ -31,13 +33,18 @@ enum Made {
 
 impl Desk {
     fn new(layout: &Layout, made: Made) -> Option<Self> {
-        let repository = Repository::new()?;
         let cluster = Cluster::new();
         let mut files = (layout.1)(&Declared::of(&cluster));
-        files.extend(workloads(&cluster, made));
-        repository.write(&files);
+        files.push(("workloads/all.yaml".to_owned(), text(&workloads(&cluster, made))));
+        Self::over(cluster, &files, None)
+    }
+
+    fn over(cluster: Cluster, files: &Files, unit: Option<&'static str>) -> Option<Self> {
+        let repository = Repository::new()?;
+        repository.write(files);
         repository.commit();
-        let desk = Self { repository, beside: tempfile::tempdir().unwrap(), cluster };
+        let desk = Self { repository, beside: tempfile::tempdir().unwrap(), cluster, unit };
+        fs::write(desk.at("old.key"), &desk.cluster.issuer_key).unwrap();
         let started = desk.run(&["start", "--dir", &desk.at("rotation")]);
         assert!(started.status.success(), "{}", said(&started));
         Some(desk)
@@ -63,20 +70,56 @@ impl Desk {
         serde_json::from_slice(&status.stdout).unwrap_or_else(|_| panic!("{}", said(&status)))
     }
 
-    fn next(&self) -> Output {
-        self.run(&["next", "--in", ".", "--dir", &self.at("rotation"), "--allow-plaintext-keys"])
+    fn next(&self, direction: &[&str]) -> Output {
+        let dir = self.at("rotation");
+        let next = ["next", "--in", ".", "--dir", &dir, "--allow-plaintext-keys"];
+        let unit = self.unit.map(|unit| ["--unit", unit]);
+        self.run(&[&next[..], direction, unit.as_ref().map_or(&[][..], |unit| &unit[..])].concat())
+    }
+
+    /// Takes one step, which `verify` calls safe; what was edited, and the lines that the commit adds and removes.
+    fn step(&mut self, direction: &[&str]) -> Result<Option<(String, String)>, String> {
+        let next = self.next(direction);
+        match next.status.code() {
+            Some(0) if said(&next).contains("nothing is left") => Err("nothing is left".to_owned()),
+            Some(0) => {
+                let dir = self.at("rotation");
+                let unit = self.unit.map(|unit| ["--unit", unit]);
+                let verify = ["verify", "--git-base", "HEAD", "-f", ".", "-R", "--dir", &dir];
+                let back = if direction.contains(&"--rollback") { &["--rollback"][..] } else { &[] };
+                let unit = unit.as_ref().map_or(&[][..], |unit| &unit[..]);
+                let verify = self.run(&[&verify[..], back, unit].concat());
+                if verify.status.code() != Some(0) {
+                    return Err(format!("{}\n{}", said(&next), said(&verify)));
+                }
+                let git = runner::other("git")
+                    .current_dir(self.repository.home.path())
+                    .args(["diff", "--shortstat"])
+                    .output();
+                let numbers = String::from_utf8(git.unwrap().stdout).unwrap();
+                let first = said(&next).lines().nth(1).unwrap_or_default().to_owned();
+                self.merge();
+                Ok(Some((first, numbers.trim().to_owned())))
+            }
+            Some(3) if !said(&next).contains("was not edited") => {
+                self.cluster.all_manually();
+                self.cluster.wait(SignedDuration::from_hours(1));
+                Ok(None)
+            }
+            _ => Err(said(&next)),
+        }
     }
 
     /// What the repository declares is applied.
     fn merge(&mut self) {
         self.repository.commit();
-        for tree in declared(self.repository.home.path()) {
+        for tree in declared(self.repository.home.path(), self.unit) {
             let name = tree["metadata"]["name"].as_str().unwrap_or_default();
             match tree["kind"].as_str().unwrap_or_default() {
                 "ConfigMap" if name == "linkerd-identity-trust-roots" => self.cluster.apply(&tree),
                 "Secret" if name == "linkerd-identity-issuer" => self.cluster.apply(&tree),
                 kind => {
-                    let is_it = |load: &&crate::cluster::Load| {
+                    let is_it = |load: &&Load| {
                         load.kind == kind
                             && load.name == name
                             && load.namespace == tree["metadata"]["namespace"]
@@ -99,49 +142,17 @@ impl Desk {
         self.cluster.wait(SignedDuration::from_mins(5));
     }
 
-    /// Takes every step that there is; what was taken, with the lines that each commit adds and removes.
+    /// Takes every step that there is, each a commit; what was taken.
     fn rotate(&mut self) -> Result<Vec<(String, String)>, String> {
-        let mut taken: Vec<(String, String)> = Vec::new();
+        let mut taken = Vec::new();
         for _ in 0..40 {
-            let status = self.standing();
-            let why = status["next"]["why"].as_str().unwrap_or_default().to_owned();
-            if why.contains("rotation is finished") {
-                return Ok(taken);
-            }
-            let next = self.next();
-            match next.status.code() {
-                Some(0) => {
-                    let verify = self.run(&[
-                        "verify",
-                        "--git-base",
-                        "HEAD",
-                        "-f",
-                        ".",
-                        "-R",
-                        "--dir",
-                        &self.at("rotation"),
-                    ]);
-                    if verify.status.code() != Some(0) {
-                        return Err(format!("{taken:?}\n{}\n{}", said(&next), said(&verify)));
-                    }
-                    let numbers = runner::other("git")
-                        .current_dir(self.repository.home.path())
-                        .args(["diff", "--shortstat"])
-                        .output()
-                        .unwrap();
-                    let first =
-                        String::from_utf8_lossy(&next.stdout).lines().next().unwrap_or_default().to_owned();
-                    taken.push((first, String::from_utf8_lossy(&numbers.stdout).trim().to_owned()));
-                    self.merge();
-                }
-                Some(3) if !said(&next).contains("was not edited") => {
-                    self.cluster.all_manually();
-                    self.cluster.wait(SignedDuration::from_hours(1));
-                }
-                _ => return Err(format!("{taken:?}\n{}", said(&next))),
+            match self.step(&[]) {
+                Ok(step) => taken.extend(step),
+                Err(said) if said == "nothing is left" => return Ok(taken),
+                Err(said) => return Err(format!("{taken:?}\n{said}")),
             }
         }
-        Err(format!("no end: {taken:?}\n{}\n{}", said(&self.next()), self.standing()["next"]))
+        Err(format!("no end: {taken:?}\n{}", self.standing()["next"]))
     }
 }
 
@@ -155,30 +166,29 @@ fn said(output: &Output) -> String {
 }
 
 /// The manifests of the cluster's workloads.
-fn workloads(cluster: &Cluster, made: Made) -> Files {
+fn workloads(cluster: &Cluster, made: Made) -> Vec<Value> {
     let is_one = |tree: &Value| {
         ["Deployment", "StatefulSet", "DaemonSet", "CronJob"]
             .contains(&tree["kind"].as_str().unwrap_or_default())
     };
-    let of_data_plane = |tree: &Value| {
-        let of = |load: &crate::cluster::Load| {
-            load.name == tree["metadata"]["name"] && load.proxy == Proxy::ControlPlane
-        };
+    let is_made = |tree: &Value| {
+        let of = |load: &Load| load.name == tree["metadata"]["name"] && load.proxy == Proxy::ControlPlane;
         made == Made::ByManifests || !cluster.workloads.iter().any(of)
     };
-    let mut all: Vec<Value> = cluster.items().into_iter().filter(is_one).filter(of_data_plane).collect();
+    let mut all: Vec<Value> = cluster.items().into_iter().filter(is_one).filter(is_made).collect();
     for tree in &mut all {
         tree.as_object_mut().unwrap().remove("status");
         let metadata = tree["metadata"].as_object_mut().unwrap();
         metadata.retain(|key, _| ["name", "namespace", "labels"].contains(&key.as_str()));
     }
-    vec![("workloads/all.yaml".to_owned(), text(&all))]
+    all
 }
 
-fn declared(root: &Path) -> Vec<Value> {
+fn declared(root: &Path, unit: Option<&str>) -> Vec<Value> {
     let request = checkout::Request { paths: vec![root.to_owned()], recursive: true, excluded: Vec::new() };
     let units = checkout::read(&request).unwrap().units;
-    units.into_iter().flat_map(|unit| unit.documents).map(|document| document.tree).collect()
+    let units = units.into_iter().filter(|one| unit.is_none_or(|unit| one.name.ends_with(unit)));
+    units.flat_map(|unit| unit.documents).map(|document| document.tree).collect()
 }
 
 fn every(layouts: &[Layout], made: Made) {
@@ -201,7 +211,6 @@ fn every(layouts: &[Layout], made: Made) {
                 let anchors = BundleText::read(desk.cluster.bundle.as_str());
                 let is_one =
                     anchors.as_read_by(Rules::Controller).is_ok_and(|bundle| bundle.anchors().len() == 1);
-                println!("{}: {taken:#?}", layout.0);
                 if !is_one || old == desk.cluster.bundle {
                     wrong.push(format!("{}: {taken:?}", layout.0));
                 }
@@ -220,4 +229,107 @@ fn a_rotation_is_edited_into_manifests_in_every_layout() {
 #[test]
 fn a_rotation_is_edited_into_values_of_charts_in_every_layout() {
     every(VALUES, Made::ByChart);
+}
+
+/// Production and staging deploy the same applications, from one base.
+fn shared(cluster: &Cluster) -> Files {
+    let (of_linkerd, of_apps): (Vec<Value>, Vec<Value>) = workloads(cluster, Made::ByManifests)
+        .into_iter()
+        .partition(|tree| tree["metadata"]["namespace"] == "linkerd");
+    let kustomization = |resources: &[&str]| {
+        text(&[
+            json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}),
+        ])
+    };
+    let here = Declared::of(cluster);
+    let there = Declared::of(&Cluster::new());
+    let plane = |it: &Declared| text(&[it.objects()[..3].to_vec(), of_linkerd.clone()].concat());
+    let files = [
+        ("apps/base/kustomization.yaml", kustomization(&["apps.yaml"])),
+        ("apps/base/apps.yaml", text(&of_apps)),
+        ("clusters/production/linkerd/all.yaml", plane(&here)),
+        ("clusters/production/apps/kustomization.yaml", kustomization(&["../../../apps/base"])),
+        ("clusters/staging/linkerd/all.yaml", plane(&there)),
+        ("clusters/staging/apps/kustomization.yaml", kustomization(&["../../../apps/base"])),
+    ];
+    files.map(|(name, text)| (name.to_owned(), text)).to_vec()
+}
+
+#[test]
+fn what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited() {
+    const TEST: &str = "what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited";
+    if !has_kubectl() {
+        println!("skipped: {TEST}: no kubectl");
+        return;
+    }
+    let cluster = Cluster::new();
+    let files = shared(&cluster);
+    let Some(mut desk) = Desk::over(cluster, &files, Some("clusters/production")) else {
+        println!("skipped: {TEST}: no git");
+        return;
+    };
+    let taken = desk.rotate().unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(taken.len(), 9, "{taken:?}");
+    for (name, before) in files {
+        let is_others = name.starts_with("apps/") || name.starts_with("clusters/staging/");
+        let now = fs::read_to_string(desk.repository.home.path().join(&name)).unwrap();
+        assert_eq!(is_others, now == before, "{name}");
+    }
+}
+
+#[test]
+fn a_rollback_is_edited_as_well_and_the_old_trust_is_back() {
+    let Some(mut desk) = Desk::new(&VALUES[0], Made::ByChart) else {
+        println!("skipped: a_rollback_is_edited_as_well_and_the_old_trust_is_back: no git");
+        return;
+    };
+    let (bundle, issuer) = (desk.cluster.bundle.clone(), desk.cluster.issuer.clone());
+    let mut taken = Vec::new();
+    while taken.len() < 4 {
+        taken.extend(desk.step(&[]).unwrap_or_else(|why| panic!("{taken:?} {why}")));
+    }
+    assert_ne!(desk.cluster.issuer, issuer);
+    let key = desk.at("old.key");
+    let back = loop {
+        match desk.step(&["--rollback", "--issuer-key", &key]) {
+            Ok(step) => taken.extend(step),
+            Err(said) => break said,
+        }
+        assert!(taken.len() < 20, "{taken:?}");
+    };
+    assert_eq!(back, "nothing is left", "{taken:?}");
+    assert_eq!(desk.cluster.issuer.trim(), issuer.trim());
+    assert_eq!(desk.cluster.bundle.trim(), bundle.trim());
+}
+
+#[test]
+fn a_file_with_changes_is_refused_and_the_same_step_again_changes_nothing() {
+    let Some(desk) = Desk::new(&RENDERED[0], Made::ByManifests) else {
+        println!("skipped: a_file_with_changes_is_refused_and_the_same_step_again_changes_nothing: no git");
+        return;
+    };
+    let file = desk.repository.home.path().join("linkerd.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("# mine\n{before}")).unwrap();
+    let refused = desk.next(&[]);
+    assert!(
+        refused.status.code() == Some(2) && said(&refused).contains("linkerd.yaml"),
+        "{}",
+        said(&refused)
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("# mine\n{before}"));
+    fs::write(&file, &before).unwrap();
+    let shown = desk.run(&["diff", "bundle", "--step", "1", "--in", ".", "--dir", &desk.at("rotation")]);
+    assert_eq!(shown.status.code(), Some(1), "{}", said(&shown));
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    assert!(desk.next(&[]).status.success());
+    let edited = fs::read_to_string(&file).unwrap();
+    let again = desk.next(&[]);
+    assert!(again.status.code() == Some(3) && said(&again).contains("already"), "{}", said(&again));
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited);
+    // What `diff` shows is what `git apply` takes.
+    fs::write(&file, &before).unwrap();
+    fs::write(desk.at("step.patch"), &shown.stdout).unwrap();
+    assert!(desk.repository.git(&["apply", &desk.at("step.patch")]));
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited);
 }
