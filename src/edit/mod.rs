@@ -8,6 +8,8 @@ mod pem;
 mod proof;
 mod restart;
 mod sealed;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::collections::BTreeSet;

@@ -356,7 +356,8 @@ fn encoded_at(text: &str, start: usize, width: usize) -> Option<Encoded> {
         String::from_utf8(STANDARD.decode(all).ok()?).ok().map(Zeroizing::new)
     };
     let indent = &text[line_start..start];
-    let between = format!("\n{indent}");
+    let newline = if text[end..].starts_with("\r\n") { "\r\n" } else { "\n" };
+    let between = format!("{newline}{indent}");
     let mut wrapped = None;
     if indent.chars().all(|one| one == ' ') {
         // Every line but the last is as wide as the first.
@@ -364,7 +365,7 @@ fn encoded_at(text: &str, start: usize, width: usize) -> Option<Encoded> {
         while last == width && text[end..].starts_with(&between) {
             last = length(&text[end + between.len()..]);
             let next = end + between.len() + last;
-            let ends = text[next..].is_empty() || text[next..].starts_with('\n');
+            let ends = text[next..].is_empty() || text[next..].starts_with(newline);
             if last == 0 || last > width || !ends {
                 break;
             }
