@@ -199,9 +199,21 @@ pub struct Start {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
 
-    /// Replace the issuer only, signed by the present anchor: needs --anchor and --anchor-key
-    #[arg(long, requires_all = ["anchor", "anchor_key"])]
+    /// Replace the issuer only, signed by the present anchor: needs --anchor and --anchor-key, or --issuer-cert
+    #[arg(long)]
     pub issuer_only: bool,
+
+    /// Write a key and a signing request for the issuer into DIR, and end: whoever holds the anchor's key signs it
+    #[arg(long, conflicts_with_all = ["issuer_cert", "anchor", "anchor_key", "old_anchor_key", "issuer_only", "strategy"])]
+    pub csr: bool,
+
+    /// Use this issuer (PEM, with its intermediates) that was signed elsewhere: the anchor's key is not needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["anchor_key", "issuer_name"])]
+    pub issuer_cert: Option<PathBuf>,
+
+    /// The private key of --issuer-cert [default: issuer.key in DIR, as --csr wrote it]
+    #[arg(long, value_name = "FILE|-", requires = "issuer_cert")]
+    pub issuer_key: Option<PathBuf>,
 
     /// What is minted.
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::step::{Confirmation, Phase};
 #[derive(Debug, Args)]
 pub struct Minting {
     /// Use this anchor certificate (PEM) instead of a new one
-    #[arg(long, value_name = "FILE", requires = "anchor_key")]
+    #[arg(long, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
 
     /// The private key of --anchor (PEM: EC or RSA, not encrypted)

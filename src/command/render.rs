@@ -162,7 +162,7 @@ fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, 
             ("new", "it stays out of Git: give the file that `start` wrote as issuer.key, with --issuer-key")
         }
     };
-    if !path.exists() {
+    if path != Path::new("-") && !path.exists() {
         let message = format!("{}: the {whose} issuer's private key is not there", path.display());
         return Err(Failure::new(message, help));
     }

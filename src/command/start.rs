@@ -1,7 +1,7 @@
 //! `start`: mints certificates and keys, and writes the rotation directory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
@@ -13,9 +13,9 @@ use crate::mesh::{ControlPlane, Era, Mesh};
 use crate::output::{self, Access, Claim, NewFile};
 use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
-    mint_anchor, mint_issuer,
+    mint_anchor, mint_issuer, request_issuer,
 };
-use crate::report::{Response, Screen, started};
+use crate::report::{Response, Screen, requested, started};
 use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
@@ -34,15 +34,24 @@ const ALLOWED_ANCHOR: &str = "give an anchor with an ECDSA P-256 key and an ECDS
 
 /// Begins a rotation.
 pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
+    let signed = args.issuer_cert.as_deref().map(|issuer| Signed {
+        issuer,
+        key: args.issuer_key.clone().unwrap_or_else(|| args.dir.join(rotation::ISSUER_KEY_FILE)),
+    });
     let begin = Begin {
         dir: &args.dir,
         minting: &args.minting,
         issuer_only: args.issuer_only,
         strategy: strategy(args),
         old_anchor_key: args.old_anchor_key.as_deref(),
+        signed,
     };
     begin.refuse_begun()?;
-    begin.write(&reading::mesh(input, false)?, input, screen)
+    let mesh = reading::mesh(input, false)?;
+    if args.csr {
+        return request(&args.dir, &args.minting, &mesh, &reading::arguments(input), screen);
+    }
+    begin.write(&mesh, input, screen)
 }
 
 /// A rotation to be begun.
@@ -52,12 +61,29 @@ pub(super) struct Begin<'a> {
     pub(super) issuer_only: bool,
     pub(super) strategy: Strategy,
     pub(super) old_anchor_key: Option<&'a Path>,
+    /// Instead of one that is minted.
+    pub(super) signed: Option<Signed<'a>>,
+}
+
+/// An issuer that was signed elsewhere.
+pub(super) struct Signed<'a> {
+    issuer: &'a Path,
+    key: PathBuf,
+}
+
+/// What a rotation brings in, and the files with its keys.
+struct Material {
+    anchor: Certificate,
+    issuer: IssuerChain,
+    files: Vec<NewFile>,
 }
 
 impl Begin<'_> {
-    /// Refuses a directory that holds anything.
+    /// Refuses a directory that holds anything but what a signing request left there.
     pub(super) fn refuse_begun(&self) -> Result<(), Failure> {
-        refuse_begun(self.dir)
+        let requested: &[&str] =
+            if self.signed.is_some() { &[rotation::ISSUER_KEY_FILE, REQUEST] } else { &[] };
+        refuse_begun(self.dir, requested)
     }
 
     /// Mints what is not given, and writes the rotation directory.
@@ -68,23 +94,23 @@ impl Begin<'_> {
         screen: &Screen,
     ) -> Result<Response, Failure> {
         let (Self { dir, minting, .. }, at) = (self, screen.at);
-        let anchor = anchor(minting, mesh, at)?;
-        let issuer = mint_issuer(&issuer_request(minting, mesh, &anchor.certificate, at)?, &anchor)?;
-        let record = self.record(mesh, at, &anchor.certificate, &issuer.certificate)?;
         let encoding =
             if mesh.control_plane.era.needs_sec1_key() { KeyEncoding::Sec1 } else { KeyEncoding::Pkcs8 };
-        let mut files = vec![key_file(&dir.join(rotation::ISSUER_KEY_FILE), &issuer.key, encoding)?];
-        if minting.anchor.is_none() {
-            files.push(key_file(&dir.join(rotation::ANCHOR_KEY_FILE), &anchor.key, encoding)?);
-        }
+        let material = match &self.signed {
+            Some(signed) => self.given(signed, mesh, encoding)?,
+            None => self.minted(mesh, at, encoding)?,
+        };
+        let Material { anchor, issuer, mut files } = material;
+        let minted_anchor = self.signed.is_none() && minting.anchor.is_none();
+        let record = self.record(mesh, at, &anchor, issuer)?;
         // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
         files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
         write(dir, &files, minting.allow_plaintext_keys)?;
-        let out = started(&record, dir, minting.anchor.is_none(), &reading::arguments(input), screen);
+        let out = started(&record, dir, minted_anchor, &reading::arguments(input), screen);
         let not_after = record.issuer.issuer.facts().not_after;
         // Certificates are valid to the second.
         let asked = end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
-        let capped = not_after.as_second() < asked.as_second();
+        let capped = self.signed.is_none() && not_after.as_second() < asked.as_second();
         let notes = capped.then(|| {
             format!(
                 "the issuer expires with its anchor, {}: sooner than --issuer-lifetime asks",
@@ -94,14 +120,70 @@ impl Begin<'_> {
         Ok(Response { out, notes: notes.into_iter().collect(), ..Response::default() })
     }
 
+    fn minted(&self, mesh: &Mesh, at: Timestamp, encoding: KeyEncoding) -> Result<Material, Failure> {
+        let (dir, minting) = (self.dir, self.minting);
+        if self.issuer_only && minting.anchor.is_none() {
+            return Err(Failure::new(
+                "--issuer-only needs the present anchor, or an issuer that was signed with its key",
+                "give --anchor and --anchor-key, or --issuer-cert",
+            ));
+        }
+        let anchor = anchor(minting, mesh, at)?;
+        let issuer = mint_issuer(&issuer_request(minting, mesh, &anchor.certificate, at)?, &anchor)?;
+        let mut files = vec![key_file(&dir.join(rotation::ISSUER_KEY_FILE), &issuer.key, encoding)?];
+        if minting.anchor.is_none() {
+            files.push(key_file(&dir.join(rotation::ANCHOR_KEY_FILE), &anchor.key, encoding)?);
+        }
+        let issuer = IssuerChain { issuer: issuer.certificate, intermediates: Vec::new() };
+        Ok(Material { anchor: anchor.certificate, issuer, files })
+    }
+
+    /// What was signed elsewhere: the record judges whether its anchor accepts it.
+    fn given(&self, signed: &Signed<'_>, mesh: &Mesh, encoding: KeyEncoding) -> Result<Material, Failure> {
+        let place = signed.issuer.display();
+        let issuer = IssuerChain::from_pem(&reading::text(signed.issuer)?).map_err(|error| {
+            Failure::new(
+                format!("{place}: {error}"),
+                "give the issuer's certificate as PEM, its intermediates behind it",
+            )
+        })?;
+        if let Some(mind) = check::issuer_fault(&issuer.issuer, mesh.control_plane.era) {
+            let message = format!("{place}: `linkerd check` would refuse this issuer: it {mind}");
+            return Err(Failure::new(
+                message,
+                "have one signed with an ECDSA P-256 key, as --csr asks for it",
+            ));
+        }
+        let key = private_key(&signed.key, "the issuer's")?;
+        if !key.matches(&issuer.issuer) {
+            return Err(Failure::new(
+                format!("{}: is not the key of the issuer in {place}", signed.key.display()),
+                "give the key that its signing request was made with, with --issuer-key",
+            ));
+        }
+        let own = self.dir.join(rotation::ISSUER_KEY_FILE);
+        let files = if own.exists() { Vec::new() } else { vec![key_file(&own, &key, encoding)?] };
+        let anchor = match &self.minting.anchor {
+            Some(path) => known_anchor(path, mesh)?,
+            // Which of the published ones it is, is for the record to say.
+            None if self.issuer_only => issuer.issuer.clone(),
+            None => {
+                return Err(Failure::new(
+                    "the anchor that signed the issuer is not given",
+                    "give its certificate with --anchor, or say --issuer-only where it is published already",
+                ));
+            }
+        };
+        Ok(Material { anchor, issuer, files })
+    }
+
     fn record(
         &self,
         mesh: &Mesh,
         at: Timestamp,
         anchor: &Certificate,
-        issuer: &Certificate,
+        chain: IssuerChain,
     ) -> Result<Record, Failure> {
-        let chain = IssuerChain { issuer: issuer.clone(), intermediates: Vec::new() };
         match (self.strategy, self.old_anchor_key) {
             (Strategy::CrossSigned, Some(key)) => cross_signed(mesh, at, anchor, chain, key),
             (Strategy::CrossSigned, None) => Err(Failure::new(
@@ -117,7 +199,34 @@ impl Begin<'_> {
     }
 }
 
-fn refuse_begun(dir: &Path) -> Result<(), Failure> {
+/// What a signing request is written as.
+const REQUEST: &str = "issuer.csr";
+
+/// Writes a key and a signing request, and says what is to be signed.
+fn request(
+    dir: &Path,
+    minting: &cli::Minting,
+    mesh: &Mesh,
+    arguments: &str,
+    screen: &Screen,
+) -> Result<Response, Failure> {
+    let ControlPlane { namespace, trust_domain, era, .. } = &mesh.control_plane;
+    let name = format!("identity.{namespace}.{trust_domain}");
+    let common_name = minting.issuer_name.clone().unwrap_or_else(|| name.clone());
+    let dns_names = if *era <= Era::V2_9 { vec![name] } else { Vec::new() };
+    let key = PrivateKey::generate()?;
+    let request = request_issuer(&common_name, &dns_names, &key)?;
+    let encoding = if era.needs_sec1_key() { KeyEncoding::Sec1 } else { KeyEncoding::Pkcs8 };
+    let files = [
+        key_file(&dir.join(rotation::ISSUER_KEY_FILE), &key, encoding)?,
+        public(&dir.join(REQUEST), request),
+    ];
+    write(dir, &files, minting.allow_plaintext_keys)?;
+    let until = end(minting.issuer_lifetime, screen.at, "--issuer-lifetime")?;
+    Ok(Response::fine(requested(dir, &common_name, &dns_names, until, arguments, screen)))
+}
+
+fn refuse_begun(dir: &Path, requested: &[&str]) -> Result<(), Failure> {
     let name = dir.display();
     Claim::refuse_held(dir)?;
     if dir.join(rotation::RECORD_FILE).exists() {
@@ -131,7 +240,10 @@ fn refuse_begun(dir: &Path) -> Result<(), Failure> {
     match fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::new(format!("{name}: {error}"), "name a directory that can be created")),
-        Ok(entries) => match entries.flatten().find(|entry| entry.file_name() != ".gitignore") {
+        Ok(entries) => match entries.flatten().find(|entry| {
+            let name = entry.file_name();
+            name != ".gitignore" && !requested.iter().any(|known| name == *known)
+        }) {
             None => Ok(()),
             Some(entry) => Err(Failure::new(
                 format!(
@@ -139,28 +251,42 @@ fn refuse_begun(dir: &Path) -> Result<(), Failure> {
                     entry.file_name().display(),
                     rotation::RECORD_FILE
                 ),
-                "name an empty or new directory; what an interrupted start left behind may be deleted",
+                "name an empty or new directory, or with --issuer-cert the one that --csr has written; what an interrupted start \
+                 left behind may be deleted",
             )),
         },
     }
 }
 
 fn anchor(args: &cli::Minting, mesh: &Mesh, at: Timestamp) -> Result<Authority, Failure> {
-    let (Some(certificate), Some(key)) = (&args.anchor, &args.anchor_key) else {
+    let Some(path) = &args.anchor else {
         let ControlPlane { namespace, trust_domain, .. } = &mesh.control_plane;
         let common_name =
             args.anchor_name.clone().unwrap_or_else(|| format!("root.{namespace}.{trust_domain}"));
         let not_after = end(args.anchor_lifetime, at, "--anchor-lifetime")?;
         return Ok(mint_anchor(&AnchorRequest { common_name, not_before: backdated(at), not_after })?);
     };
-    let given = anchor_file(certificate)?;
-    let key = anchor_key(key)?;
-    if let Some(mind) = check::anchor_fault(&given, mesh.control_plane.era) {
-        let place = certificate.display();
-        let message = format!("{place}: `linkerd check` would refuse this trust anchor: it {mind}");
-        return Err(Failure::new(message, ALLOWED_ANCHOR));
+    let Some(key) = &args.anchor_key else {
+        return Err(Failure::new(
+            "--anchor without its key signs no issuer",
+            "give --anchor-key, or with --issuer-cert an issuer that was signed elsewhere",
+        ));
+    };
+    let certificate = known_anchor(path, mesh)?;
+    Ok(Authority { certificate, key: private_key(key, "the anchor's")? })
+}
+
+/// The certificate that `--anchor` names, where `linkerd check` allows it.
+fn known_anchor(path: &Path, mesh: &Mesh) -> Result<Certificate, Failure> {
+    let given = anchor_file(path)?;
+    match check::anchor_fault(&given, mesh.control_plane.era) {
+        None => Ok(given),
+        Some(mind) => {
+            let place = path.display();
+            let message = format!("{place}: `linkerd check` would refuse this trust anchor: it {mind}");
+            Err(Failure::new(message, ALLOWED_ANCHOR))
+        }
     }
-    Ok(Authority { certificate: given, key })
 }
 
 /// The certificate that `--anchor` names.
@@ -171,10 +297,10 @@ pub(super) fn anchor_file(path: &Path) -> Result<Certificate, Failure> {
     Ok(chain.issuer)
 }
 
-fn anchor_key(path: &Path) -> Result<PrivateKey, Failure> {
+fn private_key(path: &Path, whose: &str) -> Result<PrivateKey, Failure> {
     let text = Zeroizing::new(reading::text(path)?);
     PrivateKey::from_pem(&text).map_err(|error| {
-        let help = error.help().unwrap_or("give the anchor's private key as PEM");
+        let help = error.help().map_or_else(|| format!("give {whose} private key as PEM"), str::to_owned);
         Failure::new(format!("{}: {error}", path.display()), help)
     })
 }
@@ -187,7 +313,7 @@ fn cross_signed(
     issuer: IssuerChain,
     old_key: &Path,
 ) -> Result<Record, Failure> {
-    let key = anchor_key(old_key)?;
+    let key = private_key(old_key, "the anchor's")?;
     let place = |error: CrossError| match error {
         CrossError::KeyOfNone { .. } => Failure::new(format!("{}: {error}", old_key.display()), error.help()),
         error => error.into(),

@@ -128,7 +128,7 @@ pub(super) fn with_patch(text: &str, object: [&str; 3], path: &[&str], value: &s
     let [version, kind, name] = object;
     let item = |indent: &str| {
         let patch = [
-            format!("- patch: |-"),
+            "- patch: |-".to_owned(),
             format!("    apiVersion: {version}"),
             format!("    kind: {kind}"),
             "    metadata:".to_owned(),

@@ -177,6 +177,25 @@ pub fn mint_issuer(request: &IssuerRequest, anchor: &Authority) -> Result<Author
     Ok(Authority { certificate: anchor.sign(params, None, &key)?, key })
 }
 
+/// A signing request for an identity issuer (PKCS#10, PEM), for who holds the anchor's key: of a CA of path length 0 that signs
+/// certificates and revocation lists.
+///
+/// # Errors
+/// A name that a certificate cannot carry, or a failure of the signing library.
+pub fn request_issuer(
+    common_name: &str,
+    dns_names: &[String],
+    key: &PrivateKey,
+) -> Result<String, MintError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name(common_name)?;
+    params.subject_alt_names = dns_names.iter().map(|name| dns_name(name)).collect::<Result<_, _>>()?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let request = params.serialize_request(key).map_err(signing)?;
+    Ok(super::pem::block("CERTIFICATE REQUEST", request.der()))
+}
+
 /// `new` once more, signed by `old`: a chain of an issuer of `new` and this certificate is accepted by whoever trusts `old`.
 ///
 /// It begins at `not_before`, and expires when the first of both anchors does. The key of `new` is not needed. An old anchor

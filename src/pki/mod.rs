@@ -17,5 +17,7 @@ pub use certificate::{Certificate, CertificateError, Curve, Facts, KeyKind, Sign
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use issuer::{IssuerChain, IssuerChainError};
 pub use key::{KeyEncoding, KeyError, PrivateKey};
-pub use mint::{AnchorRequest, Authority, IssuerRequest, MintError, cross_sign, mint_anchor, mint_issuer};
+pub use mint::{
+    AnchorRequest, Authority, IssuerRequest, MintError, cross_sign, mint_anchor, mint_issuer, request_issuer,
+};
 pub use trust::{Candidate, Identity, Refusal, Rules, Usage, accepts};

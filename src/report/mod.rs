@@ -39,7 +39,7 @@ pub use plan::{
 pub use recover::Recovery;
 pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
-pub use start::started;
+pub use start::{requested, started};
 pub use status::{Status, statuses};
 pub use words::{as_data, count, differences, shell_word, styled};
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::{CertificateView, Screen, shell_word};
 use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record};
 
@@ -30,6 +32,44 @@ pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str
     let first = phases[0].phase;
     out.push_str(&format!(
         "\nNext\n  kubectl l5d-rotate plan {reading}\n  kubectl l5d-rotate render {first} {reading}\n"
+    ));
+    out
+}
+
+/// What a signing request asks for, and what to do with what comes back.
+#[must_use]
+pub fn requested(
+    dir: &Path,
+    common_name: &str,
+    dns_names: &[String],
+    until: Timestamp,
+    arguments: &str,
+    screen: &Screen,
+) -> String {
+    let dir = dir.display().to_string();
+    let mut out =
+        format!("Wrote {dir}/issuer.csr and its private key {dir}/{ISSUER_KEY_FILE}\n\nTo be signed\n");
+    let names = if dns_names.is_empty() { "none".to_owned() } else { dns_names.join(", ") };
+    let rows = [
+        ("subject", format!("CN={common_name}")),
+        ("DNS names", names),
+        ("basic constraints", "critical, CA:TRUE, pathlen:0".to_owned()),
+        ("key usage", "critical, keyCertSign, cRLSign".to_owned()),
+        ("extended key usage", "none".to_owned()),
+        ("signature", "ECDSA with SHA-256, by the trust anchor or a CA below it".to_owned()),
+        ("valid until", format!("{}, within its anchor's validity", screen.date(until))),
+    ];
+    for (name, value) in rows {
+        out.push_str(&screen.wrapped(&value, &format!("  {name:<18}  "), &" ".repeat(22)));
+    }
+    out.push_str(&screen.wrapped(
+        &format!("The key stays in {dir}; it is no part of the request."),
+        "\n",
+        "",
+    ));
+    let word = shell_word(&dir);
+    out.push_str(&format!(
+        "\nNext\n  kubectl l5d-rotate start --dir {word} --issuer-cert SIGNED.pem --anchor CA.pem{arguments}\n"
     ));
     out
 }

@@ -8,6 +8,7 @@ mod check;
 mod checkouts;
 mod cluster;
 mod completion;
+mod custody;
 mod docs;
 mod document;
 mod edits;
