@@ -1,6 +1,7 @@
 //! What is asked of a cluster, and how its answers make a whole.
 
 mod home;
+mod served;
 
 use std::collections::VecDeque;
 
@@ -10,6 +11,7 @@ use super::{Cluster, Request, Sink, SourceError};
 use crate::linkerd;
 use crate::mesh::{Gap, Interest, Scope as Asked, Unread};
 use crate::printable::escaped;
+use served::Served;
 
 /// A resource, and the versions of its API to try, newest first.
 struct Resource {
@@ -51,7 +53,7 @@ const NAMED: [(&str, &str, &str); 4] = [
     ("secrets", "Secret", linkerd::CONFIG_OVERRIDES),
 ];
 
-/// Lists that are short even in a big cluster: asked for ahead, as starting kubectl takes longer than reading them.
+/// What is about trust, and lists that are short even in a big cluster.
 const SHORT: &[Resource] = &[
     resource("", &["v1"], "namespaces", "Namespace", Scope::Cluster),
     resource(
@@ -113,10 +115,11 @@ pub(crate) fn asked() -> std::collections::BTreeSet<(&'static str, &'static str)
 const PAGE: usize = 500;
 /// How often a list that expires is begun again, before it is asked for in one piece.
 const ATTEMPTS: usize = 3;
-/// How many kubectl run ahead of the one that is read.
+/// How many kubectl run at once: starting one takes longer than reading most answers.
 const AHEAD: usize = 4;
 
 /// One question: the ways to ask it until one is answered, and what it is called when it is not.
+#[derive(Debug, Clone)]
 struct Query {
     group: String,
     resource: String,
@@ -134,12 +137,15 @@ struct Query {
 pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Intake<S>, SourceError> {
     let cluster = &request.cluster;
     let given = request.linkerd_namespace.as_deref();
+    let served = cluster.ahead(served::PATH.to_owned())?;
     let mut scopes = Scopes {
         control_plane: given.unwrap_or(USUAL_NAMESPACE).to_owned(),
         data_plane: cluster.namespace.as_deref(),
+        served: Served::default(),
     };
     let mut reading = Reading::new(cluster, intake.clone());
-    reading.ahead(&scopes.short(&intake))?;
+    reading.ask_all(&scopes.named(&intake))?;
+    scopes.served = Served::read(served)?;
     if given.is_none()
         && !reading.has_config
         && let Some(found) = home::find(cluster)?
@@ -147,12 +153,13 @@ pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Inta
     {
         scopes.control_plane = found;
         reading = Reading::new(cluster, intake.clone());
-        reading.ahead(&scopes.short(&intake))?;
+        reading.ask_all(&scopes.named(&intake))?;
     }
-    scopes.lists(WORKLOADS, None, &intake).iter().try_for_each(|query| reading.ask(query, None))?;
+    let lists = [scopes.lists(SHORT, None, &intake), scopes.lists(WORKLOADS, None, &intake)].concat();
+    reading.ask_all(&lists)?;
     let gaps = reading.gaps.len();
     let pods = scopes.lists(&[PODS], Some(INJECTED), &intake);
-    pods.iter().try_for_each(|query| reading.ask(query, None))?;
+    reading.ask_all(&pods)?;
     if reading.gaps.len() == gaps && !pods.is_empty() {
         reading.intake.pods_were_read();
     }
@@ -166,14 +173,14 @@ pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Inta
 struct Scopes<'a> {
     control_plane: String,
     data_plane: Option<&'a str>,
+    served: Served,
 }
 
 impl Scopes<'_> {
-    /// The questions whose answers are short.
-    fn short<S: Sink>(&self, intake: &Intake<S>) -> Vec<Query> {
+    /// The questions for objects that are known by name.
+    fn named<S: Sink>(&self, intake: &Intake<S>) -> Vec<Query> {
         let named = NAMED.iter().filter(|(_, kind, _)| intake.interest("v1", kind) != Interest::None);
-        let named = named.map(|(resource, _, name)| Query::named(resource, &self.control_plane, name));
-        named.chain(self.lists(SHORT, None, intake)).collect()
+        named.map(|(resource, _, name)| Query::named(resource, &self.control_plane, name)).collect()
     }
 
     /// The questions for all objects of those resources that the sink is interested in.
@@ -194,7 +201,13 @@ impl Scopes<'_> {
 
     /// The questions that get at all objects of a resource.
     fn queries(&self, resource: &Resource, selector: Option<&'static str>) -> Vec<Query> {
-        let within = |namespace: Option<&str>| Query::list(resource, namespace, selector.map(str::to_owned));
+        let versions = self.served.versions(resource);
+        if versions.is_empty() {
+            return Vec::new();
+        }
+        let within = |namespace: Option<&str>| {
+            Query::list(resource, &versions, namespace, selector.map(str::to_owned))
+        };
         let control_plane = self.control_plane.as_str();
         match (resource.scope, self.data_plane) {
             (Scope::Cluster, _) => vec![within(None)],
@@ -228,8 +241,13 @@ impl Query {
         }
     }
 
-    fn list(resource: &Resource, namespace: Option<&str>, selector: Option<String>) -> Self {
-        let Resource { group, versions, name, .. } = *resource;
+    fn list(
+        resource: &Resource,
+        versions: &[&str],
+        namespace: Option<&str>,
+        selector: Option<String>,
+    ) -> Self {
+        let Resource { group, name, .. } = *resource;
         let root = if group.is_empty() { "/api" } else { "/apis/" };
         let within =
             namespace.map(|namespace| format!("namespaces/{}/", encoded(namespace))).unwrap_or_default();
@@ -274,13 +292,13 @@ impl<'a, S: Sink> Reading<'a, S> {
         Self { cluster, intake, answered: false, has_config: false, gaps: Vec::new() }
     }
 
-    /// Asks short questions, a few at a time; the answers are taken in one after the other, in order.
-    fn ahead(&mut self, queries: &[Query]) -> Result<(), SourceError> {
+    /// Asks a few questions at a time; the answers are taken in one after the other, in order.
+    fn ask_all(&mut self, queries: &[Query]) -> Result<(), SourceError> {
         let mut running = VecDeque::new();
         let mut waiting = queries.iter();
         for query in queries {
             for query in waiting.by_ref().take(AHEAD - running.len()) {
-                running.push_back(self.cluster.get(query.first())?);
+                running.push_back(self.cluster.ahead(query.first())?);
             }
             self.ask(query, running.pop_front())?;
         }

@@ -12,6 +12,11 @@ use super::timed::Timed;
 use super::{Cluster, Sink, SourceError, json};
 use crate::process::Child;
 
+/// How many pieces of an answer are taken from kubectl before they are wanted.
+const READ_AHEAD: usize = 2;
+/// As many as a page of a list has, each what a pipe holds: 16 MiB.
+const WHOLE_PAGE: usize = 256;
+
 /// What the API server answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -41,6 +46,16 @@ type Ended = (String, io::Result<ExitStatus>);
 impl Cluster {
     /// Starts `kubectl get --raw PATH`: nothing else is ever run.
     pub(super) fn get(&self, path: String) -> Result<Running, SourceError> {
+        self.start(path, READ_AHEAD)
+    }
+
+    /// The same for an answer that others are read before: the API server, which ends an answer that nobody takes for a minute,
+    /// is not kept waiting.
+    pub(super) fn ahead(&self, path: String) -> Result<Running, SourceError> {
+        self.start(path, WHOLE_PAGE)
+    }
+
+    fn start(&self, path: String, pieces: usize) -> Result<Running, SourceError> {
         let mut command = Command::new(&self.kubectl);
         command.args(["get", "--raw", &path]).args(self.flags());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -53,7 +68,7 @@ impl Cluster {
             return Err(start(io::ErrorKind::BrokenPipe.into()));
         };
         let ended = ended(&child, stderr);
-        Ok(Running { path, child, stdout: Timed::new(stdout), ended, patience: self.patience() })
+        Ok(Running { path, child, stdout: Timed::new(stdout, pieces), ended, patience: self.patience() })
     }
 
     fn flags(&self) -> Vec<OsString> {

@@ -6,9 +6,6 @@ use std::time::Instant;
 
 use super::files::BUFFER;
 
-/// How many pieces are read ahead.
-const AHEAD: usize = 2;
-
 /// Reads what another thread takes in; after a deadline it fails with [`io::ErrorKind::TimedOut`].
 #[derive(Debug)]
 pub(super) struct Timed {
@@ -20,9 +17,9 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// It is not waited for longer than it takes, until [`Timed::until`] says otherwise.
-    pub(super) fn new(mut reader: impl Read + Send + 'static) -> Self {
-        let (sender, pieces) = sync_channel(AHEAD);
+    /// It is not waited for longer than it takes, until [`Timed::until`] says otherwise; so many pieces are read ahead.
+    pub(super) fn new(mut reader: impl Read + Send + 'static, ahead: usize) -> Self {
+        let (sender, pieces) = sync_channel(ahead);
         std::thread::spawn(move || {
             loop {
                 let mut piece = vec![0; BUFFER];
@@ -35,6 +32,7 @@ impl Timed {
                 let ends = !matches!(read, Ok(1..));
                 let piece = read.map(|length| {
                     piece.truncate(length);
+                    piece.shrink_to_fit();
                     piece
                 });
                 if sender.send(piece).is_err() || ends {
@@ -85,10 +83,10 @@ mod tests {
     fn all_is_read_in_order_and_silence_ends() {
         let text: Vec<u8> = (0..3 * BUFFER + 7).map(|at| (at % 251) as u8).collect();
         let mut read = Vec::new();
-        Timed::new(io::Cursor::new(text.clone())).read_to_end(&mut read).unwrap();
+        Timed::new(io::Cursor::new(text.clone()), 2).read_to_end(&mut read).unwrap();
         assert!(read == text);
         let (silent, _writer) = io::pipe().unwrap();
-        let mut timed = Timed::new(silent);
+        let mut timed = Timed::new(silent, 2);
         timed.until(Some(Instant::now() + Duration::from_millis(20)));
         assert_eq!(timed.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::TimedOut);
     }

@@ -103,6 +103,27 @@ fn a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap() {
 }
 
 #[test]
+fn kinds_that_a_cluster_does_not_serve_are_not_asked_for() {
+    if no_kubectl("kinds_that_a_cluster_does_not_serve_are_not_asked_for") {
+        return;
+    }
+    for (whole, asked) in [("apps", vec!["v1alpha2"]), ("batch", vec!["v1alpha3", "v1alpha2", "v1alpha1"])] {
+        let group = |name: &str, version: &str| json!({"name": name, "versions": [{"version": version}]});
+        let groups = [group(whole, "v1"), group("multicluster.linkerd.io", "v1alpha2")];
+        let groups = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});
+        let server = Server::start(move |target| match target {
+            "/apis" => Reply::Json(groups.clone()),
+            other => linkerd(|_| list("PodList", &[], ""))(other),
+        });
+        server.read().unwrap();
+        let links = |version| format!("/apis/multicluster.linkerd.io/{version}/links?limit=500");
+        // A list without the group that every API server has is not the whole.
+        assert_eq!(server.targets("/links"), asked.into_iter().map(links).collect::<Vec<_>>());
+        assert_eq!(server.targets("/cronjobs").is_empty(), whole == "apps");
+    }
+}
+
+#[test]
 fn connection_flags_are_handed_to_kubectl() {
     if no_kubectl("connection_flags_are_handed_to_kubectl") {
         return;
@@ -143,8 +164,11 @@ fn a_namespace_narrows_the_data_plane_but_not_the_control_plane() {
     let recorder =
         server.read_as(Cluster { namespace: Some("shop".to_owned()), ..server.cluster() }).unwrap();
     assert_eq!(pods(&recorder), ["x/identity", "x/web"]);
+    // They are asked for at the same time.
+    let mut asked = server.targets("/deployments");
+    asked.sort();
     assert_eq!(
-        server.targets("/deployments"),
+        asked,
         [
             "/apis/apps/v1/namespaces/linkerd/deployments?limit=500",
             "/apis/apps/v1/namespaces/shop/deployments?limit=500"

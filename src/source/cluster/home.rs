@@ -17,7 +17,12 @@ const COMPONENT: (&str, &str) = ("linkerd.io/control-plane-component", "identity
 /// Several control planes, and whatever keeps the cluster from answering.
 pub(super) fn find(cluster: &Cluster) -> Result<Option<String>, SourceError> {
     let deployments = resource("apps", &["v1"], "deployments", "Deployment", Scope::Everywhere);
-    let query = Query::list(&deployments, None, Some(format!("{}={}", COMPONENT.0, COMPONENT.1)));
+    let query = Query::list(
+        &deployments,
+        deployments.versions,
+        None,
+        Some(format!("{}={}", COMPONENT.0, COMPONENT.1)),
+    );
     let mut reading = Reading::new(cluster, Intake::new(Homes::default()));
     reading.ask(&query, None)?;
     let mut found: Vec<String> = reading.intake.into_sink().0.into_iter().collect();
