@@ -235,6 +235,32 @@ fn forbidden_pods_leave_every_step_that_needs_them_unknown() {
     assert!(refused.stdout.is_empty());
 }
 
+/// Who may not list them does not know that there are none.
+#[test]
+fn what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed() {
+    const NAME: &str = "what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed";
+    if no_kubectl(NAME) {
+        return;
+    }
+    for (resource, confirmation) in
+        [("links", "linked-clusters"), ("externalworkloads", "external-workloads")]
+    {
+        let user = User::new(&Cluster::new(), move |target| {
+            target.contains(resource).then(|| forbidden("forbidden"))
+        });
+        assert_eq!(user.run("start --dir rotation").status.code(), Some(0));
+        let asked = |flags: &str| {
+            let plan = user.run(&format!("plan -o json --dir rotation {flags}"));
+            let plan: Value = serde_json::from_str(&text(&plan.stdout)).unwrap();
+            let steps = plan["steps"].as_array().unwrap();
+            let step = steps.iter().find(|step| step["step"] == "issuer/1-issuer").unwrap();
+            step["blocked"].to_string().contains(&format!("{{\"confirm\":\"{confirmation}\"}}"))
+        };
+        assert!(asked(""), "{resource}");
+        assert!(!asked(&format!("--confirm {confirmation}")), "{resource}");
+    }
+}
+
 #[test]
 fn a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement() {
     const NAME: &str = "a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement";

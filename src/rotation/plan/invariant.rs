@@ -6,8 +6,8 @@ use super::blocker::{error, rotation_issuer, wait};
 use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
 use super::{Phase, PhaseSpec, Stage, Step};
-use crate::finding::{CertificateRef, Finding, Opens, Pods, Severity, StepFact};
-use crate::mesh::{CertManagerCertificate, Change, GoDuration, handed_over};
+use crate::finding::{CertificateRef, Fact, Finding, InputFact, Opens, Pods, Severity, StepFact};
+use crate::mesh::{CertManagerCertificate, Change, GoDuration, Unread, handed_over};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::rotation::record::cross_expires_too_soon;
 use crate::rotation::{Confirmation, Direction};
@@ -271,7 +271,7 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Findin
 }
 
 /// Not known, and a human can know it.
-fn to_confirm(fact: StepFact, confirmation: Confirmation) -> Finding {
+fn to_confirm(fact: impl Into<Fact>, confirmation: Confirmation) -> Finding {
     Finding::new(Severity::Unknown, fact).opened_by(Opens::Confirm(confirmation))
 }
 
@@ -322,17 +322,26 @@ pub(super) fn restart_needs_injector(view: &View<'_>, step: Step) -> Vec<Finding
 /// Proxies outside the cluster are ready for the step; nothing here shows them.
 pub(super) fn external_workloads_first(view: &View<'_>, step: Step) -> Vec<Finding> {
     let names = view.mesh.external_workloads.clone();
-    let Some(need) = view.need_outside(step).filter(|_| !view.recovers() && !names.is_empty()) else {
-        return Vec::new();
-    };
+    let Some(need) = view.need_outside(step).filter(|_| !view.recovers()) else { return Vec::new() };
+    if names.is_empty() {
+        return not_listed(view, "externalworkloads", Confirmation::ExternalWorkloads);
+    }
     vec![to_confirm(StepFact::ExternalWorkloadsFirst { names, need }, Confirmation::ExternalWorkloads)]
 }
 
 /// Linked clusters share the trust: theirs must be as far; nothing here shows them.
 pub(super) fn linked_clusters_first(view: &View<'_>, step: Step) -> Vec<Finding> {
     let names = view.mesh.links.clone();
-    let Some(need) = view.need_outside(step).filter(|_| !view.recovers() && !names.is_empty()) else {
-        return Vec::new();
-    };
+    let Some(need) = view.need_outside(step).filter(|_| !view.recovers()) else { return Vec::new() };
+    if names.is_empty() {
+        return not_listed(view, "links", Confirmation::LinkedClusters);
+    }
     vec![to_confirm(StepFact::LinkedClustersFirst { names, need }, Confirmation::LinkedClusters)]
+}
+
+/// Who may not list them does not know that there are none.
+fn not_listed(view: &View<'_>, resource: &str, confirmation: Confirmation) -> Vec<Finding> {
+    let gaps = view.mesh.gaps.iter();
+    let refused = gaps.filter(|gap| gap.resource == resource && matches!(gap.why, Unread::Refused(_)));
+    refused.map(|gap| to_confirm(InputFact::NotRead(gap.clone()), confirmation)).collect()
 }
