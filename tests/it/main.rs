@@ -41,6 +41,8 @@ mod pki_pem;
 mod pki_support;
 mod plugin;
 mod readme;
+#[cfg(unix)]
+mod real_cluster;
 mod real_installs;
 mod recorder;
 mod recover;
