@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use jiff::SignedDuration;
+use l5d_rotate::pki::{Facts, IssuerChain};
+
 use crate::cluster::{self, Cluster};
 use crate::runner;
 
@@ -69,6 +72,11 @@ impl Desk {
         ));
     }
 
+    /// What openssl has signed.
+    fn signed(&self) -> Facts {
+        IssuerChain::from_pem(&self.read("signed.pem")).unwrap().issuer.facts().clone()
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.home.path().join(name)).unwrap()
     }
@@ -104,7 +112,7 @@ fn a_request_is_signed_elsewhere_and_the_rotation_goes_on_with_it() {
     assert_eq!(desk.read("rotation/issuer.key"), key);
     assert!(desk.read("rotation/rotation.yaml").contains("issuer-only"));
     // Nodes' clocks differ: what begins at this moment waits for a few seconds.
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(1);
+    let soon = desk.signed().not_before + SignedDuration::from_mins(1);
     let rendered =
         desk.out(&format!("render issuer --step 1 --dir rotation --only secret -o object --at {soon}"));
     assert!(rendered.contains("kind: Secret"), "{rendered}");
@@ -160,7 +168,7 @@ fn what_was_signed_is_held_against_every_rule() {
         "start --dir rotation --issuer-cert leaf.pem --issuer-only",
         "does not accept the new issuer",
     );
-    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 60);
+    let later = desk.signed().not_after + SignedDuration::from_mins(1);
     desk.refused(
         &format!("start --dir rotation --issuer-cert signed.pem --issuer-only --at {later}"),
         "expired",
