@@ -1,7 +1,7 @@
 //! A repository that can be read again as it would be with other contents of its files.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::file;
@@ -15,6 +15,8 @@ use crate::source::{SourceError, git};
 
 /// A repository's tracked files, as they are or as an edit makes them.
 pub struct Repository {
+    /// As it was asked for.
+    asked: PathBuf,
     side: Side,
     places: Places,
     /// Shared with what it is with other contents: what stays the same is parsed and built once.
@@ -29,13 +31,19 @@ impl Repository {
     pub fn open(request: &Request) -> Result<Self, SourceError> {
         let side = Side::working_tree(first(request))?.with_all_the_same();
         let places = request.places(side.root());
-        Ok(Self { side, places, cache: Rc::new(Cache::complete()) })
+        let asked = first(request).to_owned();
+        Ok(Self { asked, side, places, cache: Rc::new(Cache::complete()) })
     }
 
     /// The same with other contents of some files, by their path from the root. Nothing is written.
     #[must_use]
     pub fn with(&self, contents: BTreeMap<String, Vec<u8>>) -> Self {
-        Self { side: self.side.with(contents), places: self.places.clone(), cache: Rc::clone(&self.cache) }
+        Self {
+            asked: self.asked.clone(),
+            side: self.side.with(contents),
+            places: self.places.clone(),
+            cache: Rc::clone(&self.cache),
+        }
     }
 
     /// What it deploys.
@@ -72,6 +80,12 @@ impl Repository {
         let is_left =
             |name: &&String| file::is_manifest(name) && self.places.has(name) && !self.side.has(name);
         names.iter().filter(is_left).map(|name| self.place(name)).collect()
+    }
+
+    /// The directory, or the first of several, as it was asked for.
+    #[must_use]
+    pub fn asked(&self) -> &Path {
+        &self.asked
     }
 
     /// Its files that were asked for, by their path from the root.

@@ -86,6 +86,10 @@ pub struct Editing {
     #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["out", "output", "only", "show_keys"])]
     pub checkout: Option<PathBuf>,
 
+    /// Edit this file, whatever is deployed of it (repeatable): for Terraform and what else is not understood
+    #[arg(long, value_name = "FILE", requires = "checkout")]
+    pub target: Vec<PathBuf>,
+
     /// Edit files although they have changes that are not committed
     #[arg(long, requires = "checkout")]
     pub allow_dirty: bool,

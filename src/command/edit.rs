@@ -32,7 +32,12 @@ pub(super) fn run(
     let planned = one(steps)?;
     let repository = open(directory, input)?;
     let seal = Some(printing.seal.as_deref());
-    let Edited { files, left } = edit_of(planned, &repository, under_way, seal, input, screen)?;
+    let Edited { files, left } = if args.target.is_empty() {
+        edit_of(planned, &repository, under_way, seal, input, screen)?
+    } else {
+        let documents = super::render::documents(planned, &under_way.mesh, under_way, "", screen)?;
+        edit::edit_files(&repository, &args.target, &documents)?
+    };
     let mesh = &under_way.mesh;
     let homes = [mesh.bundle_home(), mesh.issuer_secret()];
     let stops = |left: &edit::Left| {
@@ -177,9 +182,12 @@ impl From<EditError> for Failure {
             EditError::Source(error) => error.into(),
             EditError::NoControlPlane { .. } => Self::new(
                 message,
-                "name the repository that the control plane is deployed from with --in, and where it deploys to several \
-                 clusters the one that is meant with --unit",
+                "name the repository that the control plane is deployed from with --in, where it deploys to several clusters the \
+                 one that is meant with --unit, and files of Terraform and the like with --target",
             ),
+            EditError::NothingThere { .. } => {
+                Self::new(message, "see with `kubectl l5d-rotate inspect FILE` which certificates it holds")
+            }
             EditError::Several(names) => {
                 reading::several(&names.iter().map(String::as_str).collect::<Vec<_>>())
             }

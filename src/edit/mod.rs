@@ -13,13 +13,13 @@ mod tests;
 mod work;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::checkout::{Declared, Repository};
-use crate::document::{Document, ObjectRef};
+use crate::document::{Document, ObjectRef, Origin};
 use crate::pki::Certificate;
 use crate::render::Rendered;
 use crate::source::SourceError;
@@ -126,9 +126,15 @@ pub enum EditError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// It declares no control plane, or not this one.
-    #[error("{place}: no control plane is declared there")]
+    #[error("{place}: no control plane is declared there that is understood")]
     NoControlPlane {
         /// The repository, or the unit of it.
+        place: String,
+    },
+    /// A file that was named holds nothing that the step replaces.
+    #[error("{place}: holds none of the certificates that this step replaces, or is not tracked by Git")]
+    NothingThere {
+        /// The file.
         place: String,
     },
     /// It declares several control planes.
@@ -179,6 +185,42 @@ impl<'a> Target<'a> {
     }
 }
 
+/// The same in files that somebody names: their certificates and keys are swapped, and what is deployed of them is not read.
+///
+/// # Errors
+/// A file that holds nothing of what the step replaces.
+pub fn edit_files(
+    repository: &Repository,
+    files: &[PathBuf],
+    step: &[Rendered],
+) -> Result<Edited, EditError> {
+    let observed = |rendered: &Rendered| Document { origin: Origin::default(), tree: rendered.observed() };
+    let swaps = work::swaps(&step.iter().map(observed).collect::<Vec<_>>(), step);
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut edited = Edited::default();
+    for file in files {
+        let nothing = || EditError::NothingThere { place: file.display().to_string() };
+        let name = repository.names().find(|name| real(&repository.path(name)) == real(file));
+        let name = name.ok_or_else(nothing)?.to_owned();
+        let before = Zeroizing::new(repository.text(&name).ok_or_else(nothing)?);
+        let (after, places) = pem::swap(&before, &swaps);
+        if places.is_empty() || !proof::only_meant(&before, &after, &swaps, &[]) {
+            return Err(nothing());
+        }
+        let changes = places.iter().map(|place| work::line(place, &swaps)).collect();
+        let (place, path) = (repository.place(&name), repository.path(&name));
+        edited.files.push(EditedFile { name, place, path, before, after, changes });
+    }
+    let restarts = step.iter().filter(|rendered| !work::is_trust(&rendered.object));
+    let left = |rendered: &Rendered| Left {
+        object: rendered.object.clone(),
+        is_trust: false,
+        why: Why::NotDeclared,
+    };
+    edited.left.extend(restarts.map(left));
+    Ok(edited)
+}
+
 /// The cluster that is meant, and the others.
 fn chosen(
     units: Vec<Declared>,
@@ -195,7 +237,7 @@ fn chosen(
             Err(EditError::Several(meant.into_iter().chain([unit]).map(|unit| unit.name).collect()))
         }
         (None, _) => {
-            let place = asked.map_or_else(|| repository.place(""), str::to_owned);
+            let place = asked.map_or_else(|| repository.asked().display().to_string(), str::to_owned);
             Err(EditError::NoControlPlane { place })
         }
     }

@@ -70,7 +70,7 @@ impl<'a> Work<'a> {
         let mut left = Vec::new();
         for rendered in self.step.iter().filter(|rendered| !is_wanted(&rendered.object)) {
             let object = rendered.object.clone();
-            let is_trust = ["ConfigMap", "Secret"].contains(&object.kind.as_str());
+            let is_trust = is_trust(&object);
             let sealed = |document: &&Document| {
                 document.tree["kind"] == "SealedSecret" && document.tree["metadata"]["name"] == object.name
             };
@@ -188,7 +188,7 @@ fn between(was: &Value, is: &Value, wanted: &Value) -> bool {
 }
 
 /// What stands in the place of what, told from the objects as they are and as they shall be; nothing where that is not told.
-fn swaps(documents: &[Document], step: &[Rendered]) -> Vec<Swap> {
+pub(super) fn swaps(documents: &[Document], step: &[Rendered]) -> Vec<Swap> {
     let mut all: Vec<Swap> = Vec::new();
     for rendered in step {
         let Some(document) = declared(documents, &rendered.object) else { continue };
@@ -256,11 +256,16 @@ fn with_key(mut meaning: Value, rendered: &Rendered) -> Value {
     meaning
 }
 
+/// Does a step change trust material in an object of this kind?
+pub(super) fn is_trust(object: &ObjectRef) -> bool {
+    ["ConfigMap", "Secret"].contains(&object.kind.as_str())
+}
+
 fn same(one: &[Certificate], other: &[Certificate]) -> bool {
     one.len() == other.len() && one.iter().all(|certificate| other.contains(certificate))
 }
 
-fn line(place: &Swapped, swaps: &[Swap]) -> EditedLine {
+pub(super) fn line(place: &Swapped, swaps: &[Swap]) -> EditedLine {
     let what = match &swaps[place.swap] {
         Swap::Key { .. } => What::Key,
         Swap::Certificates { old, new } => {

@@ -11,7 +11,9 @@ use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Load, Proxy};
-use crate::layouts::{Declared, Files, Layout, RENDERED, Repository, VALUES, has_kubectl, text};
+use crate::layouts::{
+    Declared, Files, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl, text,
+};
 use crate::runner;
 use crate::sizes;
 
@@ -428,4 +430,32 @@ fn what_cannot_be_written_puts_everything_back() {
         assert_eq!(fs::read_to_string(path).unwrap(), *before, "{}", path.display());
     }
     assert_eq!(status(&desk), "");
+}
+
+#[test]
+fn a_file_that_is_not_understood_is_edited_where_it_is_named() {
+    let Some(desk) = Desk::new(&NOT_UNDERSTOOD[0], Made::ByChart) else {
+        println!("skipped: a_file_that_is_not_understood_is_edited_where_it_is_named: no git");
+        return;
+    };
+    assert_eq!(NOT_UNDERSTOOD[0].0, "Terraform");
+    let not_found = desk.next(&[]);
+    assert!(
+        not_found.status.code() == Some(2) && said(&not_found).contains("--target"),
+        "{}",
+        said(&not_found)
+    );
+    let other = desk.next(&["--target", "workloads/all.yaml"]);
+    assert!(other.status.code() == Some(2) && said(&other).contains("holds none"), "{}", said(&other));
+    let file = desk.repository.home.path().join("linkerd.tf");
+    let edited = desk.next(&["--target", "linkerd.tf"]);
+    assert!(edited.status.success(), "{}", said(&edited));
+    let after = fs::read_to_string(&file).unwrap();
+    let git =
+        runner::other("git").current_dir(desk.repository.home.path()).args(["diff", "--shortstat"]).output();
+    let numbers = String::from_utf8(git.unwrap().stdout).unwrap();
+    assert!(numbers.contains("11 insertions") && !numbers.contains("deletion"), "{numbers}");
+    let bundle = after.split("EOT\n").nth(1).unwrap();
+    let anchors = BundleText::read(bundle.trim());
+    assert_eq!(anchors.as_read_by(Rules::Controller).unwrap().anchors().len(), 2);
 }
