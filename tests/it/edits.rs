@@ -459,3 +459,57 @@ fn a_file_that_is_not_understood_is_edited_where_it_is_named() {
     let anchors = BundleText::read(bundle.trim());
     assert_eq!(anchors.as_read_by(Rules::Controller).unwrap().anchors().len(), 2);
 }
+
+/// Linkerd's own rendered installs of four versions.
+fn installs() -> Vec<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real/install");
+    let mut all: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_real_install_of_every_era_holds_each_step_after_its_edit() {
+    let mut wrong = Vec::new();
+    let installs = installs();
+    if installs.is_empty() {
+        println!("skipped: a_real_install_of_every_era_holds_each_step_after_its_edit: no ../shared/real");
+    }
+    for path in installs {
+        let Some(repository) = Repository::new() else {
+            println!("skipped: a_real_install_of_every_era_holds_each_step_after_its_edit: no git");
+            return;
+        };
+        repository.write(&vec![("install.yaml".to_owned(), fs::read_to_string(&path).unwrap())]);
+        repository.commit();
+        let beside = tempfile::tempdir().unwrap();
+        let dir = beside.path().join("rotation").to_str().unwrap().to_owned();
+        let run = |arguments: &[&str]| {
+            runner::plugin()
+                .current_dir(repository.home.path())
+                .args(arguments)
+                .args(["--dir", &dir, "-f", ".", "-R", "--at", crate::cluster::NOW])
+                .output()
+                .unwrap()
+        };
+        let started = run(&["start", "--allow-managed"]);
+        assert!(started.status.success(), "{}: {}", path.display(), said(&started));
+        for (phase, number) in
+            [("bundle", "1"), ("bundle", "2"), ("issuer", "1"), ("prune", "1"), ("prune", "2")]
+        {
+            let step = ["--step", number, "--force"];
+            let edit = [&["render", phase], &step[..], &["--in", ".", "--allow-plaintext-keys"]].concat();
+            let edited = run(&edit);
+            let diff = run(&[&["diff", phase], &step[..]].concat());
+            // The new key is in the Secret, and its new text is not what is shown.
+            let differs =
+                String::from_utf8_lossy(&diff.stdout).lines().any(|line| line.starts_with(['+', '-']));
+            if !edited.status.success() || differs {
+                wrong.push(format!("{} {phase}/{number}: {}{}", path.display(), said(&edited), said(&diff)));
+            }
+            repository.commit();
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
