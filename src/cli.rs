@@ -223,6 +223,10 @@ pub struct Start {
     #[arg(long, value_name = "FILE", conflicts_with = "issuer_only")]
     pub old_anchor_key: Option<PathBuf>,
 
+    /// First show where this Git checkout holds what is replaced, and end where `--in` would not find the trust bundle there
+    #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub checkout: Option<PathBuf>,
+
     /// Order of steps [default: cross-signed with --old-anchor-key, patient with --issuer-only, else staged]
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<Strategy>,

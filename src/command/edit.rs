@@ -7,12 +7,12 @@ use super::{Failure, reading};
 use crate::checkout::{self, Repository};
 use crate::cli;
 use crate::document::ObjectRef;
-use crate::edit::{self, EditError, Edited, Encryption, Plain, Target};
-use crate::mesh::Injection;
+use crate::edit::{self, EditError, Edited, Encryption, Holds, Plain, Target};
+use crate::mesh::{Injection, Mesh};
 use crate::output::{self, Access, Replacement};
 use crate::report::{
-    Exit, Patch, Response, Screen, edited, edited_already, git_commands, not_edited, not_in_repository,
-    patch, shell_word,
+    Exit, Patch, Response, Screen, edited, edited_already, found_places, git_commands, not_edited,
+    not_in_repository, patch, shell_word,
 };
 use crate::rotation::PlannedStep;
 use crate::seal::Sealer;
@@ -106,6 +106,32 @@ pub(super) fn show(
     }
     let exit = if text.is_empty() { Exit::Fine } else { Exit::Findings };
     Ok(Response { out: text, notes, exit, ..Response::default() })
+}
+
+/// Where a checkout holds what a rotation of `mesh` replaces, in words.
+pub(super) fn found(
+    directory: &Path,
+    mesh: &Mesh,
+    issuer_only: bool,
+    input: &cli::Input,
+    screen: &Screen,
+) -> Result<String, Failure> {
+    let repository = open(directory, input)?;
+    let target = Target::find(&repository, input.unit.as_deref())?;
+    let bundle = mesh.trust.published.as_option().and_then(|published| published.readings().next().cloned());
+    let bundle = bundle.map(|bundle| bundle.anchors().to_vec()).unwrap_or_default();
+    let issuer: Vec<_> =
+        mesh.secret_chain().map(|chain| chain.certificates().cloned().collect()).unwrap_or_default();
+    let places = target.places(&bundle, &issuer);
+    if !issuer_only && !places.iter().any(|place| place.holds == Holds::Bundle) {
+        return Err(Failure::new(
+            format!("{}: the trust bundle that is published is not found there", directory.display()),
+            "name the repository that it is deployed from; without --in, each step is rendered as documents of its own, and says \
+             where its change belongs",
+        )
+        .exiting(Exit::NotMet));
+    }
+    Ok(found_places(&places, screen))
 }
 
 fn one<'a>(steps: &[&'a PlannedStep]) -> Result<&'a PlannedStep, Failure> {

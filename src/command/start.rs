@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{Failure, reading};
+use super::{Failure, edit, reading};
 use crate::check;
 use crate::cli::{self, Lifetime};
 use crate::mesh::{ControlPlane, Era, Mesh};
@@ -51,7 +51,12 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
     if args.csr {
         return request(&args.dir, &args.minting, &mesh, &reading::arguments(input), screen);
     }
-    begin.write(&mesh, input, screen)
+    let found = args.checkout.as_deref();
+    let found =
+        found.map(|directory| edit::found(directory, &mesh, args.issuer_only, input, screen)).transpose()?;
+    let response = begin.write(&mesh, input, screen)?;
+    let out = format!("{}{}", found.unwrap_or_default(), response.out);
+    Ok(Response { out, ..response })
 }
 
 /// A rotation to be begun.

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::checkout::{Declared, Repository};
 use crate::document::{Document, ObjectRef, Origin};
+use crate::linkerd;
 use crate::pki::Certificate;
 use crate::render::Rendered;
 use crate::source::SourceError;
@@ -95,6 +96,28 @@ pub enum What {
     },
 }
 
+/// Where trust material stands in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What messages call the file.
+    pub place: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub holds: Holds,
+}
+
+/// What stands at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// The trust bundle, or a copy of it.
+    Bundle,
+    /// The issuer's certificates, or a copy of them.
+    Issuer,
+    /// The issuer's Secret, encrypted.
+    Sealed(Encryption),
+}
+
 /// An object of a step that is not as it shall be after the edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
@@ -168,6 +191,33 @@ impl<'a> Target<'a> {
     #[must_use]
     pub fn documents(&self) -> &[Document] {
         &self.documents
+    }
+
+    /// Where it holds the trust bundle and the issuer that are in force.
+    #[must_use]
+    pub fn places(&self, bundle: &[Certificate], issuer: &[Certificate]) -> Vec<Place> {
+        let mut found = Vec::new();
+        for name in self.repository.names().filter(|name| self.files.contains(*name)) {
+            let Some(text) = self.repository.text(name) else { continue };
+            let place = self.repository.place(name);
+            for (holds, certificates) in [(Holds::Bundle, bundle), (Holds::Issuer, issuer)] {
+                let lines =
+                    if certificates.is_empty() { Vec::new() } else { pem::lines_of(&text, certificates) };
+                found.extend(lines.into_iter().map(|line| Place { place: place.clone(), line, holds }));
+            }
+        }
+        for document in
+            self.documents.iter().filter(|one| one.tree["metadata"]["name"] == linkerd::ISSUER_SECRET)
+        {
+            let holds = match (document.tree.get("sops"), document.tree["kind"].as_str()) {
+                (Some(_), _) => Holds::Sealed(Encryption::Sops),
+                (None, Some("SealedSecret")) => Holds::Sealed(Encryption::SealedSecret),
+                _ => continue,
+            };
+            let (place, line) = (document.origin.source.clone(), document.origin.line);
+            found.push(Place { place, line, holds });
+        }
+        found
     }
 
     /// The files as they must be for the repository to declare what `step` renders. Nothing is written.

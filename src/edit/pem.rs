@@ -105,6 +105,17 @@ pub(super) fn certificates(text: &str) -> Vec<Vec<Certificate>> {
     found.into_iter().map(|(_, run)| run).collect()
 }
 
+/// The lines, from 1, on which these certificates stand together.
+pub(super) fn lines_of(text: &str, certificates: &[Certificate]) -> Vec<usize> {
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let plain = runs(text).into_iter().filter(|run| run.holds(certificates));
+    let mut lines: Vec<usize> = plain.map(|run| line(run.blocks[0].0.start)).collect();
+    let within = |inner: &Encoded| !lines_of(&inner.text, certificates).is_empty();
+    lines.extend(encoded(text).iter().filter(|inner| within(inner)).map(|inner| line(inner.range.start)));
+    lines.sort_unstable();
+    lines
+}
+
 /// Is there a private key in the text, in whatever notation?
 pub(super) fn has_private_key(text: &str) -> bool {
     let is_key = |block: &Block<'_>| block.label.ends_with("PRIVATE KEY");

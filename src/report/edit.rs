@@ -9,7 +9,7 @@ use super::Screen;
 use super::findings::words;
 use super::words::{count, shell_word};
 use crate::document::ObjectRef;
-use crate::edit::{EditedFile, EditedLine, Left, What, Why};
+use crate::edit::{EditedFile, EditedLine, Encryption, Holds, Left, Place, What, Why};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::pki::Certificate;
 use crate::rotation::PlannedStep;
@@ -51,6 +51,29 @@ fn said(what: &What, screen: &Screen) -> Vec<String> {
         }
         What::Annotation { object, .. } => vec![format!("restarts {object}")],
     }
+}
+
+/// Where a repository holds what a rotation replaces.
+#[must_use]
+pub fn found_places(places: &[Place], screen: &Screen) -> String {
+    let mut out = "Found in this repository\n".to_owned();
+    for Place { place, line, holds } in places.iter().take(NAMED) {
+        let what = match holds {
+            Holds::Bundle => "trust bundle",
+            Holds::Issuer => "issuer",
+            Holds::Sealed(Encryption::Sops) => "issuer, encrypted by sops",
+            Holds::Sealed(Encryption::SealedSecret) => "issuer, in a SealedSecret",
+        };
+        out.push_str(&screen.wrapped(&format!("{place}:{line}  {what}"), "  ", "    "));
+    }
+    if places.len() > NAMED {
+        out.push_str(&format!("  and {} more\n", places.len() - NAMED));
+    }
+    if !places.iter().any(|place| place.holds != Holds::Bundle) {
+        out.push_str(&screen.wrapped("The issuer is not found: its step says where it belongs.", "  ", "  "));
+    }
+    out.push('\n');
+    out
 }
 
 /// What is to be done elsewhere.

@@ -28,7 +28,9 @@ use zeroize::Zeroizing;
 use crate::printable::screened;
 
 pub use certificate::CertificateView;
-pub use edit::{Patch, edited, edited_already, git_commands, not_edited, not_in_repository, patch};
+pub use edit::{
+    Patch, edited, edited_already, found_places, git_commands, not_edited, not_in_repository, patch,
+};
 pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, in_words, restart_again};

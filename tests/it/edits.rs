@@ -513,3 +513,21 @@ fn a_real_install_of_every_era_holds_each_step_after_its_edit() {
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn a_start_shows_first_where_the_repository_holds_what_is_replaced() {
+    let Some(desk) = Desk::new(&VALUES[0], Made::ByChart) else {
+        println!("skipped: a_start_shows_first_where_the_repository_holds_what_is_replaced: no git");
+        return;
+    };
+    let started = desk.run(&["start", "--in", ".", "--dir", &desk.at("other")]);
+    assert!(started.status.success(), "{}", said(&started));
+    let found: Vec<String> = said(&started).lines().skip(2).take(2).map(str::to_owned).collect();
+    assert_eq!(found, ["  linkerd/values.yaml:3  trust bundle", "  linkerd/values.yaml:18  issuer"]);
+    // Another cluster's.
+    let Some(other) = Desk::new(&VALUES[0], Made::ByChart) else { return };
+    let home = other.repository.home.path().to_str().unwrap();
+    let refused = desk.run(&["start", "--in", home, "--dir", &desk.at("third")]);
+    assert!(refused.status.code() == Some(3) && said(&refused).contains("not found"), "{}", said(&refused));
+    assert!(!desk.beside.path().join("third").exists());
+}
