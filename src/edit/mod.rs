@@ -13,6 +13,7 @@ mod tests;
 mod work;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -58,7 +59,13 @@ impl EditedFile {
     /// Will the file hold a private key in plain text?
     #[must_use]
     pub fn has_private_key(&self) -> bool {
-        pem::has_private_key(&self.after)
+        !pem::key_lines(&self.after).is_empty()
+    }
+
+    /// The lines, from 0, that hold a private key: in the file as it was, and as it shall be.
+    #[must_use]
+    pub fn key_lines(&self) -> [Vec<Range<usize>>; 2] {
+        [&self.before, &self.after].map(|text| pem::key_lines(text))
     }
 }
 

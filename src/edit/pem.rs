@@ -116,10 +116,16 @@ pub(super) fn lines_of(text: &str, certificates: &[Certificate]) -> Vec<usize> {
     lines
 }
 
-/// Is there a private key in the text, in whatever notation?
-pub(super) fn has_private_key(text: &str) -> bool {
-    let is_key = |block: &Block<'_>| block.label.ends_with("PRIVATE KEY");
-    blocks(text).iter().any(is_key) || encoded(text).iter().any(|inner| has_private_key(&inner.text))
+/// The lines, from 0, that hold a private key, in whatever notation.
+pub(super) fn key_lines(text: &str) -> Vec<Range<usize>> {
+    let line = |at: usize| text[..at].matches('\n').count();
+    let is_key = |block: &&Block<'_>| block.label.ends_with("PRIVATE KEY");
+    let all = blocks(text);
+    let mut found: Vec<Range<usize>> = all.iter().filter(is_key).map(|block| block.range.clone()).collect();
+    found.extend(
+        encoded(text).into_iter().filter(|inner| !key_lines(&inner.text).is_empty()).map(|inner| inner.range),
+    );
+    found.into_iter().map(|range| line(range.start)..line(range.end.saturating_sub(1)) + 1).collect()
 }
 
 /// The text with every swap made, and where.

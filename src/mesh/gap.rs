@@ -37,6 +37,9 @@ pub enum Unread {
     /// The API server refused it, in its words.
     #[error("{0}")]
     Refused(String),
+    /// The API server has it in these versions only.
+    #[error("the API server has it as {0} only, which this program does not read")]
+    OtherVersions(String),
     /// A file that holds one page of a longer list.
     #[error("{0} holds one page of a longer list")]
     OnePage(String),

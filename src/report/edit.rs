@@ -1,6 +1,7 @@
 //! What `--in` has edited, what it has not, and the commands that make a commit of it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 use similar::TextDiff;
@@ -171,20 +172,59 @@ pub struct Patch {
     pub hides_key: bool,
 }
 
-/// The files as a patch; private keys are not shown.
+/// The files as a patch. A file of which a private key would be shown, be it between the lines that change, is named alone.
 #[must_use]
 pub fn patch(files: &[EditedFile]) -> Patch {
     let mut all = Patch::default();
     for file in files {
-        let has_key = file.changes.iter().any(|change| change.what == What::Key);
-        if has_key {
+        let diff = TextDiff::from_lines(file.before.as_str(), file.after.as_str());
+        let mut unified = diff.unified_diff();
+        unified.context_radius(3);
+        let [old_keys, new_keys] = file.key_lines();
+        let is_in = |keys: &[Range<usize>], line: Option<usize>| {
+            line.is_some_and(|line| keys.iter().any(|range| range.contains(&line)))
+        };
+        let mut hunks = unified.iter_hunks();
+        let shows_key = hunks.any(|hunk| {
+            hunk.iter_changes()
+                .any(|change| is_in(&old_keys, change.old_index()) || is_in(&new_keys, change.new_index()))
+        });
+        if shows_key {
             all.hides_key = true;
             all.text.push_str(&format!("# {}: with a private key, not shown\n", file.place));
             continue;
         }
-        let (old, new) = (format!("a/{}", file.name), format!("b/{}", file.name));
-        let diff = TextDiff::from_lines(file.before.as_str(), file.after.as_str());
-        all.text.push_str(&diff.unified_diff().context_radius(3).header(&old, &new).to_string());
+        unified.header(&format!("a/{}", file.name), &format!("b/{}", file.name));
+        all.text.push_str(&unified.to_string());
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::{KeyEncoding, PrivateKey, pem};
+
+    #[test]
+    fn a_patch_shows_no_private_key_not_even_between_the_lines_that_change() {
+        let key = PrivateKey::generate().unwrap().to_pem(KeyEncoding::Pkcs8).unwrap();
+        let certificate = pem::block("CERTIFICATE", b"a");
+        let far = "x\n".repeat(10);
+        for (between, hidden) in [("", true), ("y\n", true), (far.as_str(), false)] {
+            let text = |value: &str| format!("{value}\n{between}{}{certificate}", *key);
+            let file = EditedFile {
+                name: "a".to_owned(),
+                place: "a".to_owned(),
+                path: "a".into(),
+                before: text("old").into(),
+                after: text("new").into(),
+                changes: Vec::new(),
+            };
+            let patch = patch(&[file]);
+            assert_eq!(patch.hides_key, hidden, "{between}");
+            assert_eq!(patch.text.contains("+new"), !hidden);
+            let shown = key.lines().any(|line| patch.text.contains(line));
+            assert!(!shown);
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::printable::escaped;
 use served::Served;
 
 /// A resource, and the versions of its API to try, newest first.
+#[derive(Clone, Copy)]
 struct Resource {
     group: &'static str,
     versions: &'static [&'static str],
@@ -155,6 +156,10 @@ pub(super) fn read<S: Sink>(request: &Request, intake: Intake<S>) -> Result<Inta
         reading = Reading::new(cluster, intake.clone());
         reading.ask_all(&scopes.named(&intake))?;
     }
+    for gap in scopes.unread(&intake) {
+        reading.intake.gap(gap.clone());
+        reading.gaps.push(gap);
+    }
     let lists = [scopes.lists(SHORT, None, &intake), scopes.lists(WORKLOADS, None, &intake)].concat();
     reading.ask_all(&lists)?;
     let gaps = reading.gaps.len();
@@ -176,6 +181,13 @@ struct Scopes<'a> {
     served: Served,
 }
 
+fn is_wanted<S: Sink>(resource: &Resource, intake: &Intake<S>) -> bool {
+    let is_wanted = |version: &&str| {
+        intake.interest(&group_version(resource.group, version), resource.kind) != Interest::None
+    };
+    resource.versions.iter().any(is_wanted)
+}
+
 impl Scopes<'_> {
     /// The questions for objects that are known by name.
     fn named<S: Sink>(&self, intake: &Intake<S>) -> Vec<Query> {
@@ -190,13 +202,20 @@ impl Scopes<'_> {
         selector: Option<&'static str>,
         intake: &Intake<S>,
     ) -> Vec<Query> {
-        let wanted = |resource: &&Resource| {
-            let is_wanted = |version: &&str| {
-                intake.interest(&group_version(resource.group, version), resource.kind) != Interest::None
-            };
-            resource.versions.iter().any(is_wanted)
-        };
-        resources.iter().filter(wanted).flat_map(|resource| self.queries(resource, selector)).collect()
+        let wanted = resources.iter().filter(|resource| is_wanted(resource, intake));
+        wanted.flat_map(|resource| self.queries(resource, selector)).collect()
+    }
+
+    /// What the server has, and in no version that is asked for.
+    fn unread<S: Sink>(&self, intake: &Intake<S>) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for resource in [SHORT, WORKLOADS].concat().iter().filter(|resource| is_wanted(resource, intake)) {
+            let Some(versions) = self.served.others(resource) else { continue };
+            let (group, resource) = (resource.group.to_owned(), resource.name.to_owned());
+            let why = Unread::OtherVersions(escaped(&versions).into_owned());
+            gaps.push(Gap { group, resource, scope: Asked::All, why });
+        }
+        gaps
     }
 
     /// The questions that get at all objects of a resource.

@@ -124,6 +124,27 @@ fn kinds_that_a_cluster_does_not_serve_are_not_asked_for() {
 }
 
 #[test]
+fn a_kind_in_versions_that_are_not_known_is_a_gap() {
+    if no_kubectl("a_kind_in_versions_that_are_not_known_is_a_gap") {
+        return;
+    }
+    let group = |name: &str, version: &str| json!({"name": name, "versions": [{"version": version}]});
+    let groups = [group("apps", "v1"), group("multicluster.linkerd.io", "v7")];
+    let groups = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});
+    let server = Server::start(move |target| match target {
+        "/apis" => Reply::Json(groups.clone()),
+        other => linkerd(|_| list("PodList", &[], ""))(other),
+    });
+    let recorder = server.read().unwrap();
+    let gaps = of(&recorder, "gap").into_iter().filter(|gap| gap.contains("links")).collect::<Vec<_>>();
+    assert_eq!(
+        gaps,
+        ["links.multicluster.linkerd.io: the API server has it as v7 only, which this program does not read"]
+    );
+    assert_eq!(server.targets("/links"), [""; 0]);
+}
+
+#[test]
 fn connection_flags_are_handed_to_kubectl() {
     if no_kubectl("connection_flags_are_handed_to_kubectl") {
         return;

@@ -342,6 +342,8 @@ pub(super) fn linked_clusters_first(view: &View<'_>, step: Step) -> Vec<Finding>
 /// Who may not list them does not know that there are none.
 fn not_listed(view: &View<'_>, resource: &str, confirmation: Confirmation) -> Vec<Finding> {
     let gaps = view.mesh.gaps.iter();
-    let refused = gaps.filter(|gap| gap.resource == resource && matches!(gap.why, Unread::Refused(_)));
+    let refused = gaps.filter(|gap| {
+        gap.resource == resource && matches!(gap.why, Unread::Refused(_) | Unread::OtherVersions(_))
+    });
     refused.map(|gap| to_confirm(InputFact::NotRead(gap.clone()), confirmation)).collect()
 }

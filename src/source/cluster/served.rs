@@ -47,6 +47,13 @@ impl Served {
         }
         versions
     }
+
+    /// The versions in which the server has a resource's group, where none of them is known.
+    pub(super) fn others(&self, resource: &Resource) -> Option<String> {
+        let served = self.0.get(resource.group)?;
+        let is_known = resource.versions.iter().any(|version| served.contains(*version));
+        (!is_known && !served.is_empty()).then(|| served.iter().cloned().collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Sink for Served {

@@ -375,6 +375,7 @@ filed_enum! {
     #[serde(rename_all = "kebab-case")]
     UnreadV1 of Unread {
         Refused(said: String),
+        OtherVersions(versions: String),
         OnePage(place: String),
         NoSecret,
         NotDeclared,
