@@ -82,7 +82,8 @@ impl<'a> Work<'a> {
             };
             left.push(Left { object, is_trust, why });
         }
-        let file = |(name, (after, changes)): (String, (Zeroizing<String>, Vec<EditedLine>))| {
+        let file = |(name, (after, mut changes)): (String, (Zeroizing<String>, Vec<EditedLine>))| {
+            changes.sort_by_key(|change| change.line);
             let before = Zeroizing::new(self.target.repository.text(&name)?);
             let (place, path) = (self.target.repository.place(&name), self.target.repository.path(&name));
             (*before != *after).then_some(EditedFile { name, place, path, before, after, changes })
