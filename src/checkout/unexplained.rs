@@ -15,7 +15,7 @@ use super::template::Templates;
 use super::terraform::{self, Modules};
 use super::unit::Unit;
 use super::values;
-use crate::document::{self, Document, decoded, text_at};
+use crate::document::{self, Document, decoded, mentions, text_at};
 use crate::linkerd;
 
 /// What a unit holds after the change, or before it, that is open and not the same on the other side.
@@ -83,8 +83,9 @@ pub(super) fn object(document: &Document, read: &BTreeSet<(String, String)>) -> 
     let group = text("/apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
     let holds = matches!(kind, "ConfigMap" | "Secret" | "SealedSecret" | "ExternalSecret");
     let is_own = holds && OWN.contains(&name);
-    // What runs in a Job may do what it likes to an object that it names.
-    let runs = ["Job", "CronJob"].contains(&kind);
+    // What runs in a Job, or runs kubectl, may do what it likes to an object that it names.
+    let runs = ["Job", "CronJob"].contains(&kind)
+        || (["apps", ""].contains(&group) && !holds && mentions(&document.tree, &["kubectl "]));
     let is_understood = !runs && (UNDERSTOOD.contains(&group) || (group.is_empty() && !holds));
     if is_own || is_understood || read.contains(&(kind.to_owned(), name.to_owned())) {
         return None;

@@ -526,6 +526,24 @@ fn what_controllers_make_trust_of() {
         ),
         job("shop", "shop:1", "echo red"),
     ];
+    let runner = |name: &str, image: &str, script: &str| {
+        let containers = json!([{"name": "run", "image": image, "command": ["sh", "-c", script]}]);
+        let template = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": containers}});
+        object(
+            "apps/v1",
+            "Deployment",
+            name,
+            json!({"spec": {"selector": {"matchLabels": {"app": name}}, "template": template}}),
+        )
+    };
+    let runners = [
+        runner(
+            "rotate",
+            "kubectl:1",
+            "while sleep 60; do kubectl -n linkerd patch cm linkerd-identity-trust-roots --patch one; done",
+        ),
+        runner("shop", "shop:1", "echo red"),
+    ];
     let policy = |name: &str, root: &str, kind: &str| {
         json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": name}, "spec": {"rules": [{"name": "r", "match": {"any": [{"resources": {"kinds": [kind], "namespaces": ["linkerd"]}}]},
             "mutate": {"patchStrategicMerge": {"data": {"ca-bundle.crt": root}}}}]}})
@@ -600,6 +618,12 @@ fn what_controllers_make_trust_of() {
                 mesh(&jobs),
                 |it| edit(it, "more.yaml", "--patch one", "--patch two"),
                 root_twin,
+            ),
+            row(
+                "a script of a Deployment",
+                mesh(&runners),
+                |it| edit(it, "more.yaml", "--patch one", "--patch two"),
+                |it| edit(it, "more.yaml", "kubectl:1", "kubectl:2"),
             ),
             row(
                 "the image of a Job",
