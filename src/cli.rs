@@ -307,6 +307,10 @@ pub struct Next {
     #[command(flatten)]
     pub rotation: Rotation,
 
+    /// Also write the text of the pull request, as Markdown; `-` prints it, in the place of documents that are printed
+    #[arg(long, value_name = "FILE|-")]
+    pub pr_body: Option<PathBuf>,
+
     /// How it is printed or written.
     #[command(flatten)]
     pub printing: Printing,

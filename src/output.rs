@@ -18,6 +18,9 @@ use write::write;
 /// The first line of every file that may be written again; a file without it is somebody else's.
 pub const MARK: &str = "# Rendered by kubectl l5d-rotate. Render again instead of editing.\n";
 
+/// The same as the first line of a Markdown file, where it is not shown.
+pub const MARKDOWN_MARK: &str = "<!-- Rendered by kubectl l5d-rotate. Render again instead of editing. -->\n";
+
 /// A file to be written.
 pub struct NewFile {
     /// Where.
@@ -172,9 +175,7 @@ pub fn render_into(
     allow_plaintext_keys: bool,
 ) -> Result<(), OutputError> {
     for file in directories.iter().flat_map(|(_, files)| files) {
-        if file.path.symlink_metadata().is_ok() && !is_ours(&file.path) {
-            return Err(OutputError::Foreign(file.path.clone()));
-        }
+        refuse_foreign(&file.path)?;
     }
     for (_, files) in directories {
         refuse_plaintext_keys(files, allow_plaintext_keys)?;
@@ -204,14 +205,36 @@ pub fn directories_with(directory: &Path, name: &str) -> Vec<String> {
     names
 }
 
+/// Refuses a file that is there and is not of this program's making.
+///
+/// # Errors
+/// When it is.
+pub fn refuse_foreign(path: &Path) -> Result<(), OutputError> {
+    if path.symlink_metadata().is_ok() && !is_ours(path) {
+        return Err(OutputError::Foreign(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Writes one file, in the place of an earlier one of ours.
+///
+/// # Errors
+/// A file in the way that is not ours, or the operating system.
+pub fn rewrite(file: &NewFile) -> Result<(), OutputError> {
+    refuse_foreign(&file.path)?;
+    drop(write(file, true)?);
+    Ok(())
+}
+
 fn is_ours(path: &Path) -> bool {
     // A directory, a pipe or a device is none of ours, and not waited for.
     if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }
-    let mut begin = Vec::with_capacity(MARK.len());
-    let read = File::open(path).and_then(|file| file.take(MARK.len() as u64).read_to_end(&mut begin));
-    read.is_ok() && begin == MARK.as_bytes()
+    let mut begin = Vec::with_capacity(MARKDOWN_MARK.len());
+    let read =
+        File::open(path).and_then(|file| file.take(MARKDOWN_MARK.len() as u64).read_to_end(&mut begin));
+    read.is_ok() && [MARK, MARKDOWN_MARK].iter().any(|mark| begin.starts_with(mark.as_bytes()))
 }
 
 fn files_below(directory: &Path) -> io::Result<Vec<PathBuf>> {

@@ -29,6 +29,7 @@ Examples:
 pub(super) const NEXT: &str = "\
 Examples:
   kubectl l5d-rotate next --dir rotation --out deploy/rotation
+  kubectl l5d-rotate next --dir rotation --in . --pr-body body.md && gh pr create --body-file body.md
   kubectl l5d-rotate next --dir rotation --confirm external-workloads";
 pub(super) const DIFF: &str = "\
 Examples:

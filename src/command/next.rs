@@ -1,12 +1,17 @@
 //! `next`: finds where the rotation stands, and renders the step that is next.
 
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
 use super::gate::Passed;
 use super::render::show;
 use super::rotation::UnderWay;
 use super::{Environment, Failure, edit, gate, reading};
 use crate::cli;
+use crate::output::{self, Access, MARKDOWN_MARK, NewFile};
 use crate::render::Form;
-use crate::report::{Exit, Response, Screen, acts, in_words, restart_again};
+use crate::report::{Exit, PullRequest, Response, Screen, acts, in_words, restart_again, shell_word};
 use crate::rotation::{Direction, PlannedStep, StepState};
 
 /// Renders the first step that is not done, if it is ready and there is something left to merge.
@@ -34,11 +39,58 @@ pub(super) fn run(
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned, screen));
     }
+    let Some(place) = &args.pr_body else {
+        return rendered(passed, &under_way, args, input, screen, environment);
+    };
+    let body = pull_request(planned, &under_way, args, input, screen);
+    if place != Path::new("-") {
+        output::refuse_foreign(place)?;
+    } else if args.printing.out.is_none() && args.editing.checkout.is_none() {
+        return Ok(Response { out: body, notes: passed.notes, ..Response::default() });
+    }
+    let mut response = rendered(passed, &under_way, args, input, screen, environment)?;
+    if place == Path::new("-") {
+        // What was edited is said beside it, so that the body alone is on standard output.
+        response.notes.push(std::mem::replace(&mut response.out, body));
+        return Ok(response);
+    }
+    let content = Zeroizing::new(format!("{MARKDOWN_MARK}{body}"));
+    output::rewrite(&NewFile { path: place.clone(), content, access: Access::Public })?;
+    response.notes.push(format!("wrote {}", place.display()));
+    Ok(response)
+}
+
+fn rendered(
+    passed: Passed<'_>,
+    under_way: &UnderWay,
+    args: &cli::Next,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Response, Failure> {
     if args.editing.checkout.is_some() {
         let Passed { ready, notes } = passed;
-        return edit::run(&ready, notes, &under_way, &args.editing, &args.printing, input, screen);
+        return edit::run(&ready, notes, under_way, &args.editing, &args.printing, input, screen);
     }
-    show(passed, &under_way, &args.printing, screen, environment)
+    show(passed, under_way, &args.printing, screen, environment)
+}
+
+/// The text of the pull request for a step; its next command edits and reads what this one has.
+fn pull_request(
+    planned: &PlannedStep,
+    under_way: &UnderWay,
+    args: &cli::Next,
+    input: &cli::Input,
+    screen: &Screen,
+) -> String {
+    let directory = |flag: &str, directory: &Option<PathBuf>| {
+        let directory = directory.as_ref().map(|directory| directory.display().to_string());
+        directory.map_or_else(String::new, |directory| format!(" {flag} {}", shell_word(&directory)))
+    };
+    let edits = directory("--in", &args.editing.checkout) + &directory("--out", &args.printing.out);
+    let arguments = edits + &reading::arguments(input);
+    let (under_way, mesh) = (under_way.shown(), &under_way.mesh);
+    PullRequest { under_way, planned, mesh, arguments: &arguments }.body(screen)
 }
 
 /// Nothing is left to merge, and the step is not done: pods are still to restart, or something is to be done manually.

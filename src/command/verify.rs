@@ -1,5 +1,6 @@
 //! `verify`: is the step from what is there to what is proposed safe?
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, reading, rotation};
@@ -7,9 +8,9 @@ use crate::checkout::{self, Change};
 use crate::cli::{self, VerifyFormat};
 use crate::finding::{Finding, Severity};
 use crate::mesh::{Mesh, MeshError};
-use crate::report::verify::{self as report, Format, Judged};
+use crate::report::verify::{self as report, Around, Format, Judged, OfRotation};
 use crate::report::{Exit, Response, Screen};
-use crate::rotation::Record;
+use crate::rotation::{Record, RestartAnnotation, plan};
 use crate::source::{Proposal, SourceError, Unjudged};
 use crate::verify::{
     Verdict, Verification, declared_once, field_unreadable, not_rendered, not_understood, verify,
@@ -20,10 +21,14 @@ use crate::verify::{
 pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let directed = |dir| rotation::directed(rotation::record(dir)?, args.rollback);
     let record = args.dir.as_deref().map(directed).transpose()?;
-    let judge = Judge { record, screen, namespace: input.linkerd_namespace.as_deref() };
+    let namespace = input.linkerd_namespace.as_deref();
+    let judge = Judge { record, dir: args.dir.as_deref(), screen, namespace };
     let judged = match &args.git_base {
         Some(revision) => judge.checkout(revision, input)?,
-        None => vec![Judged { unit: String::new(), verification: judge.laid_over(args, input)? }],
+        None => {
+            let (verification, around) = judge.laid_over(args, input)?;
+            vec![Judged { unit: String::new(), verification, around }]
+        }
     };
     let format = match args.output {
         VerifyFormat::Text => Format::Text,
@@ -40,15 +45,19 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Re
     Ok(Response { out: report::write(&judged, format, screen), exit, ..Response::default() })
 }
 
+/// A verdict, and what it is of.
+type Of = (Verification, Option<Around>);
+
 /// What every change is judged with.
 struct Judge<'a> {
     record: Option<Record>,
+    dir: Option<&'a Path>,
     screen: &'a Screen,
     namespace: Option<&'a str>,
 }
 
 impl Judge<'_> {
-    fn laid_over(&self, args: &cli::Verify, input: &cli::Input) -> Result<Verification, Failure> {
+    fn laid_over(&self, args: &cli::Verify, input: &cli::Input) -> Result<Of, Failure> {
         let stdin = Path::new("-");
         if input.filename.iter().any(|path| path == stdin) && args.proposed.iter().any(|path| path == stdin) {
             return Err(Failure::new(
@@ -82,20 +91,20 @@ impl Judge<'_> {
         let mut judged = Vec::new();
         for change in changes {
             let (unit, is_mesh) = (change.name.clone(), change.is_mesh);
-            let verification = match &running {
+            let (verification, around) = match &running {
                 Some(running) => self.against(running, change)?,
                 None => self.alone(change)?,
             };
             // What has nothing to do with a control plane is of no interest beside one.
             if is_mesh || meshes == 0 || verification.verdict != Verdict::NotAboutTrust {
-                judged.push(Judged { unit, verification });
+                judged.push(Judged { unit, verification, around });
             }
         }
         Ok(judged)
     }
 
     /// A change, against what runs.
-    fn against(&self, running: &Mesh, change: Change) -> Result<Verification, Failure> {
+    fn against(&self, running: &Mesh, change: Change) -> Result<Of, Failure> {
         let before = change.before.unwrap_or_default();
         let after = change.after.unwrap_or_default();
         let unjudged = after.unrendered().since(before.unrendered(), Some(running));
@@ -105,7 +114,7 @@ impl Judge<'_> {
     }
 
     /// A change, against what the repository declared before it.
-    fn alone(&self, change: Change) -> Result<Verification, Failure> {
+    fn alone(&self, change: Change) -> Result<Of, Failure> {
         let Change { name, before, after, open, traps, .. } = change;
         let open = open.iter().map(not_understood);
         let mut findings: Vec<Finding> = open.chain(traps.iter().map(without_effect)).collect();
@@ -126,7 +135,7 @@ impl Judge<'_> {
                 if old.is_some() || new.is_some() {
                     findings.push(declared_once(&name, old.is_some()));
                 }
-                Ok(Verification::without_mesh(findings))
+                Ok((Verification::without_mesh(findings), None))
             }
             (None, Err(why)) => Err(why.into()),
         }
@@ -151,16 +160,27 @@ impl Judge<'_> {
         proposed: Result<Mesh, SourceError>,
         unjudged: &[Unjudged],
         mut beside: Vec<Finding>,
-    ) -> Result<Verification, Failure> {
+    ) -> Result<Of, Failure> {
         beside.extend(unjudged.iter().map(not_rendered));
-        match proposed {
-            Ok(proposed) => Ok(verify(current, &proposed, self.record.as_ref(), self.screen.at, beside)),
+        let verification = match proposed {
+            Ok(proposed) => verify(current, &proposed, self.record.as_ref(), self.screen.at, beside),
             Err(SourceError::Mesh(MeshError::Field(fault))) => match field_unreadable(&fault) {
-                Some(finding) => Ok(Verification::unreadable(finding)),
-                None => Err(SourceError::Mesh(MeshError::Field(fault)).into()),
+                Some(finding) => Verification::unreadable(finding),
+                None => return Err(SourceError::Mesh(MeshError::Field(fault)).into()),
             },
-            Err(error) => Err(error.into()),
-        }
+            Err(error) => return Err(error.into()),
+        };
+        Ok((verification, Some(self.around(current))))
+    }
+
+    /// What the verdict is of; a rotation of another mesh has no part in it.
+    fn around(&self, current: &Mesh) -> Around {
+        let rotation = self.record.as_ref().zip(self.dir).and_then(|(record, dir)| {
+            let restarts = RestartAnnotation::Content;
+            let plan = plan(record, current, restarts, &BTreeSet::new(), self.screen.at).ok()?;
+            Some(OfRotation { dir: dir.to_owned(), record: record.clone(), plan })
+        });
+        Around { mesh: current.clone(), rotation }
     }
 }
 

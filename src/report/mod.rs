@@ -4,9 +4,13 @@ mod certificate;
 pub mod checks;
 mod edit;
 pub mod findings;
+mod gantt;
 mod inspect;
+mod lifetimes;
+mod markdown;
 mod next;
 mod plan;
+mod pull;
 mod recover;
 mod screen;
 mod simulate;
@@ -38,6 +42,7 @@ pub use plan::{
     acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_json, plan_text,
     refused, step_notes,
 };
+pub use pull::PullRequest;
 pub use recover::Recovery;
 pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};

@@ -20,6 +20,8 @@ use crate::rotation::{Direction, PlannedStep, Record, Scope, StepState};
 
 pub use json::plan_json;
 pub use manual::acts;
+pub(super) use manual::acts_and_commands;
+pub(super) use notes::committed_to;
 pub use notes::{directory_notes, head_notes, step_notes};
 pub use refused::{made_elsewhere, not_ready, not_rendered, refused};
 pub(super) use table::{Row, rows, table};

@@ -49,6 +49,15 @@ impl Screen {
         self.with_distance(instant, Seconds::UnlessZero)
     }
 
+    /// An instant without its distance, for what is read later: `2027-01-01 03:00 CET (02:00Z)`.
+    #[must_use]
+    pub fn plain(&self, instant: Timestamp) -> String {
+        match shown(instant, &self.zone, Seconds::UnlessZero) {
+            (local, Some(utc)) => format!("{local} ({utc})"),
+            (utc, None) => utc,
+        }
+    }
+
     /// How far an instant is away: `in 39 days`, `4 hours ago`.
     #[must_use]
     pub fn distance(&self, instant: Timestamp) -> String {
@@ -167,6 +176,13 @@ mod tests {
         let london = "GMT0BST,M3.5.0/1,M10.5.0";
         assert_eq!(when(london, "2026-11-24T02:00:00Z"), "2026-11-24 02:00 UTC (in 24 hours)");
         assert_eq!(when(london, "2027-07-01T12:00:00Z"), "2027-07-01 13:00 BST (12:00Z, in 220 days)");
+    }
+
+    #[test]
+    fn what_is_read_later_tells_no_distance() {
+        let plain = |zone, instant: &str| clock(zone).plain(instant.parse().unwrap());
+        assert_eq!(plain("", "2026-11-24T02:00:20Z"), "2026-11-24 02:00:20 UTC");
+        assert_eq!(plain(BERLIN, "2026-11-24T02:00:00Z"), "2026-11-24 03:00 CET (02:00Z)");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use observed::{Class, Material, bundle, classes, issuer, summary};
+pub(super) use observed::{Class, HeldAnchor, classes};
+use observed::{Material, bundle, issuer, summary};
 
 use super::Screen;
 use super::findings::{self, mark};

@@ -2,6 +2,7 @@
 
 mod changes;
 mod pairs;
+mod step;
 mod texts;
 mod wiring;
 
@@ -19,6 +20,7 @@ use crate::source::Unjudged;
 
 pub use changes::{Changes, IssuerChange, Restart};
 use pairs::Pair;
+pub use step::step_of;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

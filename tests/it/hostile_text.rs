@@ -134,6 +134,8 @@ fn no_command_lets_a_name_do_anything_to_a_terminal() {
         "render bundle --step 1 --dir rotation -o object -f cluster.json",
         "render bundle --step 1 --dir rotation -o json-patch -f cluster.json",
         "render bundle --force --dir rotation -f cluster.json",
+        "next --pr-body - --dir rotation -f cluster.json",
+        "verify -o markdown --dir rotation --proposed proposed.json -f cluster.json",
         "render prune --force --dir rotation -f cluster.json",
         "diff bundle --step 1 --dir rotation -f cluster.json",
         "diff prune --dir rotation -f cluster.json",

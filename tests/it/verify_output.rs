@@ -31,7 +31,10 @@ fn markdown_and_annotations_name_the_proposed_document() {
     assert!(github.lines().all(|line| line.starts_with("::")), "{github}");
     assert!(github.contains("::error file=proposed.yaml,line="), "{github}");
     let markdown = out("markdown");
-    assert!(markdown.starts_with("### ❌ UNSAFE\n"), "{markdown}");
+    assert!(
+        markdown.starts_with("### A trust anchor added and another removed\n\n❌ **UNSAFE**: do not merge: "),
+        "{markdown}"
+    );
     assert!(markdown.contains("#### Breaks"), "{markdown}");
 }
 

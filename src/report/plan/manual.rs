@@ -56,6 +56,16 @@ fn lines(manual: &Manual, only: &str, screen: &Screen) -> String {
     out
 }
 
+/// What is done manually for a workload, each sentence with the command that it ends with.
+pub(in crate::report) fn acts_and_commands(manual: &Manual) -> Vec<(String, Option<String>)> {
+    let mut all = Vec::new();
+    for act in &manual.acts {
+        let Doing { what, command } = doing(*act, &manual.object);
+        all.push((what, command));
+    }
+    all
+}
+
 /// What is done manually for a workload, in a sentence or more.
 #[must_use]
 pub fn acts(manual: &Manual) -> String {

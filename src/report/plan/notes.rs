@@ -48,7 +48,7 @@ pub(super) fn besides_commit(planned: &PlannedStep) -> Vec<Finding> {
 }
 
 /// Who applies a step from Git, as far as a note tells it.
-pub(super) fn committed_to(note: &Finding) -> &[Owner] {
+pub(in crate::report) fn committed_to(note: &Finding) -> &[Owner] {
     match &note.fact {
         Fact::Step(StepFact::AppliedFromGit { owners }) => owners,
         _ => &[],

@@ -22,6 +22,13 @@ pub(in crate::report) struct Row {
     colour: Option<AnsiColor>,
 }
 
+impl Row {
+    /// What stands in its columns.
+    pub(in crate::report) fn cells(&self) -> [&str; 4] {
+        [&self.step, &self.commit, &self.restarts, &self.state]
+    }
+}
+
 /// The lines, in order.
 pub(in crate::report) fn rows(plan: &Plan, record: &Record, mesh: &Mesh) -> Vec<Row> {
     let proxies = mesh.proxies_by_workload();

@@ -42,15 +42,15 @@ enum State {
 /// Proxies that hold the same bundle.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Class {
+pub(in crate::report) struct Class {
     holds: Holds,
     /// The fingerprint of the bundle, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     bundle: Option<Fingerprint>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    anchors: Vec<HeldAnchor>,
-    proxies: u64,
-    workloads: BTreeSet<ObjectRef>,
+    pub(in crate::report) anchors: Vec<HeldAnchor>,
+    pub(in crate::report) proxies: u64,
+    pub(in crate::report) workloads: BTreeSet<ObjectRef>,
 }
 
 /// What proxies hold, seen from the published bundle.
@@ -73,11 +73,11 @@ enum Holds {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct HeldAnchor {
+pub(in crate::report) struct HeldAnchor {
     #[serde(flatten)]
-    certificate: CertificateRef,
+    pub(in crate::report) certificate: CertificateRef,
     /// Is it the new anchor of the rotation under way?
-    new: bool,
+    pub(in crate::report) new: bool,
 }
 
 pub(super) fn bundle(mesh: &Mesh) -> Material {
@@ -195,7 +195,7 @@ fn bar(certificate: &CertificateView, screen: &Screen) -> String {
     "▓".repeat(full) + &"░".repeat(BAR - full)
 }
 
-pub(super) fn classes(mesh: &Mesh, record: Option<&Record>) -> Vec<Class> {
+pub(in crate::report) fn classes(mesh: &Mesh, record: Option<&Record>) -> Vec<Class> {
     let published =
         mesh.trust.published.as_option().and_then(|published| published.text.as_read_by(Rules::Proxy).ok());
     let mut classes: Vec<Class> = Vec::new();
@@ -292,7 +292,12 @@ pub(super) fn summary(classes: &[Class], screen: &Screen) -> String {
 }
 
 impl Class {
-    fn text(&self) -> String {
+    /// Is it what the ConfigMap hands out now?
+    pub(in crate::report) fn is_published(&self) -> bool {
+        self.holds == Holds::Published
+    }
+
+    pub(in crate::report) fn text(&self) -> String {
         match self.holds {
             Holds::Published => "the published bundle".to_owned(),
             Holds::BeforeLastChange => "what the ConfigMap held before its last change".to_owned(),

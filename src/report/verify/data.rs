@@ -20,7 +20,7 @@ pub(super) fn write(judged: &[&Judged], screen: &Screen) -> String {
 }
 
 fn tree(judged: &Judged, screen: &Screen) -> Value {
-    let Judged { unit, verification } = judged;
+    let Judged { unit, verification, .. } = judged;
     let Verification { verdict, changes, findings } = verification;
     let after = match verdict {
         Verdict::SafeAfter(after) => Some(after),

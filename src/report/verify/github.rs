@@ -7,7 +7,7 @@ use crate::report::findings::{Words, words};
 use crate::verify::Verdict;
 
 pub(super) fn write(judged: &Judged, screen: &Screen) -> String {
-    let Judged { unit, verification } = judged;
+    let Judged { unit, verification, .. } = judged;
     let mut out = String::new();
     for finding in &verification.findings {
         let level = if finding.severity == Severity::Error { "error" } else { "warning" };

@@ -6,7 +6,11 @@ mod markdown;
 mod text;
 mod wording;
 
+use std::path::PathBuf;
+
 use super::Screen;
+use crate::mesh::Mesh;
+use crate::rotation::{Plan, Record};
 use crate::verify::Verification;
 
 /// How the verdict is written.
@@ -22,6 +26,26 @@ pub enum Format {
     Github,
 }
 
+/// What a verdict is of, for who has to be told more than the verdict.
+#[derive(Debug)]
+pub struct Around {
+    /// The mesh as it was read.
+    pub mesh: Mesh,
+    /// The rotation, where one was named.
+    pub rotation: Option<OfRotation>,
+}
+
+/// The rotation that a change belongs to.
+#[derive(Debug)]
+pub struct OfRotation {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its record.
+    pub record: Record,
+    /// Its plan over the mesh.
+    pub plan: Plan,
+}
+
 /// The verdict on what changes for one cluster.
 #[derive(Debug)]
 pub struct Judged {
@@ -29,6 +53,8 @@ pub struct Judged {
     pub unit: String,
     /// The verdict.
     pub verification: Verification,
+    /// What it is of, where there is a mesh.
+    pub around: Option<Around>,
 }
 
 /// The verdicts in one of their forms: the worst first, and each cluster by itself.

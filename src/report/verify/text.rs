@@ -16,7 +16,7 @@ use crate::verify::Verdict;
 const SHOWN: usize = 8;
 
 pub(super) fn write(judged: &Judged, screen: &Screen) -> String {
-    let Judged { unit, verification } = judged;
+    let Judged { unit, verification, .. } = judged;
     let (word, sentence) = wording::headline(verification, screen);
     let head =
         if unit.is_empty() { String::new() } else { format!("{}\n", styled(Style::new().bold(), unit)) };

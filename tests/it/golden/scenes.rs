@@ -78,6 +78,21 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
         "kubectl l5d-rotate render bundle --step 3 -o object --dir testdata/rotation @2
          kubectl l5d-rotate render bundle --step 3 -o object --force --dir testdata/rotation @cluster | sed -n '1,60p'",
     ),
+    ("next-pr-body", "kubectl l5d-rotate next --pr-body - --dir testdata/rotation @2"),
+    (
+        "next-pr-body-in-a-file",
+        "kubectl l5d-rotate next --pr-body body.md --out rotate --dir testdata/rotation @cluster
+         head -n 2 body.md
+         sed -i 1d body.md
+         kubectl l5d-rotate next --pr-body body.md --out rotate --dir testdata/rotation @cluster",
+    ),
+    (
+        "verify-markdown",
+        "kubectl l5d-rotate render bundle --step 1 -o object --dir testdata/rotation @cluster >change.yaml
+         kubectl l5d-rotate verify --proposed change.yaml --dir testdata/rotation -o markdown @cluster
+         kubectl l5d-rotate render prune --step 1 --force -o object --dir testdata/rotation @cluster >change.yaml
+         kubectl l5d-rotate verify --proposed change.yaml -o markdown @cluster",
+    ),
     (
         "render-restarted-at",
         "kubectl l5d-rotate render bundle --step 3 --restart-annotation kubectl.kubernetes.io/restartedAt --dir testdata/rotation @2",
@@ -186,6 +201,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate start -h
          kubectl l5d-rotate plan -h
          kubectl l5d-rotate render -h
+         kubectl l5d-rotate next -h
          kubectl l5d-rotate diff -h
          kubectl l5d-rotate recover -h
          kubectl l5d-rotate inspect -h
