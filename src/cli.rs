@@ -168,6 +168,10 @@ pub struct Check {
     /// What makes the exit code 1
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     pub fail_on: FailOn,
+
+    /// Let expiry alone decide the exit code: 1 where a certificate in force expires sooner than this, 3 where it cannot be told
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "fail_on")]
+    pub expires_within: Option<SignedDuration>,
 }
 
 /// Output of `check`.
@@ -181,6 +185,8 @@ pub enum CheckFormat {
     Short,
     /// The JSON as YAML.
     Yaml,
+    /// Metrics in Prometheus' text format.
+    Prometheus,
 }
 
 /// From which severity on `check` fails.

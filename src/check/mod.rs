@@ -4,6 +4,7 @@ mod advice;
 mod case;
 mod certificates;
 mod identity;
+mod in_force;
 mod own;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
 use case::Case;
 pub(crate) use certificates::{anchor_fault, chain_expires_soon, issuer_fault};
+pub use in_force::InForce;
 pub use own::difference;
 
 /// A group of checks, in Linkerd's order, ours last.

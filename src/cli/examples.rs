@@ -9,7 +9,12 @@ pub(super) const CHECK: &str = "\
 Examples:
   kubectl l5d-rotate check
   kubectl l5d-rotate check -o short --fail-on warning --expiry-threshold 30d
-  kubectl l5d-rotate check -f clusters/prod -R       manifests in a Git checkout";
+  kubectl l5d-rotate check -f clusters/prod -R       manifests in a Git checkout
+  kubectl l5d-rotate check -o short --expires-within 30d         a job that fails in time
+  kubectl l5d-rotate check -o prometheus >l5d_rotate.prom        for node_exporter's textfile collector
+
+Exit codes: 0 no error; 1 an error (--fail-on warning: or a warning); with --expires-within: 0 nothing expires sooner;
+1 something does; 3 not known; 2 input error.";
 pub(super) const START: &str = "\
 Examples:
   kubectl l5d-rotate start --dir rotation            new trust anchor, new issuer

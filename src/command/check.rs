@@ -1,25 +1,53 @@
 //! `check`: the checks of `linkerd check --proxy` and ours.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Failure, reading};
-use crate::check::{self, Checked, Options};
+use crate::check::{self, Checked, InForce, Options};
 use crate::cli::{self, CheckFormat, FailOn};
 use crate::finding::{Fact, Finding, InputFact, Severity};
+use crate::mesh::Mesh;
 use crate::report::checks::{self, Format};
 use crate::report::{Exit, Response, Screen};
 
 /// Runs all checks over the mesh that is read.
 pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let reading::Read { mesh, notes, .. } = reading::one(input, false)?;
+    let reading::Read { mesh, mut notes, .. } = reading::one(input, false)?;
     let results = check::run(&mesh, Options { at: screen.at, expiry_threshold: args.expiry_threshold });
-    let format = match args.output {
-        CheckFormat::Table => Format::Table,
-        CheckFormat::Json => Format::Json,
-        CheckFormat::Short => Format::Short,
-        CheckFormat::Yaml => Format::Yaml,
+    let out = match args.output {
+        CheckFormat::Table => checks::write(&results, Format::Table, screen),
+        CheckFormat::Json => checks::write(&results, Format::Json, screen),
+        CheckFormat::Short => checks::write(&results, Format::Short, screen),
+        CheckFormat::Yaml => checks::write(&results, Format::Yaml, screen),
+        CheckFormat::Prometheus => checks::prometheus(&mesh, &results, screen),
     };
+    if let Some(within) = args.expires_within {
+        let (exit, found) = expiry(&mesh, within, screen);
+        notes.extend(found);
+        return Ok(Response { out, exit, notes, ..Response::default() });
+    }
+    let exit = if fails(&results, args.fail_on, &mesh) { Exit::Findings } else { Exit::Fine };
+    Ok(Response { out, exit, notes, ..Response::default() })
+}
+
+/// Does anything expire sooner, and what?
+fn expiry(mesh: &Mesh, within: SignedDuration, screen: &Screen) -> (Exit, Vec<String>) {
+    let in_force = InForce::of(mesh);
+    let until = screen.at.checked_add(within).unwrap_or(Timestamp::MAX);
+    let found = in_force.expired_at(until);
+    let exit = match (found.is_empty(), in_force.is_complete) {
+        (false, _) => Exit::Findings,
+        (true, true) => Exit::Fine,
+        (true, false) => Exit::NotMet,
+    };
+    (exit, checks::expires_soon(&found, screen))
+}
+
+/// Is there a finding that makes the check fail?
+fn fails(results: &[Checked], fail_on: FailOn, mesh: &Mesh) -> bool {
     let counts = |severity| match severity {
         Severity::Error => true,
-        Severity::Wait | Severity::Unknown | Severity::Warning => args.fail_on == FailOn::Warning,
+        Severity::Wait | Severity::Unknown | Severity::Warning => fail_on == FailOn::Warning,
         Severity::Note => false,
     };
     // What a snapshot cannot hold is said, and fails nothing.
@@ -27,7 +55,5 @@ pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Res
         matches!(finding.fact, Fact::Input(InputFact::IssuerKeyNotSeen { .. })) && mesh.key_was_taken_out()
     };
     let mut found = results.iter().filter_map(Checked::finding);
-    let failed = found.any(|finding| counts(finding.severity) && !is_kept(finding));
-    let exit = if failed { Exit::Findings } else { Exit::Fine };
-    Ok(Response { out: checks::write(&results, format, screen), exit, notes, ..Response::default() })
+    found.any(|finding| counts(finding.severity) && !is_kept(finding))
 }

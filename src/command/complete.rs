@@ -208,7 +208,7 @@ mod tests {
         for line in
             ["check -o ", "check --output ", "check --output=", "check -Ro ", "check --at 2026-01-01 -o "]
         {
-            assert_eq!(candidates(line), ["table", "json", "short", "yaml"], "{line}");
+            assert_eq!(candidates(line), ["table", "json", "short", "yaml", "prometheus"], "{line}");
         }
         assert_eq!(
             candidates("render bundle --restart-annotation=kub"),

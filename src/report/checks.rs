@@ -1,6 +1,7 @@
 //! Check results in the four forms of `linkerd check`.
 
 mod linkerd;
+mod prometheus;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
@@ -10,7 +11,10 @@ use super::findings::{self, Words, mark};
 use super::words::styled;
 use crate::check::{Category, Checked};
 use crate::document::yaml;
-use crate::finding::Severity;
+use crate::finding::{CertificateRole, Severity};
+use crate::pki::Certificate;
+
+pub use prometheus::prometheus;
 
 /// How check results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,18 @@ fn row(check: &Checked, screen: &Screen) -> Row {
         Failed { severity: finding.severity, said }
     });
     Row { category: check.category, code: check.code, description: linkerd::description(check.code), outcome }
+}
+
+/// Certificates that expire within a time that was asked for.
+#[must_use]
+pub fn expires_soon(found: &[(CertificateRole, &Certificate)], screen: &Screen) -> Vec<String> {
+    let one = |(role, certificate): &(CertificateRole, &Certificate)| {
+        let end = certificate.facts().not_after;
+        let expires = if end < screen.at { "expired" } else { "expires" };
+        let (name, short) = (certificate.name(), certificate.fingerprint().short());
+        format!("{} {name} ({short}) {expires} {}", findings::role(*role), screen.when(end))
+    };
+    found.iter().map(one).collect()
 }
 
 /// All rows as `linkerd check` prints them.

@@ -196,8 +196,8 @@ fn section(title: &str, out: &mut String) {
 }
 
 /// A finding, and the checks that found it.
-struct Found {
-    finding: Finding,
+pub(super) struct Found {
+    pub(super) finding: Finding,
     checks: Vec<&'static str>,
 }
 
@@ -211,7 +211,7 @@ impl Found {
 
 /// What was found, each fact once as the gravest that a check calls it, the gravest first and what is not known last. What our
 /// own checks say goes before what Linkerd's say: it names the procedure.
-fn distinct(checks: &[Checked]) -> Vec<Found> {
+pub(super) fn distinct(checks: &[Checked]) -> Vec<Found> {
     let (own, linkerds): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.category == Category::Own);
     let mut all: Vec<Found> = Vec::new();
     for check in own.into_iter().chain(linkerds) {

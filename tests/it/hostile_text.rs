@@ -113,6 +113,7 @@ fn no_command_lets_a_name_do_anything_to_a_terminal() {
         "check -f cluster.json",
         "check -o short -f cluster.json",
         "check -o json -f cluster.json",
+        "check -o prometheus --expires-within 60d -f cluster.json",
         "recover -f cluster.json",
         "recover -o json -f cluster.json",
         "recover -o yaml -f cluster.json",

@@ -40,6 +40,7 @@ mod pki_openssl;
 mod pki_pem;
 mod pki_support;
 mod plugin;
+mod prometheus;
 mod pull_requests;
 mod readme;
 #[cfg(unix)]

@@ -43,10 +43,10 @@ enum State {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::report) struct Class {
-    holds: Holds,
+    pub(in crate::report) holds: Holds,
     /// The fingerprint of the bundle, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    bundle: Option<Fingerprint>,
+    pub(in crate::report) bundle: Option<Fingerprint>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::report) anchors: Vec<HeldAnchor>,
     pub(in crate::report) proxies: u64,
@@ -56,7 +56,7 @@ pub(in crate::report) struct Class {
 /// What proxies hold, seen from the published bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Holds {
+pub(in crate::report) enum Holds {
     Published,
     /// What the ConfigMap held before its last change.
     BeforeLastChange,
@@ -69,6 +69,21 @@ enum Holds {
     Unreadable,
     /// No trust anchor at all.
     Nothing,
+}
+
+impl Holds {
+    /// Its name for programs.
+    pub(in crate::report) const fn word(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::BeforeLastChange => "before-last-change",
+            Self::PublishedOrBefore => "published-or-before",
+            Self::AtStart => "at-start",
+            Self::Other => "other",
+            Self::Unreadable => "unreadable",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -44,6 +44,18 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate check -o short --expiry-threshold 10d @cluster",
     ),
     ("check-json", "kubectl l5d-rotate check -o json @cluster"),
+    (
+        "check-prometheus",
+        "kubectl l5d-rotate check -o prometheus @2
+         kubectl l5d-rotate check -o prometheus -f testdata/sick/expired-issuer.yaml --at 2026-11-23T02:00:00Z",
+    ),
+    (
+        "check-expires-within",
+        "kubectl l5d-rotate check -o short --expires-within 36d @cluster
+         kubectl l5d-rotate check -o short --expires-within 30d @cluster
+         kubectl l5d-rotate check -o short --expires-within 30d -f testdata/sick/expired-anchor.yaml --at 2026-11-23T02:00:00Z
+         kubectl l5d-rotate check --expires-within 30 @cluster",
+    ),
     ("check-yaml", "kubectl l5d-rotate check -o yaml @2"),
     (
         "check-of-sick-meshes",
