@@ -126,16 +126,16 @@ pub struct Explain {
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Rotation directory
+    /// Rotation directory [default: L5D_ROTATE_DIR, or the one unfinished rotation in this Git work tree, if any]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 
     /// The rollback: where it stands, and its next step
-    #[arg(long, requires = "dir")]
+    #[arg(long)]
     pub rollback: bool,
 
     /// Confirm what no input shows (repeatable)
-    #[arg(long, value_name = "NAME", requires = "dir")]
+    #[arg(long, value_name = "NAME")]
     pub confirm: Vec<Confirmation>,
 
     /// Output format
@@ -241,9 +241,9 @@ pub struct Start {
 /// Which rotation, and how its restarts are written.
 #[derive(Debug, Args)]
 pub struct Rotation {
-    /// Rotation directory
+    /// Rotation directory [default: L5D_ROTATE_DIR, or the one unfinished rotation in this Git work tree]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub dir: PathBuf,
+    pub dir: Option<PathBuf>,
 
     /// The annotation that restarts workloads
     #[arg(long, value_name = "KEY", default_value = "l5d-rotate")]

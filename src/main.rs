@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         zone,
         width: terminal_size::terminal_size().map_or(report::WIDTH, |(width, _)| width.0.into()),
         terminal: std::io::stdout().is_terminal(),
+        rotation_dir: std::env::var_os("L5D_ROTATE_DIR").map(Into::into),
         external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
     };
     // Without them a signal ends the program at once, as it does everywhere else.

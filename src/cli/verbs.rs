@@ -144,9 +144,9 @@ pub enum VerifyFormat {
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// Rotation directory
+    /// Rotation directory [default: L5D_ROTATE_DIR, or the one unfinished rotation in this Git work tree]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub dir: PathBuf,
+    pub dir: Option<PathBuf>,
 
     /// Take the phases in this order, safe or not, and only these: issuer,bundle,prune [default: the rotation's own]
     #[arg(long, value_name = "PHASE,…", value_delimiter = ',')]

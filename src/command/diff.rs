@@ -18,7 +18,7 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
-    let under_way = UnderWay::read(&selection.rotation, input, screen.at, true)?;
+    let under_way = UnderWay::read(&selection.rotation, input, screen.at, true, environment)?;
     let steps = under_way.selected(selection)?;
     if let Some(directory) = &args.checkout {
         return super::edit::show(&steps, directory, &under_way, input, screen);

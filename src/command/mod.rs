@@ -17,11 +17,14 @@ mod reading;
 mod recover;
 mod render;
 mod rotation;
+mod rotation_dir;
 mod simulate;
 mod snapshot;
 mod start;
 mod status;
 mod verify;
+
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -44,6 +47,8 @@ pub struct Environment {
     pub terminal: bool,
     /// `KUBECTL_EXTERNAL_DIFF`.
     pub external_diff: Option<String>,
+    /// `L5D_ROTATE_DIR`; empty where no rotation shall be looked for.
+    pub rotation_dir: Option<PathBuf>,
 }
 
 /// Does what the command line says.
@@ -60,17 +65,18 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Response, Failure> {
     match &cli.command {
         None => {
             let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
-            status::run(&status::Request { dir, rollback: false, confirm: &[], format }, input, screen)
+            let request = status::Request { dir, rollback: false, confirm: &[], format };
+            status::run(&request, input, screen, environment)
         }
-        Some(Command::Status(status)) => status::run(&status.into(), input, screen),
+        Some(Command::Status(status)) => status::run(&status.into(), input, screen, environment),
         Some(Command::Check(check)) => check::run(check, input, screen),
         Some(Command::Start(start)) => start::run(start, input, screen),
-        Some(Command::Plan(plan)) => plan::run(plan, input, screen),
+        Some(Command::Plan(plan)) => plan::run(plan, input, screen, environment),
         Some(Command::Render(render)) => render::run(render, input, screen, environment),
         Some(Command::Next(next)) => next::run(next, input, screen, environment),
         Some(Command::Diff(diff)) => diff::run(diff, input, screen, environment),
         Some(Command::Verify(verify)) => verify::run(verify, input, screen),
-        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, screen),
+        Some(Command::Simulate(simulate)) => simulate::run(simulate, input, screen, environment),
         Some(Command::Recover(recover)) => recover::run(recover, input, screen),
         Some(Command::Inspect(inspect)) => inspect::run(inspect, input, screen),
         Some(Command::Snapshot(snapshot)) => snapshot::run(snapshot, input),

@@ -21,7 +21,8 @@ pub(super) fn run(
     screen: &Screen,
     environment: &Environment,
 ) -> Result<Response, Failure> {
-    let under_way = UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object)?;
+    let under_way =
+        UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object, environment)?;
     let shown = under_way.shown();
     let Some(planned) = shown.standing() else {
         let dir = under_way.dir.display();

@@ -2,14 +2,19 @@
 
 use super::render::{committed, directory, write};
 use super::rotation::UnderWay;
-use super::{Failure, reading};
+use super::{Environment, Failure, reading};
 use crate::cli;
 use crate::render::Form;
 use crate::report::{Response, Screen, as_data, plan_json, plan_text};
 
 /// Plans the rotation over the mesh that is read; with `--out` every step is rendered, ready or not.
-pub(super) fn run(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let under_way = UnderWay::read(&args.rotation, input, screen.at, false)?;
+pub(super) fn run(
+    args: &cli::Plan,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Response, Failure> {
+    let under_way = UnderWay::read(&args.rotation, input, screen.at, false, environment)?;
     let (plan, mesh, shown) = (&under_way.plan, &under_way.mesh, under_way.shown());
     let mut directories = Vec::new();
     for (root, planned) in

@@ -28,8 +28,13 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<Response, Failure> {
     let selection = &args.selection;
-    let under_way =
-        UnderWay::read(&selection.rotation, input, screen.at, args.printing.output == Form::Object)?;
+    let under_way = UnderWay::read(
+        &selection.rotation,
+        input,
+        screen.at,
+        args.printing.output == Form::Object,
+        environment,
+    )?;
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
     if args.editing.checkout.is_some() {

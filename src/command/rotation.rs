@@ -1,4 +1,4 @@
-//! The rotation that `--dir` names, read and planned over the mesh.
+//! The rotation that is meant, read and planned over the mesh.
 
 use std::cell::RefCell;
 use std::io;
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Failure, reading};
+use super::rotation_dir::Asked;
+use super::{Environment, Failure, reading};
 use crate::cli;
 use crate::mesh::Mesh;
 use crate::report;
@@ -30,14 +31,19 @@ impl UnderWay {
         input: &cli::Input,
         at: Timestamp,
         keep_workloads: bool,
+        environment: &Environment,
     ) -> Result<Self, Failure> {
+        let asked = Asked::of(args.dir.as_deref(), environment)?;
         let restarts = Restarts { annotation: args.restart_annotation, on_request: args.restart_data_plane };
-        let record = directed(record(&args.dir)?, args.rollback)?;
+        // What is wrong with a directory that is named is said before anything is read.
+        let early = asked.alone().map(record).transpose()?;
         let mesh = reading::mesh(input, keep_workloads)?;
+        let dir = asked.over(&mesh, at)?;
+        let record = directed(early.map_or_else(|| record(&dir), Ok)?, args.rollback)?;
         let plan = rotation::plan(&record, &mesh, restarts, &args.confirm.iter().copied().collect(), at)?;
-        let own_key = args.dir.join(ISSUER_KEY_FILE);
+        let own_key = dir.join(ISSUER_KEY_FILE);
         let issuer_key = args.issuer_key.clone().unwrap_or_else(|| own_key.clone());
-        Ok(Self { dir: args.dir.clone(), record, mesh, plan, issuer_key, own_key })
+        Ok(Self { dir, record, mesh, plan, issuer_key, own_key })
     }
 
     /// As it is shown.

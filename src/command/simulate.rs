@@ -1,6 +1,7 @@
 //! `simulate`: the mesh through a whole rotation.
 
-use super::{Failure, reading, rotation};
+use super::rotation_dir::Asked;
+use super::{Environment, Failure, reading, rotation};
 use crate::cli::{self, SimulationFormat};
 use crate::finding::InputFact;
 use crate::report::{Exit, Response, Screen, simulation_json, simulation_markdown, simulation_text};
@@ -8,9 +9,17 @@ use crate::rotation::simulate::{Verdict, simulate};
 use crate::rotation::{RestartAnnotation, plan};
 
 /// Goes through the rotation over the mesh that is read.
-pub(super) fn run(args: &cli::Simulate, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let record = rotation::directed(rotation::record(&args.dir)?, args.rollback)?;
+pub(super) fn run(
+    args: &cli::Simulate,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Response, Failure> {
+    let asked = Asked::of(args.dir.as_deref(), environment)?;
+    let early = asked.alone().map(rotation::record).transpose()?;
     let mesh = reading::mesh(input, false)?;
+    let record = early.map_or_else(|| rotation::record(&asked.over(&mesh, screen.at)?), Ok)?;
+    let record = rotation::directed(record, args.rollback)?;
     let confirmed = args.confirm.iter().copied().collect();
     let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, screen.at)?;
     let order = (!args.order.is_empty()).then_some(args.order.as_slice());

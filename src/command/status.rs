@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::reading::{self, Read};
-use super::{Failure, rotation};
+use super::rotation_dir::Asked;
+use super::{Environment, Failure, rotation};
 use crate::check::{self, Options};
 use crate::cli::{self, DataFormat};
 use crate::linkerd;
@@ -12,6 +13,7 @@ use crate::report::{self, Response, Screen, Status, UnderWay};
 use crate::rotation::{Confirmation, RestartAnnotation, plan};
 
 /// What was asked for, by the verb or by the bare command.
+#[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) dir: Option<&'a Path>,
     pub(super) rollback: bool,
@@ -31,10 +33,16 @@ impl<'a> From<&'a cli::Status> for Request<'a> {
 }
 
 /// Reads, checks and shows; of a repository that declares several clusters, each by itself.
-pub(super) fn run(request: &Request<'_>, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let all = match request.dir {
-        None => reading::meshes(input, false)?,
-        Some(_) => vec![reading::one(input, false)?],
+pub(super) fn run(
+    request: &Request<'_>,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Response, Failure> {
+    let asked = Asked::of(request.dir, environment)?;
+    let all = match asked {
+        Asked::Found(_) => reading::meshes(input, false)?,
+        Asked::Named(_) => vec![reading::one(input, false)?],
     };
     let several = all.len() > 1;
     let (mut shown, mut notes) = (Vec::new(), Vec::new());
@@ -43,7 +51,12 @@ pub(super) fn run(request: &Request<'_>, input: &cli::Input, screen: &Screen) ->
             unit: Some(unit).filter(|_| several).or_else(|| input.unit.clone()),
             ..input.clone()
         };
-        shown.push((input.unit.clone().unwrap_or_default(), status(request, &mesh, &input, screen)?));
+        let dir = asked.of_status(&mesh, screen.at);
+        if dir.is_none() && (request.rollback || !request.confirm.is_empty()) {
+            asked.over(&mesh, screen.at)?;
+        }
+        let request = Request { dir: dir.as_deref(), ..*request };
+        shown.push((input.unit.clone().unwrap_or_default(), status(&request, &mesh, &input, screen)?));
         notes.extend(found.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
     let out = match &*shown {

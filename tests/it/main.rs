@@ -61,6 +61,7 @@ mod render_support;
 mod rollbacks;
 mod rooms;
 mod rotation_cross_signed;
+mod rotation_dir;
 mod rotation_gates;
 mod rotation_owners;
 mod rotation_plan;
