@@ -281,9 +281,22 @@ pub struct Plan {
     #[arg(long, requires = "out")]
     pub allow_plaintext_keys: bool,
 
-    /// Output format
+    /// Output format; markdown is the runbook for a ticket
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: DataFormat,
+    pub output: PlanFormat,
+}
+
+/// Output of `plan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// A runbook.
+    Markdown,
 }
 
 /// Which step, and in which form.

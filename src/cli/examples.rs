@@ -24,7 +24,8 @@ Examples:
 pub(super) const PLAN: &str = "\
 Examples:
   kubectl l5d-rotate plan --dir rotation
-  kubectl l5d-rotate plan --dir rotation -f dump.json -o yaml";
+  kubectl l5d-rotate plan --dir rotation -f dump.json -o yaml
+  kubectl l5d-rotate plan --dir rotation -o markdown >runbook.md      for the ticket";
 pub(super) const RENDER: &str = "\
 Examples:
   kubectl l5d-rotate render bundle --dir rotation                       what may be merged now, as patches

@@ -3,9 +3,9 @@
 use super::render::{committed, directory, write};
 use super::rotation::UnderWay;
 use super::{Environment, Failure, reading};
-use crate::cli;
+use crate::cli::{self, DataFormat, PlanFormat};
 use crate::render::Form;
-use crate::report::{Response, Screen, as_data, plan_json, plan_text};
+use crate::report::{Response, Screen, as_data, plan_json, plan_markdown, plan_text};
 
 /// Plans the rotation over the mesh that is read; with `--out` every step is rendered, ready or not.
 pub(super) fn run(
@@ -25,7 +25,12 @@ pub(super) fn run(
     }
     let notes = write(&directories, args.allow_plaintext_keys)?.collect();
     let arguments = reading::arguments(input);
-    let out = as_data(args.output, &plan_json(&shown, mesh, &arguments, screen))
-        .unwrap_or_else(|| plan_text(&shown, mesh, &arguments, screen));
+    let data = |format| as_data(format, &plan_json(&shown, mesh, &arguments, screen)).unwrap_or_default();
+    let out = match args.output {
+        PlanFormat::Text => plan_text(&shown, mesh, &arguments, screen),
+        PlanFormat::Json => data(DataFormat::Json),
+        PlanFormat::Yaml => data(DataFormat::Yaml),
+        PlanFormat::Markdown => plan_markdown(&shown, mesh, &arguments, screen),
+    };
     Ok(Response { out, notes, ..Response::default() })
 }

@@ -44,6 +44,13 @@ impl Fate {
             Self::NotInUse => "not in use",
         }
     }
+
+    const fn now(self) -> &'static str {
+        match self {
+            Self::Stays | Self::Removed => "in use",
+            Self::Added | Self::NotInUse => "not in use",
+        }
+    }
 }
 
 /// What is published and what is in the issuer's Secret.
@@ -117,18 +124,30 @@ fn bar(part: &Part<'_>, begin: Timestamp, near: Timestamp) -> Option<Bar> {
     Some(Bar { name, look: part.look, from, to })
 }
 
+/// The same as a table, with which of them are in use.
+pub(super) fn listed_now(parts: &[Part<'_>], screen: &Screen) -> String {
+    table(&["certificate", "now", "name", "fingerprint", "valid until"], &rows(parts, Fate::now, screen))
+}
+
 /// The same as a table, with what becomes of each.
 pub(super) fn listed(parts: &[Part<'_>], screen: &Screen) -> String {
+    table(
+        &["certificate", "with this change", "name", "fingerprint", "valid until"],
+        &rows(parts, Fate::word, screen),
+    )
+}
+
+fn rows(parts: &[Part<'_>], word: fn(Fate) -> &'static str, screen: &Screen) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for part in parts {
         let certificate = part.certificate;
         rows.push(vec![
             part.role.to_owned(),
-            part.fate.word().to_owned(),
+            word(part.fate).to_owned(),
             escaped(certificate.name()),
             format!("`{}`", certificate.fingerprint().short()),
             escaped(&screen.plain(certificate.facts().not_after)),
         ]);
     }
-    table(&["certificate", "with this change", "name", "fingerprint", "valid until"], &rows)
+    rows
 }

@@ -39,8 +39,8 @@ pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, in_words, restart_again};
 pub use plan::{
-    acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_json, plan_text,
-    refused, step_notes,
+    acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_json, plan_markdown,
+    plan_text, refused, step_notes,
 };
 pub use pull::PullRequest;
 pub use recover::Recovery;

@@ -136,13 +136,13 @@ impl UnderWay<'_> {
         }
     }
 
-    fn command(&self, verb: &str, flags: &str) -> String {
+    pub(super) fn command(&self, verb: &str, flags: &str) -> String {
         let dir = self.dir.display().to_string();
         let rollback = if self.record.direction == Direction::Rollback { " --rollback" } else { "" };
         format!("kubectl l5d-rotate {verb}{flags} --dir {}{rollback}", shell_word(&dir))
     }
 
-    fn render(&self, step: Step, flags: &str) -> String {
+    pub(super) fn render(&self, step: Step, flags: &str) -> String {
         self.command(&format!("render {} --step {}", step.phase, step.number()), flags)
     }
 }

@@ -2,6 +2,7 @@
 
 mod json;
 mod manual;
+mod markdown;
 mod notes;
 mod refused;
 mod table;
@@ -21,6 +22,7 @@ use crate::rotation::{Direction, PlannedStep, Record, Scope, StepState};
 pub use json::plan_json;
 pub use manual::acts;
 pub(super) use manual::acts_and_commands;
+pub use markdown::plan_markdown;
 pub(super) use notes::committed_to;
 pub use notes::{directory_notes, head_notes, step_notes};
 pub use refused::{made_elsewhere, not_ready, not_rendered, refused};
@@ -88,7 +90,7 @@ fn untold(planned: &PlannedStep) -> Vec<Finding> {
 }
 
 /// The earlier step that is not done.
-fn after(planned: &PlannedStep) -> Option<crate::rotation::Step> {
+pub(super) fn after(planned: &PlannedStep) -> Option<crate::rotation::Step> {
     planned.blocked.iter().find_map(|finding| match finding.fact {
         Fact::Step(StepFact::StepOrder { before, .. } | StepFact::StepOrderUnknown { before, .. }) => {
             Some(before)

@@ -19,7 +19,7 @@ use crate::rotation::{PlannedStep, Record, Strategy};
 
 pub(super) use after::{rolling_back, steps as after_merge};
 pub(super) use picture::steps as picture_of_steps;
-pub(super) use restarts::of_workloads;
+pub(super) use restarts::{of_step as restarts_of, of_workloads};
 pub(super) use titles::{GLOSSARY, numbered, what_it_does};
 
 /// A step that is proposed.

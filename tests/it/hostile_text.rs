@@ -130,6 +130,7 @@ fn no_command_lets_a_name_do_anything_to_a_terminal() {
     let rotation = [
         "status --dir rotation -f cluster.json",
         "plan --dir rotation -f cluster.json",
+        "plan -o markdown --dir rotation -f cluster.json",
         "plan -o json --dir rotation -f cluster.json",
         "render bundle --step 1 --dir rotation -f cluster.json",
         "render bundle --step 1 --dir rotation -o object -f cluster.json",

@@ -227,3 +227,37 @@ fn names_are_no_markup_in_a_body() {
     assert!(text.contains(r"a\</details\>\|b\`c\<img src=x\>\*d\*"), "{text}");
     assert!(!json!(text).to_string().contains("|b`c<img"));
 }
+
+#[test]
+fn a_runbook_has_every_step_in_order_and_its_commands() {
+    let mut rotation = Rotation::start(Cluster::realistic());
+    rotation.merge("bundle", 1);
+    let text = rotation.run("plan -o markdown --dir rotation");
+    is_well_formed(&text);
+    assert_eq!(pictures(&text), 2, "{text}");
+    let steps: Vec<_> = text.lines().filter(|line| line.starts_with("### ")).collect();
+    assert_eq!(steps.len(), 9, "{steps:?}");
+    assert!(steps[3].starts_with("### Step 4 of 9: new issuer"), "{steps:?}");
+    assert_eq!(text.matches("- [x] `bundle/1-trust` is done.").count(), 1, "{text}");
+    for (phase, number) in [("bundle", 2), ("issuer", 1), ("prune", 3)] {
+        let command =
+            format!("  kubectl l5d-rotate render {phase} --step {number} --dir rotation -f cluster.yaml\n");
+        assert!(text.contains(&command), "{command}: {text}");
+    }
+}
+
+#[test]
+fn the_runbook_of_a_patient_rotation_draws_the_wait() {
+    let rotation = Rotation::over(Cluster::realistic());
+    rotation.run("start --dir rotation --strategy patient");
+    let text = rotation.run("plan -o markdown --dir rotation");
+    is_well_formed(&text);
+    assert_eq!(pictures(&text), 2);
+    // 24 hours and 20 seconds of a workload certificate, from the restart of the identity controller on.
+    assert!(
+        text.contains(
+            "    Step 6 new workload certificates everywhere :2026-11-23 07:00, 2026-11-24 07:00\n"
+        ),
+        "{text}"
+    );
+}

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::PullRequest;
-use super::picture::{opens_at, waits_for_renewal};
+use super::picture::waits_for_renewal;
 use super::titles;
 use crate::mesh::{Owner, WATCH_LAG_SECONDS};
 use crate::pki::Certificate;
@@ -68,9 +68,6 @@ fn when_next(request: &PullRequest<'_>, screen: &Screen) -> String {
         );
     }
     match planned.step.stage {
-        _ if let Some(ready) = opens_at(&next.blocked) => {
-            format!("{name} is ready {} at the earliest.", screen.plain(ready))
-        }
         Stage::Trust | Stage::Issuer => {
             let soonest = later(screen.at, SignedDuration::from_secs(WATCH_LAG_SECONDS));
             format!(

@@ -8,6 +8,7 @@ use crate::mesh::Mesh;
 use crate::report::Screen;
 use crate::report::gantt::{Axis, Bar, Look, Section, gantt};
 use crate::report::next::UnderWay;
+use crate::report::plan::after;
 use crate::rotation::{Phase, PlannedStep, Stage, Step, StepState};
 
 /// How long a commit and its rollouts are drawn.
@@ -28,7 +29,7 @@ pub(in crate::report) fn steps(
         if planned.state == StepState::Done {
             continue;
         }
-        if let Some(ready) = opens_at(&planned.blocked).filter(|ready| *ready > now) {
+        if let Some(ready) = opens_at(planned).filter(|ready| *ready > now) {
             bars.push(Bar {
                 name: format!("Wait before step {}", place + 1),
                 look: Look::Plain,
@@ -50,7 +51,7 @@ pub(in crate::report) fn steps(
         if planned.step.stage == Stage::ControlPlane && is_issuers(planned) {
             let until = expiry(planned).unwrap_or_else(|| later(now, lifetime));
             certificates.push(Bar {
-                name: "Of the replaced issuer, at the latest".to_owned(),
+                name: "Of the replaced issuer (at the latest)".to_owned(),
                 look: Look::Old,
                 from: screen.at,
                 to: until,
@@ -72,9 +73,12 @@ fn is_issuers(planned: &PlannedStep) -> bool {
     planned.step.phase == Phase::Issuer
 }
 
-/// Until when time alone keeps a step back.
-pub(super) fn opens_at(blocked: &[Finding]) -> Option<Timestamp> {
-    let opens = blocked.iter().flat_map(|finding| &finding.opens);
+/// Until when time alone keeps a step back; what keeps it back behind an earlier step may yet change.
+fn opens_at(planned: &PlannedStep) -> Option<Timestamp> {
+    if after(planned).is_some() {
+        return None;
+    }
+    let opens = planned.blocked.iter().flat_map(|finding| &finding.opens);
     let instants = opens.filter_map(|opens| match opens {
         Opens::At(instant) => Some(*instant),
         _ => None,

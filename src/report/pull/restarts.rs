@@ -14,7 +14,7 @@ use crate::rotation::{Change, PlannedStep, Stage};
 /// How many workloads are named before they are folded.
 const NAMED: usize = 12;
 
-pub(super) fn of_step(request: &PullRequest<'_>) -> String {
+pub(in crate::report) fn of_step(request: &PullRequest<'_>) -> String {
     let PullRequest { planned, mesh, under_way, .. } = request;
     let mut restarted = BTreeSet::new();
     for change in &planned.changes {

@@ -67,6 +67,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
     ),
     ("plan", "kubectl l5d-rotate plan --dir testdata/rotation @cluster"),
     ("plan-half-way", "kubectl l5d-rotate plan --dir testdata/rotation @4"),
+    ("plan-markdown", "kubectl l5d-rotate plan -o markdown --dir testdata/rotation @4"),
     ("plan-json", "kubectl l5d-rotate plan -o json --dir testdata/rotation @2"),
     (
         "render-bundle-1-trust",
