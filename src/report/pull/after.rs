@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::PullRequest;
-use super::picture::waits_for_renewal;
+use super::picture::{waits_for_renewal, waits_for_restarts};
 use super::titles;
 use crate::mesh::{Owner, WATCH_LAG_SECONDS};
 use crate::pki::Certificate;
@@ -59,7 +59,10 @@ fn when_next(request: &PullRequest<'_>, screen: &Screen) -> String {
     };
     let name = format!("Step {} of {} ({})", place + 2, plan.steps.len(), titles::title(next.step, record));
     let lifetime = mesh.control_plane.workload_certificate_lifetime();
-    if waits_for_renewal(next) && next.changes.is_empty() {
+    if waits_for_restarts(next) {
+        return format!("{name} merges nothing: it is done when every workload has restarted on its own.");
+    }
+    if waits_for_renewal(next) {
         let soonest = later(screen.at, lifetime);
         return format!(
             "{name} merges nothing: it is done {} after this one has taken effect, {} at the earliest.",

@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::titles::title;
-use crate::finding::{Fact, Finding, Opens, StepFact};
+use crate::finding::{Fact, Opens, StepFact};
 use crate::mesh::Mesh;
 use crate::report::Screen;
 use crate::report::gantt::{Axis, Bar, Look, Section, gantt};
 use crate::report::next::UnderWay;
 use crate::report::plan::after;
-use crate::rotation::{Phase, PlannedStep, Stage, Step, StepState};
+use crate::rotation::{Phase, PlannedStep, Stage, Step, StepState, Strategy};
 
 /// How long a commit and its rollouts are drawn.
 const ROLLOUT: SignedDuration = SignedDuration::from_hours(1);
@@ -22,7 +22,6 @@ pub(in crate::report) fn steps(
     screen: &Screen,
 ) -> String {
     let lifetime = mesh.control_plane.workload_certificate_lifetime();
-    let later = |from: Timestamp, by: SignedDuration| from.checked_add(by).unwrap_or(from);
     let (mut bars, mut certificates) = (Vec::new(), Vec::new());
     let mut now = screen.at;
     for (place, planned) in plan.steps.iter().enumerate() {
@@ -30,36 +29,28 @@ pub(in crate::report) fn steps(
             continue;
         }
         if let Some(ready) = opens_at(planned).filter(|ready| *ready > now) {
-            bars.push(Bar {
-                name: format!("Wait before step {}", place + 1),
-                look: Look::Plain,
-                from: now,
-                to: ready,
-            });
+            let name = format!("Wait before step {}", place + 1);
+            bars.push(Bar { name, look: Look::Plain, from: now, to: ready });
             now = ready;
         }
-        let waits = planned.changes.is_empty() && waits_for_renewal(planned);
-        let end = match expiry(planned) {
-            Some(end) if waits => end.max(now),
-            _ if waits => later(now, lifetime),
-            _ => later(now, ROLLOUT),
+        let end = end_of(planned, now, lifetime);
+        let look = match this == Some(planned.step) {
+            true => Look::This,
+            false if waits_for_renewal(planned) => Look::Plain,
+            false => Look::New,
         };
-        let look = if this == Some(planned.step) { Look::This } else { Look::New };
         let name = format!("Step {} {}", place + 1, title(planned.step, record));
-        bars.push(Bar { name, look: if waits { Look::Plain } else { look }, from: now, to: end });
+        bars.push(Bar { name, look, from: now, to: end });
         now = end;
-        if planned.step.stage == Stage::ControlPlane && is_issuers(planned) {
-            let until = expiry(planned).unwrap_or_else(|| later(now, lifetime));
-            certificates.push(Bar {
-                name: "Of the replaced issuer (at the latest)".to_owned(),
-                look: Look::Old,
-                from: screen.at,
-                to: until,
-            });
+        let renews = planned.step.phase == Phase::Issuer && planned.step.stage != Stage::Issuer;
+        if renews && certificates.is_empty() && record.strategy != Strategy::Recover {
+            let name = "Of the replaced issuer (at the latest)".to_owned();
+            let to = expiry(planned).unwrap_or_else(|| later(now, lifetime));
+            certificates.push(Bar { name, look: Look::Old, from: screen.at, to });
         }
     }
-    let sections =
-        [Section { name: "Steps", bars }, Section { name: "Workload certificates", bars: certificates }];
+    let steps = Section { name: "Steps", bars };
+    let sections = [steps, Section { name: "Workload certificates", bars: certificates }];
     let picture = gantt("Steps at their earliest (UTC)", Axis::Minutes, &sections);
     if picture.is_empty() {
         return picture;
@@ -69,8 +60,16 @@ pub(in crate::report) fn steps(
     )
 }
 
-fn is_issuers(planned: &PlannedStep) -> bool {
-    planned.step.phase == Phase::Issuer
+/// When a step that begins now is done at the earliest.
+fn end_of(planned: &PlannedStep, now: Timestamp, lifetime: SignedDuration) -> Timestamp {
+    if !waits_for_renewal(planned) {
+        return later(now, ROLLOUT);
+    }
+    expiry(planned).map_or_else(|| later(now, lifetime), |end| end.max(now))
+}
+
+fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
+    from.checked_add(by).unwrap_or(from)
 }
 
 /// Until when time alone keeps a step back; what keeps it back behind an earlier step may yet change.
@@ -94,12 +93,14 @@ fn expiry(planned: &PlannedStep) -> Option<Timestamp> {
     })
 }
 
+/// Is nothing merged, and the step done when workload certificates of the replaced issuer have expired?
 pub(super) fn waits_for_renewal(planned: &PlannedStep) -> bool {
-    let is_it = |note: &Finding| {
-        matches!(
-            note.fact,
-            Fact::Step(StepFact::CertificatesRenewedByTime { .. } | StepFact::BundleLoadedByTime { .. })
-        )
-    };
-    planned.notes.iter().any(is_it)
+    let is_it = |fact: &Fact| matches!(fact, Fact::Step(StepFact::CertificatesRenewedByTime { .. }));
+    planned.changes.is_empty() && planned.notes.iter().any(|note| is_it(&note.fact))
+}
+
+/// Is nothing merged, and the step done when every workload has restarted on its own?
+pub(super) fn waits_for_restarts(planned: &PlannedStep) -> bool {
+    let is_it = |fact: &Fact| matches!(fact, Fact::Step(StepFact::BundleLoadedByTime { .. }));
+    planned.changes.is_empty() && planned.notes.iter().any(|note| is_it(&note.fact))
 }
