@@ -19,7 +19,9 @@ use crate::step::{Confirmation, Phase};
 pub use input::{Color, Display, Input};
 pub use value::Lifetime;
 use value::duration;
-pub use verbs::{Editing, Minting, Printing, Recover, Simulate, SimulationFormat, Verify, VerifyFormat};
+pub use verbs::{
+    Awaited, Editing, Minting, Printing, Recover, Simulate, SimulationFormat, Verify, VerifyFormat, Wait,
+};
 
 const EXIT_CODES: &str = "Exit codes:
   0  fine, nothing to say against it
@@ -76,6 +78,9 @@ pub enum Command {
     /// The YAML of the next step, wherever the rotation stands
     #[command(after_help = examples::NEXT)]
     Next(Next),
+    /// Wait until a step is done, or until the next one may be merged
+    #[command(after_help = examples::WAIT)]
+    Wait(Wait),
     /// What a phase changes against the current state
     #[command(after_help = examples::DIFF)]
     Diff(Diff),

@@ -9,6 +9,11 @@ use l5d_rotate::command::{self, Environment};
 use l5d_rotate::process;
 use l5d_rotate::report::{self, ColorChoice};
 
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn clock() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let color = match cli.display.color {
@@ -16,12 +21,11 @@ fn main() -> ExitCode {
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
     };
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-    let now = jiff::Timestamp::now();
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the time zone")]
     let zone = jiff::tz::TimeZone::system();
     let environment = Environment {
-        now,
+        now: clock(),
+        clock,
         zone,
         width: terminal_size::terminal_size().map_or(report::WIDTH, |(width, _)| width.0.into()),
         terminal: std::io::stdout().is_terminal(),

@@ -37,6 +37,13 @@ Examples:
   kubectl l5d-rotate next --dir rotation --out deploy/rotation
   kubectl l5d-rotate next --dir rotation --in . --pr-body body.md && gh pr create --body-file body.md
   kubectl l5d-rotate next --dir rotation --confirm external-workloads";
+pub(super) const WAIT: &str = "\
+Examples:
+  kubectl l5d-rotate wait bundle/1-trust             until the merged step is done
+  kubectl l5d-rotate wait --next --timeout 26h       until the next one may be merged
+  kubectl l5d-rotate wait issuer/1 --for ready
+
+Exit codes: 0 it is so; 3 it is not so when the time is up; 2 input error. It looks again after 10 s, then at most once a minute.";
 pub(super) const DIFF: &str = "\
 Examples:
   kubectl l5d-rotate diff bundle --dir rotation

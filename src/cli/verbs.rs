@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
+use jiff::SignedDuration;
 
-use super::{DataFormat, Lifetime};
+use super::value::duration;
+use super::{DataFormat, Lifetime, Rotation};
 use crate::render::Form;
 use crate::step::{Confirmation, Phase};
 
@@ -163,6 +165,39 @@ pub struct Simulate {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: SimulationFormat,
+}
+
+/// Arguments of `wait`.
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// Which step, as `plan` names it: issuer/2-control-plane, or issuer/2
+    #[arg(value_name = "STEP", required_unless_present = "next", conflicts_with = "next")]
+    pub step: Option<String>,
+
+    /// The first step that is not done: wait until it may be merged, or nothing is left
+    #[arg(long)]
+    pub next: bool,
+
+    /// What is waited for
+    #[arg(long = "for", value_name = "STATE", default_value = "done", conflicts_with = "next")]
+    pub until: Awaited,
+
+    /// For how long: 90s, 30m, 26h
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    pub timeout: SignedDuration,
+
+    /// Which rotation.
+    #[command(flatten)]
+    pub rotation: Rotation,
+}
+
+/// What `wait` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Awaited {
+    /// It has taken effect everywhere
+    Done,
+    /// It may be merged
+    Ready,
 }
 
 /// Output of `simulate`.

@@ -23,6 +23,7 @@ mod snapshot;
 mod start;
 mod status;
 mod verify;
+mod wait;
 
 use std::path::PathBuf;
 
@@ -37,8 +38,10 @@ pub use failure::Failure;
 /// What the rooms may not ask for themselves.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The clock.
+    /// What the clock showed at the start.
     pub now: Timestamp,
+    /// The clock, for who waits.
+    pub clock: fn() -> Timestamp,
     /// The time zone of who reads the answer (`TZ`, or the machine's).
     pub zone: TimeZone,
     /// How wide the screen is, in columns.
@@ -74,6 +77,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Response, Failure> {
         Some(Command::Plan(plan)) => plan::run(plan, input, screen, environment),
         Some(Command::Render(render)) => render::run(render, input, screen, environment),
         Some(Command::Next(next)) => next::run(next, input, screen, environment),
+        Some(Command::Wait(wait)) => wait::run(wait, input, screen, environment),
         Some(Command::Diff(diff)) => diff::run(diff, input, screen, environment),
         Some(Command::Verify(verify)) => verify::run(verify, input, screen),
         Some(Command::Simulate(simulate)) => simulate::run(simulate, input, screen, environment),

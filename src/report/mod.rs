@@ -17,6 +17,7 @@ mod simulate;
 mod start;
 mod status;
 pub mod verify;
+mod wait;
 mod words;
 
 use std::borrow::Cow;
@@ -48,6 +49,7 @@ pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::{requested, started};
 pub use status::{Status, statuses};
+pub use wait::{not_yet, waited};
 pub use words::{as_data, count, differences, shell_word, styled};
 
 /// What a command answers.

@@ -100,5 +100,6 @@ mod verify_reach;
 mod verify_repositories;
 mod verify_support;
 mod verify_wiring;
+mod waiting;
 mod yaml;
 mod zones;

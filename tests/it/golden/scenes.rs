@@ -215,6 +215,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate plan -h
          kubectl l5d-rotate render -h
          kubectl l5d-rotate next -h
+         kubectl l5d-rotate wait -h
          kubectl l5d-rotate diff -h
          kubectl l5d-rotate recover -h
          kubectl l5d-rotate inspect -h

@@ -1,0 +1,103 @@
+//! `wait`: until a step is done, or may be merged.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::rotation::UnderWay;
+use super::{Environment, Failure, reading};
+use crate::cli::{self, Awaited};
+use crate::report::{Exit, Next, Response, Screen, not_yet, waited};
+use crate::rotation::{PlannedStep, StepState};
+
+/// Between the first two looks; each later pause is twice as long, up to [`LONGEST`].
+const FIRST: SignedDuration = SignedDuration::from_secs(10);
+
+/// A look lists every pod: once a minute is enough.
+const LONGEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// Looks again and again until it is so, or the time is up.
+pub(super) fn run(
+    args: &cli::Wait,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Response, Failure> {
+    if input.filename.iter().any(|file| file == Path::new("-")) {
+        return Err(Failure::new("standard input cannot be read twice", "give a file, or read the cluster"));
+    }
+    let begun = (environment.clock)();
+    let passed = || (environment.clock)().duration_since(begun);
+    let mut pause = FIRST;
+    let mut is_first = true;
+    loop {
+        let at = screen.at.checked_add(passed()).unwrap_or(Timestamp::MAX);
+        match look(args, input, &Screen { at, ..screen.clone() }, environment) {
+            Ok(Look { said, is_so: true }) => return Ok(Response::fine(said)),
+            Ok(Look { said, .. }) if passed() >= args.timeout => {
+                return Err(Failure::bare(said).exiting(Exit::NotMet));
+            }
+            // Later an API server may be away for a while.
+            Err(failure) if is_first || passed() >= args.timeout => return Err(failure),
+            Ok(_) | Err(_) => is_first = false,
+        }
+        let left = args.timeout.saturating_sub(passed());
+        std::thread::sleep(Duration::try_from(pause.min(left)).unwrap_or_default());
+        pause = pause.saturating_mul(2).min(LONGEST);
+    }
+}
+
+/// What one look has shown.
+struct Look {
+    said: String,
+    is_so: bool,
+}
+
+fn look(
+    args: &cli::Wait,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Look, Failure> {
+    let under_way = UnderWay::read(&args.rotation, input, screen.at, false, environment)?;
+    let shown = under_way.shown();
+    let planned = match &args.step {
+        Some(name) => Some(named(name, &under_way)?),
+        None => shown.standing(),
+    };
+    let awaited = if args.next { Awaited::Ready } else { args.until };
+    let is_so = planned.is_none_or(|planned| is_so(planned, awaited, &under_way));
+    let said = if is_so {
+        waited(planned)
+    } else {
+        let next = Next::of(&shown, &under_way.mesh, screen).reading(&reading::arguments(input));
+        not_yet(planned, &next, screen)
+    };
+    Ok(Look { said, is_so })
+}
+
+/// Is it so? A step whose commit is merged already is not ready to be merged: it is waited for until it is done.
+fn is_so(planned: &PlannedStep, awaited: Awaited, under_way: &UnderWay) -> bool {
+    let is_done = planned.state == StepState::Done;
+    match awaited {
+        Awaited::Done => is_done,
+        Awaited::Ready => is_done || (planned.blocked.is_empty() && !planned.is_merged(&under_way.mesh)),
+    }
+}
+
+/// The step of a name such as `issuer/2-control-plane`, or `issuer/2`.
+fn named<'a>(name: &str, under_way: &'a UnderWay) -> Result<&'a PlannedStep, Failure> {
+    let steps = &under_way.plan.steps;
+    let is_it = |planned: &&PlannedStep| {
+        let step = planned.step;
+        step.to_string() == name || format!("{}/{}", step.phase, step.number()) == name
+    };
+    steps.iter().find(is_it).ok_or_else(|| {
+        let all: Vec<_> = steps.iter().map(|planned| planned.step.to_string()).collect();
+        Failure::new(
+            format!("this rotation has no step `{name}`"),
+            format!("its steps are: {}", all.join(", ")),
+        )
+    })
+}
