@@ -7,14 +7,14 @@ use super::{Failure, reading};
 use crate::checkout::{self, Repository};
 use crate::cli;
 use crate::document::ObjectRef;
-use crate::edit::{self, EditError, Edited, Encryption, Holds, Plain, Target};
+use crate::edit::{self, EditError, Edited, EditedFile, Encryption, Holds, Left, Plain, Target};
 use crate::mesh::{Injection, Mesh};
 use crate::output::{self, Access, Replacement};
 use crate::report::{
     Exit, Patch, Response, Screen, edited, edited_already, found_places, git_commands, not_edited,
     not_in_repository, patch, shell_word,
 };
-use crate::rotation::PlannedStep;
+use crate::rotation::{Direction, PlannedStep};
 use crate::seal::Sealer;
 use crate::source::git;
 
@@ -38,19 +38,7 @@ pub(super) fn run(
         let documents = super::render::documents(planned, &under_way.mesh, under_way, "", screen)?;
         edit::edit_files(&repository, &args.target, &documents)?
     };
-    let mesh = &under_way.mesh;
-    let homes = [mesh.bundle_home(), mesh.issuer_secret()];
-    let stops = |left: &edit::Left| {
-        left.is_trust && (left.why != edit::Why::NotDeclared || homes.contains(&left.object))
-    };
-    if left.iter().any(stops) || (files.is_empty() && !left.is_empty()) {
-        let message = not_edited(planned, &left, &under_way.dir, screen);
-        return Err(Failure::bare(message).exiting(Exit::NotMet));
-    }
-    if files.is_empty() {
-        let message = edited_already(planned, &left, screen);
-        return Err(Failure::bare(message).exiting(Exit::NotMet));
-    }
+    refuse_unedited(planned, &files, &left, under_way, screen)?;
     let uncommitted = git::changed(&repository.root(), "HEAD").unwrap_or_default();
     let dirty = files.iter().find(|file| uncommitted.contains(&file.name));
     if let Some(file) = dirty.filter(|_| !args.allow_dirty) {
@@ -59,28 +47,50 @@ pub(super) fn run(
             "commit or stash them first, so that the step is a commit of its own; or say --allow-dirty",
         ));
     }
-    let replacements: Vec<_> = files
-        .iter()
-        .map(|file| Replacement {
-            path: &file.path,
-            before: &file.before,
-            after: &file.after,
-            access: if file.has_private_key() { Access::PrivateKey } else { Access::Public },
-        })
-        .collect();
-    output::replace(&replacements, printing.allow_plaintext_keys)?;
+    write(&files, printing.allow_plaintext_keys)?;
     let is_alone = uncommitted.iter().all(|name| files.iter().any(|file| file.name == *name));
     let mut out = edited(planned, &files, screen);
     out.push_str(&not_in_repository(&left, screen));
     out.push_str(&git_commands(planned, directory, &files, is_alone));
-    let next = format!(
-        "  # when it is merged and has taken effect\n  kubectl l5d-rotate next --in {} --dir {}{}\n",
+    let rollback = if under_way.record.direction == Direction::Rollback { " --rollback" } else { "" };
+    out.push_str(&format!(
+        "  # when it is merged and has taken effect\n  kubectl l5d-rotate next --in {} --dir {}{rollback}{}\n",
         shell_word(&directory.display().to_string()),
         shell_word(&under_way.dir.display().to_string()),
         reading::arguments(input)
-    );
-    out.push_str(&next);
+    ));
     Ok(Response { out, notes, ..Response::default() })
+}
+
+/// Refuses a step of which the repository does not come to declare what counts, and one that it declares already.
+fn refuse_unedited(
+    planned: &PlannedStep,
+    files: &[EditedFile],
+    left: &[Left],
+    under_way: &UnderWay,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let homes = [under_way.mesh.bundle_home(), under_way.mesh.issuer_secret()];
+    let stops =
+        |left: &Left| left.is_trust && (left.why != edit::Why::NotDeclared || homes.contains(&left.object));
+    let message = if left.iter().any(stops) || (files.is_empty() && !left.is_empty()) {
+        not_edited(planned, left, &under_way.dir, screen)
+    } else if files.is_empty() {
+        edited_already(planned, left, screen)
+    } else {
+        return Ok(());
+    };
+    Err(Failure::bare(message).exiting(Exit::NotMet))
+}
+
+fn write(files: &[EditedFile], allow_plaintext_keys: bool) -> Result<(), Failure> {
+    let mut replacements = Vec::new();
+    for file in files {
+        let EditedFile { path, before, after, .. } = file;
+        let access = if file.has_private_key() { Access::PrivateKey } else { Access::Public };
+        replacements.push(Replacement { path, before, after, access });
+    }
+    Ok(output::replace(&replacements, allow_plaintext_keys)?)
 }
 
 /// Shows the edit of a step, and makes none.

@@ -51,6 +51,8 @@ impl<'a> Work<'a> {
             }
         }
         let mut left = self.each(of_manifests, &|work, all, wanted| work.in_manifest(all, wanted));
+        // No file describes what is not declared.
+        left.retain(|wanted| declared(documents, wanted.object).is_some());
         for name in &self.target.files {
             left = self.each(left, &|work, all, wanted| work.in_patch(all, name, wanted));
         }
