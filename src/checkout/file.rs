@@ -51,6 +51,12 @@ pub(super) fn is_manifest(name: &str) -> bool {
 /// The names under which Kustomize looks for a kustomization.
 pub(super) const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// Is it a kustomization by its name?
+#[must_use]
+pub fn is_kustomization(name: &str) -> bool {
+    KUSTOMIZATION.contains(&name.rsplit('/').next().unwrap_or(name))
+}
+
 /// The directory of the chart that a template belongs to.
 fn is_chart_template(side: &Side, name: &str) -> bool {
     let mut directory = directory_of(name);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::file::KUSTOMIZATION;
+use super::file::{KUSTOMIZATION, is_kustomization};
 use super::path::join;
 use super::side::{Side, directory_of};
 use crate::document;
@@ -161,8 +161,7 @@ pub(super) fn referred(side: &Side) -> BTreeSet<String> {
 
 /// Directories with a kustomization.
 pub(super) fn directories(side: &Side) -> BTreeSet<String> {
-    let is_kustomization = |name: &&str| KUSTOMIZATION.contains(&name.rsplit('/').next().unwrap_or(name));
-    side.names().filter(is_kustomization).map(|name| directory_of(name).to_owned()).collect()
+    side.names().filter(|name| is_kustomization(name)).map(|name| directory_of(name).to_owned()).collect()
 }
 
 pub(super) fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {

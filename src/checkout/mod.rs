@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, DocumentError, Origin};
 use crate::source::{Proposal, SourceError, git};
 
-pub use file::Skip;
+pub use file::{Skip, is_kustomization};
 pub use open::{Open, Why};
 pub use repository::Repository;
 pub use trap::{NoEffect, Trap};

@@ -11,6 +11,7 @@ use super::side::Side;
 use super::unexplained;
 use super::unit::{self, Unit};
 use super::{Checkout, Request, first};
+use crate::document::Origin;
 use crate::source::{SourceError, git};
 
 /// A repository's tracked files, as they are or as an edit makes them.
@@ -97,6 +98,12 @@ impl Repository {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         if self.side.is_link(name) { None } else { self.side.text(name) }
+    }
+
+    /// The file that something was read from.
+    #[must_use]
+    pub fn name(&self, origin: &Origin) -> Option<&str> {
+        self.names().find(|name| self.place(name) == origin.source)
     }
 
     /// What messages call a file.

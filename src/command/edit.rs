@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::gate::Passed;
 use super::rotation::UnderWay;
 use super::{Failure, reading};
 use crate::checkout::{self, Repository};
@@ -20,16 +21,15 @@ use crate::source::git;
 
 /// Edits the files that a step changes.
 pub(super) fn run(
-    steps: &[&PlannedStep],
-    notes: Vec<String>,
+    Passed { ready: steps, notes }: Passed<'_>,
     under_way: &UnderWay,
+    directory: &Path,
     args: &cli::Editing,
     printing: &cli::Printing,
     input: &cli::Input,
     screen: &Screen,
 ) -> Result<Response, Failure> {
-    let Some(directory) = &args.checkout else { return Ok(Response::default()) };
-    let planned = one(steps)?;
+    let planned = one(&steps)?;
     let repository = open(directory, input)?;
     let seal = Some(printing.seal.as_deref());
     let Edited { files, left } = if args.target.is_empty() {
@@ -199,14 +199,10 @@ fn edit_of(
             Encryption::Sops => "sops",
             Encryption::SealedSecret => "kubeseal",
         }));
-        let sealed = target.sealed(document, |plain| match plain {
+        target.seal(&mut edited, document, |plain| match plain {
             Plain::Whole { path, secret, key } => sealer.whole(&secret, &key, Some(&path)),
             Plain::Value { owner, text } => sealer.value(&text, owner),
         })?;
-        if let Some(file) = sealed {
-            edited.left.retain(|left| left.object != document.object);
-            edited.files.push(file);
-        }
     }
     Ok(edited)
 }

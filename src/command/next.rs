@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::gate::Passed;
-use super::render::show;
+use super::render::finished;
 use super::rotation::UnderWay;
-use super::{Environment, Failure, edit, gate, reading};
+use super::{Environment, Failure, gate, reading};
 use crate::cli;
 use crate::output::{self, Access, MARKDOWN_MARK, NewFile};
 use crate::render::Form;
@@ -41,7 +40,7 @@ pub(super) fn run(
         return Err(merged(planned, screen));
     }
     let Some(place) = &args.pr_body else {
-        return rendered(passed, &under_way, args, input, screen, environment);
+        return finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment);
     };
     let body = pull_request(planned, &under_way, args, input, screen);
     if place != Path::new("-") {
@@ -49,7 +48,8 @@ pub(super) fn run(
     } else if args.printing.out.is_none() && args.editing.checkout.is_none() {
         return Ok(Response { out: body, notes: passed.notes, ..Response::default() });
     }
-    let mut response = rendered(passed, &under_way, args, input, screen, environment)?;
+    let mut response =
+        finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment)?;
     if place == Path::new("-") {
         // What was edited is said beside it, so that the body alone is on standard output.
         response.notes.push(std::mem::replace(&mut response.out, body));
@@ -59,21 +59,6 @@ pub(super) fn run(
     output::rewrite(&NewFile { path: place.clone(), content, access: Access::Public })?;
     response.notes.push(format!("wrote {}", place.display()));
     Ok(response)
-}
-
-fn rendered(
-    passed: Passed<'_>,
-    under_way: &UnderWay,
-    args: &cli::Next,
-    input: &cli::Input,
-    screen: &Screen,
-    environment: &Environment,
-) -> Result<Response, Failure> {
-    if args.editing.checkout.is_some() {
-        let Passed { ready, notes } = passed;
-        return edit::run(&ready, notes, under_way, &args.editing, &args.printing, input, screen);
-    }
-    show(passed, under_way, &args.printing, screen, environment)
 }
 
 /// The text of the pull request for a step; its next command edits and reads what this one has.

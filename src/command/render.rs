@@ -37,15 +37,27 @@ pub(super) fn run(
     )?;
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
-    if args.editing.checkout.is_some() {
-        let Passed { ready, notes } = passed;
-        return edit::run(&ready, notes, &under_way, &args.editing, &args.printing, input, screen);
+    finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment)
+}
+
+/// Edits the steps that were let through into a checkout, or shows them.
+pub(super) fn finished(
+    passed: Passed<'_>,
+    under_way: &UnderWay,
+    printing: &cli::Printing,
+    editing: &cli::Editing,
+    input: &cli::Input,
+    screen: &Screen,
+    environment: &Environment,
+) -> Result<Response, Failure> {
+    match &editing.checkout {
+        Some(directory) => edit::run(passed, under_way, directory, editing, printing, input, screen),
+        None => show(passed, under_way, printing, screen, environment),
     }
-    show(passed, &under_way, &args.printing, screen, environment)
 }
 
 /// Prints or writes the steps that were let through.
-pub(super) fn show(
+fn show(
     passed: Passed<'_>,
     under_way: &UnderWay,
     printing: &cli::Printing,

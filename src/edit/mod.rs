@@ -213,16 +213,9 @@ impl<'a> Target<'a> {
                 found.extend(lines.into_iter().map(|line| Place { place: place.clone(), line, holds }));
             }
         }
-        for document in
-            self.documents.iter().filter(|one| one.tree["metadata"]["name"] == linkerd::ISSUER_SECRET)
-        {
-            let holds = match (document.tree.get("sops"), document.tree["kind"].as_str()) {
-                (Some(_), _) => Holds::Sealed(Encryption::Sops),
-                (None, Some("SealedSecret")) => Holds::Sealed(Encryption::SealedSecret),
-                _ => continue,
-            };
+        if let Some((document, encryption)) = self.encrypted(linkerd::ISSUER_SECRET) {
             let (place, line) = (document.origin.source.clone(), document.origin.line);
-            found.push(Place { place, line, holds });
+            found.push(Place { place, line, holds: Holds::Sealed(encryption) });
         }
         found
     }

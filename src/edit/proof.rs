@@ -16,7 +16,7 @@ pub(super) type Name = [String; 3];
 pub(super) type Meaning = BTreeMap<Name, Value>;
 
 /// The text that a key shall hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Setting<'a> {
     pub(super) key: &'a str,
     pub(super) value: &'a str,

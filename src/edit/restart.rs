@@ -7,6 +7,7 @@ use super::field;
 use super::proof::{self, Setting};
 use super::work::{Contents, Work, block_of, declared};
 use super::{EditedLine, What};
+use crate::checkout::is_kustomization;
 use crate::document::{Document, ObjectRef, text_at};
 use crate::linkerd;
 use crate::render::Edit;
@@ -91,10 +92,8 @@ impl<'a> Work<'a> {
         edit: &dyn Fn(&Self, &mut Contents, &Wanted<'w>) -> Option<()>,
     ) -> Vec<Wanted<'w>> {
         let (made, mut left) = self.tried(all, edit);
-        if made.is_empty() {
-            return left;
-        }
-        let parts = match self.effect(&made, edit) {
+        let Some(contents) = self.with(&made, edit).filter(|_| !made.is_empty()) else { return left };
+        let parts = match self.effect(&contents) {
             Some(effect) => {
                 let (made, without): (Vec<_>, Vec<_>) =
                     made.into_iter().partition(|one| one.is_there(&effect));
@@ -104,31 +103,28 @@ impl<'a> Work<'a> {
             None => made.into_iter().map(|one| vec![one]).collect(),
         };
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
-            let effect = self.effect(&part, edit);
-            if effect.is_some_and(|effect| part.iter().all(|one| one.is_there(&effect))) {
-                part.iter().for_each(|one| {
-                    let mut contents = std::mem::take(&mut self.contents);
-                    let _ = edit(self, &mut contents, one);
-                    self.contents = contents;
-                });
-            } else {
+            let contents = self.with(&part, edit);
+            let is_kept = contents.is_some_and(|contents| {
+                self.accept(contents, |after| part.iter().all(|one| one.is_there(after)))
+            });
+            if !is_kept {
                 left.extend(part);
             }
         }
         left
     }
 
-    /// What is declared with an edit for each of these; `None` where something else changes by it.
-    fn effect<'w>(
+    /// The edits so far, and one for each of these.
+    fn with<'w>(
         &self,
         all: &[Wanted<'w>],
         edit: &dyn Fn(&Self, &mut Contents, &Wanted<'w>) -> Option<()>,
-    ) -> Option<Vec<Document>> {
-        let mut contents = self.contents.clone();
+    ) -> Option<Contents> {
+        let mut contents = self.so_far();
         for wanted in all {
             edit(self, &mut contents, wanted)?;
         }
-        self.read(&contents).filter(|after| self.comes_nearer(after))
+        Some(contents)
     }
 
     /// Those of which an edit can be made, and the others.
@@ -137,14 +133,13 @@ impl<'a> Work<'a> {
         all: Vec<Wanted<'w>>,
         edit: &dyn Fn(&Self, &mut Contents, &Wanted<'w>) -> Option<()>,
     ) -> (Vec<Wanted<'w>>, Vec<Wanted<'w>>) {
-        all.into_iter().partition(|wanted| edit(self, &mut self.contents.clone(), wanted).is_some())
+        all.into_iter().partition(|wanted| edit(self, &mut self.so_far(), wanted).is_some())
     }
 
     /// Sets an annotation in the file of a manifest, or in the last patch of it.
     fn in_manifest(&self, all: &mut Contents, wanted: &Wanted<'_>) -> Option<()> {
         let document = declared(&self.target.documents, wanted.object)?;
-        let is_its = |name: &&str| self.target.repository.place(name) == document.origin.source;
-        let name = self.target.repository.names().find(is_its)?.to_owned();
+        let name = self.target.repository.name(&document.origin)?.to_owned();
         let (text, _) = self.current(all, &name)?;
         let after = wanted.set(&text, block_of(&text, wanted.object)?)?;
         self.put(all, name, wanted, &after)
@@ -182,28 +177,21 @@ impl<'a> Work<'a> {
     fn annotate_values(&mut self, wanted: &Wanted<'_>, chart_value: &str) {
         let path: Vec<&str> =
             chart_value.trim_start_matches("global.").split('.').chain([wanted.key]).collect();
+        let setting = Setting { key: wanted.key, value: wanted.value };
         for name in &self.target.files {
-            let Some((text, _)) = self.current(&self.contents, name) else { continue };
+            let so_far = self.so_far();
+            let Some((text, _)) = self.current(&so_far, name) else { continue };
             for after in field::in_values(&text, &path, wanted.value) {
-                let setting = Setting { key: wanted.key, value: wanted.value };
-                let mut all = self.contents.clone();
+                let mut all = so_far.clone();
                 if proof::only_meant(&text, &after, &[], &[setting])
                     && self.put(&mut all, name.clone(), wanted, &after).is_some()
-                    && self
-                        .read(&all)
-                        .is_some_and(|after| wanted.is_there(&after) && self.comes_nearer(&after))
+                    && self.accept(all, |after| wanted.is_there(after))
                 {
-                    self.contents = all;
                     return;
                 }
             }
         }
     }
-}
-
-fn is_kustomization(name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    ["kustomization.yaml", "kustomization.yml", "Kustomization"].contains(&file)
 }
 
 /// Does no manifest describe a Deployment, but a chart make it?

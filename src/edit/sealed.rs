@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::field;
 use super::proof::{self, Setting};
 use super::work::block_of;
-use super::{EditedFile, EditedLine, Target, What};
+use super::{Edited, EditedFile, EditedLine, Target, What};
 use crate::document::{self, Document, ObjectRef, decoded, text_at, yaml};
 use crate::render::{Edit, KeyText, Rendered};
 use crate::seal::Owner;
@@ -49,57 +49,71 @@ impl Target<'_> {
     /// How the repository has the Secret of a step encrypted; `None` where it does not.
     #[must_use]
     pub fn encryption(&self, rendered: &Rendered) -> Option<Encryption> {
-        let document = self.encrypted(rendered)?;
-        Some(match document.tree.get("sops") {
-            Some(_) => Encryption::Sops,
-            None => Encryption::SealedSecret,
-        })
+        self.encrypted(&rendered.object.name).map(|(_, encryption)| encryption)
     }
 
-    fn encrypted(&self, rendered: &Rendered) -> Option<&Document> {
-        let object = &rendered.object;
-        self.documents().iter().find(|document| {
+    /// The Secret of this name where it is encrypted.
+    pub(super) fn encrypted(&self, name: &str) -> Option<(&Document, Encryption)> {
+        self.documents.iter().find_map(|document| {
             let tree = &document.tree;
-            let is_sops = tree["kind"] == "Secret" && tree.get("sops").is_some();
-            (is_sops || tree["kind"] == "SealedSecret") && tree["metadata"]["name"] == object.name.as_str()
+            let encryption = match tree["kind"].as_str() {
+                Some("Secret") if tree.get("sops").is_some() => Encryption::Sops,
+                Some("SealedSecret") => Encryption::SealedSecret,
+                _ => return None,
+            };
+            (tree["metadata"]["name"] == name).then_some((document, encryption))
         })
     }
 
-    /// The file with the Secret of a step, sealed by `seal`; `None` where it stands there in a way that is not known.
+    /// Puts the Secret of a step into an edit, sealed by `seal`; it stays left where it stands in a way that is not known.
     ///
     /// # Errors
     /// Those of `seal`.
-    pub fn sealed<E>(
+    pub fn seal<E>(
         &self,
+        edited: &mut Edited,
         rendered: &Rendered,
         seal: impl Fn(Plain<'_>) -> Result<String, E>,
-    ) -> Result<Option<EditedFile>, E> {
-        let (Some(document), Some(key)) = (self.encrypted(rendered), &rendered.key) else { return Ok(None) };
-        let is_its = |name: &&str| self.repository.place(name) == document.origin.source;
-        let name = self.repository.names().find(is_its).map(str::to_owned);
-        let Some((name, text)) = name.and_then(|name| Some((name.clone(), self.repository.text(&name)?)))
+    ) -> Result<(), E> {
+        let (Some((document, encryption)), Some(key)) =
+            (self.encrypted(&rendered.object.name), &rendered.key)
         else {
-            return Ok(None);
+            return Ok(());
         };
-        let after = match document.tree.get("sops") {
-            Some(_) => match whole(&text, document, rendered, key) {
+        let Some(name) = self.repository.name(&document.origin) else { return Ok(()) };
+        // Other objects of the same file may have been edited.
+        let known = edited.files.iter().position(|file| file.name == name);
+        let mut file = match (known, self.repository.text(name)) {
+            (Some(at), _) => edited.files.swap_remove(at),
+            (None, Some(text)) => EditedFile {
+                name: name.to_owned(),
+                place: self.repository.place(name),
+                path: self.repository.path(name),
+                before: Zeroizing::new(text.clone()),
+                after: Zeroizing::new(text),
+                changes: Vec::new(),
+            },
+            (None, None) => return Ok(()),
+        };
+        let after = match encryption {
+            Encryption::Sops => match whole(&file.after, document, rendered, key) {
                 Some(secret) => {
-                    let path = self.repository.path(&name);
-                    let path = std::path::absolute(&path).unwrap_or(path);
+                    let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
                     Some(seal(Plain::Whole { path, secret, key: key.pem() })?)
                 }
                 None => None,
             },
-            None => values(&text, document, rendered, key, &seal)?,
+            Encryption::SealedSecret => values(&file.after, document, rendered, key, &seal)?,
         };
-        Ok(after.map(|after| EditedFile {
-            place: self.repository.place(&name),
-            path: self.repository.path(&name),
-            name,
-            before: Zeroizing::new(text),
-            after: Zeroizing::new(after),
-            changes: vec![EditedLine { line: document.origin.line.max(1), what: What::Sealed }],
-        }))
+        if let Some(after) = after {
+            file.after = Zeroizing::new(after);
+            file.changes.push(EditedLine { line: document.origin.line.max(1), what: What::Sealed });
+            edited.left.retain(|left| left.object != rendered.object);
+        }
+        if !file.changes.is_empty() {
+            edited.files.push(file);
+        }
+        Ok(())
     }
 }
 

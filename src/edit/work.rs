@@ -25,7 +25,9 @@ pub(super) struct Work<'a> {
     /// What they shall mean.
     wanted: Meaning,
     swaps: Vec<Swap>,
-    pub(super) contents: Contents,
+    contents: Contents,
+    /// What is declared with these.
+    documents: Vec<Document>,
 }
 
 impl<'a> Work<'a> {
@@ -40,7 +42,8 @@ impl<'a> Work<'a> {
             }
         }
         let swaps = swaps(&target.documents, step);
-        Self { target, step, before, wanted, swaps, contents: Contents::new() }
+        let (contents, documents) = (Contents::new(), target.documents.clone());
+        Self { target, step, before, wanted, swaps, contents, documents }
     }
 
     /// Swaps certificates and keys in the files that the cluster's objects are made of.
@@ -62,22 +65,20 @@ impl<'a> Work<'a> {
 
     /// The files that change, and what is not as it shall be with them.
     pub(super) fn finish(self) -> Edited {
-        let after = self.read(&self.contents).map(|documents| proof::meaning(&documents));
+        let after = proof::meaning(&self.documents);
         let is_wanted = |object: &ObjectRef| {
-            let is = after.as_ref().and_then(|all| find(all, object));
+            let is = find(&after, object);
             is.is_some() && find(&self.wanted, object) == is
         };
         let mut left = Vec::new();
         for rendered in self.step.iter().filter(|rendered| !is_wanted(&rendered.object)) {
             let object = rendered.object.clone();
             let is_trust = is_trust(&object);
-            let sealed = |document: &&Document| {
-                document.tree["kind"] == "SealedSecret" && document.tree["metadata"]["name"] == object.name
-            };
             let why = match declared(&self.target.documents, &object) {
-                Some(document) if document.tree.get("sops").is_some() => Why::Encrypted,
+                _ if object.kind == "Secret" && self.target.encrypted(&object.name).is_some() => {
+                    Why::Encrypted
+                }
                 Some(_) => Why::NotProven,
-                None if is_trust && self.target.documents.iter().any(|one| sealed(&one)) => Why::Encrypted,
                 None => Why::NotDeclared,
             };
             left.push(Left { object, is_trust, why });
@@ -91,6 +92,11 @@ impl<'a> Work<'a> {
         Edited { files: self.contents.into_iter().filter_map(file).collect(), left }
     }
 
+    /// The edits so far.
+    pub(super) fn so_far(&self) -> Contents {
+        self.contents.clone()
+    }
+
     /// A file as it is with the edits so far.
     pub(super) fn current(&self, all: &Contents, name: &str) -> Option<(Zeroizing<String>, Vec<EditedLine>)> {
         match all.get(name) {
@@ -101,34 +107,35 @@ impl<'a> Work<'a> {
 
     /// Keeps what is proven: all of it, or file by file.
     fn keep(&mut self, tried: Contents) {
-        let is_proven =
-            |contents: &Contents| self.read(contents).is_some_and(|after| self.comes_nearer(&after));
-        let with = |more: &Contents| {
-            let mut all = self.contents.clone();
-            all.extend(more.clone());
-            all
-        };
-        if tried.is_empty() {
+        let mut all = self.so_far();
+        all.extend(tried.clone());
+        if tried.is_empty() || self.accept(all, |_| true) {
             return;
         }
-        if is_proven(&with(&tried)) {
-            self.contents = with(&tried);
-            return;
-        }
-        let mut kept = self.contents.clone();
         for (name, content) in tried {
-            let mut more = kept.clone();
+            let mut more = self.so_far();
             more.insert(name, content);
-            if is_proven(&more) {
-                kept = more;
-            }
+            self.accept(more, |_| true);
         }
-        self.contents = kept;
     }
 
-    /// What the cluster's objects mean with other contents of files; `None` where they cannot be read, or what is declared for another
-    /// cluster changes.
-    pub(super) fn read(&self, contents: &Contents) -> Option<Vec<Document>> {
+    /// Keeps other contents where nothing is declared by them but what comes nearer to the step, and has an effect.
+    pub(super) fn accept(&mut self, contents: Contents, has_effect: impl Fn(&[Document]) -> bool) -> bool {
+        let Some(documents) = self.effect(&contents).filter(|documents| has_effect(documents)) else {
+            return false;
+        };
+        (self.contents, self.documents) = (contents, documents);
+        true
+    }
+
+    /// What is declared with other contents; `None` where something else changes by them.
+    pub(super) fn effect(&self, contents: &Contents) -> Option<Vec<Document>> {
+        self.read(contents).filter(|after| self.comes_nearer(after))
+    }
+
+    /// The cluster's objects with other contents of files; `None` where they cannot be read, or what is declared for another cluster
+    /// changes.
+    fn read(&self, contents: &Contents) -> Option<Vec<Document>> {
         let bytes =
             contents.iter().map(|(name, (text, _))| (name.clone(), text.as_bytes().to_vec())).collect();
         let mut units = self.target.repository.with(bytes).read().ok()?.units;
@@ -143,7 +150,7 @@ impl<'a> Work<'a> {
 
     /// Is every object as it was, as it shall be, or between the two? What the values of a chart come from may change as well, in its
     /// certificates and keys.
-    pub(super) fn comes_nearer(&self, documents: &[Document]) -> bool {
+    fn comes_nearer(&self, documents: &[Document]) -> bool {
         let (was, is) = (proof::trees(&self.target.documents), proof::trees(documents));
         let after: Meaning = is.iter().map(|(name, tree)| (name.clone(), proof::of(tree))).collect();
         let is_of_step = |name: &Name| {

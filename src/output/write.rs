@@ -20,9 +20,7 @@ pub(super) fn write(file: &NewFile, replace: bool) -> Result<Unfinished, OutputE
     let parent = directory_of(&file.path);
     fs::create_dir_all(parent).map_err(io_error(parent))?;
     let fail = io_error(&file.path);
-    let temporary = Temporary::new(parent, file.access).map_err(&fail)?;
-    let mut open = temporary.file.as_file();
-    open.write_all(file.content.as_bytes()).and_then(|()| open.sync_all()).map_err(&fail)?;
+    let temporary = Temporary::holding(&file.content, parent, file.access).map_err(&fail)?;
     let Temporary { file: named, directory, unfinished } = temporary;
     let temporary_path = named.path().to_owned();
     let persist = || match replace {
@@ -44,9 +42,7 @@ pub(super) fn write(file: &NewFile, replace: bool) -> Result<Unfinished, OutputE
 /// Puts another content in the place of a file, which keeps its mode.
 pub(super) fn replace(path: &Path, content: &str, access: Access) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions();
-    let temporary = Temporary::new(directory_of(path), access)?;
-    let mut open = temporary.file.as_file();
-    open.write_all(content.as_bytes()).and_then(|()| open.sync_all())?;
+    let temporary = Temporary::holding(content, directory_of(path), access)?;
     fs::set_permissions(temporary.file.path(), mode)?;
     let Temporary { file, directory, unfinished } = temporary;
     file.persist(path).map_err(|error| error.error)?;
@@ -68,6 +64,13 @@ struct Temporary {
 }
 
 impl Temporary {
+    fn holding(content: &str, parent: &Path, access: Access) -> io::Result<Self> {
+        let temporary = Self::new(parent, access)?;
+        let mut open = temporary.file.as_file();
+        open.write_all(content.as_bytes()).and_then(|()| open.sync_all())?;
+        Ok(temporary)
+    }
+
     fn new(parent: &Path, access: Access) -> io::Result<Self> {
         if access != Access::PrivateKey {
             let mut builder = tempfile::Builder::new();

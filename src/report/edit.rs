@@ -8,8 +8,7 @@ use similar::TextDiff;
 
 use super::Screen;
 use super::findings::words;
-use super::words::{count, shell_word};
-use crate::document::ObjectRef;
+use super::words::{count, restart_command, shell_word};
 use crate::edit::{EditedFile, EditedLine, Encryption, Holds, Left, Place, What, Why};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::pki::Certificate;
@@ -86,7 +85,7 @@ pub fn not_in_repository(left: &[Left], screen: &Screen) -> String {
     let mut out = "\nLeft to do elsewhere\n".to_owned();
     for left in left.iter().take(NAMED) {
         let Left { object, .. } = left;
-        let todo = if left.is_trust { String::new() } else { format!(": {}", restart(object)) };
+        let todo = if left.is_trust { String::new() } else { format!(": {}", restart_command(object)) };
         out.push_str(&screen.wrapped(&format!("{object} {}{todo}", why(left)), "  ", "    "));
     }
     if left.len() > NAMED {
@@ -101,11 +100,6 @@ fn why(left: &Left) -> &'static str {
         Why::Encrypted => "is encrypted in this repository",
         Why::NotProven => "cannot be edited so that it alone changes",
     }
-}
-
-fn restart(object: &ObjectRef) -> String {
-    let (namespace, kind) = (shell_word(&object.namespace), object.kind.to_lowercase());
-    format!("kubectl rollout restart -n {namespace} {kind}/{}", shell_word(&object.name))
 }
 
 /// Why nothing was edited, and how the step is made manually.

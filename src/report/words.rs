@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::DataFormat;
 use crate::diff::ObjectDiff;
-use crate::document::yaml;
+use crate::document::{ObjectRef, yaml};
 
 /// A number of things: `1 proxy`, `1,204 proxies`.
 #[must_use]
@@ -33,6 +33,17 @@ pub(super) fn duration(duration: SignedDuration) -> String {
         m if m >= 120 => count(m / 60, "hour", "hours"),
         m => count(m, "minute", "minutes"),
     }
+}
+
+/// The command that restarts a workload.
+#[must_use]
+pub(super) fn restart_command(object: &ObjectRef) -> String {
+    let kind = object.kind.to_lowercase();
+    format!(
+        "kubectl rollout restart {kind}/{} -n {}",
+        shell_word(&object.name),
+        shell_word(&object.namespace)
+    )
 }
 
 /// A word of a command line as a POSIX shell reads it: quoted where it has to be.

@@ -237,6 +237,36 @@ fn values_of_a_sealed_secret_are_sealed_one_by_one_and_open_with_the_controllers
 }
 
 #[test]
+fn a_sealed_secret_in_the_file_of_other_objects_leaves_their_edit_as_it_is() {
+    const TEST: &str = "a_sealed_secret_in_the_file_of_other_objects_leaves_their_edit_as_it_is";
+    let desk = Desk::new();
+    let sealed = json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+        "metadata": {"name": "linkerd-identity-issuer", "namespace": "linkerd"},
+        "spec": {"encryptedData": {"crt.pem": "AgBy", "key.pem": "AgCt"}}});
+    let mut objects = Declared::of(&desk.cluster).objects();
+    objects[1] = sealed;
+    fs::write(desk.home().join("linkerd/all.yaml"), text(&objects)).unwrap();
+    desk.repository.commit();
+    // What it seals makes no difference here.
+    let script = desk.beside.path().join("kubeseal");
+    runner::write_script(&script, "cat >/dev/null; echo AgNEW");
+    let next =
+        desk.run(&["next", "--in", ".", "--dir", &desk.at("rotation"), "--seal", script.to_str().unwrap()]);
+    assert!(next.status.success(), "{}", said(&next));
+    let after = fs::read_to_string(desk.home().join("linkerd/all.yaml")).unwrap();
+    let documents = l5d_rotate::document::parse(&after, TEST).unwrap();
+    let of = |kind: &str, name: &str| {
+        let is_it = |tree: &&Value| tree["kind"] == kind && tree["metadata"]["name"] == name;
+        documents.iter().map(|one| &one.tree).find(is_it).unwrap()
+    };
+    assert_eq!(of("SealedSecret", "linkerd-identity-issuer")["spec"]["encryptedData"]["key.pem"], "AgNEW");
+    let values = of("ConfigMap", "linkerd-config")["data"]["values"].as_str().unwrap();
+    let certificate = fs::read_to_string(desk.at("rotation/issuer.pem")).unwrap();
+    let line = certificate.lines().nth(3).unwrap();
+    assert!(values.contains(line), "the copy of the issuer's certificate is edited as well: {values}");
+}
+
+#[test]
 fn the_secret_alone_is_printed_for_a_pipe_and_sealed_on_the_way() {
     const TEST: &str = "the_secret_alone_is_printed_for_a_pipe_and_sealed_on_the_way";
     let desk = Desk::new();

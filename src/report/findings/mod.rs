@@ -14,7 +14,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::Screen;
-use super::words::styled;
+use super::words::{restart_command, styled};
 use crate::checkout::Open;
 use crate::finding::{CertificateRef, Fact, Finding, Opens, Pods, Severity};
 use crate::report::words::count;
@@ -78,13 +78,8 @@ fn opening(opens: &Opens, is_other: bool, screen: &Screen) -> String {
             format!("Restart {}.", listed(workloads))
         }
         Opens::Restart(workloads) => {
-            let commands: Vec<_> = workloads
-                .iter()
-                .map(|object| {
-                    let kind = object.kind.to_lowercase();
-                    format!("`kubectl rollout restart {kind}/{} -n {}`", object.name, object.namespace)
-                })
-                .collect();
+            let commands: Vec<_> =
+                workloads.iter().map(|object| format!("`{}`", restart_command(object))).collect();
             if commands.is_empty() { String::new() } else { format!("Run {}.", listed(&commands)) }
         }
         Opens::Procedure(procedure) => procedure::sentence(*procedure),

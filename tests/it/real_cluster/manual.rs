@@ -1,4 +1,4 @@
-//! What a rotation leaves to hands, done as it is told.
+//! What a rotation leaves to be done manually, done as it is told.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ impl Desk {
         steps.iter().find(|step| step["step"] == plan["standing"]).cloned().unwrap_or_default()
     }
 
-    /// Does what a step leaves to hands; what was done, by the plan's words for it.
+    /// Does what a step leaves to be done manually; what was done, by the plan's words for it.
     pub(super) fn manually(&mut self, step: &Value) -> Vec<String> {
         let mut done = Vec::new();
         for left in step["manual"].as_array().into_iter().flatten() {
