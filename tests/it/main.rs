@@ -9,6 +9,7 @@ mod checkouts;
 mod cluster;
 mod completion;
 mod custody;
+mod demo;
 mod docs;
 mod document;
 mod edits;
@@ -42,7 +43,6 @@ mod pki_support;
 mod plugin;
 mod prometheus;
 mod pull_requests;
-mod readme;
 #[cfg(unix)]
 mod real_cluster;
 mod real_installs;
