@@ -1,6 +1,6 @@
 //! A text set in a mapping of a YAML file, where every other byte stays: found by indentation, and proven by who calls it.
 
-use crate::document;
+use crate::document::{self, ObjectRef};
 
 /// A block mapping: lines of a file whose keys are indented by as much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,17 +107,57 @@ fn with_key(lines: &[&str], keys: &[&str]) -> Vec<Block> {
 }
 
 /// The mappings that describe an object, wherever they stand in a file: in a patch within it as well.
-pub(super) fn objects(text: &str, kind: &str, name: &str) -> Vec<Block> {
+pub(super) fn objects(text: &str, object: &ObjectRef) -> Vec<Block> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let is = |block: Block, key: &str, value: &str| {
-        let said = find(&lines, block, key).and_then(|at| split_key(lines[at]));
-        said.is_some_and(|(_, said)| said.trim().trim_matches(['"', '\'']) == value)
-    };
-    let is_it = |block: &Block| {
-        let metadata = find(&lines, *block, "metadata").and_then(|at| inner(&lines, *block, at));
-        is(*block, "kind", kind) && metadata.is_some_and(|metadata| is(metadata, "name", name))
-    };
-    with_key(&lines, &["kind"]).into_iter().filter(is_it).collect()
+    with_key(&lines, &["kind"]).into_iter().filter(|block| describes(&lines, *block, object)).collect()
+}
+
+/// The file with the text set in an item of a list that describes the object.
+pub(super) fn in_item(text: &str, object: &ObjectRef, path: &[&str], value: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut start = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let (begins, dash) = (start, indent(line));
+        start += line.len();
+        let Some(said) = line[dash..].strip_prefix("- ").map(|rest| rest.trim_start_matches(' ')) else {
+            continue;
+        };
+        let is_behind = |line: &&str| is_content(line) && indent(line) <= dash || line.starts_with("---");
+        let end = lines[at + 1..].iter().position(is_behind).map_or(lines.len(), |end| at + 1 + end);
+        // Without its dash, an item is a mapping that is indented by as much more.
+        let first = format!("{}{said}", " ".repeat(line.len() - said.len()));
+        let item: Vec<&str> = [&[first.as_str()], &lines[at + 1..end]].concat();
+        let block = Block { lines: (0, item.len()), indent: indent(&first) };
+        let is_there = namespace_of(&item, block).is_none_or(|namespace| namespace == object.namespace);
+        if !is_there || !describes(&item, block, object) {
+            continue;
+        }
+        let item = set(&item.concat(), block, path, value)?;
+        let mut after = [lines[..at].concat(), item, lines[end..].concat()].concat();
+        after.replace_range(begins + dash..begins + dash + 1, "-");
+        return Some(after);
+    }
+    None
+}
+
+/// Does a mapping describe an object of this kind and name?
+fn describes(lines: &[&str], block: Block, object: &ObjectRef) -> bool {
+    said(lines, block, &["kind"]) == Some(&object.kind)
+        && said(lines, block, &["metadata", "name"]) == Some(&object.name)
+}
+
+fn namespace_of<'l>(lines: &[&'l str], block: Block) -> Option<&'l str> {
+    said(lines, block, &["metadata", "namespace"])
+}
+
+/// What stands behind a key, without its quotes.
+fn said<'l>(lines: &[&'l str], block: Block, path: &[&str]) -> Option<&'l str> {
+    let (key, rest) = path.split_first()?;
+    let at = find(lines, block, key)?;
+    if !rest.is_empty() {
+        return said(lines, inner(lines, block, at)?, rest);
+    }
+    Some(split_key(lines[at])?.1.trim().trim_matches(['"', '\'']))
 }
 
 /// A kustomization with one more patch: of the object of this version, kind and name, in which the text at a path is set.

@@ -4,6 +4,8 @@
 //! manifest, or beside the chart's values. What is written is what the repository, read with the edits, declares to be the step.
 
 mod field;
+mod folded;
+mod json;
 mod pem;
 mod proof;
 mod restart;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::folded::folded;
 use crate::pki::{Certificate, Fingerprint, PrivateKey};
 
 /// What stands in the place of what.
@@ -89,7 +90,7 @@ struct Run {
     notation: Notation,
 }
 
-const BEGIN: &str = "-----BEGIN ";
+pub(super) const BEGIN: &str = "-----BEGIN ";
 const CERTIFICATE: &str = "CERTIFICATE";
 /// The first line of base64 is no shorter, in characters: no certificate, and no wrapped line, is.
 const SHORTEST: usize = 60;
@@ -110,9 +111,13 @@ pub(super) fn lines_of(text: &str, certificates: &[Certificate]) -> Vec<usize> {
     let line = |at: usize| text[..at].matches('\n').count() + 1;
     let plain = runs(text).into_iter().filter(|run| run.holds(certificates));
     let mut lines: Vec<usize> = plain.map(|run| line(run.blocks[0].0.start)).collect();
-    let within = |inner: &Encoded| !lines_of(&inner.text, certificates).is_empty();
-    lines.extend(encoded(text).iter().filter(|inner| within(inner)).map(|inner| line(inner.range.start)));
+    for (range, inner) in inner_texts(text) {
+        if !lines_of(&inner, certificates).is_empty() {
+            lines.push(line(range.start));
+        }
+    }
     lines.sort_unstable();
+    lines.dedup();
     lines
 }
 
@@ -122,20 +127,25 @@ pub(super) fn key_lines(text: &str) -> Vec<Range<usize>> {
     let is_key = |block: &&Block<'_>| block.label.ends_with("PRIVATE KEY");
     let all = blocks(text);
     let mut found: Vec<Range<usize>> = all.iter().filter(is_key).map(|block| block.range.clone()).collect();
-    found.extend(
-        encoded(text).into_iter().filter(|inner| !key_lines(&inner.text).is_empty()).map(|inner| inner.range),
-    );
+    let within = inner_texts(text).into_iter().filter(|(_, inner)| !key_lines(inner).is_empty());
+    found.extend(within.map(|(range, _)| range));
     found.into_iter().map(|range| line(range.start)..line(range.end.saturating_sub(1)) + 1).collect()
+}
+
+/// The texts that stand in a text in another notation, and where.
+fn inner_texts(text: &str) -> Vec<(Range<usize>, Zeroizing<String>)> {
+    let folded = folded(text).into_iter().map(|inner| (inner.range, inner.text));
+    folded.chain(encoded(text).into_iter().map(|inner| (inner.range, inner.text))).collect()
 }
 
 /// The text with every swap made, and where.
 pub(super) fn swap(text: &str, swaps: &[Swap]) -> (Zeroizing<String>, Vec<Swapped>) {
     let mut changes: Vec<(Range<usize>, Zeroizing<String>)> = Vec::new();
     let mut places = Vec::new();
-    let mut made = |swap: usize, range: Range<usize>, by: String| {
+    let mut made = |swap: usize, range: Range<usize>, by: Zeroizing<String>| {
         let line = text[..range.start].matches('\n').count() + 1;
         if changes.iter().all(|(other, _)| other.end <= range.start || range.end <= other.start) {
-            changes.push((range, Zeroizing::new(by)));
+            changes.push((range, by));
             places.push(Swapped { swap, line });
         }
     };
@@ -145,21 +155,28 @@ pub(super) fn swap(text: &str, swaps: &[Swap]) -> (Zeroizing<String>, Vec<Swappe
             Swap::Certificates { old, new } => {
                 for run in runs.iter().filter(|run| run.holds(old)) {
                     for (range, by) in run.edits(text, new) {
-                        made(number, range, by);
+                        made(number, range, by.into());
                     }
                 }
             }
             Swap::Key { of, new } => {
                 for block in blocks.iter().filter(|block| block.is_key_of(of)) {
-                    made(number, block.range.clone(), block.notation.written(new, text, &block.range));
+                    made(number, block.range.clone(), block.notation.written(new, text, &block.range).into());
                 }
             }
+        }
+    }
+    for inner in folded(text) {
+        let (new, swapped) = self::swap(&inner.text, swaps);
+        if let Some(first) = swapped.first() {
+            let (range, by) = inner.edit(&new);
+            made(first.swap, range, by);
         }
     }
     for inner in encoded(text) {
         let (new, swapped) = self::swap(&inner.text, swaps);
         if let Some(first) = swapped.first() {
-            made(first.swap, inner.range.clone(), inner.written(&new));
+            made(first.swap, inner.range.clone(), inner.written(&new).into());
         }
     }
     changes.sort_by_key(|(range, _)| range.start);
@@ -290,8 +307,12 @@ impl<'t> Block<'t> {
     }
 }
 
+/// Those that stand line for line: what is folded has other line ends.
 fn blocks(text: &str) -> Vec<Block<'_>> {
-    text.match_indices(BEGIN).filter_map(|(at, _)| Block::at(text, at)).collect()
+    let folded = folded(text);
+    let begins = text.match_indices(BEGIN).map(|(at, _)| at);
+    let is_plain = |at: &usize| !folded.iter().any(|one| one.range.contains(at));
+    begins.filter(is_plain).filter_map(|at| Block::at(text, at)).collect()
 }
 
 /// Only blank lines and comments stand between the certificates of a run.

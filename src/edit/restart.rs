@@ -3,12 +3,11 @@
 
 use zeroize::Zeroizing;
 
-use super::field;
 use super::proof::{self, Setting};
 use super::work::{Contents, Work, block_of, declared};
-use super::{EditedLine, What};
+use super::{EditedLine, What, field, json};
 use crate::checkout::is_kustomization;
-use crate::document::{Document, ObjectRef, text_at};
+use crate::document::{self, Document, ObjectRef, text_at};
 use crate::linkerd;
 use crate::render::Edit;
 
@@ -31,12 +30,30 @@ impl Wanted<'_> {
         })
     }
 
-    /// The file with the annotation set in a mapping that describes the object.
-    fn set(&self, text: &str, block: field::Block) -> Option<String> {
+    /// The file with the annotation set in the object's manifest.
+    fn in_manifest(&self, text: &str) -> Option<String> {
         let path: Vec<&str> = self.path.iter().copied().chain([self.key]).collect();
-        let after = field::set(text, block, &path, self.value)?;
+        let after = if document::is_json(text.as_bytes()) {
+            json::set(text, self.object, &path, self.value)
+        } else if let Some(block) = block_of(text, self.object) {
+            field::set(text, block, &path, self.value)
+        } else {
+            field::in_item(text, self.object, &path, self.value)
+        };
+        after.filter(|after| self.is_only_change(text, after))
+    }
+
+    /// The file with the annotation set in a mapping that describes the object, wherever it stands.
+    fn in_patch(&self, text: &str) -> Option<String> {
+        let path: Vec<&str> = self.path.iter().copied().chain([self.key]).collect();
+        let known = field::objects(text, self.object).into_iter();
+        let mut made = known.filter_map(|block| field::set(text, block, &path, self.value));
+        made.find(|after| self.is_only_change(text, after)).or_else(|| self.in_manifest(text))
+    }
+
+    fn is_only_change(&self, before: &str, after: &str) -> bool {
         let setting = Setting { key: self.key, value: self.value };
-        proof::only_meant(text, &after, &[], &[setting]).then_some(after)
+        proof::only_meant(before, after, &[], &[setting])
     }
 }
 
@@ -141,15 +158,14 @@ impl<'a> Work<'a> {
         let document = declared(&self.target.documents, wanted.object)?;
         let name = self.target.repository.name(&document.origin)?.to_owned();
         let (text, _) = self.current(all, &name)?;
-        let after = wanted.set(&text, block_of(&text, wanted.object)?)?;
+        let after = wanted.in_manifest(&text)?;
         self.put(all, name, wanted, &after)
     }
 
     /// Sets an annotation in a patch that a file holds.
     fn in_patch(&self, all: &mut Contents, name: &str, wanted: &Wanted<'_>) -> Option<()> {
         let (text, _) = self.current(all, name)?;
-        let known = field::objects(&text, &wanted.object.kind, &wanted.object.name);
-        let after = known.into_iter().find_map(|block| wanted.set(&text, block))?;
+        let after = wanted.in_patch(&text)?;
         self.put(all, name.to_owned(), wanted, &after)
     }
 

@@ -34,7 +34,7 @@ fn indented(text: &str, by: usize) -> String {
 }
 
 /// The notations in which a text of several lines stands in YAML.
-const NOTATIONS: usize = 8;
+const NOTATIONS: usize = 14;
 
 /// A field `pem` that holds the text, or something that holds it.
 fn written(pem: &str, notation: usize) -> String {
@@ -53,8 +53,38 @@ fn written(pem: &str, notation: usize) -> String {
             format!("pem: |\n{}", lines.collect::<String>())
         }
         6 => format!("pem: |\n  # in a text\n  identity:\n    anchors: |\n{}    n: 1\n", indented(pem, 6)),
-        _ => format!("pem: &a |\n{}again: *a\n", indented(pem, 2)),
+        7 => format!("pem: &a |\n{}again: *a\n", indented(pem, 2)),
+        // As PyYAML writes it.
+        8 => format!("pem: '{}'\n", doubled(&pem.replace('\'', "''"), 2)),
+        9 => format!("pem: \"{}\" # a\n", doubled(&quoted[1..quoted.len() - 1].replace("\\n", "\n"), 4)),
+        10 => format!("list:\n- x: 1\npem: \"{}\"\n", wrapped(&quoted[1..quoted.len() - 1], 80)),
+        11 => format!("pem: >-\n  {}\n", doubled(pem.trim_end(), 2)),
+        12 => format!("pem: > # a\n   {}\n", doubled(pem, 3).trim_end()),
+        _ => format!("pem: \"{}\"\n", wrapped(&STANDARD.encode(pem), 70)),
     }
+}
+
+/// Every line's end as an empty line, and blanks before the next.
+fn doubled(text: &str, by: usize) -> String {
+    text.replace('\n', &format!("\n\n{}", " ".repeat(by)))
+}
+
+/// Cut at a width, wherever no escape is cut, by line ends that mean nothing.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        let last = lines.last_mut().unwrap();
+        last.push(letter);
+        if letter == '\\' {
+            last.extend(letters.next());
+        }
+        // A blank at the begin of a line would be lost.
+        if last.len() >= width && !letters.as_str().starts_with(' ') {
+            lines.push(String::new());
+        }
+    }
+    lines.join("\\\n  ")
 }
 
 /// Lines around it, of every kind that tempts an editor.

@@ -233,6 +233,65 @@ fn a_rotation_is_edited_into_values_of_charts_in_every_layout() {
     every(VALUES, Made::ByChart);
 }
 
+/// How somebody's tools write objects into a file: its name, and its text.
+type Writing = (&'static str, fn(&[Value]) -> String);
+
+const WRITINGS: [Writing; 4] = [
+    ("list.json", |all| format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": all}))),
+    ("one-after-another.json", |all| all.iter().map(|one| format!("{one}\n")).collect()),
+    ("list.yaml", |all| text(&[json!({"apiVersion": "v1", "kind": "List", "items": all})])),
+    ("folded.yaml", |all| folded(&text(all))),
+];
+
+/// Each text of several lines in single quotes, as PyYAML writes it where no line begins with a blank: an empty line is one line's end.
+fn folded(text: &str) -> String {
+    let mut out = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((key, chomp)) = line.rsplit_once(": |").filter(|(_, rest)| rest.len() < 2) else {
+            out += &format!("{line}\n");
+            continue;
+        };
+        let by = key.len() - key.trim_start().len() + 2;
+        let indent = " ".repeat(by);
+        let mut block = Vec::new();
+        while let Some(line) = lines.next_if(|line| line.is_empty() || line.starts_with(&indent)) {
+            block.push(line.get(by..).unwrap_or_default().replace('\'', "''"));
+        }
+        if block.iter().any(|line| line.starts_with(' ')) {
+            let lines = block.iter().map(|line| format!("{indent}{line}\n"));
+            out += &format!("{line}\n{}", lines.collect::<String>());
+            continue;
+        }
+        let folded = block.join(&format!("\n\n{indent}"));
+        let end = if chomp == "-" { String::new() } else { format!("\n\n{indent}") };
+        out += &format!("{key}: '{folded}{end}'\n");
+    }
+    out
+}
+
+#[test]
+fn a_rotation_is_edited_into_manifests_however_they_are_written() {
+    for (name, writing) in WRITINGS.iter().skip(sizes::of(2, 0)) {
+        let cluster = Cluster::new();
+        let objects = Declared::of(&cluster).objects()[..3].to_vec();
+        let all = [objects, workloads(&cluster, Made::ByManifests)].concat();
+        let before = writing(&all);
+        let Some(mut desk) = Desk::over(cluster, &vec![((*name).to_owned(), before.clone())], None) else {
+            println!("skipped: a_rotation_is_edited_into_manifests_however_they_are_written: no git");
+            return;
+        };
+        let taken = desk.rotate().unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(taken.len(), 9, "{name}: {taken:?}");
+        // Laid out by the same hand, the file holds what it held, and the step; what was quoted stays so.
+        let after = fs::read_to_string(desk.repository.home.path().join(name)).unwrap();
+        let expected = writing(&declared(desk.repository.home.path(), None));
+        let differs = |(is, shall): &(&str, &str)| is.replace('"', "") != shall.replace('"', "");
+        assert_eq!(after.lines().zip(expected.lines()).find(differs), None, "{name}");
+        assert_eq!(after.lines().count(), expected.lines().count(), "{name}");
+    }
+}
+
 /// Production and staging deploy the same applications, from one base.
 fn shared(cluster: &Cluster) -> Files {
     let (of_linkerd, of_apps): (Vec<Value>, Vec<Value>) = workloads(cluster, Made::ByManifests)
