@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::annotated::PostRenderers;
 use super::behind::Behind;
 use super::chart::Chart;
 use super::engine;
@@ -77,6 +78,7 @@ fn releases(reading: &Reading<'_>, roots: &mut Vec<Root>, used: &mut Used) {
         for document in &found {
             let made = released(document, &sources);
             if made.is_empty() {
+                PostRenderers::of(&document.tree).annotate(&mut root.declared, document);
                 root.open.extend(not_followed(reading, document));
             }
             for (application, release) in made {

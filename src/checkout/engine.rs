@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::annotated::PostRenderers;
 use super::kustomization::{list, strings};
 use super::net;
 use super::open::{Open, Why};
@@ -93,6 +94,15 @@ const READ: [&str; 3] = ["fileParameters", "valueFiles", "valuesContent"];
 pub(super) fn deployment(document: &Document) -> Open {
     let mut said = document.tree.get("spec").cloned().unwrap_or_default();
     strip(&mut said);
+    // Annotations of pods are among the objects.
+    if let Some(spec) = said.as_object_mut().filter(|spec| spec.contains_key("postRenderers")) {
+        let mut others = PostRenderers::of(&document.tree).others;
+        strip(&mut others);
+        match others {
+            Value::Null => _ = spec.shift_remove("postRenderers"),
+            others => _ = spec.insert("postRenderers".to_owned(), others),
+        }
+    }
     let name = |pointer| text_at(&document.tree, pointer);
     let content = json!([name("/kind"), name("/metadata/name"), name("/metadata/namespace"), said]);
     Open::new(&document.origin, Why::Redeployed, &content)

@@ -1,5 +1,6 @@
 //! A repository as what it deploys, cluster by cluster.
 
+mod annotated;
 mod behind;
 mod build;
 mod chart;
@@ -78,6 +79,8 @@ pub struct Declared {
     pub open: Vec<Open>,
     /// The files that it is made of, by their path from the repository's root.
     pub files: BTreeSet<String>,
+    /// Files with the objects of engines that deploy it.
+    pub engines: BTreeSet<String>,
 }
 
 /// What a change does to one cluster.
@@ -273,10 +276,11 @@ impl Unit {
         let is_mesh = self.is_mesh;
         let failed = self.failed.iter().flat_map(|(_, _, files)| files.iter().cloned());
         let files = self.files.iter().cloned().chain(failed).collect();
+        let engines = std::mem::take(&mut self.engines);
         let pods: Vec<_> = self.objects.iter().filter(|one| one.tree["kind"] == "Pod").cloned().collect();
         let mut documents = self.proposal().into_documents()?;
         documents.extend(pods);
-        Ok(Declared { name, documents, is_mesh, open, files })
+        Ok(Declared { name, documents, is_mesh, open, files, engines })
     }
 }
 

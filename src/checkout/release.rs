@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::annotated::PostRenderers;
 use super::chart::Chart;
 use super::engine;
 use super::kustomization::{list, strings};
@@ -146,11 +147,14 @@ fn flux(document: &Document, sources: &Sources<'_>) -> Option<Release> {
     if inline.is_object() {
         lay(&mut draft.values, inline);
     }
-    if let Some(rendered) = tree.pointer("/spec/postRenderers").filter(|all| reaches_control_plane(all)) {
-        draft.open.push((Why::Patched, rendered.clone()));
+    let rendered = PostRenderers::of(tree);
+    if reaches_control_plane(&rendered.others) {
+        draft.open.push((Why::Patched, rendered.others.clone()));
     }
     let namespace = first(&[text_at(tree, "/spec/targetNamespace"), own]);
-    draft.finish(&name, &version, namespace)
+    let mut release = draft.finish(&name, &version, namespace)?;
+    rendered.annotate(&mut release.objects, document);
+    Some(release)
 }
 
 /// Argo CD: files, then `valuesObject` or else `values`, parameters, and parameters out of files (`util/helm/cmd.go`).

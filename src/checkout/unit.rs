@@ -25,6 +25,8 @@ pub(super) struct Unit {
     pub(super) deployment: Vec<Open>,
     /// Files of which it is known what comes out of them.
     pub(super) files: BTreeSet<String>,
+    /// Files with the objects of engines that deploy it.
+    pub(super) engines: BTreeSet<String>,
     /// What is not known to come out of files that could reach trust material.
     pub(super) failed: Vec<(Origin, Why, BTreeSet<String>)>,
 }
@@ -71,6 +73,7 @@ impl Unit {
             self.deployment.extend(root.deployment);
         }
         self.deployment.extend(root.behind);
+        self.engines.extend(root.by.clone());
         self.objects.extend(root.objects);
         self.declared.extend(root.declared);
         self.rendered.extend(root.rendered);

@@ -83,7 +83,8 @@ pub struct Editing {
     /// Edit the files of this Git checkout instead of printing: what the step needs, where it stands
     ///
     /// Certificates are found wherever the repository holds them: manifests, values of Helm, HelmReleases, Applications, files of
-    /// generators. Restarts are set in the manifests. Every edit is proven before it is written: the repository, read again with
+    /// generators. Restarts are set in the manifests, among a chart's values, in patches of kustomizations, Flux Kustomizations and
+    /// Applications, and in `postRenderers` of HelmReleases. Every edit is proven before it is written: the repository, read again with
     /// it, declares the step and nothing else. Where there are several clusters, --unit names one.
     #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["out", "output", "only", "show_keys"])]
     pub checkout: Option<PathBuf>,

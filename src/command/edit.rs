@@ -8,8 +8,8 @@ use super::{Failure, reading};
 use crate::checkout::{self, Repository};
 use crate::cli;
 use crate::document::ObjectRef;
-use crate::edit::{self, EditError, Edited, EditedFile, Encryption, Holds, Left, Plain, Target};
-use crate::mesh::{Injection, Mesh};
+use crate::edit::{self, EditError, Edited, EditedFile, Encryption, Holds, Left, Maker, Plain, Target};
+use crate::mesh::{Injection, Mesh, Owner};
 use crate::output::{self, Access, Replacement};
 use crate::report::{
     Exit, Patch, Response, Screen, edited, edited_already, found_places, git_commands, not_edited,
@@ -184,14 +184,19 @@ fn edit_of(
     let mesh = under_way.mesh.as_declared(target.documents());
     let documents = super::render::documents(planned, &mesh, under_way, "", screen)?;
     let control_plane = &under_way.mesh.control_plane;
-    let is_ours = |object: &ObjectRef| {
-        let workloads = &under_way.mesh.workloads;
-        workloads.iter().any(|one| one.injection == Injection::ControlPlane && one.object == *object)
+    let maker = |object: &ObjectRef| {
+        let Some(workload) = under_way.mesh.workloads.iter().find(|one| one.object == *object) else {
+            return Maker::default();
+        };
+        let is_ours = workload.injection == Injection::ControlPlane;
+        let chart_value = control_plane.pod_annotations(&object.name).filter(|_| is_ours);
+        let release = workload.owners.iter().find_map(|owner| match owner {
+            Owner::FluxHelmRelease { namespace, name } => Some([namespace.clone(), name.clone()]),
+            _ => None,
+        });
+        Maker { chart_value: chart_value.map(|found| found.value), release }
     };
-    let chart_value = |object: &ObjectRef| {
-        control_plane.pod_annotations(&object.name).filter(|_| is_ours(object)).map(|found| found.value)
-    };
-    let mut edited = target.edit(&documents, chart_value);
+    let mut edited = target.edit(&documents, maker);
     let Some(named) = seal else { return Ok(edited) };
     for document in &documents {
         let Some(encryption) = target.encryption(document) else { continue };

@@ -160,48 +160,86 @@ fn said<'l>(lines: &[&'l str], block: Block, path: &[&str]) -> Option<&'l str> {
     Some(split_key(lines[at])?.1.trim().trim_matches(['"', '\'']))
 }
 
-/// A kustomization with one more patch: of the object of this version, kind and name, in which the text at a path is set.
-pub(super) fn with_patch(text: &str, object: [&str; 3], path: &[&str], value: &str) -> Option<String> {
+/// A patch of an object in which the text at a path is set, as an item of the lists that Kustomize, Flux and Argo CD have.
+pub(super) fn patch(object: &ObjectRef, path: &[&str], value: &str) -> Vec<String> {
+    let ObjectRef { api_version, kind, name, .. } = object;
+    let mut lines = vec![
+        "- patch: |-".to_owned(),
+        format!("    apiVersion: {api_version}"),
+        format!("    kind: {kind}"),
+        "    metadata:".to_owned(),
+        format!("      name: {name}"),
+    ];
+    lines.extend(made(path, value, 4, "\n").lines().map(str::to_owned));
+    lines.extend(["  target:".to_owned(), format!("    kind: {kind}"), format!("    name: {name}")]);
+    lines
+}
+
+/// The file with one more item in the list at a path below a mapping.
+pub(super) fn with_item(text: &str, within: Block, path: &[&str], item: &[String]) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let whole = document(text, 1)?;
     let newline = if lines.first()?.ends_with("\r\n") { "\r\n" } else { "\n" };
-    let [version, kind, name] = object;
-    let item = |indent: &str| {
-        let patch = [
-            "- patch: |-".to_owned(),
-            format!("    apiVersion: {version}"),
-            format!("    kind: {kind}"),
-            "    metadata:".to_owned(),
-            format!("      name: {name}"),
-        ];
-        let set = made(path, value, 4, newline);
-        let target = ["  target:".to_owned(), format!("    kind: {kind}"), format!("    name: {name}")];
-        let line = |line: &str| format!("{indent}{line}{newline}");
-        let head: String = patch.iter().map(|one| line(one)).collect();
-        head + &set.lines().map(line).collect::<String>()
-            + &target.iter().map(|one| line(one)).collect::<String>()
+    let written = |indent: usize| {
+        let line = |line: &String| format!("{}{line}{newline}", " ".repeat(indent));
+        item.iter().map(line).collect::<String>()
     };
-    let ended = |at: usize| if lines[at].ends_with('\n') { "" } else { newline };
-    let Some(key) = find(&lines, whole, "patches") else {
-        let last = last_line(&lines, whole)?;
-        let added = format!("{}patches:{newline}{}", ended(last), item(""));
-        return Some(joined(&lines, last + 1..last + 1, &added));
+    let behind = |last: usize, made: String| {
+        let ended = if lines[last].ends_with('\n') { "" } else { newline };
+        joined(&lines, last + 1..last + 1, &format!("{ended}{made}"))
     };
-    let (_, said) = split_key(lines[key])?;
-    let first = (key + 1..whole.lines.1).find(|at| is_content(lines[*at]))?;
+    let is_bare = |said: &str| said.trim().is_empty() || said.trim().starts_with('#');
+    let mut block = within;
+    for (depth, key) in path.iter().enumerate() {
+        let Some(at) = find(&lines, block, key) else {
+            let key = |(further, key): (usize, &&str)| {
+                format!("{}{key}:{newline}", " ".repeat(block.indent + 2 * further))
+            };
+            let keys: String = path[depth..].iter().enumerate().map(key).collect();
+            let items = written(block.indent + 2 * (path.len() - depth - 1));
+            return Some(behind(last_line(&lines, block)?, keys + &items));
+        };
+        if !is_bare(split_key(lines[at])?.1) {
+            return None;
+        }
+        if depth + 1 == path.len() {
+            let list = list_below(&lines, block, at)?;
+            return Some(behind(last_line(&lines, list)?, written(list.indent)));
+        }
+        block = inner(&lines, block, at)?;
+    }
+    None
+}
+
+/// The list that stands below a key.
+fn list_below(lines: &[&str], block: Block, key: usize) -> Option<Block> {
+    let first = (key + 1..block.lines.1).find(|at| is_content(lines[*at]))?;
     let indent = indent(lines[first]);
-    if !said.trim().is_empty() || !lines[first].trim_start().starts_with("- ") {
+    let is_item = |line: &str| line.trim_start().starts_with("- ") || line.trim() == "-";
+    if !is_item(lines[first]) || indent < block.indent {
         return None;
     }
     let is_behind = |at: &usize| {
-        let is_item = lines[*at].trim_start().starts_with("- ") || lines[*at].trim() == "-";
-        is_content(lines[*at])
-            && (self::indent(lines[*at]) < indent || self::indent(lines[*at]) == indent && !is_item)
+        let line = lines[*at];
+        is_content(line) && (self::indent(line) < indent || self::indent(line) == indent && !is_item(line))
     };
-    let end = (first..whole.lines.1).find(is_behind).unwrap_or(whole.lines.1);
-    let last = last_line(&lines, Block { lines: (first, end), indent })?;
-    let added = format!("{}{}", ended(last), item(&" ".repeat(indent)));
-    Some(joined(&lines, last + 1..last + 1, &added))
+    let end = (first..block.lines.1).find(is_behind).unwrap_or(block.lines.1);
+    Some(Block { lines: (first, end), indent })
+}
+
+/// The objects of a kind of this group that a file holds.
+pub(super) fn of_kind(text: &str, group: &str, kind: &str) -> Vec<Block> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let is_it = |block: &Block| {
+        let version = said(&lines, *block, &["apiVersion"]).unwrap_or_default();
+        said(&lines, *block, &["kind"]) == Some(kind) && version.split('/').next() == Some(group)
+    };
+    with_key(&lines, &["kind"]).into_iter().filter(is_it).collect()
+}
+
+/// What stands at a path below a mapping.
+pub(super) fn text_of(text: &str, block: Block, path: &[&str]) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    said(&lines, block, path).map(str::to_owned)
 }
 
 fn joined(lines: &[&str], replaced: std::ops::Range<usize>, by: &str) -> String {

@@ -174,12 +174,23 @@ pub enum EditError {
     Several(Vec<String>),
 }
 
+/// How a chart makes a workload.
+#[derive(Debug, Default)]
+pub struct Maker {
+    /// The value of Linkerd's chart that annotates the pods of a Deployment of the control plane.
+    pub chart_value: Option<&'static str>,
+    /// Namespace and name of the Flux HelmRelease.
+    pub release: Option<[String; 2]>,
+}
+
 /// What a repository declares for one cluster.
 pub struct Target<'a> {
     repository: &'a Repository,
     unit: String,
     documents: Vec<Document>,
     files: BTreeSet<String>,
+    /// Files with the objects of engines that deploy it.
+    engines: BTreeSet<String>,
     /// What it declares for other clusters.
     others: Vec<(String, Meaning)>,
 }
@@ -192,8 +203,8 @@ impl<'a> Target<'a> {
     pub fn find(repository: &'a Repository, unit: Option<&str>) -> Result<Self, EditError> {
         let (here, others) = chosen(repository.read()?.units, unit, repository)?;
         let others = others.iter().map(|unit| (unit.name.clone(), meaning(&unit.documents))).collect();
-        let Declared { name: unit, documents, files, .. } = here;
-        Ok(Self { repository, unit, documents, files, others })
+        let Declared { name: unit, documents, files, engines, .. } = here;
+        Ok(Self { repository, unit, documents, files, engines, others })
     }
 
     /// The cluster's objects, as they are declared.
@@ -224,15 +235,11 @@ impl<'a> Target<'a> {
 
     /// The files as they must be for the repository to declare what `step` renders. Nothing is written.
     ///
-    /// `chart_value` names the value of Linkerd's chart that annotates the pods of a Deployment of the control plane.
-    pub fn edit(
-        &self,
-        step: &[Rendered],
-        chart_value: impl Fn(&ObjectRef) -> Option<&'static str>,
-    ) -> Edited {
+    /// `maker` tells how a chart makes a workload.
+    pub fn edit(&self, step: &[Rendered], maker: impl Fn(&ObjectRef) -> Maker) -> Edited {
         let mut work = Work::begin(self, step);
         work.swap();
-        work.restart(chart_value);
+        work.restart(maker);
         work.finish()
     }
 }

@@ -104,14 +104,47 @@ pub(super) fn only_meant(old: &str, new: &str, swaps: &[Swap], settings: &[Setti
     old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| is_meant(old, new, "", swaps, settings))
 }
 
+/// Does a file differ from what it was in one more item of a list alone, or in a list that is there for it?
+pub(super) fn only_added(old: &str, new: &str, item: &[String]) -> bool {
+    let (Some(old), Some(new), Some(item)) = (read_any(old), read_any(new), read_any(&item.join("\n")))
+    else {
+        return false;
+    };
+    let [Value::Array(item)] = item.as_slice() else { return false };
+    old.len() == new.len()
+        && old != new
+        && old.iter().zip(&new).all(|(old, new)| old == new || is_added(old, new, item))
+}
+
+fn is_added(old: &Value, new: &Value, item: &[Value]) -> bool {
+    let is_it = |old: &Value, new: &Value| old == new || is_added(old, new, item);
+    match (old, new) {
+        (Value::Object(was), Value::Object(is)) => {
+            was.keys().all(|key| is.contains_key(key))
+                && is.iter().all(|(key, value)| is_it(was.get(key).unwrap_or(&Value::Null), value))
+        }
+        (Value::Null, Value::Object(is)) => is.values().all(|value| is_added(&Value::Null, value, item)),
+        (Value::Null, Value::Array(is)) => is == item,
+        (Value::Array(was), Value::Array(is)) => {
+            *is == [was.as_slice(), item].concat()
+                || (was.len() == is.len() && was.iter().zip(is).all(|(old, new)| is_it(old, new)))
+        }
+        _ => false,
+    }
+}
+
 fn read(text: &str) -> Option<Vec<Value>> {
+    read_any(text).filter(|trees| trees.iter().any(|tree| tree.is_object() || tree.is_array()))
+}
+
+fn read_any(text: &str) -> Option<Vec<Value>> {
     let mut trees = Vec::new();
     document::parse_any(text, "file", |document| {
         trees.push(document.tree);
         Ok::<_, DocumentError>(())
     })
     .ok()?;
-    trees.iter().any(|tree| tree.is_object() || tree.is_array()).then_some(trees)
+    Some(trees)
 }
 
 /// Does a tree differ from what it was in what was meant to change alone?

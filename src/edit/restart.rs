@@ -1,11 +1,13 @@
 //! Annotations that restart pods, set where a workload is described: in its manifest, in a patch of it, among a chart's values, or in
-//! a patch that is added to a kustomization.
+//! a patch that is added to what deploys it: a kustomization, an object of Flux or Argo CD.
+
+use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
 use super::proof::{self, Setting};
 use super::work::{Contents, Work, block_of, declared};
-use super::{EditedLine, What, field, json};
+use super::{EditedLine, Maker, What, field, json};
 use crate::checkout::is_kustomization;
 use crate::document::{self, Document, ObjectRef, text_at};
 use crate::linkerd;
@@ -20,6 +22,9 @@ struct Wanted<'a> {
     value: &'a str,
 }
 
+const PATCHES: [&str; 1] = ["patches"];
+const OF_FLUX: [&str; 2] = ["spec", "patches"];
+const OF_ARGO: [&str; 4] = ["spec", "source", "kustomize", "patches"];
 const TEMPLATE: [&str; 4] = ["spec", "template", "metadata", "annotations"];
 
 impl Wanted<'_> {
@@ -30,9 +35,13 @@ impl Wanted<'_> {
         })
     }
 
+    fn whole_path(&self) -> Vec<&str> {
+        self.path.iter().copied().chain([self.key]).collect()
+    }
+
     /// The file with the annotation set in the object's manifest.
     fn in_manifest(&self, text: &str) -> Option<String> {
-        let path: Vec<&str> = self.path.iter().copied().chain([self.key]).collect();
+        let path = self.whole_path();
         let after = if document::is_json(text.as_bytes()) {
             json::set(text, self.object, &path, self.value)
         } else if let Some(block) = block_of(text, self.object) {
@@ -45,7 +54,7 @@ impl Wanted<'_> {
 
     /// The file with the annotation set in a mapping that describes the object, wherever it stands.
     fn in_patch(&self, text: &str) -> Option<String> {
-        let path: Vec<&str> = self.path.iter().copied().chain([self.key]).collect();
+        let path = self.whole_path();
         let known = field::objects(text, self.object).into_iter();
         let mut made = known.filter_map(|block| field::set(text, block, &path, self.value));
         made.find(|after| self.is_only_change(text, after)).or_else(|| self.in_manifest(text))
@@ -59,23 +68,36 @@ impl Wanted<'_> {
 
 impl<'a> Work<'a> {
     /// Sets the annotations that restart pods.
-    pub(super) fn restart(&mut self, chart_value: impl Fn(&ObjectRef) -> Option<&'static str>) {
+    pub(super) fn restart(&mut self, maker: impl Fn(&ObjectRef) -> Maker) {
         let documents = &self.target.documents;
         let (of_charts, of_manifests): (Vec<Wanted<'a>>, Vec<Wanted<'a>>) =
             self.wanted().into_iter().partition(|wanted| is_made_by_chart(documents, wanted.object));
+        let mut of_releases = Vec::new();
         for wanted in of_charts {
-            if let Some(chart_value) = chart_value(wanted.object) {
-                self.annotate_values(&wanted, chart_value);
+            let Maker { chart_value, .. } = maker(wanted.object);
+            if !chart_value.is_some_and(|value| self.annotate_values(&wanted, value)) {
+                of_releases.push(wanted);
             }
         }
         let mut left = self.each(of_manifests, &|work, all, wanted| work.in_manifest(all, wanted));
         // No file describes what is not declared.
-        left.retain(|wanted| declared(documents, wanted.object).is_some());
-        for name in &self.target.files {
+        left = take(left, &mut of_releases, |wanted| declared(documents, wanted.object).is_some());
+        let names: BTreeSet<&String> = self.target.files.union(&self.target.engines).collect();
+        for name in &names {
             left = self.each(left, &|work, all, wanted| work.in_patch(all, name, wanted));
         }
-        for name in self.target.files.iter().filter(|name| is_kustomization(name)) {
-            left = self.each(left, &|work, all, wanted| work.as_patch(all, name, wanted));
+        let (kustomizations, others): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| is_kustomization(name));
+        for name in kustomizations.into_iter().chain(others) {
+            let text = self.target.repository.text(name).unwrap_or_default();
+            for at in 0..self.patched(name, &text).len() {
+                left = self.each(left, &|work, all, wanted| work.as_patch(all, name, at, wanted));
+            }
+        }
+        let releases: Vec<_> = of_releases.iter().map(|wanted| maker(wanted.object).release).collect();
+        for (wanted, release) in of_releases.into_iter().zip(releases) {
+            let Some(release) = release else { continue };
+            self.each(vec![wanted], &|work, all, wanted| work.in_release(all, wanted, &release));
         }
     }
 
@@ -99,6 +121,13 @@ impl<'a> Work<'a> {
             }
         }
         found
+    }
+
+    /// Is an object, of which nothing was declared, now declared with the annotations that restart its pods?
+    pub(super) fn is_restarted(&self, object: &ObjectRef) -> bool {
+        let wanted = self.wanted();
+        let mut of_object = wanted.iter().filter(|one| one.object == object).peekable();
+        of_object.peek().is_some() && of_object.all(|one| one.is_there(self.documents()))
     }
 
     /// Makes an edit for each: all at once where nothing else changes by it, else one after the other. Those on which theirs has no
@@ -169,17 +198,69 @@ impl<'a> Work<'a> {
         self.put(all, name.to_owned(), wanted, &after)
     }
 
-    /// Adds a patch to a kustomization.
-    fn as_patch(&self, all: &mut Contents, name: &str, wanted: &Wanted<'_>) -> Option<()> {
+    /// Adds a patch to a kustomization, or to the patches that an object of Flux or Argo CD adds to one: the `at`th of a file.
+    fn as_patch(&self, all: &mut Contents, name: &str, at: usize, wanted: &Wanted<'_>) -> Option<()> {
         // An annotation more of the same object goes into the patch that was just added.
         if self.in_patch(all, name, wanted).is_some() {
             return Some(());
         }
         let (text, _) = self.current(all, name)?;
-        let ObjectRef { api_version, kind, name: of, .. } = wanted.object;
-        let path: Vec<&str> = wanted.path.iter().copied().chain([wanted.key]).collect();
-        let after = field::with_patch(&text, [api_version, kind, of], &path, wanted.value)?;
+        let (block, path) = *self.patched(name, &text).get(at)?;
+        let item = field::patch(wanted.object, &wanted.whole_path(), wanted.value);
+        let after = field::with_item(&text, block, path, &item)
+            .filter(|after| proof::only_added(&text, after, &item))?;
         self.put(all, name.to_owned(), wanted, &after)
+    }
+
+    /// Where a file has patches, or may have some.
+    fn patched(&self, name: &str, text: &str) -> Vec<(field::Block, &'static [&'static str])> {
+        if is_kustomization(name) {
+            return field::document(text, 1).into_iter().map(|block| (block, &PATCHES[..])).collect();
+        }
+        let of_flux = field::of_kind(text, "kustomize.toolkit.fluxcd.io", "Kustomization").into_iter();
+        let mut found: Vec<_> = of_flux.map(|block| (block, &OF_FLUX[..])).collect();
+        // Patches make a source of plain manifests one of Kustomize, which such a directory is not.
+        let is_built = |block: &field::Block| {
+            let path = field::text_of(text, *block, &["spec", "source", "path"]).unwrap_or_default();
+            let directory = path.trim_start_matches("./").trim_matches('/');
+            let is_in = |name: &str| {
+                name.strip_prefix(directory)
+                    .is_some_and(|rest| rest.trim_start_matches('/').find('/').is_none())
+            };
+            self.target.repository.names().any(|name| is_kustomization(name) && is_in(name))
+        };
+        let of_argo = field::of_kind(text, "argoproj.io", "Application").into_iter().filter(is_built);
+        found.extend(of_argo.map(|block| (block, &OF_ARGO[..])));
+        found
+    }
+
+    /// Adds a patch to what a HelmRelease does with the objects of its chart.
+    fn in_release(
+        &self,
+        all: &mut Contents,
+        wanted: &Wanted<'_>,
+        [namespace, name]: &[String; 2],
+    ) -> Option<()> {
+        for file in &self.target.files {
+            let Some((text, _)) = self.current(all, file) else { continue };
+            let is_it = |block: &field::Block| {
+                let at = |key| field::text_of(&text, *block, &["metadata", key]).unwrap_or_default();
+                at("name") == *name && (at("namespace").is_empty() || at("namespace") == *namespace)
+            };
+            let releases = field::of_kind(&text, "helm.toolkit.fluxcd.io", "HelmRelease");
+            let Some(block) = releases.into_iter().find(is_it) else { continue };
+            if self.in_patch(all, file, wanted).is_some() {
+                return Some(());
+            }
+            let patch = field::patch(wanted.object, &wanted.whole_path(), wanted.value);
+            let head = ["- kustomize:", "    patches:"].map(str::to_owned);
+            let item: Vec<String> =
+                head.into_iter().chain(patch.iter().map(|line| format!("    {line}"))).collect();
+            let after = field::with_item(&text, block, &["spec", "postRenderers"], &item)
+                .filter(|after| proof::only_added(&text, after, &item))?;
+            return self.put(all, file.clone(), wanted, &after);
+        }
+        None
     }
 
     fn put(&self, all: &mut Contents, name: String, wanted: &Wanted<'_>, after: &str) -> Option<()> {
@@ -190,7 +271,7 @@ impl<'a> Work<'a> {
     }
 
     /// Sets an annotation among the values of a chart, wherever they stand that count.
-    fn annotate_values(&mut self, wanted: &Wanted<'_>, chart_value: &str) {
+    fn annotate_values(&mut self, wanted: &Wanted<'_>, chart_value: &str) -> bool {
         let path: Vec<&str> =
             chart_value.trim_start_matches("global.").split('.').chain([wanted.key]).collect();
         let setting = Setting { key: wanted.key, value: wanted.value };
@@ -203,11 +284,23 @@ impl<'a> Work<'a> {
                     && self.put(&mut all, name.clone(), wanted, &after).is_some()
                     && self.accept(all, |after| wanted.is_there(after))
                 {
-                    return;
+                    return true;
                 }
             }
         }
+        false
     }
+}
+
+/// Those that are kept; the others go to `rest`.
+fn take<'w>(
+    all: Vec<Wanted<'w>>,
+    rest: &mut Vec<Wanted<'w>>,
+    is_kept: impl Fn(&Wanted<'w>) -> bool,
+) -> Vec<Wanted<'w>> {
+    let (kept, others) = all.into_iter().partition(is_kept);
+    rest.extend(others);
+    kept
 }
 
 /// Does no manifest describe a Deployment, but a chart make it?

@@ -68,7 +68,10 @@ impl<'a> Work<'a> {
         let after = proof::meaning(&self.documents);
         let is_wanted = |object: &ObjectRef| {
             let is = find(&after, object);
-            is.is_some() && find(&self.wanted, object) == is
+            match find(&self.wanted, object) {
+                None => is.is_some() && self.is_restarted(object),
+                wanted => is == wanted,
+            }
         };
         let mut left = Vec::new();
         for rendered in self.step.iter().filter(|rendered| !is_wanted(&rendered.object)) {
@@ -90,6 +93,11 @@ impl<'a> Work<'a> {
             (*before != *after).then_some(EditedFile { name, place, path, before, after, changes })
         };
         Edited { files: self.contents.into_iter().filter_map(file).collect(), left }
+    }
+
+    /// What is declared with the edits so far.
+    pub(super) fn documents(&self) -> &[Document] {
+        &self.documents
     }
 
     /// The edits so far.

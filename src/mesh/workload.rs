@@ -81,12 +81,14 @@ pub enum Obstacle {
     ManualInjection,
     /// Scaled to zero: nothing runs, whatever starts next is new.
     ZeroReplicas,
-    /// An Argo Rollout restarts by `spec.restartAt`.
+    /// An Argo Rollout. Where its template stands elsewhere, or was not seen, it restarts by `spec.restartAt`.
     ArgoRollout,
     /// A ReplicaSet or ReplicationController without a Deployment: a template change reaches new pods only.
     BareReplicas,
     /// An owner of a kind whose restart is not known.
     UnknownOwner,
+    /// An Argo Rollout that stops on its way until somebody promotes it.
+    Promotion,
 }
 
 impl fmt::Display for WorkloadId {

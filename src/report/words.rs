@@ -38,12 +38,11 @@ pub(super) fn duration(duration: SignedDuration) -> String {
 /// The command that restarts a workload.
 #[must_use]
 pub(super) fn restart_command(object: &ObjectRef) -> String {
-    let kind = object.kind.to_lowercase();
-    format!(
-        "kubectl rollout restart {kind}/{} -n {}",
-        shell_word(&object.name),
-        shell_word(&object.namespace)
-    )
+    let (name, namespace) = (shell_word(&object.name), shell_word(&object.namespace));
+    match object.kind.as_str() {
+        "Rollout" => format!("kubectl argo rollouts restart {name} -n {namespace}"),
+        kind => format!("kubectl rollout restart {}/{name} -n {namespace}", kind.to_lowercase()),
+    }
 }
 
 /// A word of a command line as a POSIX shell reads it: quoted where it has to be.

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Output;
 
 use jiff::SignedDuration;
+use l5d_rotate::checkout;
+use l5d_rotate::document;
 use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::layouts::deployed::{Made, declared, deploy, workloads};
+use crate::cluster::{Cluster, Load, Proxy};
 use crate::layouts::{
     Declared, Files, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl, text,
 };
@@ -24,6 +25,13 @@ struct Desk {
     cluster: Cluster,
     /// The cluster's directory, where the repository deploys to several.
     unit: Option<&'static str>,
+}
+
+/// Who makes the Deployments of the control plane.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    ByManifests,
+    ByChart,
 }
 
 impl Desk {
@@ -108,7 +116,32 @@ impl Desk {
     /// What the repository declares is applied.
     fn merge(&mut self) {
         self.repository.commit();
-        deploy(&mut self.cluster, self.repository.home.path(), self.unit);
+        for tree in declared(self.repository.home.path(), self.unit) {
+            let name = tree["metadata"]["name"].as_str().unwrap_or_default();
+            match tree["kind"].as_str().unwrap_or_default() {
+                "ConfigMap" if name == "linkerd-identity-trust-roots" => self.cluster.apply(&tree),
+                "Secret" if name == "linkerd-identity-issuer" => self.cluster.apply(&tree),
+                kind => {
+                    let is_it = |load: &&Load| {
+                        load.kind == kind
+                            && load.name == name
+                            && load.namespace == tree["metadata"]["namespace"]
+                    };
+                    let Some(load) = self.cluster.workloads.iter().find(is_it) else { continue };
+                    let mut annotations = json!(load.annotations);
+                    let declared = tree.pointer("/spec/template/metadata/annotations");
+                    annotations
+                        .as_object_mut()
+                        .unwrap()
+                        .extend(declared.and_then(Value::as_object).cloned().unwrap_or_default());
+                    let template = json!({"metadata": {"annotations": annotations}});
+                    self.cluster.apply(
+                        &json!({"kind": kind, "metadata": {"name": name, "namespace": load.namespace},
+                        "spec": {"template": template}}),
+                    );
+                }
+            }
+        }
         self.cluster.wait(SignedDuration::from_mins(5));
     }
 
@@ -133,6 +166,32 @@ fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// The manifests of the cluster's workloads.
+fn workloads(cluster: &Cluster, made: Made) -> Vec<Value> {
+    let is_one = |tree: &Value| {
+        ["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"]
+            .contains(&tree["kind"].as_str().unwrap_or_default())
+    };
+    let is_made = |tree: &Value| {
+        let of = |load: &Load| load.name == tree["metadata"]["name"] && load.proxy == Proxy::ControlPlane;
+        made == Made::ByManifests || !cluster.workloads.iter().any(of)
+    };
+    let mut all: Vec<Value> = cluster.items().into_iter().filter(is_one).filter(is_made).collect();
+    for tree in &mut all {
+        tree.as_object_mut().unwrap().remove("status");
+        let metadata = tree["metadata"].as_object_mut().unwrap();
+        metadata.retain(|key, _| ["name", "namespace", "labels"].contains(&key.as_str()));
+    }
+    all
+}
+
+fn declared(root: &Path, unit: Option<&str>) -> Vec<Value> {
+    let request = checkout::Request { paths: vec![root.to_owned()], recursive: true, excluded: Vec::new() };
+    let units = checkout::read(&request).unwrap().units;
+    let units = units.into_iter().filter(|one| unit.is_none_or(|unit| one.name.ends_with(unit)));
+    units.flat_map(|unit| unit.documents).map(|document| document.tree).collect()
 }
 
 fn every(layouts: &[Layout], made: Made) {
@@ -277,6 +336,139 @@ fn what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited() {
         let is_others = name.starts_with("apps/") || name.starts_with("clusters/staging/");
         let now = fs::read_to_string(desk.repository.home.path().join(&name)).unwrap();
         assert_eq!(is_others, now == before, "{name}");
+    }
+}
+
+/// Two clusters deploy the same applications without a file of their own: what differs stands in the objects of their engine.
+fn shared_by_engines(cluster: &Cluster, engine: fn(&str, &str) -> Value) -> Files {
+    let (of_linkerd, of_apps): (Vec<Value>, Vec<Value>) = workloads(cluster, Made::ByManifests)
+        .into_iter()
+        .partition(|tree| tree["metadata"]["namespace"] == "linkerd");
+    let kustomization =
+        text(&[json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+        "resources": ["apps.yaml"]})]);
+    let plane = |it: &Declared| text(&[it.objects()[..3].to_vec(), of_linkerd.clone()].concat());
+    let files = [
+        ("apps/kustomization.yaml", kustomization),
+        ("apps/apps.yaml", text(&of_apps)),
+        (
+            "clusters/production/engine.yaml",
+            text(&[engine("production", "linkerd/production"), engine("production", "apps")]),
+        ),
+        (
+            "clusters/staging/engine.yaml",
+            text(&[engine("staging", "linkerd/staging"), engine("staging", "apps")]),
+        ),
+        ("linkerd/production/all.yaml", plane(&Declared::of(cluster))),
+        ("linkerd/staging/all.yaml", plane(&Declared::of(&Cluster::new()))),
+    ];
+    files.map(|(name, text)| (name.to_owned(), text)).to_vec()
+}
+
+fn application_of(cluster: &str, path: &str) -> Value {
+    let name = format!("{cluster}-{}", path.replace('/', "-"));
+    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name, "namespace": "argocd"},
+        "spec": {"project": "default", "destination": {"name": cluster},
+            "source": {"repoURL": "https://git.example.test/x", "path": path}, "syncPolicy": {"automated": {}}}})
+}
+
+fn kustomization_of(_: &str, path: &str) -> Value {
+    let patch = json!({"patch": "- op: add\n  path: /metadata/labels/x\n  value: \"1\"\n", "target": {"kind": "StatefulSet"}});
+    json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+        "metadata": {"name": path.replace('/', "-"), "namespace": "flux-system"},
+        "spec": {"path": format!("./{path}"), "prune": true, "patches": [patch],
+            "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}})
+}
+
+#[test]
+fn what_only_an_engine_tells_apart_is_patched_in_its_object() {
+    const TEST: &str = "what_only_an_engine_tells_apart_is_patched_in_its_object";
+    if !has_kubectl() {
+        println!("skipped: {TEST}: no kubectl");
+        return;
+    }
+    type Engine = (&'static str, fn(&str, &str) -> Value);
+    let engines: [Engine; 2] = [("production", application_of), ("clusters/production", kustomization_of)];
+    for (unit, engine) in engines.into_iter().take(sizes::of(1, 2)) {
+        let cluster = Cluster::new();
+        let files = shared_by_engines(&cluster, engine);
+        let Some(mut desk) = Desk::over(cluster, &files, Some(unit)) else {
+            println!("skipped: {TEST}: no git");
+            return;
+        };
+        let taken = desk.rotate().unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(taken.len(), 9, "{taken:?}");
+        for (name, before) in files {
+            let now = fs::read_to_string(desk.repository.home.path().join(&name)).unwrap();
+            assert_eq!(name.starts_with("apps") || name.contains("staging"), now == before, "{name}");
+        }
+    }
+}
+
+/// A mesh with a workload of each kind that is hard to restart.
+#[test]
+fn a_rollout_of_argo_is_restarted_by_its_template() {
+    let mut cluster = Cluster::realistic();
+    // Its proxy is written into its manifest, which is another's edit.
+    cluster.workloads.retain(|load| load.name != "legacy-pricing");
+    let all =
+        [Declared::of(&cluster).objects()[..3].to_vec(), workloads(&cluster, Made::ByManifests)].concat();
+    let Some(mut desk) = Desk::over(cluster, &vec![("all.yaml".to_owned(), text(&all))], None) else {
+        println!("skipped: a_rollout_of_argo_is_restarted_by_its_template: no git");
+        return;
+    };
+    let taken = desk.rotate().unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(taken.len(), 9, "{taken:?}");
+    let trees = declared(desk.repository.home.path(), None);
+    let rollout = trees.iter().find(|tree| tree["kind"] == "Rollout").unwrap();
+    let annotations = &rollout["spec"]["template"]["metadata"]["annotations"];
+    assert!(
+        annotations["l5d-rotate/trust-bundle"].is_string() && annotations["l5d-rotate/issuer"].is_string()
+    );
+}
+
+/// Applications that charts make, which are not in the repository, beside Linkerd's.
+#[test]
+fn what_other_charts_make_is_restarted_by_their_releases() {
+    let mut cluster = Cluster::new();
+    for load in cluster.workloads.iter_mut().filter(|load| load.namespace == "shop") {
+        load.release = Some(if load.kind == "StatefulSet" { "db" } else { "shop" });
+    }
+    let release = |name: &str, spec: Value| {
+        let mut all = json!({"interval": "5m", "chart": {"spec": {"chart": name, "sourceRef": {"kind": "HelmRepository", "name": "x"}}}});
+        all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": name, "namespace": "shop"}, "spec": all})
+    };
+    let (mut of_others, of_shop): (Vec<Value>, Vec<Value>) = workloads(&cluster, Made::ByManifests)
+        .into_iter()
+        .partition(|tree| tree["metadata"]["namespace"] != "shop");
+    assert_eq!(of_shop.len(), 2);
+    of_others.extend(Declared::of(&cluster).objects()[..3].to_vec());
+    let patch = json!({"patch": "- op: remove\n  path: /x\n", "target": {"kind": "Service"}});
+    let files = [
+        ("linkerd.yaml", text(&of_others)),
+        ("shop/shop.yaml", text(&[release("shop", json!({"values": {"a": 1}}))])),
+        (
+            "shop/db.yaml",
+            text(&[release("db", json!({"postRenderers": [{"kustomize": {"patches": [patch]}}]}))]),
+        ),
+    ];
+    let files = files.map(|(name, text)| (name.to_owned(), text)).to_vec();
+    let Some(mut desk) = Desk::over(cluster, &files, None) else {
+        println!("skipped: what_other_charts_make_is_restarted_by_their_releases: no git");
+        return;
+    };
+    let taken = desk.rotate().unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(taken.len(), 9, "{taken:?}");
+    for (name, object, renderers) in [("shop/shop.yaml", "checkout", 1), ("shop/db.yaml", "cart-db", 2)] {
+        let now = fs::read_to_string(desk.repository.home.path().join(name)).unwrap();
+        let tree = &document::parse(&now, name).unwrap()[0].tree;
+        let all = tree["spec"]["postRenderers"].as_array().unwrap();
+        let last = &all[all.len() - 1]["kustomize"]["patches"][0];
+        assert_eq!((all.len(), &last["target"]["name"]), (renderers, &json!(object)), "{now}");
+        for annotation in ["l5d-rotate/trust-bundle: sha256", "l5d-rotate/issuer: sha256"] {
+            assert_eq!(now.matches(annotation).count(), 1, "{now}");
+        }
     }
 }
 

@@ -136,9 +136,12 @@ fn a_job_of_another_group_is_not_kubernetes_own() {
 #[test]
 fn a_manifest_shows_what_is_in_the_way_of_its_restart() {
     use Obstacle::{
-        ArgoRollout, BareReplicas, NextRun, OnDelete, Partition, Paused, RunningJob, ZeroReplicas,
+        ArgoRollout, BareReplicas, NextRun, OnDelete, Partition, Paused, Promotion, RunningJob, ZeroReplicas,
     };
-    let cases: [(&str, &str, Value, &[Obstacle]); 13] = [
+    let canary =
+        |pause: Value| json!({"strategy": {"canary": {"steps": [{"setWeight": 5}, {"pause": pause}]}}});
+    let blue_green = |auto: Value| json!({"strategy": {"blueGreen": {"autoPromotionEnabled": auto}}});
+    let cases: [(&str, &str, Value, &[Obstacle]); 19] = [
         ("apps/v1", "Deployment", json!({"replicas": 2}), &[]),
         ("apps/v1", "Deployment", json!({"paused": true}), &[Paused]),
         ("apps/v1", "Deployment", json!({"replicas": 0, "paused": true}), &[Paused, ZeroReplicas]),
@@ -157,6 +160,17 @@ fn a_manifest_shows_what_is_in_the_way_of_its_restart() {
         ("apps/v1", "ReplicaSet", json!({}), &[BareReplicas]),
         ("v1", "ReplicationController", json!({"replicas": 0}), &[BareReplicas, ZeroReplicas]),
         ("argoproj.io/v1alpha1", "Rollout", json!({}), &[ArgoRollout]),
+        (
+            "argoproj.io/v1alpha1",
+            "Rollout",
+            json!({"paused": true, "replicas": 0}),
+            &[ArgoRollout, Paused, ZeroReplicas],
+        ),
+        ("argoproj.io/v1alpha1", "Rollout", canary(json!({"duration": "10m"})), &[ArgoRollout]),
+        ("argoproj.io/v1alpha1", "Rollout", canary(json!({})), &[ArgoRollout, Promotion]),
+        ("argoproj.io/v1alpha1", "Rollout", canary(Value::Null), &[ArgoRollout, Promotion]),
+        ("argoproj.io/v1alpha1", "Rollout", blue_green(json!(false)), &[ArgoRollout, Promotion]),
+        ("argoproj.io/v1alpha1", "Rollout", blue_green(json!(true)), &[ArgoRollout]),
     ];
     for (api_version, kind, spec, obstacles) in cases {
         let object = injected(api_version, kind, "web", spec);
@@ -235,6 +249,7 @@ fn a_rollout_may_take_another_object_s_template() {
         (workload.object.kind.as_str(), workload.template, workload.replicas),
         ("Rollout", None, Some(2))
     );
+    assert_eq!(workload.obstacles, [Obstacle::ArgoRollout]);
 }
 
 #[test]

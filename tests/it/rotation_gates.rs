@@ -431,16 +431,20 @@ fn an_injector_that_starts_within_the_kubelets_lag_is_known_to_have_read_the_bun
 }
 
 #[test]
-fn pain_12_an_argo_rollout_is_not_restarted_by_annotation() {
+fn pain_12_an_argo_rollout_is_restarted_by_its_template_and_by_restart_at_where_that_stands_elsewhere() {
     let (_, mut cluster, record) = fixture(Era::V2_12);
-    cluster.add("Rollout", "apps", "canary", 2, &[Obstacle::ArgoRollout]);
+    cluster.add("Rollout", "apps", "canary", 2, &[Obstacle::ArgoRollout, Obstacle::Promotion]);
+    cluster.add("Rollout", "apps", "plain", 2, &[Obstacle::ArgoRollout]);
+    cluster.add("Rollout", "apps", "reference", 2, &[Obstacle::ArgoRollout]);
+    cluster.mesh.workloads.iter_mut().find(|one| one.object.name == "reference").unwrap().template = None;
     for phase in PHASES {
         let data_plane = planned(&cluster.plan(&record), step(phase, 3));
-        assert!(!restarted(&cluster.mesh, &data_plane).contains(&"canary".to_owned()));
-        assert_eq!(
-            (data_plane.manual[0].object.name.as_str(), &data_plane.manual[0].acts[..]),
-            ("canary", &[Act::RestartRollout][..])
-        );
+        let restarts = restarted(&cluster.mesh, &data_plane);
+        let is_restarted = |name: &str| restarts.contains(&name.to_owned());
+        assert!(is_restarted("canary") && is_restarted("plain") && !is_restarted("reference"));
+        let manual: Vec<_> =
+            data_plane.manual.iter().map(|one| (one.object.name.as_str(), one.acts.as_slice())).collect();
+        assert_eq!(manual, [("canary", &[Act::Promote][..]), ("reference", &[Act::RestartRollout])]);
     }
 }
 

@@ -248,12 +248,16 @@ fn each_obstacle_has_its_act_and_its_template_change_where_that_helps() {
         ("CronJob", Obstacle::NextRun, false, Act::AwaitRun),
         ("Deployment", Obstacle::ManualInjection, false, Act::InjectAgain),
         ("Rollout", Obstacle::ArgoRollout, false, Act::RestartRollout),
+        ("Rollout", Obstacle::Promotion, true, Act::Promote),
         ("ReplicaSet", Obstacle::BareReplicas, false, Act::DeletePods),
         ("Strimzi", Obstacle::UnknownOwner, false, Act::RestartByOwner),
     ];
     for (kind, obstacle, patched, act) in table {
         let (_, mut cluster, record) = fixture(Era::V2_12);
         cluster.add(kind, "apps", "it", 4, &[obstacle]);
+        if obstacle == Obstacle::ArgoRollout {
+            cluster.mesh.workloads.iter_mut().find(|one| one.object.name == "it").unwrap().template = None;
+        }
         let data_plane = planned(&cluster.plan(&record), step(Phase::Bundle, 3));
         let restarts = restarted(&cluster.mesh, &data_plane).contains(&"it".to_owned());
         assert_eq!(restarts, patched, "{obstacle:?}");

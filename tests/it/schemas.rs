@@ -337,7 +337,8 @@ fn a_schema_refuses_what_it_does_not_know() {
 #[test]
 fn every_schema_is_of_a_verb_and_tested_here() {
     let found = fs::read_dir(repository().join("docs/schemas")).unwrap();
-    let names: BTreeSet<_> = found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names = found.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<_> = names.filter(|name| name != "README.md").collect();
     let known = VERBS.into_iter().chain(["finding"]).map(|name| format!("{name}.v1.json")).collect();
     assert_eq!(names, known);
 }

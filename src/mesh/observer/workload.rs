@@ -39,16 +39,24 @@ const RULES: &[Rule] = &[
         let partition = number(spec, "/updateStrategy/rollingUpdate/partition")?;
         (partition > 0).then_some(Obstacle::Partition(partition))
     }),
-    (&["Deployment"], |spec| is_true(spec, "/paused").then_some(Obstacle::Paused)),
+    (&["Deployment", "Rollout"], |spec| is_true(spec, "/paused").then_some(Obstacle::Paused)),
     (&["Pod"], |_| Some(Obstacle::BarePod)),
     (&["Job"], |_| Some(Obstacle::RunningJob)),
     (&["CronJob"], |_| Some(Obstacle::NextRun)),
     (&["Rollout"], |_| Some(Obstacle::ArgoRollout)),
+    (&["Rollout"], |spec| awaits_promotion(spec).then_some(Obstacle::Promotion)),
     (&["ReplicaSet", "ReplicationController"], |_| Some(Obstacle::BareReplicas)),
     (&["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout"], |spec| {
         (number(spec, "/replicas") == Some(0)).then_some(Obstacle::ZeroReplicas)
     }),
 ];
+
+/// Does an Argo Rollout stop on its way until somebody promotes it (`pkg/apis/rollouts/v1alpha1/types.go`)?
+fn awaits_promotion(spec: &Value) -> bool {
+    let stops = |step: &Value| step.get("pause").is_some_and(|pause| pause.get("duration").is_none());
+    items(spec, "/strategy/canary/steps").iter().any(stops)
+        || spec.pointer("/strategy/blueGreen/autoPromotionEnabled") == Some(&Value::Bool(false))
+}
 
 /// What is in the way of a restart; of a workload that only its pods tell of, `spec` is null.
 pub(super) fn obstacles(key: &Key, spec: &Value) -> Vec<Obstacle> {

@@ -103,7 +103,14 @@ fn doing(act: Act, object: &ObjectRef) -> Doing {
         ),
         Act::Resume => (
             "its rollout is paused. Set spec.paused to false, or run:".to_owned(),
-            Some(format!("kubectl rollout resume {kind}/{name} -n {namespace}")),
+            Some(match object.kind.as_str() {
+                "Rollout" => format!("kubectl argo rollouts promote {name} -n {namespace}"),
+                _ => format!("kubectl rollout resume {kind}/{name} -n {namespace}"),
+            }),
+        ),
+        Act::Promote => (
+            "its strategy stops until it is promoted, and keeps its old pods until then. Each time that it stops:".to_owned(),
+            Some(format!("kubectl argo rollouts promote {name} -n {namespace}")),
         ),
         Act::RecreatePod => (
             "nothing owns this Pod. Create it again from its manifest:".to_owned(),
@@ -127,7 +134,8 @@ fn doing(act: Act, object: &ObjectRef) -> Doing {
             None,
         ),
         Act::RestartRollout => (
-            "an Argo Rollout restarts by spec.restartAt. Set it to an instant after the previous step was merged, or run:"
+            "the template of this Argo Rollout stands elsewhere, or was not seen. Set spec.restartAt to an instant after the \
+             previous step was merged, or run:"
                 .to_owned(),
             Some(format!("kubectl argo rollouts restart {name} -n {namespace}")),
         ),

@@ -112,7 +112,11 @@ impl Planned {
     fn take(&mut self, restart: Restart<'_>) {
         let Restart { workload, spec, needed, stale, carries, change } = restart;
         let concerns = |obstacle: &Obstacle| remedy(*obstacle, spec).map(|remedy| (*obstacle, remedy));
-        let remedies: Vec<_> = workload.obstacles.iter().filter_map(concerns).collect();
+        // An Argo Rollout follows its template as a Deployment does.
+        let is_known =
+            |obstacle: &&Obstacle| **obstacle == Obstacle::ArgoRollout && workload.template.is_some();
+        let obstacles = workload.obstacles.iter().filter(|obstacle| !is_known(obstacle));
+        let remedies: Vec<_> = obstacles.filter_map(concerns).collect();
         let patched = remedies.iter().all(|(_, remedy)| matches!(remedy, Remedy::PatchThen(_)));
         if (needed && patched) || carries {
             self.changes.push(change);

@@ -25,6 +25,8 @@ pub enum Act {
     InjectAgain,
     /// Restart the Argo Rollout.
     RestartRollout,
+    /// Promote the Argo Rollout wherever it stops.
+    Promote,
     /// Restart it as its own controller wants it.
     RestartByOwner,
 }
@@ -52,6 +54,7 @@ pub(super) const fn remedy(obstacle: Obstacle, spec: &PhaseSpec) -> Option<Remed
         Obstacle::ManualInjection => Remedy::Only(Act::InjectAgain),
         Obstacle::ZeroReplicas => Remedy::Nothing,
         Obstacle::ArgoRollout => Remedy::Only(Act::RestartRollout),
+        Obstacle::Promotion => Remedy::PatchThen(Act::Promote),
         Obstacle::BareReplicas => Remedy::Only(Act::DeletePods),
         Obstacle::UnknownOwner => Remedy::Only(Act::RestartByOwner),
     })

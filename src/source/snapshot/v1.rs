@@ -351,6 +351,7 @@ filed_enum! {
         ArgoRollout,
         BareReplicas,
         UnknownOwner,
+        Promotion,
     }
 }
 

@@ -82,6 +82,7 @@ fn load(
         started: at("2026-10-05T08:12:41Z"),
         pod_mark: None,
         spec: json!({}),
+        release: None,
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Load {
     pub(crate) pod_mark: Option<String>,
     /// What its `spec` has beside selector, replicas and template.
     pub(crate) spec: Value,
+    /// The HelmRelease that makes it, where no manifest does.
+    pub(crate) release: Option<&'static str>,
 }
 
 /// How the pods of a workload came by their proxy.
@@ -229,8 +231,7 @@ impl Cluster {
 
 impl Load {
     fn is_left_to_hands(&self) -> bool {
-        // A Rollout follows its template as a Deployment does, but the program asks for `spec.restartAt`.
-        !self.rolls() || self.kind == "Rollout" || self.proxy == Proxy::Manual
+        !self.rolls() || self.proxy == Proxy::Manual
     }
 
     /// Does a changed template restart its pods?

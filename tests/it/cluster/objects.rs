@@ -166,8 +166,12 @@ impl Load {
             "linkerd-viz" => "linkerd-viz",
             _ => "apps",
         };
-        labels["kustomize.toolkit.fluxcd.io/name"] = json!(kustomization);
-        labels["kustomize.toolkit.fluxcd.io/namespace"] = json!("flux-system");
+        let (engine, name, namespace) = match self.release {
+            Some(release) => ("helm", release, self.namespace),
+            None => ("kustomize", kustomization, "flux-system"),
+        };
+        labels[format!("{engine}.toolkit.fluxcd.io/name")] = json!(name);
+        labels[format!("{engine}.toolkit.fluxcd.io/namespace")] = json!(namespace);
         let api_version = match self.kind {
             "CronJob" => "batch/v1",
             "Rollout" => "argoproj.io/v1alpha1",

@@ -1,7 +1,5 @@
 //! One mesh, laid out in a repository in the ways in which people do.
 
-pub mod deployed;
-
 use std::fs;
 use std::path::Path;
 
