@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Output;
 
 use jiff::SignedDuration;
-use l5d_rotate::checkout;
 use l5d_rotate::document;
 use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Load, Proxy};
+use crate::cluster::Cluster;
+use crate::layouts::deployed::{Made, declared, deploy, workloads};
 use crate::layouts::{
     Declared, Files, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl, text,
 };
@@ -25,13 +25,6 @@ struct Desk {
     cluster: Cluster,
     /// The cluster's directory, where the repository deploys to several.
     unit: Option<&'static str>,
-}
-
-/// Who makes the Deployments of the control plane.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Made {
-    ByManifests,
-    ByChart,
 }
 
 impl Desk {
@@ -116,32 +109,7 @@ impl Desk {
     /// What the repository declares is applied.
     fn merge(&mut self) {
         self.repository.commit();
-        for tree in declared(self.repository.home.path(), self.unit) {
-            let name = tree["metadata"]["name"].as_str().unwrap_or_default();
-            match tree["kind"].as_str().unwrap_or_default() {
-                "ConfigMap" if name == "linkerd-identity-trust-roots" => self.cluster.apply(&tree),
-                "Secret" if name == "linkerd-identity-issuer" => self.cluster.apply(&tree),
-                kind => {
-                    let is_it = |load: &&Load| {
-                        load.kind == kind
-                            && load.name == name
-                            && load.namespace == tree["metadata"]["namespace"]
-                    };
-                    let Some(load) = self.cluster.workloads.iter().find(is_it) else { continue };
-                    let mut annotations = json!(load.annotations);
-                    let declared = tree.pointer("/spec/template/metadata/annotations");
-                    annotations
-                        .as_object_mut()
-                        .unwrap()
-                        .extend(declared.and_then(Value::as_object).cloned().unwrap_or_default());
-                    let template = json!({"metadata": {"annotations": annotations}});
-                    self.cluster.apply(
-                        &json!({"kind": kind, "metadata": {"name": name, "namespace": load.namespace},
-                        "spec": {"template": template}}),
-                    );
-                }
-            }
-        }
+        deploy(&mut self.cluster, self.repository.home.path(), self.unit);
         self.cluster.wait(SignedDuration::from_mins(5));
     }
 
@@ -166,32 +134,6 @@ fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
-}
-
-/// The manifests of the cluster's workloads.
-fn workloads(cluster: &Cluster, made: Made) -> Vec<Value> {
-    let is_one = |tree: &Value| {
-        ["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"]
-            .contains(&tree["kind"].as_str().unwrap_or_default())
-    };
-    let is_made = |tree: &Value| {
-        let of = |load: &Load| load.name == tree["metadata"]["name"] && load.proxy == Proxy::ControlPlane;
-        made == Made::ByManifests || !cluster.workloads.iter().any(of)
-    };
-    let mut all: Vec<Value> = cluster.items().into_iter().filter(is_one).filter(is_made).collect();
-    for tree in &mut all {
-        tree.as_object_mut().unwrap().remove("status");
-        let metadata = tree["metadata"].as_object_mut().unwrap();
-        metadata.retain(|key, _| ["name", "namespace", "labels"].contains(&key.as_str()));
-    }
-    all
-}
-
-fn declared(root: &Path, unit: Option<&str>) -> Vec<Value> {
-    let request = checkout::Request { paths: vec![root.to_owned()], recursive: true, excluded: Vec::new() };
-    let units = checkout::read(&request).unwrap().units;
-    let units = units.into_iter().filter(|one| unit.is_none_or(|unit| one.name.ends_with(unit)));
-    units.flat_map(|unit| unit.documents).map(|document| document.tree).collect()
 }
 
 fn every(layouts: &[Layout], made: Made) {

@@ -14,7 +14,7 @@ use live_support::{NOT_FOUND, Reply, Server, no_kubectl};
 use serde_json::{Value, json};
 
 /// What an API server without CRDs beyond Argo Rollouts answers for these objects: items of a list have no kind of their own.
-fn answers(objects: Vec<Value>) -> impl Fn(&str) -> Reply {
+pub(crate) fn answers(objects: Vec<Value>) -> impl Fn(&str) -> Reply {
     move |target| {
         let path = target.split('?').next().unwrap_or_default().trim_start_matches('/');
         let Some((api_version, rest)) = api(path) else { return NOT_FOUND };
@@ -63,7 +63,7 @@ fn bare(object: &Value) -> Value {
     object
 }
 
-fn objects(cluster: &Cluster) -> Vec<Value> {
+pub(crate) fn objects(cluster: &Cluster) -> Vec<Value> {
     let list: Value = serde_json::from_str(&cluster.dump()).unwrap();
     list["items"].as_array().unwrap().clone()
 }

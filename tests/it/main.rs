@@ -6,6 +6,10 @@ mod agreement;
 mod bad_input;
 mod check;
 mod checkouts;
+mod ci_github;
+mod ci_gitlab;
+#[cfg(unix)]
+mod ci_support;
 mod cluster;
 mod completion;
 mod custody;

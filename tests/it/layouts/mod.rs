@@ -1,5 +1,7 @@
 //! One mesh, laid out in a repository in the ways in which people do.
 
+pub mod deployed;
+
 use std::fs;
 use std::path::Path;
 
