@@ -2,9 +2,11 @@
 
 mod certificates;
 mod external;
+mod lines;
 mod text;
 mod view;
 
 pub use certificates::{CertificateChange, Fate};
 pub use external::{Sides, external};
+pub use lines::{Hunk, hunks};
 pub use text::{ObjectDiff, diff};

@@ -1,8 +1,7 @@
 //! One object's change as a unified diff.
 
-use similar::TextDiff;
-
 use super::certificates::{CertificateChange, changes};
+use super::lines::hunks;
 use super::view;
 use crate::document::{ObjectRef, yaml};
 use crate::render::{RenderError, Rendered, one_line};
@@ -38,15 +37,14 @@ fn object_diff(item: &Rendered) -> Result<ObjectDiff, RenderError> {
 
 /// A unified diff of two named texts with three lines of context, as `diff -u` prints it; empty where they are equal.
 fn unified((old_name, old): (&str, &str), (new_name, new): (&str, &str)) -> String {
-    let diff = TextDiff::from_lines(old, new);
     if old == new {
         return String::new();
     }
     let mut out = format!("--- {old_name}\n+++ {new_name}\n");
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        out += &format!("{}\n", hunk.header());
-        for change in hunk.iter_changes() {
-            out += &format!("{}{}\n", change.tag(), change.value().trim_end_matches('\n'));
+    for hunk in hunks(old, new) {
+        out += &format!("{}\n", hunk.header);
+        for line in hunk.lines {
+            out += &format!("{}{}\n", line.tag(), line.value().trim_end_matches('\n'));
         }
     }
     out

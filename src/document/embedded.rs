@@ -1,11 +1,11 @@
 //! One scalar replaced in a YAML or JSON text that stands inside a ConfigMap, every other byte kept.
 
-use std::str::FromStr;
+use std::ops::Range;
 
 use serde_json::Value;
-use yaml_edit::{Mapping, YamlFile};
 
 use super::parse::{is_json, parse_value};
+use super::yaml;
 
 /// Why a scalar could not be read or replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,11 +55,10 @@ pub fn set_scalar(text: &str, path: &[&str], value: &str) -> Result<String, Edit
     }
     let proven = |new: &String| read(new).is_ok_and(|tree| tree == wanted);
     let new = match is_json(text.as_bytes()) {
-        true => in_json(text, old, value).chain([wanted.to_string()]).find(proven),
+        true => replaced(text, &old.to_string(), value).chain([wanted.to_string()]).find(proven),
         false => {
-            let new = in_yaml(text, path, value);
-            let candidates = [new.as_ref().map(|new| with_blank_lines_of(text, new)), new];
-            candidates.into_iter().flatten().find(|new| proven(new) && comments(new) == comments(text))
+            let plain = old.as_str().unwrap_or_default();
+            in_yaml(text, path, value).into_iter().chain(replaced(text, plain, value)).find(proven)
         }
     };
     new.ok_or_else(|| EditError::Unproven(path.join(".")))
@@ -74,35 +73,109 @@ fn at<'a>(tree: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(tree, |tree, key| tree.get(key))
 }
 
-/// Each place where the old value's JSON stands, replaced by the new one's.
-fn in_json(text: &str, old: &Value, value: &str) -> impl Iterator<Item = String> {
-    let (old, new) = (old.to_string(), Value::from(value).to_string());
-    let starts: Vec<usize> = text.match_indices(&old).map(|(start, _)| start).collect();
+/// Each place where the old value stands, replaced by the new one's JSON.
+fn replaced(text: &str, old: &str, value: &str) -> impl Iterator<Item = String> {
+    let new = Value::from(value).to_string();
+    let starts =
+        if old.is_empty() { Vec::new() } else { text.match_indices(old).map(|(start, _)| start).collect() };
     starts.into_iter().map(move |start| [&text[..start], new.as_str(), &text[start + old.len()..]].concat())
 }
 
+/// The value written anew after its key, in mappings of the block style.
 fn in_yaml(text: &str, path: &[&str], value: &str) -> Option<String> {
-    let file = YamlFile::from_str(text).ok()?;
-    let root: Mapping = file.document()?.as_mapping()?;
-    let (last, parents) = path.split_last()?;
-    let parent = parents.iter().try_fold(root, |mapping, key| mapping.get_mapping(*key))?;
-    parent.set(*last, value);
-    Some(file.to_string())
+    let mut within = 0..text.len();
+    let mut found = None;
+    for key in path {
+        let entry = Entry::find(text, within, key)?;
+        within = entry.value..entry.end;
+        found = Some(entry);
+    }
+    let Entry { indent, value: at, end } = found?;
+    let (first, below) = text[at..end].split_once('\n').unwrap_or((&text[at..end], ""));
+    let (old, comment) = first.split_at(comment(first)?);
+    let is_block = old.trim().starts_with(['|', '>']);
+    let depth = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let block = below.lines().find(|line| !line.trim().is_empty()).map_or(0, depth);
+    // What may be a comment would be lost.
+    if below.lines().any(|line| line.contains('#') && !(is_block && depth(line) >= block)) {
+        return None;
+    }
+    let new = yaml::scalar(value, indent + 2);
+    let (first, below) = new.split_once('\n')?;
+    Some([&text[..at], " ", first, comment.trim_end(), "\n", below, &text[end..]].concat())
 }
 
-/// The editor drops blank lines after a block: they are put back in front of the lines that both texts end with.
-fn with_blank_lines_of(old: &str, new: &str) -> String {
-    let [old_lines, mut lines] = [old, new].map(|text| text.split_inclusive('\n').collect::<Vec<_>>());
-    let same = old_lines.iter().rev().zip(lines.iter().rev()).take_while(|(old, new)| old == new).count();
-    let blank_at_end = |lines: &[&str]| lines.iter().rev().take_while(|line| line.trim().is_empty()).count();
-    let (before, at) = (&old_lines[..old_lines.len() - same], lines.len() - same);
-    let lost = blank_at_end(before).saturating_sub(blank_at_end(&lines[..at]));
-    lines.splice(at..at, before[before.len() - lost..].iter().copied());
-    lines.concat()
+/// A key of a block mapping, and where its value stands.
+struct Entry {
+    /// Blanks before the key.
+    indent: usize,
+    /// Behind its `:`.
+    value: usize,
+    /// Behind the last line of its value; blank lines that follow are no part of it.
+    end: usize,
 }
 
-fn comments(text: &str) -> Option<Vec<String>> {
-    Some(YamlFile::from_str(text).ok()?.comments().map(|comment| comment.text().to_owned()).collect())
+impl Entry {
+    /// The entry of the mapping that is all of `within`.
+    fn find(text: &str, within: Range<usize>, key: &str) -> Option<Self> {
+        let mut mapping = None;
+        let mut entry: Option<Self> = None;
+        let mut start = within.start;
+        for line in text[within].split_inclusive('\n') {
+            let (at, said) = (start, line.trim_start_matches(' '));
+            start += line.len();
+            let indent = line.len() - said.len();
+            let is_blank = said.trim().is_empty();
+            match &mut entry {
+                Some(entry) if is_blank || indent > entry.indent => {
+                    entry.end = if is_blank { entry.end } else { start };
+                    continue;
+                }
+                Some(_) => return entry,
+                None => {}
+            }
+            if is_blank || said.starts_with(['#', '%']) || said.trim_end() == "---" {
+                continue;
+            }
+            if indent == *mapping.get_or_insert(indent)
+                && let Some(length) = key_length(said, key)
+            {
+                entry = Some(Self { indent, value: at + indent + length, end: start });
+            }
+        }
+        entry
+    }
+}
+
+/// How long the key is that a line begins with, its `:` included, where it is this one.
+fn key_length(line: &str, key: &str) -> Option<usize> {
+    let written = [key.to_owned(), format!("\"{key}\""), format!("'{key}'")];
+    let written = written.iter().find(|written| {
+        let rest = line.strip_prefix(written.as_str()).and_then(|rest| rest.strip_prefix(':'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\n']))
+    });
+    written.map(|written| written.len() + 1)
+}
+
+/// Where the comment of a line begins, the blanks before it included; its end where it has none. `None` where quotes make that
+/// unclear.
+fn comment(line: &str) -> Option<usize> {
+    let start = line.len() - line.trim_start().len();
+    let value = match line[start..].chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            let inner = &line[start + 1..];
+            if inner.contains('\\') || inner.contains("''") {
+                return (!line.contains('#')).then_some(line.len());
+            }
+            match inner.find(quote) {
+                Some(end) => start + 1 + end + 1,
+                None => return (!line.contains('#')).then_some(line.len()),
+            }
+        }
+        _ => 0,
+    };
+    let hash = line[value..].find(" #").or_else(|| line[value..].find("\t#"));
+    Some(hash.map_or(line.len(), |at| value + line[value..value + at].trim_end().len()))
 }
 
 #[cfg(test)]
@@ -145,6 +218,23 @@ mod tests {
             "{new}"
         );
         assert!(new.ends_with("\n        -----END CERTIFICATE-----\n    n: 1\n"), "{new}");
+    }
+
+    #[test]
+    fn no_comment_is_lost_with_the_value() {
+        let kept = |text: &str| {
+            let new = set_scalar(text, &["pem"], PEM);
+            new.map(|new| new.matches('#').count())
+        };
+        assert_eq!(kept("pem: \"old # x\" # why\nc: x\n"), Ok(1));
+        assert_eq!(kept("pem: 'old' # why\n# next\nc: x\n"), Ok(2));
+        assert_eq!(kept("pem: old\n  # why\nc: x\n"), Ok(1));
+        assert_eq!(kept("pem: |\n  # old\nc: x # y\n"), Ok(1));
+        for text in
+            ["pem: \"old\n  older\" # why\n", "pem: |\n    old\n  # why\nc: x\n", "pem: 'it''s' # why\n"]
+        {
+            assert_eq!(kept(text), Err(EditError::Unproven("pem".to_owned())), "{text}");
+        }
     }
 
     #[test]

@@ -82,6 +82,13 @@ fn sequence(out: &mut String, items: &[Value], indent: usize, mut started: bool)
     }
 }
 
+/// A text as a scalar, to the end of its last line; `indent` is that of a literal block's lines.
+pub(super) fn scalar(text: &str, indent: usize) -> String {
+    let mut out = String::new();
+    value(&mut out, &Value::from(text), indent);
+    out
+}
+
 fn margin(out: &mut String, indent: usize) {
     out.extend(std::iter::repeat_n(' ', indent));
 }

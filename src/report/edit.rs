@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
-use similar::TextDiff;
-
 use super::Screen;
 use super::findings::words;
 use super::words::{count, restart_command, shell_word};
+use crate::diff::{Hunk, hunks};
 use crate::edit::{EditedFile, EditedLine, Encryption, Holds, Left, Place, What, Why};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::pki::Certificate;
@@ -171,27 +170,36 @@ pub struct Patch {
 pub fn patch(files: &[EditedFile]) -> Patch {
     let mut all = Patch::default();
     for file in files {
-        let diff = TextDiff::from_lines(file.before.as_str(), file.after.as_str());
-        let mut unified = diff.unified_diff();
-        unified.context_radius(3);
+        let hunks = hunks(file.before.as_str(), file.after.as_str());
         let [old_keys, new_keys] = file.key_lines();
         let is_in = |keys: &[Range<usize>], line: Option<usize>| {
             line.is_some_and(|line| keys.iter().any(|range| range.contains(&line)))
         };
-        let mut hunks = unified.iter_hunks();
-        let shows_key = hunks.any(|hunk| {
-            hunk.iter_changes()
-                .any(|change| is_in(&old_keys, change.old_index()) || is_in(&new_keys, change.new_index()))
-        });
+        let mut lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+        let shows_key =
+            lines.any(|line| is_in(&old_keys, line.old_index()) || is_in(&new_keys, line.new_index()));
         if shows_key {
             all.hides_key = true;
             all.text.push_str(&format!("# {}: with a private key, not shown\n", file.place));
             continue;
         }
-        unified.header(&format!("a/{}", file.name), &format!("b/{}", file.name));
-        all.text.push_str(&unified.to_string());
+        if !hunks.is_empty() {
+            all.text.push_str(&format!("--- a/{0}\n+++ b/{0}\n", file.name));
+        }
+        all.text.extend(hunks.iter().map(as_git_takes_it));
     }
     all
+}
+
+fn as_git_takes_it(hunk: &Hunk<'_>) -> String {
+    let mut out = format!("{}\n", hunk.header);
+    for line in &hunk.lines {
+        out += &format!("{}{}", line.tag(), line.value());
+        if !line.value().ends_with('\n') {
+            out += "\n\\ No newline at end of file\n";
+        }
+    }
+    out
 }
 
 #[cfg(test)]

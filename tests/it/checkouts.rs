@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::NOW;
+use crate::golden;
 use crate::layouts::{Files, Repository, has_kubectl};
 use crate::runner;
 
@@ -255,18 +256,17 @@ fn each_repository_and_two_pull_requests_in_it_read_as_their_golden_files() {
             seen.push_str(&format!("\n# a pull request {request}\n"));
             seen.push_str(&said(&repository, "kubectl l5d-rotate verify --git-base main -f . -R"));
         }
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/it/golden/checkouts")
             .join(name)
             .with_extension("txt");
         if std::env::var_os(UPDATE).is_some() {
-            fs::create_dir_all(golden.parent().unwrap()).unwrap();
-            fs::write(&golden, &seen).unwrap();
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, &seen).unwrap();
         }
-        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        let expected = fs::read_to_string(&file).unwrap_or_default();
         if expected != seen {
-            let diff = similar::TextDiff::from_lines(expected.as_str(), &seen);
-            differing.push(format!("{name}\n{}", diff.unified_diff().context_radius(3)));
+            differing.push(format!("{name}\n{}", golden::differences(&expected, &seen)));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));

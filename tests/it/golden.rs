@@ -27,6 +27,15 @@ struct Stage {
     differing: Vec<String>,
 }
 
+/// What is seen instead of what was expected.
+pub(crate) fn differences(expected: &str, seen: &str) -> String {
+    let lines = l5d_rotate::diff::hunks(expected, seen).into_iter().flat_map(|hunk| {
+        let lines = hunk.lines.into_iter().map(|line| format!("{}{}", line.tag(), line.value()));
+        std::iter::once(format!("{}\n", hunk.header)).chain(lines)
+    });
+    lines.collect()
+}
+
 impl Stage {
     fn compare(&mut self, name: &str, seen: &str) {
         let file = golden().join(name).with_extension("txt");
@@ -35,9 +44,7 @@ impl Stage {
         }
         let expected = fs::read_to_string(&file).unwrap_or_default();
         if expected != seen {
-            let diff = similar::TextDiff::from_lines(expected.as_str(), seen);
-            let diff = diff.unified_diff().context_radius(3).to_string();
-            self.differing.push(format!("{name}.txt\n{diff}"));
+            self.differing.push(format!("{name}.txt\n{}", differences(&expected, seen)));
         }
     }
 }
