@@ -7,20 +7,19 @@ mod verbs;
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
-use crate::finding::Fact;
 use crate::linkerd::EXPIRY_THRESHOLD_TYPED;
 use crate::rotation::{RestartAnnotation, Strategy};
 use crate::step::{Confirmation, Phase};
 
 pub use input::{Color, Display, Input};
 pub use value::Lifetime;
-use value::duration;
+use value::{Code, duration, interval};
 pub use verbs::{
-    Awaited, Editing, Minting, Printing, Recover, Simulate, SimulationFormat, Verify, VerifyFormat, Wait,
+    ANCHOR_LIFETIME, Awaited, Editing, ISSUER_LIFETIME, Minting, Printing, Recover, Simulate,
+    SimulationFormat, Verify, VerifyFormat, Wait,
 };
 
 const EXIT_CODES: &str = "Exit codes:
@@ -38,7 +37,7 @@ Nothing here ever writes to a cluster: it is read with `kubectl get`, and what i
 /// new certificates, and prints for each phase the exact YAML to commit.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-l5d_rotate", bin_name = "kubectl l5d-rotate", display_name = "kubectl l5d-rotate", version, after_help = EXIT_CODES)]
-#[command(disable_help_subcommand = true, max_term_width = 110)]
+#[command(max_term_width = 110)]
 pub struct Cli {
     /// What to do; `status` when left out.
     #[command(subcommand)]
@@ -120,7 +119,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// The code of a finding; without it, all codes are listed
-    #[arg(value_name = "CODE", value_parser = PossibleValuesParser::new(Fact::codes()), hide_possible_values = true)]
+    #[arg(value_name = "CODE", value_parser = Code, hide_possible_values = true)]
     pub code: Option<String>,
 
     /// Output format
@@ -143,9 +142,30 @@ pub struct Status {
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<Confirmation>,
 
+    /// Look again and again: a terminal shows the screen in its place, a pipe gets it when it says something new
+    #[arg(short, long)]
+    pub watch: bool,
+
+    /// How long to wait between two looks, each of which lists every pod: at least 5s
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = interval, requires = "watch")]
+    pub interval: SignedDuration,
+
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: DataFormat,
+    pub output: StatusFormat,
+}
+
+/// Output of `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// For people.
+    Text,
+    /// The same with whole fingerprints, validities to the second, and all workloads.
+    Wide,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
 }
 
 /// Output of commands that print for people or for programs.
@@ -192,6 +212,8 @@ pub enum CheckFormat {
     Yaml,
     /// Metrics in Prometheus' text format.
     Prometheus,
+    /// The codes of what does not pass, as `explain` takes them.
+    Name,
 }
 
 /// From which severity on `check` fails.
@@ -278,6 +300,10 @@ pub struct Plan {
     #[command(flatten)]
     pub rotation: Rotation,
 
+    /// Before `start`: the order of steps that is looked at; nothing is minted or written [default: staged]
+    #[arg(long, value_name = "STRATEGY", conflicts_with_all = ["dir", "out", "rollback"])]
+    pub strategy: Option<Strategy>,
+
     /// Also write every step's documents below DIR: a preview, in which each head says what must hold before it is merged
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
@@ -296,6 +322,10 @@ pub struct Plan {
 pub enum PlanFormat {
     /// For people.
     Text,
+    /// The same, and which workloads each step restarts.
+    Wide,
+    /// The names of the steps, as `wait` takes them.
+    Name,
     /// JSON.
     Json,
     /// YAML.

@@ -14,6 +14,10 @@ fn clock() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(report::WIDTH, |(width, _)| width.0.into())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let color = match cli.display.color {
@@ -27,8 +31,9 @@ fn main() -> ExitCode {
         now: clock(),
         clock,
         zone,
-        width: terminal_size::terminal_size().map_or(report::WIDTH, |(width, _)| width.0.into()),
+        width,
         terminal: std::io::stdout().is_terminal(),
+        color,
         rotation_dir: std::env::var_os("L5D_ROTATE_DIR").map(Into::into),
         external_diff: std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.is_empty()),
     };

@@ -4,6 +4,7 @@ pub(super) const STATUS: &str = "\
 Examples:
   kubectl l5d-rotate                                 the mesh that the current context reaches
   kubectl l5d-rotate status --dir rotation           and where a rotation stands
+  kubectl l5d-rotate status --watch                  again and again, while a rollout runs
   kubectl get ns,cm,secret,deploy,po -A -o json --show-managed-fields | kubectl l5d-rotate -f -";
 pub(super) const CHECK: &str = "\
 Examples:
@@ -23,6 +24,7 @@ Examples:
   kubectl l5d-rotate start --dir rotation --issuer-only --anchor ca.crt --anchor-key ca.key";
 pub(super) const PLAN: &str = "\
 Examples:
+  kubectl l5d-rotate plan                            before `start`: what a rotation would be
   kubectl l5d-rotate plan --dir rotation
   kubectl l5d-rotate plan --dir rotation -f dump.json -o yaml
   kubectl l5d-rotate plan --dir rotation -o markdown >runbook.md      for the ticket";

@@ -1,10 +1,16 @@
 //! Durations and instants as people type them.
 
+use std::ffi::OsStr;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
+
+use crate::finding::Fact;
 
 /// How long a certificate is valid: calendar units count as a calendar does.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +45,43 @@ pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
     if length.is_negative() { Err(format!("`{text}` is negative")) } else { Ok(length) }
 }
 
+/// The time between two looks at a cluster, which shall not be kept busy by them.
+pub(super) fn interval(text: &str) -> Result<SignedDuration, String> {
+    match duration(text)? {
+        length if length < SignedDuration::from_secs(5) => Err(format!("`{text}` is less than 5s")),
+        length => Ok(length),
+    }
+}
+
 /// An instant, or the midnight in UTC that begins a date.
 pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
     text.parse()
         .or_else(|_| text.parse::<Date>().and_then(midnight))
         .map_err(|_| format!("`{text}` is not a time such as 2026-11-23T02:00:00Z or 2026-11-23"))
+}
+
+/// The code of a finding. One that is wrong is answered with those like it, and not with all there are.
+#[derive(Debug, Clone)]
+pub(super) struct Code;
+
+impl TypedValueParser for Code {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        PossibleValuesParser::new(Fact::codes()).parse_ref(cmd, arg, value).map_err(|mut error| {
+            error.remove(ContextKind::ValidValue);
+            if error.get(ContextKind::SuggestedValue).is_none() {
+                let all = "`kubectl l5d-rotate explain` lists all codes".into();
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![all]));
+            }
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Fact::codes().into_iter().map(PossibleValue::new)))
+    }
 }
 
 #[cfg(test)]

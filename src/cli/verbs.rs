@@ -10,6 +10,12 @@ use super::{DataFormat, Lifetime, Rotation};
 use crate::render::Form;
 use crate::step::{Confirmation, Phase};
 
+/// How long a new anchor is valid where nothing else is said.
+pub const ANCHOR_LIFETIME: &str = "10y";
+
+/// How long a new issuer is valid where nothing else is said.
+pub const ISSUER_LIFETIME: &str = "1y";
+
 /// What a rotation mints, and how its files are written.
 #[derive(Debug, Args)]
 pub struct Minting {
@@ -30,11 +36,11 @@ pub struct Minting {
     pub issuer_name: Option<String>,
 
     /// How long the new anchor is valid: 10y, 3650d, 87600h
-    #[arg(long, value_name = "DURATION", default_value = "10y")]
+    #[arg(long, value_name = "DURATION", default_value = ANCHOR_LIFETIME)]
     pub anchor_lifetime: Lifetime,
 
     /// How long the new issuer is valid
-    #[arg(long, value_name = "DURATION", default_value = "1y")]
+    #[arg(long, value_name = "DURATION", default_value = ISSUER_LIFETIME)]
     pub issuer_lifetime: Lifetime,
 
     /// Continue where cert-manager or trust-manager owns the material: they will revert what is committed beside them

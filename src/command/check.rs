@@ -19,6 +19,7 @@ pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Res
         CheckFormat::Json => checks::write(&results, Format::Json, screen),
         CheckFormat::Short => checks::write(&results, Format::Short, screen),
         CheckFormat::Yaml => checks::write(&results, Format::Yaml, screen),
+        CheckFormat::Name => checks::write(&results, Format::Name, screen),
         CheckFormat::Prometheus => checks::prometheus(&mesh, &results, screen),
     };
     if let Some(within) = args.expires_within {

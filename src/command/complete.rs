@@ -184,11 +184,13 @@ mod tests {
 
     #[test]
     fn every_verb_that_help_shows_is_offered_and_no_other() {
-        let command = Cli::command();
+        let mut command = Cli::command();
+        command.build();
         let shown = command.get_subcommands().filter(|verb| !verb.is_hide_set());
         assert_eq!(candidates(""), shown.map(Command::get_name).collect::<Vec<_>>());
         assert_eq!(complete(&[]), complete(&[String::new()]));
         assert!(candidates("__").is_empty());
+        assert_eq!(candidates("help exp"), ["explain"]);
     }
 
     #[test]
@@ -208,7 +210,7 @@ mod tests {
         for line in
             ["check -o ", "check --output ", "check --output=", "check -Ro ", "check --at 2026-01-01 -o "]
         {
-            assert_eq!(candidates(line), ["table", "json", "short", "yaml", "prometheus"], "{line}");
+            assert_eq!(candidates(line), ["table", "json", "short", "yaml", "prometheus", "name"], "{line}");
         }
         assert_eq!(
             candidates("render bundle --restart-annotation=kub"),

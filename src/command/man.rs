@@ -33,7 +33,8 @@ pub(super) fn run(args: &cli::Man) -> Result<Response, Failure> {
 pub fn pages() -> Vec<(String, String)> {
     let mut root = Cli::command().name("kubectl-l5d-rotate").display_name("kubectl-l5d-rotate");
     root.build();
-    let verbs = root.get_subcommands().filter(|verb| !verb.is_hide_set());
+    // A page about asking for help would say nothing.
+    let verbs = root.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
     std::iter::once(&root).chain(verbs).map(page).collect()
 }
 

@@ -9,6 +9,7 @@ mod explain;
 mod failure;
 mod gate;
 mod inspect;
+mod looking;
 pub mod man;
 mod next;
 mod plan;
@@ -24,14 +25,15 @@ mod start;
 mod status;
 mod verify;
 mod wait;
+mod watch;
 
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Cli, Command, DataFormat};
-use crate::report::{Response, Screen};
+use crate::cli::{Cli, Command, StatusFormat};
+use crate::report::{ColorChoice, Response, Screen};
 
 pub use failure::Failure;
 
@@ -44,10 +46,12 @@ pub struct Environment {
     pub clock: fn() -> Timestamp,
     /// The time zone of who reads the answer (`TZ`, or the machine's).
     pub zone: TimeZone,
-    /// How wide the screen is, in columns.
-    pub width: usize,
+    /// How wide the screen is, in columns: who looks at it may change it.
+    pub width: fn() -> usize,
     /// Is standard output a terminal?
     pub terminal: bool,
+    /// Whether what is printed is coloured.
+    pub color: ColorChoice,
     /// `KUBECTL_EXTERNAL_DIFF`.
     pub external_diff: Option<String>,
     /// `L5D_ROTATE_DIR`; empty where no rotation shall be looked for.
@@ -62,15 +66,16 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Response, Failure> {
     let screen = &Screen {
         at: cli.display.at.unwrap_or(environment.now),
         zone: environment.zone.clone(),
-        width: environment.width,
+        width: (environment.width)(),
     };
     let input = &cli.input;
     match &cli.command {
         None => {
-            let (dir, format) = (cli.dir.as_deref(), DataFormat::Text);
+            let (dir, format) = (cli.dir.as_deref(), StatusFormat::Text);
             let request = status::Request { dir, rollback: false, confirm: &[], format };
             status::run(&request, input, screen, environment)
         }
+        Some(Command::Status(status)) if status.watch => watch::run(status, input, screen, environment),
         Some(Command::Status(status)) => status::run(&status.into(), input, screen, environment),
         Some(Command::Check(check)) => check::run(check, input, screen),
         Some(Command::Start(start)) => start::run(start, input, screen),

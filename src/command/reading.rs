@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Failure;
 use crate::checkout::{self, Checkout, Declared, Open, Skip};
@@ -11,8 +12,8 @@ use crate::limits;
 use crate::linkerd;
 use crate::mesh::{Gap, Mesh, MeshError, Unread};
 use crate::report::findings::Words;
-use crate::report::{count, not_understood, shell_word};
-use crate::source::{self, Cluster, Input, Observed, Proposal, Request, SourceError, Unrendered};
+use crate::report::{self, count, not_understood, shell_word};
+use crate::source::{self, Cluster, Input, Observed, Progress, Proposal, Request, SourceError, Unrendered};
 
 /// A byte more than what is read shows that there is more.
 const LIMIT: u64 = limits::FILE + 1;
@@ -46,8 +47,9 @@ fn single<T>(mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<T, Failure> {
 
 /// The meshes that the input arguments name: a repository may declare several.
 pub(super) fn meshes(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Read>, Failure> {
+    let (progress, _shown) = shown();
     let mut found = Vec::new();
-    for Part { unit, request, open, notes } in parts(input, keep_workloads)? {
+    for Part { unit, request, open, notes } in parts(input, keep_workloads, &progress)? {
         let mesh = source::read(&request).map_err(|error| match (error, &*open, unit.as_str()) {
             (SourceError::Mesh(MeshError::NoControlPlane), [first, ..], _) => undeclared_because(first),
             (error, _, "") => Failure::from(error),
@@ -60,8 +62,16 @@ pub(super) fn meshes(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Rea
 
 /// The same with its workloads, and what beside it another program would have to render.
 pub(super) fn mesh_beside(input: &cli::Input) -> Result<(Mesh, Unrendered), Failure> {
-    let part = single(parts(input, true)?, |part| &part.unit)?;
+    let (progress, _shown) = shown();
+    let part = single(parts(input, true, &progress)?, |part| &part.unit)?;
     Ok(source::read_beside(&part.request)?)
+}
+
+/// What counts what is read, and what shows that as long as it is kept.
+fn shown() -> (Arc<Progress>, report::Progress) {
+    let progress = Arc::<Progress>::default();
+    let read = Arc::clone(&progress);
+    (progress, report::Progress::of_reading(move || read.pods()))
 }
 
 /// What one mesh is read from.
@@ -73,8 +83,8 @@ struct Part {
 }
 
 /// Directories that are read with all below them are repositories; dumps among their files are read as every dump is.
-fn parts(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Part>, Failure> {
-    let request = request(input, keep_workloads);
+fn parts(input: &cli::Input, keep_workloads: bool, progress: &Arc<Progress>) -> Result<Vec<Part>, Failure> {
+    let request = Request { progress: Arc::clone(progress), ..request(input, keep_workloads) };
     let (directories, others): (Vec<_>, Vec<_>) =
         input.filename.iter().cloned().partition(|path| input.recursive && path.is_dir());
     if directories.is_empty() {
@@ -122,8 +132,6 @@ fn request(input: &cli::Input, keep_workloads: bool) -> Request {
     Request {
         inputs: places(&input.filename),
         recursive: input.recursive,
-        documents: None,
-        gaps: Vec::new(),
         linkerd_namespace: input.linkerd_namespace.clone(),
         keep_workloads,
         cluster: Cluster {
@@ -137,6 +145,7 @@ fn request(input: &cli::Input, keep_workloads: bool) -> Request {
             namespace: input.namespace.clone(),
             ..Cluster::default()
         },
+        ..Request::default()
     }
 }
 

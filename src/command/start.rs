@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Failure, edit, reading};
 use crate::check;
-use crate::cli::{self, Lifetime};
+use crate::cli::{self, ANCHOR_LIFETIME, ISSUER_LIFETIME, Lifetime};
 use crate::mesh::{ControlPlane, Era, Mesh};
 use crate::output::{self, Access, Claim, NewFile};
 use crate::pki::{
@@ -57,6 +57,21 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
     let response = begin.write(&mesh, input, screen)?;
     let out = format!("{}{}", found.unwrap_or_default(), response.out);
     Ok(Response { out, ..response })
+}
+
+/// A rotation that is not begun: nothing of what is made for it is kept.
+pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result<Record, Failure> {
+    let lifetime = |text: &str| text.parse::<Lifetime>().map_err(Failure::bare);
+    let ControlPlane { namespace, trust_domain, .. } = &mesh.control_plane;
+    let anchor = mint_anchor(&AnchorRequest {
+        common_name: format!("root.{namespace}.{trust_domain}"),
+        not_before: backdated(at),
+        not_after: end(lifetime(ANCHOR_LIFETIME)?, at, "--anchor-lifetime")?,
+    })?;
+    let until = end(lifetime(ISSUER_LIFETIME)?, at, "--issuer-lifetime")?;
+    let issuer = mint_issuer(&issuer_request(None, until, mesh, &anchor.certificate, at), &anchor)?;
+    let chain = IssuerChain { issuer: issuer.certificate, intermediates: Vec::new() };
+    Ok(Record::new(mesh, at, strategy, Scope::Full { anchor: anchor.certificate }, chain, false)?)
 }
 
 /// A rotation to be begun.
@@ -134,7 +149,9 @@ impl Begin<'_> {
             ));
         }
         let anchor = anchor(minting, mesh, at)?;
-        let issuer = mint_issuer(&issuer_request(minting, mesh, &anchor.certificate, at)?, &anchor)?;
+        let until = end(minting.issuer_lifetime, at, "--issuer-lifetime")?;
+        let name = minting.issuer_name.as_deref();
+        let issuer = mint_issuer(&issuer_request(name, until, mesh, &anchor.certificate, at), &anchor)?;
         let mut files = vec![key_file(&dir.join(rotation::ISSUER_KEY_FILE), &issuer.key, encoding)?];
         if minting.anchor.is_none() {
             files.push(key_file(&dir.join(rotation::ANCHOR_KEY_FILE), &anchor.key, encoding)?);
@@ -330,20 +347,21 @@ fn cross_signed(
 }
 
 fn issuer_request(
-    args: &cli::Minting,
+    common_name: Option<&str>,
+    not_after: Timestamp,
     mesh: &Mesh,
     anchor: &Certificate,
     at: Timestamp,
-) -> Result<IssuerRequest, Failure> {
+) -> IssuerRequest {
     let ControlPlane { namespace, trust_domain, era, .. } = &mesh.control_plane;
     let name = format!("identity.{namespace}.{trust_domain}");
-    Ok(IssuerRequest {
-        common_name: args.issuer_name.clone().unwrap_or_else(|| name.clone()),
+    IssuerRequest {
+        common_name: common_name.unwrap_or(&name).to_owned(),
         // Up to 2.9.0 the identity controller verifies the issuer for this DNS name.
         dns_names: if *era <= Era::V2_9 { vec![name] } else { Vec::new() },
         not_before: backdated(at).max(anchor.facts().not_before),
-        not_after: end(args.issuer_lifetime, at, "--issuer-lifetime")?,
-    })
+        not_after,
+    }
 }
 
 fn end(lifetime: Lifetime, at: Timestamp, flag: &str) -> Result<Timestamp, Failure> {

@@ -6,7 +6,7 @@ use super::reading::{self, Read};
 use super::rotation_dir::Asked;
 use super::{Environment, Failure, rotation};
 use crate::check::{self, Options};
-use crate::cli::{self, DataFormat};
+use crate::cli::{self, StatusFormat};
 use crate::linkerd;
 use crate::mesh::Mesh;
 use crate::report::{self, Response, Screen, Status, UnderWay};
@@ -18,7 +18,7 @@ pub(super) struct Request<'a> {
     pub(super) dir: Option<&'a Path>,
     pub(super) rollback: bool,
     pub(super) confirm: &'a [Confirmation],
-    pub(super) format: DataFormat,
+    pub(super) format: StatusFormat,
 }
 
 impl<'a> From<&'a cli::Status> for Request<'a> {

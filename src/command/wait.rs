@@ -1,14 +1,12 @@
 //! `wait`: until a step is done, or may be merged.
 
-use std::path::Path;
-use std::time::Duration;
+use jiff::SignedDuration;
 
-use jiff::{SignedDuration, Timestamp};
-
+use super::looking::{Looking, pause};
 use super::rotation::UnderWay;
 use super::{Environment, Failure, reading};
 use crate::cli::{self, Awaited};
-use crate::report::{Exit, Next, Response, Screen, not_yet, waited};
+use crate::report::{Exit, Next, Progress, Response, Screen, not_yet, waited, waiting};
 use crate::rotation::{PlannedStep, StepState};
 
 /// Between the first two looks; each later pause is twice as long, up to [`LONGEST`].
@@ -24,27 +22,25 @@ pub(super) fn run(
     screen: &Screen,
     environment: &Environment,
 ) -> Result<Response, Failure> {
-    if input.filename.iter().any(|file| file == Path::new("-")) {
-        return Err(Failure::new("standard input cannot be read twice", "give a file, or read the cluster"));
-    }
-    let begun = (environment.clock)();
-    let passed = || (environment.clock)().duration_since(begun);
-    let mut pause = FIRST;
+    let looking = Looking::begin(input, screen, environment)?;
+    let mut next = FIRST;
     let mut is_first = true;
     loop {
-        let at = screen.at.checked_add(passed()).unwrap_or(Timestamp::MAX);
-        match look(args, input, &Screen { at, ..screen.clone() }, environment) {
+        match look(args, input, &looking.screen(), environment) {
             Ok(Look { said, is_so: true }) => return Ok(Response::fine(said)),
-            Ok(Look { said, .. }) if passed() >= args.timeout => {
+            Ok(Look { said, .. }) if looking.passed() >= args.timeout => {
                 return Err(Failure::bare(said).exiting(Exit::NotMet));
             }
             // Later an API server may be away for a while.
-            Err(failure) if is_first || passed() >= args.timeout => return Err(failure),
+            Err(failure) if is_first || looking.passed() >= args.timeout => return Err(failure),
             Ok(_) | Err(_) => is_first = false,
         }
-        let left = args.timeout.saturating_sub(passed());
-        std::thread::sleep(Duration::try_from(pause.min(left)).unwrap_or_default());
-        pause = pause.saturating_mul(2).min(LONGEST);
+        let (passed, timeout) = (looking.passed(), args.timeout);
+        let length = next.min(timeout.saturating_sub(passed));
+        let name = args.step.clone().unwrap_or_else(|| "the next step".to_owned());
+        let _shown = Progress::show(move |now| waiting(&name, passed, timeout, length, now));
+        pause(length);
+        next = next.saturating_mul(2).min(LONGEST);
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Screen;
 use super::findings::{self, Words, mark};
+use super::status::distinct;
 use super::words::styled;
 use crate::check::{Category, Checked};
 use crate::document::yaml;
@@ -27,6 +28,8 @@ pub enum Format {
     Json,
     /// The same tree as YAML.
     Yaml,
+    /// The codes of what does not pass, each once.
+    Name,
 }
 
 /// A check in words.
@@ -69,7 +72,20 @@ pub fn write(checks: &[Checked], format: Format, screen: &Screen) -> String {
         }
         Format::Json => format!("{:#}\n", tree(checks, screen)),
         Format::Yaml => yaml::write(&tree(checks, screen)),
+        Format::Name => names(checks),
     }
+}
+
+fn names(checks: &[Checked]) -> String {
+    let mut codes: Vec<&str> = Vec::new();
+    let all = distinct(checks);
+    for found in &all {
+        let code = found.finding.code();
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes.into_iter().map(|code| format!("{code}\n")).collect()
 }
 
 /// Did nothing fail but warnings?

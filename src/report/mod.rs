@@ -10,6 +10,7 @@ mod lifetimes;
 mod markdown;
 mod next;
 mod plan;
+mod progress;
 mod pull;
 mod recover;
 mod screen;
@@ -18,6 +19,7 @@ mod start;
 mod status;
 pub mod verify;
 mod wait;
+mod watched;
 mod words;
 
 use std::borrow::Cow;
@@ -40,16 +42,18 @@ pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, in_words, restart_again};
 pub use plan::{
-    acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_json, plan_markdown,
-    plan_text, refused, step_notes,
+    acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_imagined, plan_json,
+    plan_markdown, plan_names, plan_text, plan_wide, refused, step_notes,
 };
+pub use progress::Progress;
 pub use pull::PullRequest;
 pub use recover::Recovery;
 pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
 pub use start::{requested, started};
 pub use status::{Status, statuses};
-pub use wait::{not_yet, waited};
+pub use wait::{not_yet, waited, waiting};
+pub use watched::Watched;
 pub use words::{as_data, count, differences, shell_word, styled};
 
 /// What a command answers.

@@ -17,7 +17,7 @@ use super::words::styled;
 use super::{Next, Screen};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::mesh::{Mesh, Owner};
-use crate::rotation::{Direction, PlannedStep, Record, Scope, StepState};
+use crate::rotation::{Change, Direction, Plan, PlannedStep, Record, Scope, StepState, Strategy};
 
 pub use json::plan_json;
 pub use manual::acts;
@@ -31,11 +31,59 @@ pub(super) use table::{Row, rows, table};
 /// The plan as text; the next command reads what this one has read, by `arguments`.
 #[must_use]
 pub fn plan_text(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, screen: &Screen) -> String {
+    let head = head(under_way.record, under_way.plan.steps.len(), screen);
+    let next = Next::of(under_way, mesh, screen).reading(arguments);
+    head + &body(under_way, mesh, false, screen) + &next.text(screen)
+}
+
+/// The same, with the workloads that each step restarts.
+#[must_use]
+pub fn plan_wide(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, screen: &Screen) -> String {
+    let head = head(under_way.record, under_way.plan.steps.len(), screen);
+    let next = Next::of(under_way, mesh, screen).reading(arguments);
+    head + &body(under_way, mesh, true, screen) + &next.text(screen)
+}
+
+/// The plan of a rotation that is not begun.
+#[must_use]
+pub fn plan_imagined(
+    under_way: &UnderWay<'_>,
+    mesh: &Mesh,
+    is_wide: bool,
+    arguments: &str,
+    screen: &Screen,
+) -> String {
+    let UnderWay { record, plan, .. } = under_way;
+    let head = format!(
+        "A rotation of {}, as `start` would begin it\nStrategy {}, {} steps; nothing is minted or written\n",
+        record.trust_domain,
+        record.strategy,
+        plan.steps.len()
+    );
+    let strategy = match record.strategy {
+        Strategy::Staged => String::new(),
+        other => format!(" --strategy {other}"),
+    };
+    let next = Next {
+        why: "Begin it: this mints certificates, and changes nothing in the cluster.".to_owned(),
+        command: Some(format!("kubectl l5d-rotate start --dir rotation{strategy}{arguments}")),
+    };
+    head + &body(under_way, mesh, is_wide, screen) + &next.text(screen)
+}
+
+/// The steps by name, one a line.
+#[must_use]
+pub fn plan_names(plan: &Plan) -> String {
+    plan.steps.iter().map(|planned| format!("{}\n", planned.step)).collect()
+}
+
+fn body(under_way: &UnderWay<'_>, mesh: &Mesh, is_wide: bool, screen: &Screen) -> String {
     let UnderWay { dir, record, plan } = under_way;
-    let mut out = head(record, plan.steps.len(), screen);
-    out.push('\n');
-    out.push_str(&table(&rows(plan, record, mesh)));
+    let mut out = format!("\n{}", table(&rows(plan, record, mesh)));
     let due = || plan.steps.iter().enumerate().filter(|(_, planned)| planned.state != StepState::Done);
+    if is_wide {
+        out.push_str(&restarted(due(), mesh, screen));
+    }
     out.push_str(&committed(due()));
     section("Stands before", &of_steps(due(), untold), plan.steps.len(), dir, screen, &mut out);
     let confirmed = |planned: &PlannedStep| planned.confirmed.clone();
@@ -43,7 +91,35 @@ pub fn plan_text(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, screen:
     out.push_str(&manual::section(due(), screen));
     let notes = of_steps(due(), notes::besides_commit);
     section("Notes", &notes, plan.steps.len(), dir, screen, &mut out);
-    out.push_str(&Next::of(under_way, mesh, screen).reading(arguments).text(screen));
+    out
+}
+
+/// The workloads that each step restarts by what it commits; the same ones are named once.
+fn restarted<'a>(
+    steps: impl Iterator<Item = (usize, &'a PlannedStep)>,
+    mesh: &Mesh,
+    screen: &Screen,
+) -> String {
+    let mut groups: Vec<(Vec<String>, Vec<usize>)> = Vec::new();
+    for (place, planned) in steps {
+        let workload = |change: &Change| match change {
+            Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
+                Some(mesh.workload(*workload).object.to_string())
+            }
+            Change::Publish(_) | Change::Swap { .. } => None,
+        };
+        let workloads: Vec<_> = planned.changes.iter().filter_map(workload).collect();
+        match groups.iter_mut().find(|(known, _)| *known == workloads) {
+            _ if workloads.is_empty() => {}
+            Some((_, places)) => places.push(place + 1),
+            None => groups.push((workloads, vec![place + 1])),
+        }
+    }
+    let mut out = String::new();
+    for (workloads, places) in groups {
+        out += &format!("\n{}\n", styled(Style::new().bold(), format!("Restarted in {}", numbers(&places))));
+        out.extend(workloads.iter().map(|workload| screen.wrapped(workload, "  ", "    ")));
+    }
     out
 }
 

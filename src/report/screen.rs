@@ -49,6 +49,13 @@ impl Screen {
         self.with_distance(instant, Seconds::UnlessZero)
     }
 
+    /// The instant of the screen itself, to the second.
+    #[must_use]
+    pub fn exactly_at(&self) -> String {
+        let second = Timestamp::from_second(self.at.as_second()).unwrap_or(self.at);
+        second.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     /// An instant without its distance, for what is read later: `2027-01-01 03:00 CET (02:00Z)`.
     #[must_use]
     pub fn plain(&self, instant: Timestamp) -> String {

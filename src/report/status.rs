@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(super) use observed::{Class, HeldAnchor, classes};
-use observed::{Material, bundle, issuer, summary};
+use observed::{Detail, Material, bundle, issuer, summary};
 
 use super::Screen;
 use super::findings::{self, mark};
@@ -17,7 +17,7 @@ use super::next::{Next, UnderWay};
 use super::plan::{Row, plan_json, rows, table};
 use super::words::{as_data, styled};
 use crate::check::{Advice, Category, Checked};
-use crate::cli::DataFormat;
+use crate::cli::{DataFormat, StatusFormat};
 use crate::finding::{Finding, Severity};
 use crate::mesh::Mesh;
 
@@ -58,7 +58,7 @@ struct Several<'a> {
 
 /// The screens of several clusters, each under its directory.
 #[must_use]
-pub fn statuses(all: &[(String, Status)], format: DataFormat, screen: &Screen) -> String {
+pub fn statuses(all: &[(String, Status)], format: StatusFormat, screen: &Screen) -> String {
     let unit = |(unit, status): &(String, Status)| {
         // A status is a tree of strings, numbers and lists: it always has a JSON form.
         let mut tree = serde_json::to_value(status).unwrap_or_default();
@@ -66,13 +66,18 @@ pub fn statuses(all: &[(String, Status)], format: DataFormat, screen: &Screen) -
         tree
     };
     let several = Several { schema: "l5d-rotate/status/v1", units: all.iter().map(unit).collect(), all };
-    as_data(format, &several).unwrap_or_else(|| several.text(screen))
+    match format {
+        StatusFormat::Json => as_data(DataFormat::Json, &several).unwrap_or_default(),
+        StatusFormat::Yaml => as_data(DataFormat::Yaml, &several).unwrap_or_default(),
+        StatusFormat::Text => several.text(Detail::Screen, screen),
+        StatusFormat::Wide => several.text(Detail::All, screen),
+    }
 }
 
 impl Several<'_> {
-    fn text(&self, screen: &Screen) -> String {
+    fn text(&self, detail: Detail, screen: &Screen) -> String {
         let one = |(unit, status): &(String, Status)| {
-            format!("{}\n{}", styled(Style::new().bold(), unit), status.text(screen))
+            format!("{}\n{}", styled(Style::new().bold(), unit), status.text(detail, screen))
         };
         self.all.iter().map(one).collect::<Vec<_>>().join("\n")
     }
@@ -140,15 +145,20 @@ impl Status {
 
     /// The screen in one of the formats; people see instants in their zone as well.
     #[must_use]
-    pub fn print(&self, format: DataFormat, screen: &Screen) -> String {
-        as_data(format, self).unwrap_or_else(|| self.text(screen))
+    pub fn print(&self, format: StatusFormat, screen: &Screen) -> String {
+        match format {
+            StatusFormat::Json => as_data(DataFormat::Json, self).unwrap_or_default(),
+            StatusFormat::Yaml => as_data(DataFormat::Yaml, self).unwrap_or_default(),
+            StatusFormat::Text => self.text(Detail::Screen, screen),
+            StatusFormat::Wide => self.text(Detail::All, screen),
+        }
     }
 
-    fn text(&self, screen: &Screen) -> String {
+    fn text(&self, detail: Detail, screen: &Screen) -> String {
         let mut out = self.linkerd.text(screen);
         out.push('\n');
-        out += &Material::print(&[("Trust bundle", &self.bundle), ("Issuer", &self.issuer)], screen);
-        out += &summary(&self.proxies, screen);
+        out += &Material::print(&[("Trust bundle", &self.bundle), ("Issuer", &self.issuer)], detail, screen);
+        out += &summary(&self.proxies, detail, screen);
         if !self.steps.is_empty() {
             section("Rotation", &mut out);
             out.push_str(&table(&self.steps));

@@ -1,5 +1,10 @@
-//! What `wait` says at its end.
+//! What `wait` says while it waits, and at its end.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::words::seconds;
 use super::{Next, Screen};
 use crate::rotation::{PlannedStep, StepState};
 
@@ -11,6 +16,22 @@ pub fn waited(planned: Option<&PlannedStep>) -> String {
         Some(planned) if planned.state == StepState::Done => format!("{} is done\n", planned.step),
         Some(planned) => format!("{} may be merged\n", planned.step),
     }
+}
+
+/// `passed` of `timeout` had passed when a pause of `length` began, `now` ago.
+#[must_use]
+pub fn waiting(
+    step: &str,
+    passed: SignedDuration,
+    timeout: SignedDuration,
+    length: SignedDuration,
+    now: Duration,
+) -> String {
+    let now = SignedDuration::try_from(now).unwrap_or(SignedDuration::MAX);
+    // A second that has begun is left.
+    let left = length.saturating_sub(now).saturating_add(SignedDuration::from_millis(999));
+    let passed = passed.saturating_add(now);
+    format!("waiting for {step}: {} of {}, next look in {}", seconds(passed), seconds(timeout), seconds(left))
 }
 
 /// The time is up; with what there is to do or to wait for.

@@ -35,6 +35,19 @@ pub(super) fn duration(duration: SignedDuration) -> String {
     }
 }
 
+/// A short duration to the second: `45 s`, `12 min`, `1 h 5 min`.
+#[must_use]
+pub(super) fn seconds(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// The command that restarts a workload.
 #[must_use]
 pub(super) fn restart_command(object: &ObjectRef) -> String {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::{Contradiction, Observed, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError, snapshot};
+use super::{
+    Contradiction, Observed, Progress, SNAPSHOT_KIND, SNAPSHOT_VERSION, Sink, SourceError, snapshot,
+};
 use crate::document::{Document, ObjectRef, Origin};
 use crate::linkerd;
 use crate::mesh::{Gap, Interest, Mesh, Pod};
@@ -21,11 +24,13 @@ pub(super) struct Intake<S> {
     first: Option<Origin>,
     /// What was said of objects with trust material, and where.
     said: BTreeMap<ObjectRef, (Origin, Fingerprint)>,
+    pods: u64,
+    progress: Arc<Progress>,
 }
 
 impl<S: Sink> Intake<S> {
-    pub(super) const fn new(sink: S) -> Self {
-        Self { sink, snapshot: None, first: None, said: BTreeMap::new() }
+    pub(super) fn new(sink: S, progress: Arc<Progress>) -> Self {
+        Self { sink, snapshot: None, first: None, said: BTreeMap::new(), pods: 0, progress }
     }
 
     pub(super) fn interest(&self, api_version: &str, kind: &str) -> Interest {
@@ -56,6 +61,7 @@ impl<S: Sink> Intake<S> {
                 let Document { origin, tree } = document;
                 let pod = Pod::deserialize(without_nulls(tree))
                     .map_err(|error| SourceError::field(&origin, "the Pod", &error))?;
+                self.count_pod();
                 self.sink.pod(&origin, pod);
                 Ok(())
             }
@@ -92,7 +98,13 @@ impl<S: Sink> Intake<S> {
 
     pub(super) fn pod(&mut self, origin: &Origin, pod: Pod) {
         self.met(origin);
+        self.count_pod();
         self.sink.pod(origin, pod);
+    }
+
+    fn count_pod(&mut self) {
+        self.pods += 1;
+        self.progress.set_pods(self.pods);
     }
 
     pub(super) fn pods_were_read(&mut self) {

@@ -10,6 +10,7 @@ mod intake;
 mod json;
 mod kubectl;
 mod object;
+mod progress;
 mod proposal;
 mod scan;
 mod snapshot;
@@ -19,6 +20,7 @@ mod unrendered;
 
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::document::{Document, Origin};
@@ -27,6 +29,7 @@ use crate::mesh::{Gap, GoDuration, Interest, Mesh, MeshError, Observer, Pod};
 use intake::Intake;
 
 pub use error::{Contradiction, SourceError};
+pub use progress::Progress;
 pub use proposal::Proposal;
 pub use snapshot::SNAPSHOT_KIND;
 use snapshot::SNAPSHOT_VERSION;
@@ -50,6 +53,8 @@ pub struct Request {
     pub linkerd_namespace: Option<String>,
     /// Is the whole manifest of each meshed workload kept (for whole objects and diffs)?
     pub keep_workloads: bool,
+    /// Where it is counted what has been read.
+    pub progress: Arc<Progress>,
 }
 
 impl Request {
@@ -266,7 +271,7 @@ impl Sink for Beside {
 /// # Errors
 /// As [`read`].
 pub fn observe<S: Sink>(request: &Request, sink: S) -> Result<Observed<S>, SourceError> {
-    let intake = Intake::new(sink);
+    let intake = Intake::new(sink, Arc::clone(&request.progress));
     if !request.is_of_files() {
         return Ok(Observed::Objects(cluster::read(request, intake)?.into_sink()));
     }
@@ -278,7 +283,7 @@ pub fn observe<S: Sink>(request: &Request, sink: S) -> Result<Observed<S>, Sourc
 /// # Errors
 /// As [`read`]; also when a list in it tells its items' kind only after them, as it cannot be read twice.
 pub fn observe_reader<S: Sink>(reader: impl Read, name: &str, sink: S) -> Result<Observed<S>, SourceError> {
-    let mut intake = Intake::new(sink);
+    let mut intake = Intake::new(sink, Arc::default());
     files::read_text(BufReader::with_capacity(files::BUFFER, reader), name, None, &mut intake)?;
     intake.finish()
 }

@@ -64,7 +64,7 @@ fn kubectl_offers_what_the_plugin_offers() {
     };
     assert_eq!(values(&["render", ""]), ["bundle", "issuer", "prune", "remove-cross", ":4"]);
     assert_eq!(values(&["diff", "--dir", "rotation", "p"]), ["prune", ":4"]);
-    assert_eq!(values(&["check", "-o", ""]), ["table", "json", "short", "yaml", "prometheus", ":4"]);
+    assert_eq!(values(&["check", "-o", ""]), ["table", "json", "short", "yaml", "prometheus", "name", ":4"]);
     assert_eq!(values(&["check", "--output=s"]), ["short", ":4"]);
     assert_eq!(values(&["start", "--anchor-k"]), ["--anchor-key", ":4"]);
     assert_eq!(values(&["status", "-f", ""]), [":0"]);
@@ -130,7 +130,7 @@ fn bash_offers_verbs_and_the_values_of_a_flag() {
     assert_eq!(offered("kubectl-l5d_rotate ren"), ["render"]);
     assert_eq!(
         offered("kubectl-l5d_rotate check --output ''"),
-        ["table", "json", "short", "yaml", "prometheus"]
+        ["table", "json", "short", "yaml", "prometheus", "name"]
     );
     assert!(offered("kubectl-l5d_rotate render ''").contains(&"bundle".to_owned()));
     assert!(!offered("kubectl-l5d_rotate ''").contains(&"__complete".to_owned()));

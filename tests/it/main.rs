@@ -93,6 +93,7 @@ mod states_next;
 mod states_observed;
 mod states_property;
 mod states_requests;
+mod terminal;
 mod testdata;
 mod verdicts;
 mod verify_lasts;

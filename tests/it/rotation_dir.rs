@@ -60,6 +60,37 @@ fn the_one_rotation_of_the_work_tree_is_meant_by_every_command() {
 }
 
 #[test]
+fn a_plan_before_start_shows_what_a_rotation_would_be_and_writes_nothing() {
+    let Some(home) = work_tree() else { return };
+    let planned = |line: &str| {
+        let (output, said) = run(home.path(), None, line);
+        assert!(output.status.success(), "{line}: {said}");
+        said
+    };
+    let before = planned("plan");
+    assert!(before.contains("kubectl l5d-rotate start --dir rotation -f"), "{before}");
+    let names = planned("plan --strategy patient -o name");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing but .git");
+    let steps = |said: &str| {
+        said.lines().filter(|line| line.contains("  after ") || line.contains("  ready")).count()
+    };
+    start(home.path(), "rotation");
+    assert_eq!(steps(&planned("plan")), steps(&before), "{before}");
+    assert!(planned("plan").contains("Rotation of cluster.local to anchor"), "the one that is begun");
+    assert!(planned("plan --strategy staged").contains("nothing is minted or written"));
+    let (output, said) = run(home.path(), None, "start --dir patient --strategy patient");
+    assert!(output.status.success(), "{said}");
+    assert_eq!(planned("plan --dir patient -o name"), names);
+    for line in [
+        "plan --strategy cross-signed",
+        "plan --strategy staged -o json",
+        "plan --strategy staged --dir rotation",
+    ] {
+        assert_eq!(run(home.path(), None, line).0.status.code(), Some(2), "{line}");
+    }
+}
+
+#[test]
 fn several_rotations_are_asked_for_by_name() {
     let Some(home) = work_tree() else { return };
     start(home.path(), "one");
@@ -101,7 +132,7 @@ fn of_a_finished_rotation_and_one_that_is_not_the_other_is_meant() {
 fn the_environment_says_none_or_one_that_is_not_there() {
     let Some(home) = work_tree() else { return };
     start(home.path(), "rotation");
-    let (output, said) = run(home.path(), Some(""), "plan");
+    let (output, said) = run(home.path(), Some(""), "next");
     assert_eq!(output.status.code(), Some(2), "{said}");
     let (output, said) = run(home.path(), Some("gone"), "plan");
     assert_eq!(output.status.code(), Some(2));

@@ -140,7 +140,7 @@ impl Material {
     }
 
     /// One section each, the certificates of all in the same columns.
-    pub(super) fn print(sections: &[(&str, &Self)], screen: &Screen) -> String {
+    pub(super) fn print(sections: &[(&str, &Self)], detail: Detail, screen: &Screen) -> String {
         let all = || sections.iter().flat_map(|(_, material)| &material.certificates);
         let names = all().map(|one| one.name.chars().count()).max().unwrap_or_default();
         let expiries = all().map(|one| validity(one, screen).1.chars().count()).max().unwrap_or_default();
@@ -149,6 +149,10 @@ impl Material {
         for (title, material) in sections {
             out += &screen.wrapped(&material.place(screen), &heading(title), &" ".repeat(COLUMN));
             for one in &material.certificates {
+                if detail == Detail::All {
+                    out += &whole(one, screen);
+                    continue;
+                }
                 let (color, end) = validity(one, screen);
                 let end = format!("{end:expiries$}");
                 let end = color.map_or(end.clone(), |color| styled(color, end));
@@ -174,6 +178,23 @@ impl Material {
         }
         place
     }
+}
+
+/// A certificate with its whole fingerprint and validity.
+fn whole(one: &CertificateView, screen: &Screen) -> String {
+    let (color, end) = validity(one, screen);
+    let end = color.map_or(end.clone(), |color| styled(color, end));
+    let (from, to) = (screen.plain(one.not_before), screen.plain(one.not_after));
+    format!("  {}  {end}\n    SHA-256 {}\n    valid from {from} to {to}\n", one.name, one.fingerprint)
+}
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// What a screen holds.
+    Screen,
+    /// All of it.
+    All,
 }
 
 /// Where the text beside a heading begins.
@@ -288,7 +309,7 @@ fn held_anchors(bundle: &Bundle, record: Option<&Record>) -> Vec<HeldAnchor> {
 }
 
 /// How many proxies hold the published bundle, and what the others hold.
-pub(super) fn summary(classes: &[Class], screen: &Screen) -> String {
+pub(super) fn summary(classes: &[Class], detail: Detail, screen: &Screen) -> String {
     let all: u64 = classes.iter().map(|class| class.proxies).sum();
     let current: u64 =
         classes.iter().filter(|class| class.holds == Holds::Published).map(|class| class.proxies).sum();
@@ -298,9 +319,14 @@ pub(super) fn summary(classes: &[Class], screen: &Screen) -> String {
         _ => format!("{} of {} hold the published bundle", number(current), number(all)),
     };
     let mut out = screen.wrapped(&said, &heading("Proxies"), &" ".repeat(COLUMN));
-    for class in classes.iter().filter(|class| class.holds != Holds::Published) {
+    let is_told = |class: &&Class| detail == Detail::All || class.holds != Holds::Published;
+    for class in classes.iter().filter(is_told) {
         let workloads: Vec<_> = class.workloads.iter().collect();
-        let said = format!("{}: {}", class.text(), listed(&workloads));
+        let workloads = match detail {
+            Detail::Screen => listed(&workloads),
+            Detail::All => workloads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        let said = format!("{}: {workloads}", class.text());
         out += &screen.wrapped(&said, &format!("  {:>6}  ", number(class.proxies)), &" ".repeat(10));
     }
     out

@@ -23,7 +23,7 @@ pub(super) fn find(cluster: &Cluster) -> Result<Option<String>, SourceError> {
         None,
         Some(format!("{}={}", COMPONENT.0, COMPONENT.1)),
     );
-    let mut reading = Reading::new(cluster, Intake::new(Homes::default()));
+    let mut reading = Reading::new(cluster, Intake::new(Homes::default(), std::sync::Arc::default()));
     reading.ask(&query, None)?;
     let mut found: Vec<String> = reading.intake.into_sink().0.into_iter().collect();
     match found.len() {

@@ -26,7 +26,7 @@ impl Served {
     /// # Errors
     /// Whatever keeps the cluster from answering anything.
     pub(super) fn read(running: Running) -> Result<Self, SourceError> {
-        let mut intake = Intake::new(Self::default());
+        let mut intake = Intake::new(Self::default(), std::sync::Arc::default());
         match running.read(&mut intake) {
             Ok(Answer::Read(_)) => {}
             Ok(_) | Err(SourceError::Server { .. } | SourceError::Garbage { .. }) => {

@@ -56,6 +56,29 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate check -o short --expires-within 30d -f testdata/sick/expired-anchor.yaml --at 2026-11-23T02:00:00Z
          kubectl l5d-rotate check --expires-within 30 @cluster",
     ),
+    (
+        "wide-and-name",
+        "kubectl l5d-rotate status -o wide @2
+         kubectl l5d-rotate plan -o wide --dir testdata/rotation @1
+         kubectl l5d-rotate plan -o name --dir testdata/rotation @cluster
+         kubectl l5d-rotate check -o name @cluster",
+    ),
+    (
+        "plan-before-start",
+        "kubectl l5d-rotate plan @cluster
+         kubectl l5d-rotate plan --strategy patient -o name @cluster
+         kubectl l5d-rotate plan --strategy cross-signed @cluster
+         kubectl l5d-rotate plan -o json @cluster",
+    ),
+    (
+        "near-misses",
+        "kubectl l5d-rotate statsu
+         kubectl l5d-rotate explain trust-anchor-expirng
+         kubectl l5d-rotate explain wrong
+         kubectl l5d-rotate render bundel --dir testdata/rotation @cluster
+         kubectl l5d-rotate wait isuer/1 --dir testdata/rotation @cluster
+         kubectl l5d-rotate status --wacth",
+    ),
     ("check-yaml", "kubectl l5d-rotate check -o yaml @2"),
     (
         "check-of-sick-meshes",
