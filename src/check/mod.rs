@@ -12,7 +12,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::document::ObjectRef;
-use crate::finding::{Fact, Finding, Place, Severity};
+use crate::finding::{CheckFact, Fact, Finding, KeyInFile, Place, Severity};
 use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
 use case::Case;
@@ -91,6 +91,17 @@ pub fn run(mesh: &Mesh, options: Options) -> Vec<Checked> {
     let data_plane = identity::DATA_PLANE_RULES.iter().map(|rule| (Category::IdentityDataPlane, rule));
     let own = own::RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (Category::Own, rule));
     linkerds.chain(data_plane).chain(own).filter_map(|(category, rule)| rule.check(category, &case)).collect()
+}
+
+/// What comes of private keys in the files of a repository, which no mesh tells of.
+#[must_use]
+pub fn keys_in_files(keys: Vec<KeyInFile>) -> Checked {
+    let has_anchors = keys.iter().any(|key| key.anchor.is_some());
+    let found = |keys| match has_anchors {
+        true => error(CheckFact::PrivateKeysInFiles { keys }),
+        false => warning(CheckFact::PrivateKeysInFiles { keys }),
+    };
+    Checked { category: Category::Own, code: "private-keys-in-files", outcome: unless_empty(keys, found) }
 }
 
 impl Rule {

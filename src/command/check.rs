@@ -4,8 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Failure, reading};
 use crate::check::{self, Checked, InForce, Options};
+use crate::checkout::{self, Repository};
 use crate::cli::{self, CheckFormat, FailOn};
-use crate::finding::{Fact, Finding, InputFact, Severity};
+use crate::edit::{self, PlainKey};
+use crate::finding::{CertificateRef, Fact, Finding, InputFact, KeyInFile, Severity};
 use crate::mesh::Mesh;
 use crate::report::checks::{self, Format};
 use crate::report::{Exit, Response, Screen};
@@ -13,7 +15,8 @@ use crate::report::{Exit, Response, Screen};
 /// Runs all checks over the mesh that is read.
 pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let reading::Read { mesh, mut notes, .. } = reading::one(input, false)?;
-    let results = check::run(&mesh, Options { at: screen.at, expiry_threshold: args.expiry_threshold });
+    let mut results = check::run(&mesh, Options { at: screen.at, expiry_threshold: args.expiry_threshold });
+    results.extend(keys_in_files(&mesh, input)?);
     let out = match args.output {
         CheckFormat::Table => checks::write(&results, Format::Table, screen),
         CheckFormat::Json => checks::write(&results, Format::Json, screen),
@@ -29,6 +32,26 @@ pub(super) fn run(args: &cli::Check, input: &cli::Input, screen: &Screen) -> Res
     }
     let exit = if fails(&results, args.fail_on, &mesh) { Exit::Findings } else { Exit::Fine };
     Ok(Response { out, exit, notes, ..Response::default() })
+}
+
+/// Private keys in the files of a repository; `None` where none is read.
+fn keys_in_files(mesh: &Mesh, input: &cli::Input) -> Result<Option<Checked>, Failure> {
+    let paths: Vec<_> =
+        input.filename.iter().filter(|path| input.recursive && path.is_dir()).cloned().collect();
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let request = checkout::Request { paths, recursive: true, excluded: input.exclude.clone() };
+    let found = edit::plain_keys(&Repository::open(&request)?);
+    let bundle = mesh.trust.published.as_option().and_then(|published| published.readings().next().cloned());
+    let anchors = bundle.map(|bundle| bundle.anchors().to_vec()).unwrap_or_default();
+    let issuer = mesh.secret_chain().and_then(|chain| chain.certificates().next().cloned());
+    let in_file = |key: &PlainKey| KeyInFile {
+        place: key.place.clone(),
+        anchor: anchors.iter().find(|anchor| key.is_of(anchor)).map(CertificateRef::from),
+        is_of_issuer: issuer.as_ref().is_some_and(|issuer| key.is_of(issuer)),
+    };
+    Ok(Some(check::keys_in_files(found.iter().map(in_file).collect())))
 }
 
 /// Does anything expire sooner, and what?

@@ -6,6 +6,7 @@
 mod field;
 mod folded;
 mod json;
+mod keys;
 mod pem;
 mod proof;
 mod restart;
@@ -30,6 +31,7 @@ use crate::source::SourceError;
 use proof::{Meaning, meaning};
 use work::Work;
 
+pub use keys::{PlainKey, plain_keys};
 pub use sealed::{CERTIFICATE_ANNOTATION, Encryption, Plain};
 
 /// A step in the files of a repository.

@@ -132,6 +132,31 @@ pub(super) fn key_lines(text: &str) -> Vec<Range<usize>> {
     found.into_iter().map(|range| line(range.start)..line(range.end.saturating_sub(1)) + 1).collect()
 }
 
+/// What "PRIVATE KEY" is in base64, at each of the places that it may have there.
+const ENCODED_LABELS: [&str; 3] = ["UFJJVkFURSBLRV", "BSSVZBVEUgS0VZ", "QUklWQVRFIEtFW"];
+
+/// The private keys of a text that nothing encrypts, each with its line, from 1, and what it can be compared by.
+pub(super) fn plain_keys(text: &str) -> Vec<(usize, Option<PrivateKey>)> {
+    if !text.contains("PRIVATE KEY") && !ENCODED_LABELS.iter().any(|label| text.contains(label)) {
+        return Vec::new();
+    }
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let is_key = |block: &&Block<'_>| {
+        block.label.ends_with("PRIVATE KEY") && !block.label.starts_with("ENCRYPTED") && block.der.len() > 16
+    };
+    let mut found = Vec::new();
+    for block in blocks(text).iter().filter(is_key) {
+        let pem = Zeroizing::new(crate::pki::pem::block(block.label, &block.der));
+        let begin = text[block.range.clone()].find(BEGIN).unwrap_or_default();
+        found.push((line(block.range.start + begin), PrivateKey::from_pem(&pem).ok()));
+    }
+    for (range, inner) in inner_texts(text) {
+        found.extend(plain_keys(&inner).into_iter().map(|(_, key)| (line(range.start), key)));
+    }
+    found.sort_by_key(|(line, _)| *line);
+    found
+}
+
 /// The texts that stand in a text in another notation, and where.
 fn inner_texts(text: &str) -> Vec<(Range<usize>, Zeroizing<String>)> {
     let folded = folded(text).into_iter().map(|inner| (inner.range, inner.text));

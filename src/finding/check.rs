@@ -10,6 +10,18 @@ use crate::mesh::{Doubt, Scheme};
 use crate::pki::pem::Defect;
 use crate::pki::{Curve, Fingerprint, KeyKind, Refusal, SignatureKind};
 
+/// A private key in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyInFile {
+    /// The file, and the line.
+    pub place: String,
+    /// The trust anchor that it is of, where it is.
+    pub anchor: Option<CertificateRef>,
+    /// Is it of the issuer in force?
+    pub is_of_issuer: bool,
+}
+
 /// Something is wrong with a mesh as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "code", content = "evidence", rename_all = "kebab-case", rename_all_fields = "camelCase")]
@@ -24,6 +36,8 @@ pub enum CheckFact {
     /// The published text is too long for an environment variable.
     TrustBundleTooLarge { object: ObjectRef, bytes: u64, most: u64 },
 
+    /// Private keys stand in plain text in files that Git tracks.
+    PrivateKeysInFiles { keys: Vec<KeyInFile> },
     /// `linkerd-config` is missing.
     LinkerdConfigMissing { config: ObjectRef },
     /// `linkerd-config` holds anchors that do not accept the issuer, and the next upgrade publishes them.

@@ -23,6 +23,7 @@ mod golden;
 mod helm_upgrade;
 mod hostile_text;
 mod keys_and_git;
+mod keys_in_files;
 mod layouts;
 mod limits;
 mod live;

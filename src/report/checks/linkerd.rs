@@ -58,6 +58,7 @@ pub(super) fn description(check: &str) -> &'static str {
         }
         "cert-manager-renewal-overdue" => "cert-manager renews on time",
         "input-complete" => "everything that matters could be read",
+        "private-keys-in-files" => "no private key stands in a tracked file in plain text",
         _ => "",
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
         F::TrustBundleUntidy { object, defects } => bundle::untidy(object, defects),
         F::PrivateKeyPublished { object, lines } => bundle::private_key(object, lines),
         F::TrustBundleTooLarge { object, bytes, most } => bundle::too_large(object, *bytes, *most),
+        F::PrivateKeysInFiles { keys } => bundle::keys_in_files(keys),
         F::LinkerdConfigMissing { config } => bundle::config_missing(config),
         F::ConfigCopyRefusesIssuer { config, difference } => bundle::copy_refuses_issuer(config, difference),
         F::ConfigCopyDiffers { config, difference } => bundle::copy_differs(config, difference),

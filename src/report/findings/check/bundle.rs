@@ -3,10 +3,13 @@
 use super::super::refusal::refused;
 use super::super::{Explanation, Words, named};
 use crate::document::ObjectRef;
-use crate::finding::BundleDifference;
+use crate::finding::{BundleDifference, KeyInFile};
 use crate::pki::Refusal;
 use crate::pki::pem::Defect;
 use crate::report::Screen;
+
+/// How many private keys are named before the rest is counted.
+const KEYS_NAMED: usize = 12;
 
 pub(super) fn missing(object: &ObjectRef) -> Words {
     Words {
@@ -125,6 +128,32 @@ fn differences(difference: &BundleDifference, copy: &ObjectRef) -> Vec<String> {
             let copied = only_copy.iter().map(|anchor| format!("only in {copy}: {}", named(anchor)));
             published.chain(copied).collect()
         }
+    }
+}
+
+pub(super) fn keys_in_files(keys: &[KeyInFile]) -> Words {
+    let of = |key: &KeyInFile| match (&key.anchor, key.is_of_issuer) {
+        (Some(anchor), _) => {
+            format!("{} (of trust anchor {}, {})", key.place, anchor.name, anchor.fingerprint.short())
+        }
+        (None, true) => format!("{} (of the issuer)", key.place),
+        (None, false) => key.place.clone(),
+    };
+    let mut items: Vec<String> = keys.iter().take(KEYS_NAMED).map(of).collect();
+    if keys.len() > KEYS_NAMED {
+        items.push(format!("and {} more", keys.len() - KEYS_NAMED));
+    }
+    let effect = match keys.iter().any(|key| key.anchor.is_some()) {
+        true => "Whoever can read the repository can issue a certificate for any workload.",
+        false => "Whoever can read the repository has them.",
+    };
+    Words {
+        what: "Private keys stand in files in plain text.".to_owned(),
+        items,
+        effect: effect.to_owned(),
+        todo: "Encrypt the files (SOPS, Sealed Secrets), or keep the keys elsewhere. What was committed stays in the history: \
+               replace the keys, too."
+            .to_owned(),
     }
 }
 
@@ -282,6 +311,16 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
         act: "Render the Deployment again with the published anchors.",
         example: "kubectl l5d-rotate render bundle --step 2 --dir rotation",
         source: "linkerd2 2.10 `controller/cmd/identity/main.go`: LINKERD2_IDENTITY_TRUST_ANCHORS.",
+    },
+    Explanation {
+        code: "private-keys-in-files",
+        means: "Files of the repository hold private keys that nothing encrypts. The key of a trust anchor that is published is an \
+                error, any other one a warning.",
+        matters: "Everybody who can read the repository, a copy or its history has them. With the key of a trust anchor anybody can \
+                  pass for any workload of the mesh.",
+        act: "Take the key of a trust anchor out of Git, and rotate the anchor. Seal what has to be in Git.",
+        example: "kubectl l5d-rotate check -f . -R",
+        source: "PEM blocks whose label ends with PRIVATE KEY, as lines, in quotes or in base64; not those that are ENCRYPTED.",
     },
     Explanation {
         code: "issuer-ca-missing",
