@@ -214,6 +214,7 @@ fn each_platforms_archive_holds_what_the_manifest_says() {
     assert_eq!(faults("l5d-rotate", &manifest), Vec::<&str>::new());
     assert_eq!(manifest["spec"]["version"], concat!("v", env!("CARGO_PKG_VERSION")));
     assert_eq!(platforms(&manifest).len(), PLATFORMS.len());
+    let checksums = fs::read_to_string(dir.path().join("checksums.txt")).unwrap();
     for platform in platforms(&manifest) {
         let archive = archive(&platform, dir.path());
         let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &fs::read(&archive).unwrap());
@@ -223,10 +224,48 @@ fn each_platforms_archive_holds_what_the_manifest_says() {
         assert_eq!(platform["bin"], format!("kubectl-l5d_rotate{exe}"));
         let held = text(&run(Command::new("tar").arg("-tzf").arg(&archive)).stdout);
         let held: BTreeSet<&str> = held.lines().collect();
-        assert_eq!(held, BTreeSet::from(["LICENSE", "README.md", platform["bin"].as_str().unwrap()]));
+        let page = "man/kubectl-l5d-rotate.1";
+        assert_eq!(
+            held,
+            BTreeSet::from(["LICENSE", "README.md", "man/", page, platform["bin"].as_str().unwrap()])
+        );
+        let name = archive.file_name().unwrap().to_str().unwrap();
+        assert!(checksums.contains(&format!("{hex}  {name}\n")), "{checksums}");
         let wanted = platform["files"].as_array().unwrap().iter().map(|file| file["from"].as_str().unwrap());
         assert!(wanted.clone().all(|from| held.contains(from)) && wanted.count() == 2);
     }
+}
+
+#[test]
+fn a_whole_release_is_laid_out_as_an_image_and_committed_to_krews_index() {
+    const NAME: &str = "a_whole_release_is_laid_out_as_an_image_and_committed_to_krews_index";
+    let (Some(()), Some(git)) = (gnu_tar(NAME), tool(NAME, "git")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (dist, image, index) = (dir.path().join("dist"), dir.path().join("image"), dir.path().join("index"));
+    release(&stand_in(dir.path()), &PLATFORMS.map(|(target, ..)| target), &dist);
+    let script = |name: &str, to: &Path| {
+        let mut script = Command::new(Path::new(ROOT).join(".ci").join(name));
+        script.arg(to).env("DIST", &dist);
+        for who in ["AUTHOR", "COMMITTER"] {
+            script.env(format!("GIT_{who}_NAME"), "ann").env(format!("GIT_{who}_EMAIL"), "ann@example.test");
+        }
+        script
+    };
+    run(&mut script("image", &image));
+    for file in ["Containerfile", "amd64/kubectl-l5d_rotate", "arm64/kubectl-l5d_rotate"] {
+        assert!(image.join(file).is_file(), "{file}");
+    }
+    fs::create_dir_all(index.join("plugins")).unwrap();
+    run(Command::new(&git).args(["init", "-q"]).current_dir(&index));
+    let branch = text(&run(&mut script("krew-index", &index)).stdout);
+    assert_eq!(branch.trim_end(), concat!("l5d-rotate-v", env!("CARGO_PKG_VERSION")));
+    let mut show = Command::new(&git);
+    show.args(["show", &format!("{}:plugins/l5d-rotate.yaml", branch.trim_end())]).current_dir(&index);
+    assert_eq!(text(&run(&mut show).stdout), fs::read_to_string(dist.join("l5d-rotate.yaml")).unwrap());
+
+    fs::remove_dir_all(&dist).unwrap();
+    release(&stand_in(dir.path()), &[PLATFORMS[0].0], &dist);
+    assert!(!script("krew-index", &index).output().unwrap().status.success(), "a platform is missing");
 }
 
 #[test]
@@ -328,7 +367,7 @@ fn kubectl_reads_the_roles() {
 /// A file in place of the program, for platforms that this machine does not build.
 fn stand_in(dir: &Path) -> PathBuf {
     let path = dir.join("stand-in");
-    fs::write(&path, "#!/bin/sh\n").unwrap();
+    runner::write_script(&path, "mkdir -p \"$3\" && echo page >\"$3/kubectl-l5d-rotate.1\"");
     path
 }
 
