@@ -260,7 +260,8 @@ pub struct Start {
     #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub checkout: Option<PathBuf>,
 
-    /// Order of steps [default: cross-signed with --old-anchor-key, patient with --issuer-only, else staged]
+    /// Order of steps [default: cross-signed with --old-anchor-key, patient with --issuer-only, managed where cert-manager makes the
+    /// issuer, else staged]
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<Strategy>,
 }

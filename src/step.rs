@@ -17,6 +17,8 @@ pub enum Phase {
     Prune,
     /// Remove the cross certificate from the issuer file (cross-signed rotations only)
     RemoveCross,
+    /// Remove the old anchor's Certificate and its Issuer (managed rotations only)
+    RemoveOld,
 }
 
 /// In which direction the phases are taken.
@@ -42,6 +44,8 @@ pub enum Stage {
     ControlPlane,
     /// Every other meshed workload.
     DataPlane,
+    /// Objects of cert-manager that nothing needs any more.
+    Objects,
 }
 
 /// One commit within a phase.
@@ -77,7 +81,7 @@ impl Confirmation {
 
 impl Phase {
     /// All phases in order.
-    pub const ALL: [Self; 4] = [Self::Bundle, Self::Issuer, Self::Prune, Self::RemoveCross];
+    pub const ALL: [Self; 5] = [Self::Bundle, Self::Issuer, Self::Prune, Self::RemoveCross, Self::RemoveOld];
 }
 
 impl Step {
@@ -85,7 +89,7 @@ impl Step {
     #[must_use]
     pub const fn number(self) -> u8 {
         match self.stage {
-            Stage::Trust | Stage::Issuer => 1,
+            Stage::Trust | Stage::Issuer | Stage::Objects => 1,
             Stage::ControlPlane => 2,
             Stage::DataPlane => 3,
         }
@@ -105,6 +109,7 @@ impl fmt::Display for Phase {
             Self::Issuer => "issuer",
             Self::Prune => "prune",
             Self::RemoveCross => "remove-cross",
+            Self::RemoveOld => "remove-old",
         })
     }
 }
@@ -116,6 +121,7 @@ impl fmt::Display for Stage {
             Self::Issuer => "issuer",
             Self::ControlPlane => "control-plane",
             Self::DataPlane => "data-plane",
+            Self::Objects => "objects",
         })
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn open(old: &Option<Unit>, new: &Option<Unit>, changed: &BTreeSet<St
 }
 
 /// API groups whose objects are read, or cannot become trust material.
-const UNDERSTOOD: [&str; 22] = [
+const UNDERSTOOD: [&str; 23] = [
     "apps",
     "batch",
     "rbac.authorization.k8s.io",
@@ -71,6 +71,8 @@ const UNDERSTOOD: [&str; 22] = [
     "notification.toolkit.fluxcd.io",
     "image.toolkit.fluxcd.io",
     "kustomize.config.k8s.io",
+    // A rotation's record: it is not deployed.
+    "l5d-rotate",
 ];
 
 /// An object that names trust material, and of which it is not known what becomes; `read` are ConfigMaps and Secrets whose

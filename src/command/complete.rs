@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn phases_are_offered_where_a_phase_stands() {
         let phases = (
-            vec!["bundle".to_owned(), "issuer".to_owned(), "prune".to_owned(), "remove-cross".to_owned()],
+            ["bundle", "issuer", "prune", "remove-cross", "remove-old"].map(str::to_owned).to_vec(),
             ":4".to_owned(),
         );
         assert_eq!(offered("render "), phases);

@@ -12,10 +12,10 @@ use crate::edit::{self, EditError, Edited, EditedFile, Encryption, Holds, Left, 
 use crate::mesh::{Injection, Mesh, Owner};
 use crate::output::{self, Access, Replacement};
 use crate::report::{
-    Exit, Patch, Response, Screen, edited, edited_already, found_places, git_commands, not_edited,
-    not_in_repository, patch, shell_word,
+    Exit, Patch, Response, Screen, declared_places, edited, edited_already, found_places, git_commands,
+    not_edited, not_in_repository, patch, shell_word,
 };
-use crate::rotation::{Direction, PlannedStep};
+use crate::rotation::{Change, Direction, PlannedStep};
 use crate::seal::Sealer;
 use crate::source::git;
 
@@ -71,8 +71,11 @@ fn refuse_unedited(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let homes = [under_way.mesh.bundle_home(), under_way.mesh.issuer_secret()];
-    let stops =
-        |left: &Left| left.is_trust && (left.why != edit::Why::NotDeclared || homes.contains(&left.object));
+    // Of what cert-manager and trust-manager have to do with each other, one part alone is never committed.
+    let is_managed = planned.changes.iter().any(|change| matches!(change, Change::Managed(_)));
+    let stops = |left: &Left| {
+        is_managed || left.is_trust && (left.why != edit::Why::NotDeclared || homes.contains(&left.object))
+    };
     let message = if left.iter().any(stops) || (files.is_empty() && !left.is_empty()) {
         not_edited(planned, left, &under_way.dir, screen)
     } else if files.is_empty() {
@@ -144,6 +147,29 @@ pub(super) fn found(
     Ok(found_places(&places, screen))
 }
 
+/// Where a checkout declares the objects that a rotation changes, in words.
+pub(super) fn found_objects(
+    directory: &Path,
+    objects: &[&ObjectRef],
+    input: &cli::Input,
+    screen: &Screen,
+) -> Result<String, Failure> {
+    let repository = open(directory, input)?;
+    let target = Target::find(&repository, input.unit.as_deref())?;
+    let mut places = Vec::new();
+    for object in objects {
+        let Some(place) = target.place_of(object) else {
+            return Err(Failure::new(
+                format!("{}: {object} is not declared there", directory.display()),
+                "name the repository that it is deployed from; without --in, each step is rendered as documents of its own",
+            )
+            .exiting(Exit::NotMet));
+        };
+        places.push((*object, place));
+    }
+    Ok(declared_places(&places, screen))
+}
+
 fn one<'a>(steps: &[&'a PlannedStep]) -> Result<&'a PlannedStep, Failure> {
     match steps {
         [step] => Ok(step),
@@ -196,7 +222,8 @@ fn edit_of(
         });
         Maker { chart_value: chart_value.map(|found| found.value), release }
     };
-    let mut edited = target.edit(&documents, maker);
+    let beside: Vec<_> = planned.changes.iter().flat_map(Change::beside).collect();
+    let mut edited = target.edit(&documents, &beside, maker);
     let Some(named) = seal else { return Ok(edited) };
     for document in &documents {
         let Some(encryption) = target.encryption(document) else { continue };

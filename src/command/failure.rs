@@ -6,7 +6,7 @@ use crate::pki::{KeyError, MintError};
 use crate::render::RenderError;
 use crate::report::Exit;
 use crate::rotation::simulate::OrderError;
-use crate::rotation::{CrossError, PlanError, StartError};
+use crate::rotation::{CrossError, ManagedError, PlanError, StartError};
 use crate::seal::SealError;
 use crate::source::SourceError;
 
@@ -94,6 +94,7 @@ macro_rules! from_room {
 
 from_room!(
     CrossError,
+    ManagedError,
     DocumentError,
     KeyError,
     MintError,

@@ -55,7 +55,7 @@ const CLUSTER: &[Grant] = &[
     },
     Grant {
         group: "cert-manager.io",
-        resources: &["certificates", "issuers", "clusterissuers"],
+        resources: &["certificates", "certificaterequests", "issuers", "clusterissuers"],
         names: &[],
         unknown_without: Some("whether cert-manager renews the issuer by itself, and when"),
     },

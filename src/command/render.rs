@@ -50,6 +50,8 @@ pub(super) fn finished(
     screen: &Screen,
     environment: &Environment,
 ) -> Result<Response, Failure> {
+    let mut passed = passed;
+    passed.notes.extend(under_way.keep_learned()?);
     match &editing.checkout {
         Some(directory) => edit::run(passed, under_way, directory, editing, printing, input, screen),
         None => show(passed, under_way, printing, screen, environment),

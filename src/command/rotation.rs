@@ -5,11 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::rotation_dir::Asked;
 use super::{Environment, Failure, reading};
 use crate::cli;
 use crate::mesh::Mesh;
+use crate::output::{self, Access, NewFile, Replacement};
 use crate::report;
 use crate::rotation::{self, Direction, ISSUER_KEY_FILE, Plan, PlannedStep, Record, Restarts, Scope};
 
@@ -22,6 +24,8 @@ pub(super) struct UnderWay {
     pub(super) issuer_key: PathBuf,
     /// Where `start` wrote the new issuer's key.
     pub(super) own_key: PathBuf,
+    /// Does the mesh show what cert-manager has made meanwhile, which the record does not hold yet?
+    has_learned: bool,
 }
 
 impl UnderWay {
@@ -39,11 +43,49 @@ impl UnderWay {
         let early = asked.alone().map(record).transpose()?;
         let mesh = reading::mesh(input, keep_workloads)?;
         let dir = asked.over(&mesh, at)?;
-        let record = directed(early.map_or_else(|| record(&dir), Ok)?, args.rollback)?;
+        let kept = directed(early.map_or_else(|| record(&dir), Ok)?, args.rollback)?;
+        let record = kept.clone().observed(&mesh);
+        let has_learned = record.managed != kept.managed || record.scope != kept.scope;
         let plan = rotation::plan(&record, &mesh, restarts, &args.confirm.iter().copied().collect(), at)?;
         let own_key = dir.join(ISSUER_KEY_FILE);
         let issuer_key = args.issuer_key.clone().unwrap_or_else(|| own_key.clone());
-        Ok(Self { dir, record, mesh, plan, issuer_key, own_key })
+        Ok(Self { dir, record, mesh, plan, issuer_key, own_key, has_learned })
+    }
+
+    /// Keeps what cert-manager has made since the record was written; what is to be said of it.
+    pub(super) fn keep_learned(&self) -> Result<Option<String>, Failure> {
+        if !self.has_learned {
+            return Ok(None);
+        }
+        let place = self.dir.join(rotation::RECORD_FILE);
+        let before = reading::file(&place)
+            .map_err(|error| Failure::new(format!("{}: {error}", place.display()), "restore it from Git"))?;
+        let forward = Record { direction: Direction::Forward, ..self.record.clone() };
+        let mut after = String::new();
+        let mut files = Vec::new();
+        for (name, content) in forward.to_files() {
+            let path = self.dir.join(name);
+            if name == rotation::RECORD_FILE {
+                after = content;
+            } else if !path.exists() {
+                let content = Zeroizing::new(content);
+                files.push(NewFile { path, content, access: Access::Public });
+            }
+        }
+        output::create(&files, false)?;
+        let access = Access::Public;
+        output::replace(&[Replacement { path: &place, before: &before, after: &after, access }], false)?;
+        let name = self.record.anchor().map(|anchor| anchor.fingerprint().short()).unwrap_or_default();
+        Ok(Some(match files.is_empty() {
+            false => format!(
+                "cert-manager has minted the new trust anchor {name}: {} holds it now; commit that with the step",
+                self.dir.display()
+            ),
+            true => format!(
+                "{} tells now which anchor signs the issuer; commit that with the step",
+                place.display()
+            ),
+        }))
     }
 
     /// As it is shown.
@@ -72,7 +114,7 @@ impl UnderWay {
                     self.dir.display(),
                     selection.step.map_or_else(String::new, |number| format!(" with a step {number}")),
                     match self.record.scope {
-                        Scope::Full { .. } => self.record.strategy.to_string(),
+                        Scope::Full { .. } | Scope::Awaited => self.record.strategy.to_string(),
                         Scope::IssuerOnly =>
                             format!("{}, and it replaces the issuer only", self.record.strategy),
                     }

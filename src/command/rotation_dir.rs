@@ -83,6 +83,7 @@ fn ambiguous(message: &str, found: &[PathBuf]) -> Failure {
 
 fn is_unfinished(dir: &Path, mesh: &Mesh, at: Timestamp) -> bool {
     let Ok(record) = rotation::record(dir) else { return false };
+    let record = record.observed(mesh);
     let planned = plan(&record, mesh, RestartAnnotation::Content, &BTreeSet::new(), at);
     planned.is_ok_and(|plan| plan.standing != Standing::Finished)
 }

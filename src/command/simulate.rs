@@ -19,7 +19,10 @@ pub(super) fn run(
     let early = asked.alone().map(rotation::record).transpose()?;
     let mesh = reading::mesh(input, false)?;
     let record = early.map_or_else(|| rotation::record(&asked.over(&mesh, screen.at)?), Ok)?;
-    let record = rotation::directed(record, args.rollback)?;
+    let record = rotation::directed(record, args.rollback)?.observed(&mesh);
+    // cert-manager renews the issuer all the time: what it signs with counts, and not when that one expires.
+    let mesh = record.without_renewals(&mesh);
+    let record = record.observed(&mesh);
     let confirmed = args.confirm.iter().copied().collect();
     let plan = plan(&record, &mesh, RestartAnnotation::Content, &confirmed, screen.at)?;
     let order = (!args.order.is_empty()).then_some(args.order.as_slice());

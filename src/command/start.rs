@@ -15,7 +15,7 @@ use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
     mint_anchor, mint_issuer, request_issuer,
 };
-use crate::report::{Response, Screen, requested, started};
+use crate::report::{Response, Screen, requested, started, started_managed};
 use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
@@ -48,6 +48,9 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
     };
     begin.refuse_begun()?;
     let mesh = reading::mesh(input, false)?;
+    if is_managed(args, &mesh) {
+        return managed(args, &mesh, input, screen);
+    }
     if args.csr {
         return request(&args.dir, &args.minting, &mesh, &reading::arguments(input), screen);
     }
@@ -61,6 +64,9 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
 
 /// A rotation that is not begun: nothing of what is made for it is kept.
 pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result<Record, Failure> {
+    if mesh.issuer_certificate().is_some() {
+        return Ok(Record::managed(mesh, at)?);
+    }
     let lifetime = |text: &str| text.parse::<Lifetime>().map_err(Failure::bare);
     let ControlPlane { namespace, trust_domain, .. } = &mesh.control_plane;
     let anchor = mint_anchor(&AnchorRequest {
@@ -72,6 +78,51 @@ pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result
     let issuer = mint_issuer(&issuer_request(None, until, mesh, &anchor.certificate, at), &anchor)?;
     let chain = IssuerChain { issuer: issuer.certificate, intermediates: Vec::new() };
     Ok(Record::new(mesh, at, strategy, Scope::Full { anchor: anchor.certificate }, chain, false)?)
+}
+
+/// Does the rotation go over cert-manager's objects: where it makes the issuer, unless something else is asked for?
+fn is_managed(args: &cli::Start, mesh: &Mesh) -> bool {
+    let minting = &args.minting;
+    let asks_otherwise = args.issuer_only
+        || args.csr
+        || args.issuer_cert.is_some()
+        || args.old_anchor_key.is_some()
+        || minting.anchor.is_some()
+        || minting.allow_managed;
+    match args.strategy {
+        Some(strategy) => strategy == Strategy::Managed,
+        None => mesh.issuer_certificate().is_some() && !asks_otherwise,
+    }
+}
+
+/// Begins a rotation in which cert-manager mints the certificates: only its record is written.
+fn managed(args: &cli::Start, mesh: &Mesh, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
+    let given = [
+        ("--anchor", args.minting.anchor.is_some()),
+        ("--csr", args.csr),
+        ("--issuer-cert", args.issuer_cert.is_some()),
+        ("--issuer-only", args.issuer_only),
+        ("--old-anchor-key", args.old_anchor_key.is_some()),
+    ];
+    if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
+        return Err(Failure::new(
+            format!("{flag} does not go with --strategy managed: cert-manager mints the certificates"),
+            format!("leave {flag} out, or choose another strategy"),
+        ));
+    }
+    let record = Record::managed(mesh, screen.at)?;
+    let found = args.checkout.as_deref().zip(record.managed.as_ref()).map(|(directory, managed)| {
+        let own = [&managed.old.certificate, &managed.old.signer, &managed.issuer];
+        let objects: Vec<_> = own.into_iter().chain(managed.bundle.as_ref()).collect();
+        edit::found_objects(directory, &objects, input, screen)
+    });
+    let found = found.transpose()?.unwrap_or_default();
+    let files = record.to_files().into_iter().map(|(name, content)| public(&args.dir.join(name), content));
+    let files: Vec<_> = files.collect();
+    let _claim = Claim::of(&args.dir)?;
+    output::create(&files, false)?;
+    let out = found + &started_managed(&record, &args.dir, &reading::arguments(input), screen);
+    Ok(Response::fine(out))
 }
 
 /// A rotation to be begun.

@@ -75,8 +75,9 @@ fn status(
     let at = screen.at;
     let record = request
         .dir
-        .map(|dir| rotation::record(dir).and_then(|record| rotation::directed(record, request.rollback)))
-        .transpose()?;
+        .map(|dir| rotation::directed(rotation::record(dir)?, request.rollback))
+        .transpose()?
+        .map(|record| record.observed(mesh));
     let options = Options { at, expiry_threshold: linkerd::EXPIRY_THRESHOLD };
     let checks = check::run(mesh, options);
     let confirmed = request.confirm.iter().copied().collect();

@@ -13,8 +13,8 @@ use crate::report::{Exit, Response, Screen};
 use crate::rotation::{Record, RestartAnnotation, plan};
 use crate::source::{Proposal, SourceError, Unjudged};
 use crate::verify::{
-    Verdict, Verification, declared_once, field_unreadable, not_rendered, not_understood, verify,
-    without_effect,
+    Verdict, Verification, controllers, declared_once, field_unreadable, not_rendered, not_understood,
+    verify, without_effect,
 };
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
@@ -57,6 +57,11 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// The rotation with what cert-manager has made of it in this mesh.
+    fn record(&self, current: &Mesh) -> Option<Record> {
+        self.record.clone().map(|record| record.observed(current))
+    }
+
     fn laid_over(&self, args: &cli::Verify, input: &cli::Input) -> Result<Of, Failure> {
         let stdin = Path::new("-");
         if input.filename.iter().any(|path| path == stdin) && args.proposed.iter().any(|path| path == stdin) {
@@ -66,6 +71,7 @@ impl Judge<'_> {
             ));
         }
         let mut proposal = reading::proposal(&args.proposed, input.recursive)?;
+        proposal.delete();
         let open = checkout::render_releases(&mut proposal).iter().map(not_understood).collect();
         let (current, known) = reading::mesh_beside(input)?;
         let unjudged = proposal.unrendered().over(&known, &current);
@@ -161,9 +167,28 @@ impl Judge<'_> {
         unjudged: &[Unjudged],
         mut beside: Vec<Finding>,
     ) -> Result<Of, Failure> {
-        beside.extend(unjudged.iter().map(not_rendered));
+        let made = proposed.as_ref().ok().and_then(|proposed| controllers(current, proposed, self.screen.at));
+        let is_known = |one: &&Unjudged| made.as_ref().is_some_and(|made| made.understand(one));
+        beside.extend(unjudged.iter().filter(|one| !is_known(one)).map(not_rendered));
+        let proposed = match made {
+            Some(made) => {
+                beside.extend(made.findings);
+                Ok(made.proposed)
+            }
+            None => proposed,
+        };
         let verification = match proposed {
-            Ok(proposed) => verify(current, &proposed, self.record.as_ref(), self.screen.at, beside),
+            Ok(proposed) => {
+                let record = self.record(current);
+                let steady = record.as_ref().map(|record| record.without_reissues(current));
+                verify(
+                    steady.as_deref().unwrap_or(current),
+                    &proposed,
+                    record.as_ref(),
+                    self.screen.at,
+                    beside,
+                )
+            }
             Err(SourceError::Mesh(MeshError::Field(fault))) => match field_unreadable(&fault) {
                 Some(finding) => Verification::unreadable(finding),
                 None => return Err(SourceError::Mesh(MeshError::Field(fault)).into()),
@@ -175,10 +200,10 @@ impl Judge<'_> {
 
     /// What the verdict is of; a rotation of another mesh has no part in it.
     fn around(&self, current: &Mesh) -> Around {
-        let rotation = self.record.as_ref().zip(self.dir).and_then(|(record, dir)| {
+        let rotation = self.record(current).zip(self.dir).and_then(|(record, dir)| {
             let restarts = RestartAnnotation::Content;
-            let plan = plan(record, current, restarts, &BTreeSet::new(), self.screen.at).ok()?;
-            Some(OfRotation { dir: dir.to_owned(), record: record.clone(), plan })
+            let plan = plan(&record, current, restarts, &BTreeSet::new(), self.screen.at).ok()?;
+            Some(OfRotation { dir: dir.to_owned(), record, plan })
         });
         Around { mesh: current.clone(), rotation }
     }

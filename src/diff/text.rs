@@ -4,7 +4,7 @@ use super::certificates::{CertificateChange, changes};
 use super::lines::hunks;
 use super::view;
 use crate::document::{ObjectRef, yaml};
-use crate::render::{RenderError, Rendered, one_line};
+use crate::render::{RenderError, Rendered, WholeChange, one_line};
 
 /// What a step changes in one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,8 @@ fn object_diff(item: &Rendered) -> Result<ObjectDiff, RenderError> {
     let old = if item.is_new() { String::new() } else { yaml::write(&before) };
     let object = one_line(&item.object.to_string());
     let names = (format!("current/{object}"), format!("{}/{object}", item.step));
-    let text = unified((&names.0, &old), (&names.1, &yaml::write(&after)));
+    let new = if item.whole == Some(WholeChange::Removed) { String::new() } else { yaml::write(&after) };
+    let text = unified((&names.0, &old), (&names.1, &new));
     Ok(ObjectDiff { object: item.object.clone(), text, certificates: changes(&item.certificates) })
 }
 

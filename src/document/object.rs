@@ -41,6 +41,13 @@ impl ObjectRef {
         ))
     }
 
+    /// Are both names of one object, be it in two versions of its API?
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.group(), &self.kind, &self.namespace, &self.name)
+            == (other.group(), &other.kind, &other.namespace, &other.name)
+    }
+
     /// The API group, empty for the core one.
     #[must_use]
     pub fn group(&self) -> &str {

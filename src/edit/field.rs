@@ -44,6 +44,17 @@ pub(super) fn set(text: &str, within: Block, path: &[&str], value: &str) -> Opti
     Some(joined(&lines, at..at, &format!("{newline_before}{made}")))
 }
 
+/// The line, from 0, of the key at the end of a path; `None` where it is not there.
+pub(super) fn line_of(text: &str, within: Block, path: &[&str]) -> Option<usize> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut block = within;
+    let (last, above) = path.split_last()?;
+    for key in above {
+        block = inner(&lines, block, find(&lines, block, key)?)?;
+    }
+    find(&lines, block, last)
+}
+
 /// The document that begins on a line, from 1: a mapping whose keys are not indented, mostly.
 pub(super) fn document(text: &str, line: usize) -> Option<Block> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();

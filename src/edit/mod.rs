@@ -7,6 +7,7 @@ mod field;
 mod folded;
 mod json;
 mod keys;
+mod objects;
 mod pem;
 mod proof;
 mod restart;
@@ -104,6 +105,25 @@ pub enum What {
         key: String,
         /// Its value.
         value: String,
+    },
+    /// A field of an object of cert-manager or trust-manager.
+    Field {
+        /// Which object.
+        object: ObjectRef,
+        /// The field's path.
+        field: String,
+        /// Its new value, where that is a text.
+        value: Option<String>,
+    },
+    /// An object that comes.
+    Added {
+        /// Which.
+        object: ObjectRef,
+    },
+    /// An object that goes.
+    Removed {
+        /// Which.
+        object: ObjectRef,
     },
 }
 
@@ -215,6 +235,13 @@ impl<'a> Target<'a> {
         &self.documents
     }
 
+    /// Where it declares an object: what messages call the file, and the line.
+    #[must_use]
+    pub fn place_of(&self, object: &ObjectRef) -> Option<(String, usize)> {
+        let origin = &work::declared(&self.documents, object)?.origin;
+        Some((origin.source.clone(), origin.line))
+    }
+
     /// Where it holds the trust bundle and the issuer that are in force.
     #[must_use]
     pub fn places(&self, bundle: &[Certificate], issuer: &[Certificate]) -> Vec<Place> {
@@ -237,10 +264,17 @@ impl<'a> Target<'a> {
 
     /// The files as they must be for the repository to declare what `step` renders. Nothing is written.
     ///
-    /// `maker` tells how a chart makes a workload.
-    pub fn edit(&self, step: &[Rendered], maker: impl Fn(&ObjectRef) -> Maker) -> Edited {
+    /// `beside` names for each object that the step brings the one behind which it is written; `maker` tells how a chart makes a
+    /// workload.
+    pub fn edit(
+        &self,
+        step: &[Rendered],
+        beside: &[(ObjectRef, ObjectRef)],
+        maker: impl Fn(&ObjectRef) -> Maker,
+    ) -> Edited {
         let mut work = Work::begin(self, step);
         work.swap();
+        work.objects(beside);
         work.restart(maker);
         work.finish()
     }

@@ -12,7 +12,7 @@ use super::proof::{self, Meaning, Name};
 use super::{Edited, EditedFile, EditedLine, Left, Target, What, Why};
 use crate::document::{self, Document, ObjectRef, text_at};
 use crate::pki::Certificate;
-use crate::render::Rendered;
+use crate::render::{Rendered, WholeChange};
 
 /// What some files shall hold, and what changes in each.
 pub(super) type Contents = BTreeMap<String, (Zeroizing<String>, Vec<EditedLine>)>;
@@ -40,6 +40,13 @@ impl<'a> Work<'a> {
             {
                 wanted.insert(proof::name(&tree), with_key(proof::of(&tree), rendered));
             }
+            match (rendered.whole, rendered.result()) {
+                (Some(WholeChange::Added), Ok(tree)) => {
+                    _ = wanted.insert(proof::name(&tree), proof::of(&tree))
+                }
+                (Some(WholeChange::Removed), _) => wanted.retain(|name, _| !is_named(name, &rendered.object)),
+                _ => {}
+            }
         }
         let swaps = swaps(&target.documents, step);
         let (contents, documents) = (Contents::new(), target.documents.clone());
@@ -66,9 +73,14 @@ impl<'a> Work<'a> {
     /// The files that change, and what is not as it shall be with them.
     pub(super) fn finish(self) -> Edited {
         let after = proof::meaning(&self.documents);
+        let is_removed = |object: &ObjectRef| {
+            let mut removed = self.step.iter().filter(|one| one.whole == Some(WholeChange::Removed));
+            removed.any(|one| one.object == *object)
+        };
         let is_wanted = |object: &ObjectRef| {
             let is = find(&after, object);
             match find(&self.wanted, object) {
+                None if is_removed(object) => is.is_none(),
                 None => is.is_some() && self.is_restarted(object),
                 wanted => is == wanted,
             }
@@ -173,8 +185,13 @@ impl<'a> Work<'a> {
             // A chart says nothing of pods without annotations.
             _ => is_of_step(name),
         };
-        self.before.keys().all(|name| after.contains_key(name)) && after.iter().all(is_between)
+        let stays = |name: &&Name| self.wanted.contains_key(*name);
+        self.before.keys().filter(stays).all(|name| after.contains_key(name)) && after.iter().all(is_between)
     }
+}
+
+fn is_named(name: &Name, object: &ObjectRef) -> bool {
+    name[0] == object.kind && name[1] == object.namespace && name[2] == object.name
 }
 
 fn between(was: &Value, is: &Value, wanted: &Value) -> bool {
@@ -211,7 +228,7 @@ pub(super) fn swaps(documents: &[Document], step: &[Rendered]) -> Vec<Swap> {
         let mut issuer = None;
         for edit in &rendered.edits {
             let old = pem::certificates(edit.before(&document.tree).unwrap_or_default());
-            let new = pem::certificates(edit.value());
+            let new = pem::certificates(edit.text());
             issuer = issuer.or_else(|| old.first()?.first().cloned());
             if old.len() == new.len() {
                 let pairs = old.into_iter().zip(new).filter(|(old, new)| !same(old, new));

@@ -58,6 +58,24 @@ pub enum ChangeFact {
     SettingChanged { setting: Setting },
     /// Another program makes trust material of it.
     NotRendered { renderer: Renderer, removed: bool },
+    /// trust-manager publishes nothing any more, or nothing that is known.
+    TrustBundleRemoved { bundle: ObjectRef },
+    /// A source of the Bundle holds PEM that cannot be read.
+    SourceUnreadable { defect: Defect },
+    /// What a source of the Bundle holds is not known.
+    SourceNotKnown { bundle: ObjectRef },
+    /// cert-manager does not renew the issuer any more.
+    IssuerNotRenewed { certificate: ObjectRef },
+    /// The issuer is to sign itself: no anchor stands above it.
+    IssuerSignsItself { certificate: ObjectRef },
+    /// The Issuer that is to sign the issuer does not exist.
+    SignerGone { certificate: ObjectRef, signer: ObjectRef },
+    /// cert-manager signs the issuer with an anchor that it makes anew, which nobody holds.
+    SignedByNewAnchor { certificate: ObjectRef, because: IssuedAgain },
+    /// What an Issuer signs with is not known.
+    SignerNotKnown { signer: ObjectRef, secret: String },
+    /// cert-manager issues the identity issuer anew, by this anchor.
+    IssuedByAnchor { certificate: ObjectRef, anchor: CertificateRef },
     /// Something in the repository keeps the change from having an effect.
     ChangeWithoutEffect { object: ObjectRef, because: NoEffect },
     /// What becomes of it is not known, and it could reach trust material.
@@ -66,6 +84,20 @@ pub enum ChangeFact {
     ControlPlaneDeclaredOnce { unit: String, gone: bool },
     /// The mesh is broken without the change.
     AlreadyBroken { ways: u64 },
+}
+
+/// Why cert-manager issues a Certificate again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssuedAgain {
+    /// It is new.
+    New,
+    /// Another Certificate made its Secret.
+    Renamed { from: ObjectRef },
+    /// This field of it changes.
+    Field { field: &'static str },
+    /// Its renewal is due.
+    Due,
 }
 
 /// The part of a pod template that brings trust material.

@@ -8,7 +8,7 @@ use super::managed::Instead;
 use super::rotation::{Need, RotationAnchors, RotationIssuer, SecretGap, WhyRefused};
 use super::{CertificateRef, Fact, IssuerRole, Pods};
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, GoDuration, Owner};
+use crate::mesh::{BundlePlace, GoDuration, Owner, RequestOutcome};
 use crate::pki::Refusal;
 use crate::step::{Direction, Phase, Step};
 
@@ -144,6 +144,18 @@ pub enum StepFact {
     IntermediatesInFile { file: &'static str },
     /// The step takes downtime.
     Downtime { replaces_anchor: bool },
+    /// cert-manager has not issued the new anchor yet, and what became of the latest request for it.
+    AnchorAwaited { certificate: ObjectRef, request: Option<RequestOutcome> },
+    /// The Issuer that is to sign the issuer does not exist.
+    SignerMissing { issuer: ObjectRef },
+    /// The Issuer that is to sign the issuer signs with another Secret.
+    SignerOfAnother { issuer: ObjectRef, secret: String },
+    /// cert-manager has issued another certificate meanwhile than the anchor that proxies were given.
+    AnchorReissued { certificate: ObjectRef, known: CertificateRef, issued: CertificateRef },
+    /// No CertificateRequest shows which certificate an anchor's Certificate was issued last.
+    AnchorNotShown { certificate: ObjectRef },
+    /// The old anchor's Secret, with its private key, stays when its Certificate has gone.
+    OldKeyStays { secret: ObjectRef, signer: ObjectRef },
     /// `ca.crt` of the issuer Secret holds anchors that are gone.
     CaCrtOutdated { secret: ObjectRef, dropped: RotationAnchors, render: Step },
 }

@@ -3,6 +3,7 @@
 //! What is here was seen in files or in a cluster's answers; nothing is judged, nothing is read, no clock is asked.
 
 mod annotations;
+mod cert_manager;
 mod era;
 mod gap;
 mod objects;
@@ -25,6 +26,9 @@ use crate::linkerd;
 use crate::pki::{BundleText, Identity, IssuerChain};
 
 pub use annotations::PodAnnotations;
+pub use cert_manager::{
+    BundleSource, CertManagerCertificate, CertManagerIssuer, RequestOutcome, SignsWith, TrustBundle,
+};
 pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};
 pub use objects::BundlePlace;
@@ -80,6 +84,10 @@ pub struct Mesh {
     pub manifests: Vec<Manifest>,
     /// cert-manager Certificates that feed the anchor or the issuer.
     pub certificates: Vec<CertManagerCertificate>,
+    /// The Issuers and ClusterIssuers that sign these.
+    pub certificate_issuers: Vec<CertManagerIssuer>,
+    /// The trust-manager Bundle that publishes the anchors.
+    pub trust_bundle: Option<TrustBundle>,
     /// `ExternalWorkload`s, as `namespace/name`: their proxies' bundles cannot be seen.
     pub external_workloads: Vec<String>,
     /// Multicluster `Link`s, as `namespace/name`: clusters that share this trust.
@@ -193,34 +201,6 @@ pub struct Manifest {
 /// What stands in a manifest instead of a private key.
 pub const REDACTED: &str = "(private key, not kept)";
 
-/// A cert-manager `Certificate` that makes the anchor or the issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CertManagerCertificate {
-    /// Which object.
-    pub object: ObjectRef,
-    /// `spec.secretName`.
-    pub secret: String,
-    /// `spec.isCA`.
-    pub is_ca: bool,
-    /// `spec.duration`.
-    pub duration: Option<GoDuration>,
-    /// `spec.renewBefore`.
-    pub renew_before: Option<GoDuration>,
-    /// `spec.privateKey.rotationPolicy`.
-    pub rotation_policy: Option<String>,
-    /// `status.renewalTime`.
-    pub renewal_time: Option<jiff::Timestamp>,
-}
-
-impl CertManagerCertificate {
-    /// Does it write the issuer's Secret of the control plane in this namespace?
-    #[must_use]
-    pub fn writes_issuer(&self, namespace: &str) -> bool {
-        self.secret == linkerd::ISSUER_SECRET && self.object.namespace == namespace
-    }
-}
-
 impl ControlPlane {
     /// How long a workload certificate is valid after it is issued, and so may be presented: issuance lifetime and clock skew
     /// (T+s; `Validity.Window` in Linkerd's `pkg/tls`).
@@ -258,7 +238,8 @@ impl Mesh {
     pub fn as_declared(&self, documents: &[Document]) -> Self {
         let mut mesh = self.clone();
         let core = [self.bundle_home(), self.linkerd_config(), self.issuer_secret()];
-        for object in self.workloads.iter().map(|workload| &workload.object).chain(&core) {
+        let theirs = self.manifests.iter().filter(|one| cert_manager::is_theirs(one)).map(|one| &one.object);
+        for object in self.workloads.iter().map(|workload| &workload.object).chain(&core).chain(theirs) {
             let is_it = |document: &&Document| {
                 let of = ObjectRef::of(&document.tree);
                 of.is_some_and(|of| {

@@ -54,21 +54,24 @@ pub enum Interest {
 type Take = fn(&mut Observer, ObjectRef, Document);
 
 /// What is taken out of which kinds; a workload's kinds are [`key::is_workload`]'s.
-const KINDS: [(&str, &str, Take); 11] = [
+const KINDS: [(&str, &str, Take); 12] = [
     ("", "Namespace", |observer, _, document| observer.namespaces.see(&document.tree)),
     ("", "ConfigMap", Observer::config_map),
     ("", "Secret", Observer::secret),
     ("cert-manager.io", "Certificate", |observer, object, document| {
-        observer.certificates.certificate(object, &document.tree);
+        observer.certificates.certificate(object, document);
+    }),
+    ("cert-manager.io", "CertificateRequest", |observer, object, document| {
+        observer.certificates.request(&object, &document.tree);
     }),
     ("cert-manager.io", "Issuer", |observer, object, document| {
-        observer.certificates.issuer(object, &document.tree)
+        observer.certificates.issuer(object, document);
     }),
     ("cert-manager.io", "ClusterIssuer", |observer, object, document| {
-        observer.certificates.issuer(object, &document.tree);
+        observer.certificates.issuer(object, document);
     }),
-    ("trust.cert-manager.io", "Bundle", |observer, object, _| {
-        observer.has_bundle |= object.name == linkerd::TRUST_ROOTS
+    ("trust.cert-manager.io", "Bundle", |observer, object, document| {
+        observer.certificates.bundle(object, document);
     }),
     ("external-secrets.io", "ExternalSecret", |observer, object, document| {
         let target = text(&document.tree, "/spec/target/name").unwrap_or(&object.name).to_owned();
@@ -105,8 +108,6 @@ pub struct Observer {
     certificates: Certificates,
     external_workloads: BTreeSet<String>,
     links: BTreeSet<String>,
-    /// Is there a trust-manager Bundle that publishes the anchors?
-    has_bundle: bool,
     proxies: Proxies,
     gaps: Gaps,
     /// Was some pod seen? Whether that is all is judged at the end.

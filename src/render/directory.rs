@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::head::one_line;
 use super::release::HELM_RELEASE;
-use super::{Form, RenderError, Rendered};
+use super::{Form, RenderError, Rendered, WholeChange};
 use crate::document::{ObjectRef, yaml};
 use crate::rotation::PlannedStep;
 
@@ -57,21 +57,28 @@ pub fn directory(
     )];
     for (namespace, items) in namespaces {
         let root = root.join(namespace);
-        let mut entries = Vec::new();
+        let (mut entries, mut added) = (Vec::new(), Vec::new());
         for item in items {
             let name = file_name(&item.object)?;
             let content = item.written(form)?;
-            entries.push(match form {
-                Form::Object => json!(name),
-                Form::Patch | Form::JsonPatch => {
-                    json!({ "path": name, "target": target(&item.as_written()) })
+            match form {
+                Form::Object => entries.push(json!(name)),
+                Form::Patch | Form::JsonPatch if item.whole == Some(WholeChange::Added) => {
+                    added.push(json!(name))
                 }
-            });
+                Form::Patch | Form::JsonPatch => {
+                    entries.push(json!({ "path": name, "target": target(&item.as_written()) }));
+                }
+            }
             files.push(File { path: root.join(name), content, secret: item.key.is_some() });
         }
         let field = if form == Form::Object { "resources" } else { "patches" };
         let head = [format!("step {}, namespace {namespace}", step.step)];
-        files.push(plain(root.join(KUSTOMIZATION), &head, &kustomization(form, field, entries)));
+        let mut written = kustomization(form, field, entries);
+        if !added.is_empty() {
+            written["resources"] = json!(added);
+        }
+        files.push(plain(root.join(KUSTOMIZATION), &head, &written));
     }
     Ok(files)
 }

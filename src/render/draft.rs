@@ -58,6 +58,7 @@ impl<'a> Draft<'a> {
             edits: Vec::new(),
             certificates: Certificates::default(),
             key: None,
+            whole: None,
             key_in_place: false,
         });
         item.head.push(purpose.to_owned());

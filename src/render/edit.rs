@@ -67,6 +67,13 @@ pub enum Edit {
         /// The value.
         value: String,
     },
+    /// A field of the spec of an object of cert-manager or trust-manager; `null` removes it.
+    Spec {
+        /// The keys on the way, below `spec`.
+        path: &'static [&'static str],
+        /// The value.
+        value: Value,
+    },
     /// An argument of a container, replaced in place.
     Argument {
         /// The container.
@@ -79,10 +86,11 @@ pub enum Edit {
 }
 
 impl Edit {
-    /// The new value.
+    /// The new value, where it is a text.
     #[must_use]
-    pub fn value(&self) -> &str {
+    pub fn text(&self) -> &str {
         match self {
+            Self::Spec { value, .. } => value.as_str().unwrap_or_default(),
             Self::Data { value, .. }
             | Self::StringData { value, .. }
             | Self::Annotation { value, .. }
@@ -97,6 +105,14 @@ impl Edit {
     #[must_use]
     pub fn before<'t>(&self, tree: &'t Value) -> Option<&'t str> {
         path::get(tree, &self.path())?.as_str()
+    }
+
+    /// The new value.
+    pub(super) fn value(&self) -> Value {
+        match self {
+            Self::Spec { value, .. } => value.clone(),
+            text => text.text().into(),
+        }
     }
 
     /// Where it stands.
@@ -117,6 +133,7 @@ impl Edit {
                 let keys = ["spec", "values"].into_iter().chain(chart_value.split('.')).chain([*key]);
                 Segment::keys(&keys.collect::<Vec<_>>())
             }
+            Self::Spec { path, .. } => Segment::keys(&[&["spec"], *path].concat()),
             Self::Env { container: of, init, name, .. } => {
                 let mut path = container(if *init { "initContainers" } else { "containers" }, of);
                 path.extend(Segment::keys(&["env"]));

@@ -40,6 +40,12 @@ pub enum RenderError {
         /// The object.
         object: Box<ObjectRef>,
     },
+    /// An object that is removed has no form but a patch that says so.
+    #[error("{object} is removed, which only -o patch can say: delete its manifest where it is kept")]
+    Removed {
+        /// The object.
+        object: Box<ObjectRef>,
+    },
     /// A field that must be there is not, or is no text.
     #[error("{object}: `{field}` holds {found}, where {expected} is expected")]
     Field {

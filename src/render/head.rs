@@ -29,7 +29,7 @@ impl Heads {
     /// The lines, without the `#`. What comes from outside (names in certificates, notes) cannot begin a line of its own.
     pub(super) fn of(&self, item: &Rendered) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", item.object, item.head.join("; ")), self.step.clone()];
-        if let Current::New(_) = item.current {
+        if matches!(item.current, Current::New(_)) && item.whole.is_none() {
             lines.push(
                 "built new (it was not in the input, or is encrypted): other fields it may have are not known"
                     .to_owned(),

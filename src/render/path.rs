@@ -1,7 +1,7 @@
-//! One place in an object, and the three ways to write a text there.
+//! One place in an object, and the three ways to write a value there.
 
 use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, PatchOperation, ReplaceOperation, TestOperation};
+use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
 use serde_json::{Value, json};
 
 use super::mask::holds_private_key;
@@ -54,11 +54,15 @@ pub(super) fn get<'t>(tree: &'t Value, path: &[Segment]) -> Option<&'t Value> {
     })
 }
 
-/// Writes `value` at `path` of a whole object; maps on the way are made, list entries must be there.
-pub(super) fn set(tree: &mut Value, path: &[Segment], value: &str) -> Result<(), Fault> {
+/// Writes `value` at `path` of a whole object, `null` by removing the key; maps on the way are made, list entries must be there.
+pub(super) fn set(tree: &mut Value, path: &[Segment], value: &Value) -> Result<(), Fault> {
     let mut node = tree;
-    for segment in path {
+    for (depth, segment) in path.iter().enumerate() {
         node = match segment {
+            Key(key) if value.is_null() && depth + 1 == path.len() => {
+                node.as_object_mut().and_then(|map| map.shift_remove(key));
+                return Ok(());
+            }
             Key(key) => child(node, key)?,
             entry => {
                 let at = position(node, entry).ok_or(Fault::Unknown)?;
@@ -66,7 +70,7 @@ pub(super) fn set(tree: &mut Value, path: &[Segment], value: &str) -> Result<(),
             }
         };
     }
-    *node = json!(value);
+    *node = value.clone();
     Ok(())
 }
 
@@ -87,7 +91,7 @@ pub(super) fn merge(
     patch: &mut Value,
     current: Option<&Value>,
     path: &[Segment],
-    value: &str,
+    value: &Value,
 ) -> Result<(), Fault> {
     let (mut node, mut known) = (patch, current);
     let mut pointer = String::new();
@@ -110,7 +114,7 @@ pub(super) fn merge(
             }
         };
     }
-    *node = json!(value);
+    *node = value.clone();
     Ok(())
 }
 
@@ -137,7 +141,7 @@ fn list_names(node: &mut Value, whole: &[Value], at: usize) -> Option<()> {
 pub(super) fn operations(
     current: &Value,
     path: &[Segment],
-    value: &str,
+    value: &Value,
 ) -> Result<Vec<PatchOperation>, Fault> {
     let mut operations = Vec::new();
     let (mut node, mut at) = (Some(current), PointerBuf::new());
@@ -155,12 +159,16 @@ pub(super) fn operations(
         };
         let last = depth + 1 == path.len();
         match next {
+            Some(old) if last && value.is_null() => {
+                operations.extend([test(&at, old.clone()), remove(&at)]);
+            }
+            None if last && value.is_null() => {}
             Some(old) if last => {
                 operations.extend(testable(old).then(|| test(&at, old.clone())));
                 operations.push(replace(&at, value));
             }
             Some(_) => {}
-            None if last => operations.push(add(&at, json!(value))),
+            None if last => operations.push(add(&at, value.clone())),
             None => {
                 operations.extend(node.map(|_| test(&at, Value::Null)));
                 operations.push(add(&at, json!({})));
@@ -179,8 +187,12 @@ fn add(path: &PointerBuf, value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation { path: path.clone(), value })
 }
 
-fn replace(path: &PointerBuf, value: &str) -> PatchOperation {
-    PatchOperation::Replace(ReplaceOperation { path: path.clone(), value: json!(value) })
+fn remove(path: &PointerBuf) -> PatchOperation {
+    PatchOperation::Remove(RemoveOperation { path: path.clone() })
+}
+
+fn replace(path: &PointerBuf, value: &Value) -> PatchOperation {
+    PatchOperation::Replace(ReplaceOperation { path: path.clone(), value: value.clone() })
 }
 
 /// May a value stand in a `test`? Not what was redacted, and never a private key.

@@ -29,8 +29,19 @@ pub struct Rendered {
     pub certificates: Certificates,
     /// The private key that is put in when it is written, where it has one.
     pub key: Option<KeyText>,
+    /// Is the object one that the step brings whole, or one that it removes, rather than one that it changes?
+    pub whole: Option<WholeChange>,
     /// Was the same private key observed in place already? (Both sides are redacted: comparing them tells nothing.)
     pub key_in_place: bool,
+}
+
+/// An object that comes or goes as a whole, whatever form the others have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WholeChange {
+    /// It comes.
+    Added,
+    /// It goes.
+    Removed,
 }
 
 /// The certificates of the changed fields, in the order of the text, each once.
@@ -68,6 +79,15 @@ impl Rendered {
     /// A form that needs more of the current object than was observed, or a text in which a private key was not kept.
     pub fn document(&self, form: Form) -> Result<Value, RenderError> {
         let document = match form {
+            _ if self.whole == Some(WholeChange::Added) => self.result(),
+            Form::JsonPatch | Form::Object if self.whole.is_some() => {
+                Err(RenderError::Removed { object: self.object.clone().into() })
+            }
+            Form::Patch if self.whole.is_some() => {
+                let mut patch = named(&self.as_written());
+                patch["$patch"] = json!("delete");
+                Ok(patch)
+            }
             Form::Patch => self.patch(),
             Form::JsonPatch => self.json_patch(),
             Form::Object => self.object(),
@@ -95,7 +115,7 @@ impl Rendered {
     fn patch(&self) -> Result<Value, RenderError> {
         let mut patch = named(&self.as_written());
         for edit in &self.edits {
-            path::merge(&mut patch, self.current.tree(), &edit.path(), edit.value())
+            path::merge(&mut patch, self.current.tree(), &edit.path(), &edit.value())
                 .map_err(|fault| self.error(fault))?;
         }
         Ok(patch)
@@ -107,8 +127,8 @@ impl Rendered {
         for edit in &self.edits {
             let path = edit.path();
             operations
-                .extend(path::operations(&tree, &path, edit.value()).map_err(|fault| self.error(fault))?);
-            path::set(&mut tree, &path, edit.value()).map_err(|fault| self.error(fault))?;
+                .extend(path::operations(&tree, &path, &edit.value()).map_err(|fault| self.error(fault))?);
+            path::set(&mut tree, &path, &edit.value()).map_err(|fault| self.error(fault))?;
         }
         Ok(operations.iter().map(|operation| json!(operation)).collect())
     }
@@ -134,7 +154,7 @@ impl Rendered {
     /// An edit of a list entry that the tree does not have.
     pub fn on(&self, mut tree: Value) -> Result<Value, RenderError> {
         for edit in &self.edits {
-            path::set(&mut tree, &edit.path(), edit.value()).map_err(|fault| self.error(fault))?;
+            path::set(&mut tree, &edit.path(), &edit.value()).map_err(|fault| self.error(fault))?;
         }
         Ok(tree)
     }

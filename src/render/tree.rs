@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::head::Heads;
-use super::{RenderError, Rendered, issuer, template, trust};
+use super::{RenderError, Rendered, issuer, managed, template, trust};
 use crate::mesh::Mesh;
 use crate::pki::PrivateKey;
 use crate::rotation::{Change, PlannedStep, Record};
@@ -23,6 +23,7 @@ pub fn render(
         match change {
             Change::Publish(bundle) => trust::publish(&mut draft, bundle)?,
             Change::Swap { chain, anchors } => issuer::swap(&mut draft, chain, anchors, key)?,
+            Change::Managed(change) => managed::change(&mut draft, change)?,
             Change::ControlPlane { workload, bundle, annotation } => {
                 template::control_plane(&mut draft, *workload, bundle, annotation)?;
             }

@@ -8,6 +8,7 @@ use super::Screen;
 use super::findings::words;
 use super::words::{count, restart_command, shell_word};
 use crate::diff::{Hunk, hunks};
+use crate::document::ObjectRef;
 use crate::edit::{EditedFile, EditedLine, Encryption, Holds, Left, Place, What, Why};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::pki::Certificate;
@@ -49,6 +50,10 @@ fn said(what: &What, screen: &Screen) -> Vec<String> {
             vec![format!("{key} of {object}: {}…", value.chars().take(12).collect::<String>())]
         }
         What::Annotation { object, .. } => vec![format!("restarts {object}")],
+        What::Field { object, field, value: Some(value) } => vec![format!("{field} of {object}: {value}")],
+        What::Field { object, field, value: None } => vec![format!("{field} of {object}")],
+        What::Added { object } => vec![format!("+ {object}")],
+        What::Removed { object } => vec![format!("- {object}")],
     }
 }
 
@@ -70,6 +75,17 @@ pub fn found_places(places: &[Place], screen: &Screen) -> String {
     }
     if !places.iter().any(|place| place.holds != Holds::Bundle) {
         out.push_str(&screen.wrapped("The issuer is not found: its step says where it belongs.", "  ", "  "));
+    }
+    out.push('\n');
+    out
+}
+
+/// Where a repository declares the objects that a rotation changes.
+#[must_use]
+pub fn declared_places(places: &[(&ObjectRef, (String, usize))], screen: &Screen) -> String {
+    let mut out = "Found in this repository\n".to_owned();
+    for (object, (place, line)) in places {
+        out.push_str(&screen.wrapped(&format!("{place}:{line}  {object}"), "  ", "    "));
     }
     out.push('\n');
     out

@@ -72,6 +72,7 @@ impl<'a> InUse<'a> {
             match change {
                 Change::Publish(bundle) => self.bundle = Some(bundle),
                 Change::Swap { chain, .. } => self.chain = Some(chain),
+                Change::Managed(_) => {}
                 Change::ControlPlane { .. } | Change::Restart { .. } => {}
             }
         }

@@ -36,7 +36,8 @@ use crate::printable::screened;
 
 pub use certificate::CertificateView;
 pub use edit::{
-    Patch, edited, edited_already, found_places, git_commands, not_edited, not_in_repository, patch,
+    Patch, declared_places, edited, edited_already, found_places, git_commands, not_edited,
+    not_in_repository, patch,
 };
 pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
@@ -50,7 +51,7 @@ pub use pull::PullRequest;
 pub use recover::Recovery;
 pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
-pub use start::{requested, started};
+pub use start::{requested, started, started_managed};
 pub use status::{Status, statuses};
 pub use wait::{not_yet, waited, waiting};
 pub use watched::Watched;

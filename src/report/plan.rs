@@ -13,7 +13,7 @@ use std::path::Path;
 use anstyle::Style;
 
 use super::next::UnderWay;
-use super::words::styled;
+use super::words::{count, styled};
 use super::{Next, Screen};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::mesh::{Mesh, Owner};
@@ -106,7 +106,7 @@ fn restarted<'a>(
             Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
                 Some(mesh.workload(*workload).object.to_string())
             }
-            Change::Publish(_) | Change::Swap { .. } => None,
+            Change::Publish(_) | Change::Swap { .. } | Change::Managed(_) => None,
         };
         let workloads: Vec<_> = planned.changes.iter().filter_map(workload).collect();
         match groups.iter_mut().find(|(known, _)| *known == workloads) {
@@ -124,18 +124,24 @@ fn restarted<'a>(
 }
 
 fn head(record: &Record, steps: usize, screen: &Screen) -> String {
-    let anchor = match &record.scope {
-        Scope::Full { anchor } => format!("anchor {}, ", anchor.fingerprint().short()),
-        Scope::IssuerOnly => String::new(),
+    let issuer = format!("issuer {}", record.issuer.issuer.fingerprint().short());
+    let what_for = match &record.scope {
+        // cert-manager makes another issuer every day.
+        Scope::Full { anchor } if record.managed.is_some() => {
+            format!("anchor {}", anchor.fingerprint().short())
+        }
+        Scope::Full { anchor } => format!("anchor {}, {issuer}", anchor.fingerprint().short()),
+        Scope::IssuerOnly => issuer,
+        Scope::Awaited => "an anchor that cert-manager is to mint".to_owned(),
     };
-    let issuer = record.issuer.issuer.fingerprint().short();
     let (what, from_or_to) = match record.direction {
         Direction::Forward => ("Rotation", "to"),
         Direction::Rollback => ("Rollback", "from"),
     };
-    let title = format!("{what} of {} {from_or_to} {anchor}issuer {issuer}", record.trust_domain);
+    let title = format!("{what} of {} {from_or_to} {what_for}", record.trust_domain);
     let (strategy, started) = (record.strategy, screen.when(record.started));
-    let facts = format!("Strategy {strategy}, {steps} steps, started {started}");
+    let steps = count(steps as u64, "step", "steps");
+    let facts = format!("Strategy {strategy}, {steps}, started {started}");
     let cross = record.cross.as_ref().map(|cross| {
         let end = cross.facts().not_after;
         let expires = if end < screen.at { "expired" } else { "expires" };

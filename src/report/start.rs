@@ -36,6 +36,49 @@ pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str
     out
 }
 
+/// What was begun where cert-manager mints the certificates: which of its objects change, and the next commands.
+#[must_use]
+pub fn started_managed(record: &Record, dir: &Path, arguments: &str, screen: &Screen) -> String {
+    let dir = dir.display().to_string();
+    let mut out = format!("Started a rotation over cert-manager's objects in {dir}\n\n");
+    let Some(managed) = &record.managed else { return out };
+    let bundle = managed.bundle.as_ref().map(ToString::to_string);
+    let rows = [
+        ("old anchor", managed.old.certificate.to_string()),
+        ("  signs by", managed.old.signer.to_string()),
+        ("new anchor", managed.new.certificate.to_string()),
+        ("  signs by", managed.new.signer.to_string()),
+        ("issuer", managed.issuer.to_string()),
+        (
+            "published by",
+            bundle.unwrap_or_else(|| "the values of Linkerd's chart, or its ConfigMap".to_owned()),
+        ),
+    ];
+    for (name, value) in rows {
+        out.push_str(&screen.wrapped(&value, &format!("  {name:<12}  "), &" ".repeat(16)));
+    }
+    out.push('\n');
+    let anchor = match record.anchor() {
+        Some(anchor) => format!(
+            "The new anchor {} is published beside the old one already: the rotation goes on from there.",
+            anchor.fingerprint().short()
+        ),
+        None => {
+            "cert-manager mints the new anchor when the first step is merged; the steps after it show then."
+                .to_owned()
+        }
+    };
+    let keys = "No private key leaves the cluster, and nothing is done but by merging.";
+    for sentence in [format!("Commit {dir}."), anchor, keys.to_owned()] {
+        out.push_str(&screen.wrapped(&sentence, "", ""));
+    }
+    let reading = format!("--dir {}{arguments}", shell_word(&dir));
+    out.push_str(&format!(
+        "\nNext\n  kubectl l5d-rotate plan {reading}\n  kubectl l5d-rotate next {reading}\n"
+    ));
+    out
+}
+
 /// What a signing request asks for, and what to do with what comes back.
 #[must_use]
 pub fn requested(

@@ -1,6 +1,7 @@
 //! The mesh on one screen: who trusts what, where the rotation stands, and the next command.
 
 mod advice;
+mod cert_manager;
 mod observed;
 
 use anstyle::Style;
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use cert_manager::CertManager;
 pub(super) use observed::{Class, HeldAnchor, classes};
 use observed::{Detail, Material, bundle, issuer, summary};
 
@@ -31,6 +33,8 @@ pub struct Status {
     bundle: Material,
     issuer: Material,
     proxies: Vec<Class>,
+    #[serde(skip_serializing_if = "CertManager::is_empty")]
+    cert_manager: CertManager,
     findings: Vec<Value>,
     #[serde(skip_serializing_if = "Value::is_null")]
     rotation: Value,
@@ -122,6 +126,7 @@ impl Status {
             bundle: bundle(mesh),
             issuer: issuer(mesh),
             proxies: classes(mesh, rotation.map(|under_way| under_way.record)),
+            cert_manager: CertManager::of(mesh),
             findings: found.iter().map(|found| found.json(&utc)).collect(),
             rotation: rotation.map_or(Value::Null, |under_way| plan_json(under_way, mesh, "", screen)),
             next: next(&utc),
@@ -159,6 +164,7 @@ impl Status {
         out.push('\n');
         out += &Material::print(&[("Trust bundle", &self.bundle), ("Issuer", &self.issuer)], detail, screen);
         out += &summary(&self.proxies, detail, screen);
+        out += &self.cert_manager.text(screen);
         if !self.steps.is_empty() {
             section("Rotation", &mut out);
             out.push_str(&table(&self.steps));

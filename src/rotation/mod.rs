@@ -9,11 +9,11 @@ pub mod simulate;
 pub use crate::step::{Confirmation, Direction, Phase, Stage, Step};
 pub use phases::{PhaseSpec, Restarted};
 pub use plan::{
-    Act, Annotation, Change, Manual, Plan, PlanError, PlannedStep, RestartAnnotation, Restarts, Standing,
-    StepState, plan,
+    Act, Annotation, Change, ManagedChange, Manual, NewAnchor, Plan, PlanError, PlannedStep,
+    RestartAnnotation, Restarts, Standing, StepState, plan,
 };
 pub use record::{
     ANCHOR_FILE, ANCHOR_KEY_FILE, BundleGap, CrossError, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE,
-    NoRollback, OLD_ANCHORS_FILE, OLD_ISSUER_FILE, RECORD_FILE, Record, RecordError, Scope, StartError,
-    Strategy, TRUST_BUNDLE_FILE, anchor_of_key,
+    Managed, ManagedAnchor, ManagedError, NoRollback, OLD_ANCHORS_FILE, OLD_ISSUER_FILE, RECORD_FILE, Record,
+    RecordError, Scope, StartError, Strategy, TRUST_BUNDLE_FILE, anchor_of_key,
 };

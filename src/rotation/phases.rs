@@ -1,6 +1,6 @@
 //! The phases of a rotation: what is published and what issues workload certificates once each of its phases is done.
 
-use super::{Direction, Phase, Record, Scope, Stage, Step, Strategy};
+use super::{Direction, Managed, Phase, Record, Scope, Stage, Step, Strategy};
 use crate::finding::IssuerRole;
 use crate::mesh::{Mesh, Plane, Workload};
 use crate::pki::{Bundle, IssuerChain};
@@ -60,6 +60,7 @@ struct Target {
 
 const TRUST: &[Stage] = &[Stage::Trust, Stage::ControlPlane, Stage::DataPlane];
 const ISSUER: &[Stage] = &[Stage::Issuer, Stage::ControlPlane, Stage::DataPlane];
+const OBJECTS: &[Stage] = &[Stage::Objects];
 
 impl Record {
     /// The phases in the order in which they are taken.
@@ -108,11 +109,18 @@ impl Record {
         let phase = |phase, stages, bundle, issuer| ((phase, stages), Target { bundle, issuer });
         match (&self.scope, self.strategy) {
             (Scope::IssuerOnly, _) => vec![phase(Phase::Issuer, ISSUER, old(), issuer())],
-            (Scope::Full { .. }, Strategy::Staged | Strategy::Patient) => vec![
-                phase(Phase::Bundle, TRUST, both(), self.old_issuer.clone()),
-                phase(Phase::Issuer, ISSUER, both(), issuer()),
-                phase(Phase::Prune, TRUST, new(), issuer()),
-            ],
+            (Scope::Awaited, _) => vec![phase(Phase::Bundle, &TRUST[..1], old(), self.old_issuer.clone())],
+            (Scope::Full { .. }, Strategy::Staged | Strategy::Patient | Strategy::Managed) => {
+                let mut phases = vec![
+                    phase(Phase::Bundle, TRUST, both(), self.old_issuer.clone()),
+                    phase(Phase::Issuer, ISSUER, both(), issuer()),
+                    phase(Phase::Prune, TRUST, new(), issuer()),
+                ];
+                if self.removes_objects() {
+                    phases.push(phase(Phase::RemoveOld, OBJECTS, new(), issuer()));
+                }
+                phases
+            }
             (Scope::Full { .. }, Strategy::CrossSigned) => vec![
                 phase(Phase::Issuer, ISSUER, old(), Some(self.chain_with_cross())),
                 phase(Phase::Prune, TRUST, new(), Some(self.chain_with_cross())),
@@ -123,6 +131,13 @@ impl Record {
                 phase(Phase::Issuer, ISSUER, new(), issuer()),
             ],
         }
+    }
+
+    /// Does cert-manager's Certificate of the old anchor go in the end, and the Issuer that signs with it? Not on a rollback: it
+    /// needs them.
+    fn removes_objects(&self) -> bool {
+        let are_others = |managed: &Managed| managed.old != managed.new;
+        self.direction == Direction::Forward && self.managed.as_ref().is_some_and(are_others)
     }
 
     /// What this rotation publishes and issues, as the possible states need it.
@@ -207,7 +222,7 @@ impl PhaseSpec {
     #[must_use]
     pub fn restarts(&self, stage: Stage) -> Option<Restarted> {
         match (stage, self.swapped_in().is_some()) {
-            (Stage::Trust | Stage::Issuer, _) => None,
+            (Stage::Trust | Stage::Issuer | Stage::Objects, _) => None,
             (Stage::ControlPlane, false) => Some(Restarted::ControlPlane),
             (Stage::DataPlane, false) => Some(Restarted::DataPlane),
             (Stage::ControlPlane, true) => Some(Restarted::Identity),

@@ -3,6 +3,7 @@
 mod cross;
 mod error;
 mod files;
+mod managed;
 mod start;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use files::{
     ANCHOR_FILE, ANCHOR_KEY_FILE, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, OLD_ANCHORS_FILE,
     OLD_ISSUER_FILE, RECORD_FILE, TRUST_BUNDLE_FILE,
 };
+pub use managed::{Managed, ManagedAnchor, ManagedError};
 pub(super) use start::published_bundle;
 pub use start::{BundleGap, StartError};
 
@@ -46,6 +48,8 @@ pub struct Record {
     pub issuer: IssuerChain,
     /// The new anchor signed by the key of an old one: with it, whoever holds only the old anchor accepts the new issuer.
     pub cross: Option<Certificate>,
+    /// The objects of cert-manager that it changes, where that makes the certificates.
+    pub managed: Option<Managed>,
     /// Which way it is gone through; asked for each time, and never written down.
     pub direction: Direction,
 }
@@ -60,6 +64,8 @@ pub enum Scope {
     },
     /// The issuer alone, signed by an anchor that is already published: phase `issuer` only.
     IssuerOnly,
+    /// Trust anchor and issuer, both to be minted by cert-manager: nothing but the first step is known yet.
+    Awaited,
 }
 
 /// The order of steps.
@@ -72,6 +78,8 @@ pub enum Strategy {
     Patient,
     /// The new issuer first, cross-signed with --old-anchor-key; workloads load the new anchor when they restart on their own
     CrossSigned,
+    /// cert-manager mints anchor and issuer; its own objects change, and trust-manager's (the default where they make them)
+    Managed,
     /// For a mesh whose certificates have expired: the shortest way, with downtime
     #[value(skip)]
     Recover,
@@ -105,12 +113,12 @@ impl NoRollback {
 
 impl Strategy {
     /// All strategies.
-    pub const ALL: [Self; 4] = [Self::Staged, Self::Patient, Self::CrossSigned, Self::Recover];
+    pub const ALL: [Self; 5] = [Self::Staged, Self::Patient, Self::CrossSigned, Self::Managed, Self::Recover];
 
     /// Are workload certificates of the old issuer left to expire, instead of a restart of the data plane?
     #[must_use]
     pub const fn waits_for_renewal(self) -> bool {
-        matches!(self, Self::Patient | Self::CrossSigned)
+        matches!(self, Self::Patient | Self::CrossSigned | Self::Managed)
     }
 }
 
@@ -120,6 +128,7 @@ impl fmt::Display for Strategy {
             Self::Staged => "staged",
             Self::Patient => "patient",
             Self::CrossSigned => "cross-signed",
+            Self::Managed => "managed",
             Self::Recover => "recover",
         })
     }
@@ -129,20 +138,19 @@ impl FromStr for Strategy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|strategy| strategy.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is not a strategy (staged, patient, cross-signed, recover)"))
+        Self::ALL.into_iter().find(|strategy| strategy.to_string() == text).ok_or_else(|| {
+            format!("`{text}` is not a strategy (staged, patient, cross-signed, managed, recover)")
+        })
     }
 }
 
 impl Record {
-    /// The new anchor; `None` where only the issuer is replaced.
+    /// The new anchor; `None` where only the issuer is replaced, or while cert-manager has not minted it.
     #[must_use]
     pub const fn anchor(&self) -> Option<&Certificate> {
         match &self.scope {
             Scope::Full { anchor } => Some(anchor),
-            Scope::IssuerOnly => None,
+            Scope::IssuerOnly | Scope::Awaited => None,
         }
     }
 
@@ -153,6 +161,7 @@ impl Record {
     pub fn rolled_back(self) -> Result<Self, NoRollback> {
         match (self.strategy, &self.old_issuer) {
             (Strategy::Recover, _) => Err(NoRollback::Expired),
+            (Strategy::Managed, _) => Ok(Self { direction: Direction::Rollback, ..self }),
             (_, None) => Err(NoRollback::IssuerUnknown),
             _ => Ok(Self { direction: Direction::Rollback, ..self }),
         }

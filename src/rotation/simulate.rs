@@ -58,6 +58,8 @@ pub enum Act {
     Publish(Bundle),
     /// This issuer is put into the Secret.
     Swap(IssuerChain),
+    /// Objects go that nothing needs any more.
+    Remove,
     /// These workloads start anew.
     Restart(Restarted),
     /// Workload certificates of issuers that nobody signs with any more expire.
@@ -189,6 +191,7 @@ fn act(record: &Record, mesh: &Mesh, spec: &PhaseSpec, step: Step) -> Act {
     match (step.stage, spec.swapped_in()) {
         (Stage::Issuer, Some(chain)) => Act::Swap(chain.clone()),
         (Stage::Trust | Stage::Issuer, _) => Act::Publish(record.bundle_for(step.phase, mesh)),
+        (Stage::Objects, _) => Act::Remove,
         (Stage::DataPlane, Some(_)) if record.strategy.waits_for_renewal() => Act::Wait,
         (stage, _) => spec.restarts(stage).map_or(Act::Wait, Act::Restart),
     }
@@ -224,6 +227,7 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
                 let after = before.restarted(|id| who.has((self.workload)(id)));
                 (either(&before, &after), after)
             }
+            Act::Remove => (before.clone(), before.clone()),
             Act::Wait => (before.clone(), before.waited(self.later())),
         };
         let end = if act == Act::Wait { self.later() } else { self.at };

@@ -72,6 +72,7 @@ const SHORT: &[Resource] = &[
         Scope::DataPlane,
     ),
     resource("cert-manager.io", &["v1"], "certificates", "Certificate", Scope::Everywhere),
+    resource("cert-manager.io", &["v1"], "certificaterequests", "CertificateRequest", Scope::Everywhere),
     resource("cert-manager.io", &["v1"], "issuers", "Issuer", Scope::Everywhere),
     resource("cert-manager.io", &["v1"], "clusterissuers", "ClusterIssuer", Scope::Cluster),
     resource("trust.cert-manager.io", &["v1alpha1"], "bundles", "Bundle", Scope::Cluster),

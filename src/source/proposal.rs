@@ -69,6 +69,20 @@ impl Proposal {
         std::mem::take(&mut self.releases)
     }
 
+    /// Takes patches that delete an object of cert-manager or trust-manager for what they say.
+    pub fn delete(&mut self) {
+        let is_deletion = |document: &Document| {
+            let group = ObjectRef::of(&document.tree).map(|object| object.group().to_owned());
+            let is_theirs = group.is_some_and(|group| CONTROLLERS.contains(&group.as_str()));
+            is_theirs && document.tree.get("$patch") == Some(&json!("delete"))
+        };
+        let (deletions, kept): (Vec<_>, _) =
+            std::mem::take(&mut self.documents).into_iter().partition(is_deletion);
+        self.documents = kept;
+        self.gone.extend(deletions.iter().filter_map(|document| ObjectRef::of(&document.tree)));
+        self.unrendered.forget(&self.gone);
+    }
+
     /// Its objects, as they were read.
     #[must_use]
     pub fn documents(&self) -> &[Document] {
@@ -221,6 +235,9 @@ impl Proposal {
         Ok(mesh)
     }
 }
+
+/// The API groups of the controllers whose objects a step removes.
+const CONTROLLERS: [&str; 2] = ["cert-manager.io", "trust.cert-manager.io"];
 
 /// The annotations that steps restart pods with: they are where they are written, and go where they are not written any more.
 const OURS: [&str; 2] = [linkerd::BUNDLE_ANNOTATION, linkerd::ISSUER_ANNOTATION];

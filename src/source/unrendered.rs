@@ -61,6 +61,14 @@ const NAMES: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd:
 /// The anchor's Secret in Linkerd's guide.
 const ANCHOR: &str = "linkerd-trust-anchor";
 
+impl Unjudged {
+    /// Which object it is.
+    #[must_use]
+    pub fn object(&self) -> Option<ObjectRef> {
+        ObjectRef::of(&self.tree)
+    }
+}
+
 impl Unrendered {
     pub(super) fn interest(kind: &str) -> Interest {
         match RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&kind)) {
@@ -83,6 +91,11 @@ impl Unrendered {
             let tree = if text_at(tree, "/kind") == "Secret" { hashed(tree) } else { tree.clone() };
             self.0.push(Unjudged { origin: origin.clone(), renderer, gone: false, tree });
         }
+    }
+
+    /// Leaves these objects out: what becomes of them is known.
+    pub(super) fn forget(&mut self, objects: &[ObjectRef]) {
+        self.0.retain(|one| one.object().is_none_or(|object| !objects.contains(&object)));
     }
 
     /// What objects laid over `current` bring; `known` is what was seen there.

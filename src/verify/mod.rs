@@ -1,6 +1,7 @@
 //! Is the step from one mesh to another safe, whoever wrote it?
 
 mod changes;
+mod managed;
 mod pairs;
 mod step;
 mod texts;
@@ -19,6 +20,7 @@ use crate::rotation::Record;
 use crate::source::Unjudged;
 
 pub use changes::{Changes, IssuerChange, Restart};
+pub use managed::{Controllers, controllers};
 use pairs::Pair;
 pub use step::step_of;
 

@@ -31,6 +31,8 @@ fn takes(changes: &Changes, planned: &PlannedStep, current: &Mesh) -> bool {
                 let to = changes.issuer.as_ref().and_then(|issuer| issuer.to.as_ref());
                 return changes.bundle.is_none() && to == Some(&chain.issuer);
             }
+            // What cert-manager makes of it is judged as a change of bundle or issuer.
+            Change::Managed(_) => return false,
             Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
                 restarted.insert(&current.workload(*workload).object);
             }

@@ -62,7 +62,7 @@ fn kubectl_offers_what_the_plugin_offers() {
         let lines = asked(words);
         lines.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(values(&["render", ""]), ["bundle", "issuer", "prune", "remove-cross", ":4"]);
+    assert_eq!(values(&["render", ""]), ["bundle", "issuer", "prune", "remove-cross", "remove-old", ":4"]);
     assert_eq!(values(&["diff", "--dir", "rotation", "p"]), ["prune", ":4"]);
     assert_eq!(values(&["check", "-o", ""]), ["table", "json", "short", "yaml", "prometheus", "name", ":4"]);
     assert_eq!(values(&["check", "--output=s"]), ["short", ":4"]);

@@ -29,6 +29,7 @@ mod limits;
 mod live;
 mod live_commands;
 mod live_support;
+mod managed;
 mod mesh_bad_input;
 mod mesh_eras;
 mod mesh_proxies;

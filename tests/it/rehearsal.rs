@@ -55,16 +55,21 @@ struct Rehearsal<'a> {
 
 impl Rehearsal<'_> {
     fn new(strategy: Strategy, seed: u64) -> Self {
-        Self::over(Fleet::new(&PKI, seed), strategy)
+        let fleet = if strategy == Strategy::Managed { Fleet::managed } else { Fleet::new };
+        Self::over(fleet(&PKI, seed), strategy)
     }
 
     fn over(fleet: Fleet<'_>, strategy: Strategy) -> Rehearsal<'_> {
-        let (record, busy) = (fleet.record(strategy), fleet.now());
+        let record =
+            if strategy == Strategy::Managed { fleet.managed_record() } else { fleet.record(strategy) };
+        let busy = fleet.now();
         Rehearsal { fleet, record, busy, taken: BTreeSet::new() }
     }
 
     fn plan(&mut self) -> Plan {
         self.fleet.observe();
+        // What cert-manager has made is kept in the record, as `next` does.
+        self.record = self.record.clone().observed(&self.fleet.objects.mesh);
         self.fleet.objects.plan(&self.record)
     }
 
@@ -236,6 +241,11 @@ fn nothing_fails(strategy: Strategy) {
 #[test]
 fn with_gates_obeyed_every_staged_rotation_finishes_and_nothing_fails() {
     nothing_fails(Strategy::Staged);
+}
+
+#[test]
+fn with_gates_obeyed_every_rotation_under_cert_manager_finishes_and_nothing_fails() {
+    nothing_fails(Strategy::Managed);
 }
 
 #[test]

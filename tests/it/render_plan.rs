@@ -37,6 +37,7 @@ fn planned(mesh: &Mesh, new: &Pair) -> (Record, Plan) {
         scope: Scope::Full { anchor: new.anchor.certificate.clone() },
         issuer: new.chain(),
         cross: None,
+        managed: None,
         direction: Default::default(),
     };
     let plan = plan(&record, mesh, RestartAnnotation::Content, &BTreeSet::new(), start()).unwrap();

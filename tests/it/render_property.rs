@@ -114,6 +114,7 @@ fn rendered((tree, edits): (Value, Vec<Edit>)) -> Rendered {
         edits,
         certificates: Certificates::default(),
         key: None,
+        whole: None,
         key_in_place: false,
     }
 }

@@ -80,7 +80,7 @@ fn a_base64_copy_keeps_the_final_newline_of_its_text() {
             .iter()
             .find(|edit| matches!(edit, Edit::Env { container, .. } if container == "identity"));
         let wanted = STANDARD.encode(format!("{}{end}", rotation.both().to_pem().trim_end()));
-        assert_eq!(edit.unwrap().value(), wanted);
+        assert_eq!(edit.unwrap().text(), wanted);
     }
 }
 
@@ -297,7 +297,7 @@ fn the_hash_of_nothing_is_left_alone() {
         let edit =
             item.edits.iter().find(|edit| matches!(edit, Edit::TemplateAnnotation { key, .. } if key == KEY));
         let wanted = Fingerprint::digest(rotation.both().to_pem().as_bytes()).to_string();
-        assert_eq!(edit.map(Edit::value), followed.then_some(wanted.as_str()), "{text:?}");
+        assert_eq!(edit.map(Edit::text), followed.then_some(wanted.as_str()), "{text:?}");
     }
 }
 

@@ -126,7 +126,7 @@ fn annotation_of(change: &Change) -> Option<(&'static str, String)> {
         Change::ControlPlane { annotation, .. } | Change::Restart { annotation, .. } => {
             Some((annotation.key, annotation.value.clone()))
         }
-        Change::Publish(_) | Change::Swap { .. } => None,
+        Change::Publish(_) | Change::Swap { .. } | Change::Managed(_) => None,
     }
 }
 

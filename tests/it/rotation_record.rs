@@ -130,7 +130,7 @@ fn rotation_yaml_of_another_kind_version_scope_or_strategy_is_refused_with_what_
     );
     assert_eq!(
         told("strategy: staged", "strategy: swift"),
-        "rotation.yaml: strategy `swift` is not a strategy (staged, patient, cross-signed, recover)"
+        "rotation.yaml: strategy `swift` is not a strategy (staged, patient, cross-signed, managed, recover)"
     );
     assert!(told("trustDomain:", "trustDomian:").contains("trustDomian"));
     assert!(

@@ -66,6 +66,7 @@ fn merge(cluster: &mut Cluster, planned: &PlannedStep) {
         annotations.and_then(|found| found.get(annotation.key)) == Some(&annotation.value)
     };
     let changes = |change: &&Change| match change {
+        Change::Managed(_) => true,
         Change::Publish(bundle) => BundleText::read(bundle.to_pem()) != cluster.published(),
         Change::Swap { chain, anchors } => {
             let issuer = cluster.mesh.issuer.as_option().unwrap();

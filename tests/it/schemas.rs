@@ -345,9 +345,9 @@ fn every_schema_is_of_a_verb_and_tested_here() {
 
 /// Words of a screen that are none of the facts on it: headings, labels, how an instant, a count or a change is said.
 const FRAME: &str = "Application CODE Commit ConfigMap Deployments Expires Findings Installed Next Notes Proxies Remedy Secret \
-                     Stands Still Strategy UTC ago anchor and are before bundle by changed commit days domain expires explain \
-                     held hold hours its kubectl minutes more namespace namespaces next now of old proxies published restarts \
-                     started state step steps tells the them they what where workloads works years";
+                     Stands Still Strategy UTC ago an anchor and are before bundle by cert-manager changed commit days domain expires explain \
+                     held hold hours its itself kubectl makes minutes more namespace namespaces next now of old proxies published renews restarts \
+                     signed started state step steps tells the them they trust-manager what where workloads works years";
 
 /// A text without its line breaks and quotes.
 fn unwrapped(text: &str) -> String {

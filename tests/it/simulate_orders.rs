@@ -227,7 +227,7 @@ fn an_order_names_known_phases_and_each_once() {
     assert_eq!(ran.code, 2);
     assert!(
         ran.notes.contains("bundel")
-            && ran.notes.contains("[possible values: bundle, issuer, prune, remove-cross]"),
+            && ran.notes.contains("[possible values: bundle, issuer, prune, remove-cross, remove-old]"),
         "{}",
         ran.notes
     );

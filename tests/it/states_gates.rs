@@ -237,6 +237,10 @@ fn pitfall_20_a_renewal_by_cert_manager_within_the_step_holds_it_up() {
         renew_before: None,
         rotation_policy: None,
         renewal_time: Some(at),
+        signer: None,
+        renewal_disabled: false,
+        generation: None,
+        request: None,
     };
     cluster.mesh.certificates = vec![renewed_at(cluster.now + 3.hours())];
     let finding = blocker(&at(&cluster, &record, Phase::Bundle, 1), Severity::Unknown, "renewal-due");
@@ -264,6 +268,10 @@ fn an_issuer_that_cert_manager_renews_every_day_holds_up_the_swap_and_prune_unti
             renew_before: None,
             rotation_policy: None,
             renewal_time: Some(cluster.now + 18.hours()),
+            signer: None,
+            renewal_disabled: false,
+            generation: None,
+            request: None,
         }];
         let found = planned(&cluster.plan(&record), at).blocked;
         let is_held_up = found.iter().any(|one| one.is_confirmed_by(Confirmation::RenewalSuspended));

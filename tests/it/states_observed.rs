@@ -78,6 +78,7 @@ fn the_simulated_steps_end_where_the_observed_ones_do() {
             move |id| mesh.workload(id).plane == plane
         };
         simulated = match step.stage {
+            Stage::Objects => simulated.clone(),
             Stage::Trust => simulated.publishing(&record.bundle_for(step.phase, &cluster.mesh)),
             Stage::Issuer => simulated.swapping(&record.issuer),
             Stage::ControlPlane => simulated.restarted(is_of(l5d_rotate::mesh::Plane::Control)),

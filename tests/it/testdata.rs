@@ -20,6 +20,7 @@ const README: &str = "\
 
 `cluster.yaml` is what `kubectl get … -o yaml` prints of a Linkerd edge-25.4.4 in a cluster of a few teams, on 23 November 2026, five weeks before its anchor and issuer expire.
 `rotation/` is a rotation started over it that night, without its keys; `stages/` are snapshots of the same cluster after each step of that rotation; `sick/` are snapshots of meshes that something is wrong with.
+`cert-manager/` is such a cluster under cert-manager and trust-manager after the first step of the rotation beside it, written by `cargo test --test it managed -- --ignored`; its `verdicts.json` holds what packages of cert-manager 1.21.2 and trust-manager 0.25.0 (Apache-2.0) made of certificates of `rotation/`.
 `checkouts/` holds repositories of six kinds, in which the anchor of `rotation/` is published; `UPDATE_GOLDEN=1 cargo test --test it checkouts` writes them.
 `snapshot-v1.yaml` is a snapshot of version 1 in which every field is set; it is never written anew.
 `verdicts.json` holds what real identity controllers did when this project's people started linkerd2 at version-2.20 and older tags (Apache-2.0) with these bundles and issuers; it is made of their records, without keys, by `cargo test --test it verdicts -- --ignored`.

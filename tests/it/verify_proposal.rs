@@ -462,8 +462,10 @@ fn what_trust_manager_and_cert_manager_make_keeps_the_verdict_open_where_it_chan
     }
     let mut fewer = bundle.clone();
     fewer["spec"]["sources"] = json!([]);
-    for object in [&fewer, &certificate("other"), &signer("anchor", "other")] {
-        assert_eq!(verdict(&known, object), unknown, "{object:#}");
+    assert_eq!(verdict(&known, &signer("anchor", "other")), unknown);
+    // Nothing is published any more, and nobody signs the issuer.
+    for object in [&fewer, &certificate("other")] {
+        assert_eq!(verdict(&known, object), ("unsafe".to_owned(), 4), "{object:#}");
     }
 }
 

@@ -1,41 +1,49 @@
-//! cert-manager's Certificates that make the anchor or the issuer.
+//! cert-manager's Certificates that make the anchor or the issuer, with what signs them and what publishes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::tree::{is_true, text};
-use crate::document::ObjectRef;
+use super::kept::Kept;
+use super::tree::{annotation, is_true, items, map, text};
+use crate::document::{Document, ObjectRef};
 use crate::linkerd;
-use crate::mesh::{CertManagerCertificate, GoDuration};
+use crate::mesh::{
+    BundleSource, CertManagerCertificate, CertManagerIssuer, GoDuration, Manifest, REDACTED, RequestOutcome,
+    SignsWith, TrustBundle,
+};
+use crate::pki::IssuerChain;
 use crate::printable::escaped;
 
 /// The anchor's Secret in Linkerd's guide.
 const ANCHOR: &str = "linkerd-trust-anchor";
 
-/// Certificates and the issuers they refer to.
+/// What was seen of cert-manager and trust-manager.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Certificates {
-    certificates: BTreeMap<ObjectRef, Seen>,
-    /// `spec.ca.secretName` of each Issuer and ClusterIssuer, by kind, namespace and name.
-    issuers: BTreeMap<(String, String, String), String>,
+    certificates: BTreeMap<ObjectRef, (CertManagerCertificate, Kept)>,
+    issuers: BTreeMap<ObjectRef, (CertManagerIssuer, Kept)>,
+    bundle: Option<(TrustBundle, Kept)>,
+    /// The latest request for each Certificate, by its namespace and name: its revision, and what became of it.
+    requests: BTreeMap<(String, String), (u64, RequestOutcome)>,
 }
 
-#[derive(Debug, Clone)]
-struct Seen {
-    certificate: CertManagerCertificate,
-    /// Kind, namespace and name of the issuer that signs it.
-    signer: (String, String, String),
+/// What of it is about this mesh.
+pub(super) struct Relevant {
+    pub(super) certificates: Vec<CertManagerCertificate>,
+    pub(super) issuers: Vec<CertManagerIssuer>,
+    pub(super) bundle: Option<TrustBundle>,
+    pub(super) manifests: Vec<Manifest>,
 }
 
 impl Certificates {
     /// Reads a Certificate.
-    pub(super) fn certificate(&mut self, object: ObjectRef, tree: &Value) {
+    pub(super) fn certificate(&mut self, object: ObjectRef, document: Document) {
+        let tree = &document.tree;
         let field = |pointer| text(tree, pointer).map(|name| escaped(name).into_owned());
         let duration = |pointer| text(tree, pointer)?.parse::<GoDuration>().ok();
-        let kind = field("/spec/issuerRef/kind").unwrap_or_else(|| "Issuer".to_owned());
-        let namespace = if kind == "ClusterIssuer" { String::new() } else { object.namespace.clone() };
-        let signer = (kind, namespace, field("/spec/issuerRef/name").unwrap_or_default());
         let certificate = CertManagerCertificate {
             object: object.clone(),
             secret: field("/spec/secretName").unwrap_or_default(),
@@ -44,46 +52,157 @@ impl Certificates {
             renew_before: duration("/spec/renewBefore"),
             rotation_policy: field("/spec/privateKey/rotationPolicy"),
             renewal_time: text(tree, "/status/renewalTime").and_then(|time| time.parse().ok()),
+            signer: signer(tree, &object.namespace),
+            renewal_disabled: text(tree, "/spec/renewal/policy") == Some("Disabled"),
+            generation: tree.pointer("/metadata/generation").and_then(Value::as_u64),
+            request: None,
         };
-        self.certificates.insert(object, Seen { certificate, signer });
+        let mut kept = Kept::new(object.clone(), document);
+        for keystore in ["jks", "pkcs12"] {
+            if let Some(password) = kept.tree.pointer_mut(&format!("/spec/keystores/{keystore}/password")) {
+                *password = REDACTED.into();
+            }
+        }
+        self.certificates.insert(object, (certificate, kept));
+    }
+
+    /// Reads a CertificateRequest; the one of the highest revision counts.
+    pub(super) fn request(&mut self, object: &ObjectRef, tree: &Value) {
+        let of = |key: &str| annotation(tree, &format!("cert-manager.io/{key}"));
+        let Some(certificate) = of("certificate-name") else { return };
+        let revision = of("certificate-revision").and_then(|text| text.parse().ok()).unwrap_or_default();
+        let key = (object.namespace.clone(), escaped(certificate).into_owned());
+        if self.requests.get(&key).is_none_or(|(known, _)| *known <= revision) {
+            self.requests.insert(key, (revision, outcome(tree)));
+        }
     }
 
     /// Reads an Issuer or a ClusterIssuer.
-    pub(super) fn issuer(&mut self, object: ObjectRef, tree: &Value) {
-        if let Some(secret) = text(tree, "/spec/ca/secretName") {
-            self.issuers.insert((object.kind, object.namespace, object.name), secret.to_owned());
+    pub(super) fn issuer(&mut self, object: ObjectRef, document: Document) {
+        let tree = &document.tree;
+        let secret =
+            text(tree, "/spec/ca/secretName").map(|name| SignsWith::Secret(escaped(name).into_owned()));
+        let itself = map(tree, "/spec/selfSigned").map(|_| SignsWith::ItsOwnKey);
+        let signs_with = secret.or(itself).unwrap_or(SignsWith::Elsewhere);
+        let issuer = CertManagerIssuer { object: object.clone(), signs_with };
+        let kept = Kept::new(object.clone(), document);
+        self.issuers.insert(object, (issuer, kept));
+    }
+
+    /// Reads a Bundle, if it is that of the anchors.
+    pub(super) fn bundle(&mut self, object: ObjectRef, document: Document) {
+        if object.name == linkerd::TRUST_ROOTS {
+            let sources = items(&document.tree, "/spec/sources").iter().map(BundleSource::of).collect();
+            let bundle = TrustBundle { object: object.clone(), sources };
+            self.bundle = Some((bundle, Kept::new(object, document)));
         }
     }
 
-    /// The issuer's and the anchor's by the names of Linkerd's guide, and every CA above them.
-    pub(super) fn relevant(self, namespace: &str) -> Vec<CertManagerCertificate> {
-        let Self { certificates, issuers } = self;
-        let named = |seen: &&Seen| {
-            let CertManagerCertificate { object, secret, .. } = &seen.certificate;
-            secret == ANCHOR
-                || (secret == linkerd::ISSUER_SECRET
-                    && (object.namespace == namespace || object.namespace.is_empty()))
-        };
-        let mut chosen: BTreeSet<&ObjectRef> = BTreeSet::new();
-        let mut found: Vec<&Seen> = certificates.values().filter(named).collect();
-        while let Some(seen) = found.pop() {
-            if !chosen.insert(&seen.certificate.object) {
+    /// Is there a Bundle that publishes the anchors?
+    pub(super) const fn has_bundle(&self) -> bool {
+        self.bundle.is_some()
+    }
+
+    /// What is about the mesh of this namespace: Certificates of the issuer, of the anchors by the names of Linkerd's guide or as
+    /// a source of the Bundle, and every CA above or beside them; and what signs these.
+    pub(super) fn relevant(self, namespace: &str) -> Relevant {
+        let chosen = self.chosen(namespace);
+        let Self { certificates, issuers, bundle, mut requests } = self;
+        let mut relevant =
+            Relevant { certificates: Vec::new(), issuers: Vec::new(), bundle: None, manifests: Vec::new() };
+        let mut signers = BTreeSet::new();
+        for (object, (mut certificate, kept)) in certificates {
+            if !chosen.contains(&object) {
                 continue;
             }
-            let Some(secret) = issuers.get(&seen.signer) else { continue };
-            // A ClusterIssuer's Secret is in cert-manager's own namespace, wherever that is.
-            let signs = |above: &&Seen| {
-                let CertManagerCertificate { object, secret: makes, is_ca, .. } = &above.certificate;
-                *is_ca
-                    && makes == secret
-                    && (seen.signer.0 == "ClusterIssuer" || object.namespace == seen.signer.1)
-            };
-            found.extend(certificates.values().filter(signs));
+            signers.extend(certificate.signer.clone());
+            let request = requests.remove(&(object.namespace.clone(), object.name.clone()));
+            certificate.request = request.map(|(_, outcome)| outcome);
+            relevant.manifests.push(kept.manifest(""));
+            relevant.certificates.push(certificate);
         }
-        certificates
-            .values()
-            .filter(|seen| chosen.contains(&seen.certificate.object))
-            .map(|seen| seen.certificate.clone())
-            .collect()
+        for (object, (issuer, kept)) in issuers {
+            let signs_with_chosen = matches!(&issuer.signs_with, SignsWith::Secret(secret)
+                if relevant.certificates.iter().any(|one| one.is_ca && one.secret == *secret));
+            if signs_with_chosen || signers.iter().any(|signer| signer.is_same(&object)) {
+                relevant.manifests.push(kept.manifest(""));
+                relevant.issuers.push(issuer);
+            }
+        }
+        if let Some((bundle, kept)) = bundle {
+            relevant.manifests.push(kept.manifest(""));
+            relevant.bundle = Some(bundle);
+        }
+        relevant
+    }
+
+    fn chosen(&self, namespace: &str) -> BTreeSet<ObjectRef> {
+        let sources: Vec<&str> = self.bundle.iter().flat_map(|(bundle, _)| bundle.secrets()).collect();
+        let named = |found: &&CertManagerCertificate| {
+            found.secret == ANCHOR
+                || found.secret == linkerd::ISSUER_SECRET
+                    && [namespace, ""].contains(&found.object.namespace.as_str())
+                || found.is_ca && sources.contains(&found.secret.as_str())
+        };
+        let all = || self.certificates.values().map(|(certificate, _)| certificate);
+        let mut chosen: BTreeSet<ObjectRef> = BTreeSet::new();
+        let mut found: Vec<&CertManagerCertificate> = all().filter(named).collect();
+        while let Some(certificate) = found.pop() {
+            if !chosen.insert(certificate.object.clone()) {
+                continue;
+            }
+            let Some(signer) = &certificate.signer else { continue };
+            match self.signs_with(signer) {
+                // A ClusterIssuer's Secret is in cert-manager's own namespace, wherever that is.
+                Some(SignsWith::Secret(secret)) => found.extend(all().filter(|above| {
+                    let is_near =
+                        signer.kind == "ClusterIssuer" || above.object.namespace == signer.namespace;
+                    above.is_ca && above.secret == *secret && is_near
+                })),
+                Some(SignsWith::ItsOwnKey) => found.extend(all().filter(|beside| {
+                    beside.is_ca
+                        && beside.object.namespace == certificate.object.namespace
+                        && beside.signer.as_ref().is_some_and(|other| other.is_same(signer))
+                })),
+                Some(SignsWith::Elsewhere) | None => {}
+            }
+        }
+        chosen
+    }
+
+    fn signs_with(&self, signer: &ObjectRef) -> Option<&SignsWith> {
+        let mut issuers = self.issuers.values().map(|(issuer, _)| issuer);
+        issuers.find(|issuer| issuer.object.is_same(signer)).map(|issuer| &issuer.signs_with)
+    }
+}
+
+/// What `spec.issuerRef` names.
+fn signer(tree: &Value, namespace: &str) -> Option<ObjectRef> {
+    let of = |key: &str| text(tree, &format!("/spec/issuerRef/{key}")).filter(|text| !text.is_empty());
+    let kind = of("kind").unwrap_or("Issuer");
+    let namespace = if kind == "ClusterIssuer" { "" } else { namespace };
+    let version = format!("{}/v1", of("group").unwrap_or("cert-manager.io"));
+    Some(ObjectRef::new(&version, kind, namespace, of("name")?))
+}
+
+/// What became of a request (`pkg/apis/certmanager/v1/types_certificaterequest.go`).
+fn outcome(tree: &Value) -> RequestOutcome {
+    let condition = |kind: &str| items(tree, "/status/conditions").iter().find(|one| one["type"] == kind);
+    let told = |condition: &Value| {
+        let [reason, message] = ["/reason", "/message"].map(|at| text(condition, at).unwrap_or_default());
+        escaped(&format!("{reason}: {message}")).into_owned()
+    };
+    if let Some(denied) = condition("Denied").filter(|one| one["status"] == "True") {
+        return RequestOutcome::Denied(told(denied));
+    }
+    let ready = condition("Ready");
+    if let Some(failed) = ready.filter(|one| one["reason"] == "Failed") {
+        return RequestOutcome::Failed(told(failed));
+    }
+    let issued = text(tree, "/status/certificate").and_then(|encoded| STANDARD.decode(encoded).ok());
+    let issued = issued.and_then(|bytes| String::from_utf8(bytes).ok());
+    match issued.and_then(|pem| IssuerChain::from_pem(&pem).ok()) {
+        Some(chain) => RequestOutcome::Issued(chain.issuer),
+        None => RequestOutcome::Pending(ready.map(told).unwrap_or_default()),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assembly::{Assembly, assemble};
+use super::certificates::Relevant;
 use super::config::Config;
 use super::evidence::{Witnesses, era};
 use super::identity::Identity;
@@ -32,7 +33,9 @@ pub(super) fn finish(mut observer: Observer, asked: Option<&str>) -> Result<Mesh
     let (control_plane, trust, issuer) =
         observer.identity_of(&namespace, secret, overrides.is_some(), &mut manifests)?;
 
-    let certificates = observer.certificates.relevant(&namespace);
+    let has_bundle = observer.certificates.has_bundle();
+    let Relevant { certificates, issuers, bundle, manifests: of_certificates } =
+        observer.certificates.relevant(&namespace);
     let Assembly { bundles, proxies, unmeshed, workloads, manifests: of_workloads, missing } =
         assemble(observer.proxies, observer.workloads, &observer.parents, &observer.namespaces, &namespace);
     let pods = match observer.gaps.any("pods") {
@@ -42,7 +45,8 @@ pub(super) fn finish(mut observer: Observer, asked: Option<&str>) -> Result<Mesh
         None => Known::Absent,
     };
     manifests.extend(of_workloads);
-    manifests.iter_mut().for_each(|manifest| add_owners(manifest, &certificates, observer.has_bundle));
+    manifests.extend(of_certificates);
+    manifests.iter_mut().for_each(|manifest| add_owners(manifest, &certificates, has_bundle));
     manifests.sort_by(|one, other| place(one).cmp(&place(other)));
     Ok(Mesh {
         control_plane,
@@ -54,6 +58,8 @@ pub(super) fn finish(mut observer: Observer, asked: Option<&str>) -> Result<Mesh
         workloads,
         manifests,
         certificates,
+        certificate_issuers: issuers,
+        trust_bundle: bundle,
         only: None,
         external_workloads: observer.external_workloads.into_iter().collect(),
         links: observer.links.into_iter().collect(),
@@ -131,7 +137,7 @@ impl Observer {
             issuance_lifetime: settings.issuance_lifetime(),
             clock_skew: settings.clock_skew(),
             scheme,
-            external_ca: places.external_ca(self.has_bundle),
+            external_ca: places.external_ca(self.certificates.has_bundle()),
             replicas: self.replicas(namespace),
             is_restart_confirmed: false,
         };

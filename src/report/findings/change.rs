@@ -1,5 +1,6 @@
 //! What a change does, in words.
 
+pub(super) mod managed;
 pub(super) mod repository;
 
 use super::{Explanation, Words, listed, named};
@@ -157,6 +158,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Only what the change adds to that is evaluated.",
             "See `kubectl l5d-rotate check`.",
         ),
+        other => return managed::words(other),
     };
     Words { what, effect: effect.to_owned(), todo: todo.to_owned(), ..Words::default() }
 }

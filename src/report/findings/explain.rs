@@ -47,7 +47,9 @@ pub fn explanations() -> Vec<&'static Explanation> {
         check::explained::EXPLAINED,
         check::proxies::EXPLAINED,
         step::EXPLAINED,
+        step::MANAGED_EXPLAINED,
         change::EXPLAINED,
+        change::managed::EXPLAINED,
         change::repository::EXPLAINED,
         recovery::EXPLAINED,
     ];

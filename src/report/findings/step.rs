@@ -2,6 +2,7 @@
 
 mod explained;
 mod instead;
+mod managed;
 mod note;
 
 use super::refusal::refused;
@@ -16,6 +17,7 @@ use crate::report::words::count;
 use crate::step::{Direction, Stage, Step};
 
 pub(super) use explained::EXPLAINED;
+pub(super) use managed::EXPLAINED as MANAGED_EXPLAINED;
 
 pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
     match fact {
@@ -263,7 +265,7 @@ fn rejected(why: &WhyRefused, screen: &Screen) -> String {
 
 fn order(before: Step, done: u64, of: u64) -> Words {
     let what = match before.stage {
-        Stage::Trust | Stage::Issuer => format!("{before} is not in the cluster yet."),
+        Stage::Trust | Stage::Issuer | Stage::Objects => format!("{before} is not in the cluster yet."),
         Stage::ControlPlane | Stage::DataPlane => format!("{before} is not done yet: {done} of {of}."),
     };
     say(what, "", "Take it first.")

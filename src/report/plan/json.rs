@@ -100,6 +100,7 @@ fn change(change: &Change, mesh: &Mesh) -> Value {
             let intermediates: Vec<_> = chain.intermediates.iter().map(Certificate::fingerprint).collect();
             json!({"issuer": chain.issuer.fingerprint(), "intermediates": intermediates})
         }
+        Change::Managed(change) => json!({"managed": change}),
         Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
             json!({
                 "restart": mesh.workload(*workload).object,

@@ -10,7 +10,7 @@ use crate::finding::Severity;
 use crate::mesh::{Mesh, ProxyGroup, WorkloadId};
 use crate::pki::{Bundle, IssuerChain};
 use crate::report::words::{count, styled};
-use crate::rotation::{Change, Plan, PlannedStep, Record, StepState};
+use crate::rotation::{Change, ManagedChange, Plan, PlannedStep, Record, StepState};
 
 /// A line of the table.
 #[derive(Debug, Clone)]
@@ -114,6 +114,7 @@ fn commit(changes: &[Change], record: &Record, mesh: &Mesh) -> String {
         match change {
             Change::Publish(bundle) => return format!("ConfigMap: {}", anchors(bundle, record)),
             Change::Swap { chain, .. } => return format!("Secret: {}", issuer(chain, record)),
+            Change::Managed(change) => return managed(change).to_owned(),
             Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
                 restarted.push(&mesh.workload(*workload).object);
             }
@@ -131,6 +132,18 @@ fn commit(changes: &[Change], record: &Record, mesh: &Mesh) -> String {
             count(number, "workload", "workloads"),
             count(namespaces.len() as u64, "namespace", "namespaces")
         ),
+    }
+}
+
+/// What is committed of cert-manager's objects; the first of a step tells it.
+const fn managed(change: &ManagedChange) -> &'static str {
+    match change {
+        ManagedChange::NewAnchor(_) => "Certificate: new anchor",
+        ManagedChange::StopRenewal { .. } => "Certificate: no renewal",
+        ManagedChange::Sources { .. } => "Bundle: sources",
+        ManagedChange::SignedBy { .. } => "Certificate: issuerRef",
+        ManagedChange::IssuedAnew { .. } => "Certificate: duration",
+        ManagedChange::Remove { .. } => "old Certificate and Issuer",
     }
 }
 
@@ -172,7 +185,7 @@ pub(super) fn restarting(
 ) -> u64 {
     let changed = planned.changes.iter().filter_map(|change| match change {
         Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => Some(*workload),
-        Change::Publish(_) | Change::Swap { .. } => None,
+        Change::Publish(_) | Change::Swap { .. } | Change::Managed(_) => None,
     });
     let changed: BTreeSet<_> = changed.collect();
     let of_workload = |id: &WorkloadId| proxies.get(id).into_iter().flatten().map(|group| group.count());

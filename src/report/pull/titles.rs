@@ -32,6 +32,7 @@ pub(in crate::report) fn title(step: Step, record: &Record) -> &'static str {
         (_, Stage::ControlPlane) => "restart of the control plane",
         (_, Stage::DataPlane) if step.phase == Phase::Issuer => "new workload certificates everywhere",
         (_, Stage::DataPlane) => "restart of the meshed workloads",
+        (_, Stage::Objects) => "old trust anchor's Certificate and Issuer removed",
     }
 }
 
@@ -43,6 +44,7 @@ const fn forward(phase: Phase, strategy: Strategy) -> &'static str {
         (Phase::Prune, Strategy::CrossSigned) => "new trust anchor in place of the old one",
         (Phase::Prune, _) => "old trust anchor removed",
         (Phase::RemoveCross, _) => "cross certificate removed",
+        (Phase::RemoveOld, _) => "old trust anchor's Certificate and Issuer removed",
     }
 }
 
@@ -53,6 +55,7 @@ const fn rollback(phase: Phase, strategy: Strategy) -> &'static str {
         (Phase::Prune, Strategy::CrossSigned) => "old trust anchor in place of the new one",
         (Phase::Prune, _) => "old trust anchor back beside the new one",
         (Phase::RemoveCross, _) => "cross certificate back",
+        (Phase::RemoveOld, _) => "old trust anchor's Certificate and Issuer back",
     }
 }
 
@@ -80,6 +83,11 @@ pub(in crate::report) fn what_it_does(step: Step, record: &Record) -> String {
             "From now on Linkerd's identity controller signs with the {which} issuer. Every proxy that was seen accepts what it \
              signs, and still accepts what the other one signed."
         ),
+        (Stage::Objects, _) => {
+            "This removes the Certificate and the Issuer of the old trust anchor. Nothing trusts it any more; its Secret, with the \
+             private key, stays in the cluster until somebody deletes it."
+                .to_owned()
+        }
         (Stage::ControlPlane, Phase::Issuer | Phase::RemoveCross) => {
             "The identity controller reads the issuer's Secret anew when it starts: after this step every certificate that it signs \
              is of that issuer."

@@ -83,6 +83,7 @@ impl View<'_> {
             Act::Restart(Restarted::Identity) => "restart-identity",
             Act::Restart(Restarted::AllButIdentity) => "restart-all-but-identity",
             Act::Wait => "wait",
+            Act::Remove => "remove",
         };
         json!({
             "step": step.step.to_string(),

@@ -72,6 +72,7 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
         Act::Restart(Restarted::DataPlane) => "restart the data plane".to_owned(),
         Act::Restart(Restarted::Identity) => "restart the identity controller".to_owned(),
         Act::Restart(Restarted::AllButIdentity) => "restart everything else".to_owned(),
+        Act::Remove => "remove the old anchor's Certificate and Issuer".to_owned(),
         Act::Wait => "wait until the old workload certificates have expired".to_owned(),
     }
 }
@@ -83,7 +84,7 @@ pub(super) fn label(when: When, act: &Act, simulation: &Simulation) -> String {
         (When::Before, _) => "before".to_owned(),
         (When::Later, _) => format!("if it stays so, after T+s = {late}"),
         (When::After, Act::Wait) => format!("after T+s = {late}"),
-        (When::During | When::After, Act::Publish(_) | Act::Swap(_)) => "from +0".to_owned(),
+        (When::During | When::After, Act::Publish(_) | Act::Swap(_) | Act::Remove) => "from +0".to_owned(),
         (When::During, Act::Restart(_)) => "during the restart".to_owned(),
         (When::After, Act::Restart(_)) => "after the restart".to_owned(),
         (When::During, Act::Wait) => "while waiting".to_owned(),

@@ -198,12 +198,12 @@ pub(super) enum Detail {
 }
 
 /// Where the text beside a heading begins.
-const COLUMN: usize = 14;
+pub(super) const COLUMN: usize = 14;
 
 /// The cells of a bar.
 const BAR: usize = 10;
 
-fn heading(title: &str) -> String {
+pub(super) fn heading(title: &str) -> String {
     format!("{}{}", styled(Style::new().bold(), title), " ".repeat(COLUMN - title.len()))
 }
 
@@ -302,7 +302,7 @@ fn by_reference(mesh: &Mesh, group: &ProxyGroup) -> Holds {
 fn held_anchors(bundle: &Bundle, record: Option<&Record>) -> Vec<HeldAnchor> {
     let new = record.and_then(|record| match &record.scope {
         Scope::Full { anchor } => Some(anchor),
-        Scope::IssuerOnly => None,
+        Scope::IssuerOnly | Scope::Awaited => None,
     });
     let one = |anchor| HeldAnchor { certificate: CertificateRef::from(anchor), new: new == Some(anchor) };
     bundle.anchors().iter().map(one).collect()

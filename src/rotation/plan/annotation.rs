@@ -65,6 +65,8 @@ impl Annotation {
             };
         }
         let (key, content) = match spec.swapped_in() {
+            // cert-manager renews the issuer meanwhile, and the annotation must stay.
+            Some(_) if record.managed.is_some() => (linkerd::ISSUER_ANNOTATION, spec.bundle.fingerprint()),
             Some(chain) => (linkerd::ISSUER_ANNOTATION, of_chain(chain)),
             None => (linkerd::BUNDLE_ANNOTATION, spec.bundle.fingerprint()),
         };

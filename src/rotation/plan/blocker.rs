@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::change::unknown_anchors;
-use super::invariant;
 use super::state::{control_plane_holds, issuer_unknown, no_pods, other_namespaces};
 use super::view::View;
 use super::{Phase, PhaseSpec, Stage, Step, StepState};
+use super::{invariant, managed};
 use crate::finding::{
     CertificateRef, Fact, Finding, Opens, Pods, RotationIssuer, Severity, StepFact, WhyRefused,
 };
@@ -14,7 +14,7 @@ use crate::mesh::{BundleId, Held, ProxyGroup};
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules, accepts};
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 20] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 23] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
@@ -35,6 +35,9 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 20] = [
     invariant::external_workloads_first,
     invariant::linked_clusters_first,
     invariant::drop_breaks_no_pair,
+    managed::signer_is_ready,
+    managed::anchor_is_the_same,
+    managed::bundle_is_known,
 ];
 
 pub(super) fn of(

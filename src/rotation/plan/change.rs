@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::obstacle::{Remedy, remedy};
 use super::state::{lacking_bundle, lost, no_pods, old_certificates};
 use super::view::View;
-use super::{Change, Manual, PhaseSpec, Stage, Step, StepState};
+use super::{Change, Manual, PhaseSpec, Stage, Step, StepState, managed};
 use crate::document::ObjectRef;
 use crate::finding::StepFact;
 use crate::linkerd::TRUST_ROOT_ANNOTATION;
@@ -41,6 +41,12 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
         (_, None) if let Some(by) = view.superseded_by(spec) => {
             Planned::noted(StepFact::PhaseSuperseded { by, dropped: view.dropped() })
         }
+        (Stage::Trust | Stage::Issuer | Stage::Objects, _)
+            if let Some(changes) = managed::changes(view, step) =>
+        {
+            let changes = changes.into_iter().map(Change::Managed).collect();
+            Planned { changes, notes: managed::notes(view, step), ..Planned::default() }
+        }
         (Stage::Trust, _) if spec.drops && !unknown_anchors(view).is_empty() => Planned::default(),
         (Stage::Trust, _) => Planned::one(Change::Publish(view.record.bundle_for(step.phase, view.mesh))),
         (Stage::Issuer, Some(chain)) => {
@@ -64,7 +70,7 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
             Planned { manual: manual.collect(), notes: by_time.into_iter().collect(), ..Planned::default() }
         }
         (Stage::DataPlane, _) => restarts(view, spec, step.stage, false),
-        (Stage::Issuer, None) => Planned::default(),
+        (Stage::Issuer, None) | (Stage::Objects, _) => Planned::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::blocker::{error, rotation_issuer, wait};
 use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
-use super::{Phase, PhaseSpec, Stage, Step};
+use super::{Phase, PhaseSpec, Stage, Step, managed};
 use crate::finding::{CertificateRef, Fact, Finding, InputFact, Opens, Pods, Severity, StepFact};
 use crate::mesh::{CertManagerCertificate, Change, GoDuration, Unread, handed_over};
 use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
@@ -154,7 +154,7 @@ pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Finding> {
         Stage::Issuer => {
             view.spec(step).swapped_in().into_iter().flat_map(IssuerChain::certificates).collect()
         }
-        Stage::ControlPlane | Stage::DataPlane => return Vec::new(),
+        Stage::ControlPlane | Stage::DataPlane | Stage::Objects => return Vec::new(),
     };
     let skew = view.mesh.control_plane.clock_skew.0;
     let begin = |certificate: &&Certificate| {
@@ -257,7 +257,12 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Findin
         return Vec::new();
     }
     let until = view.at.checked_add(view.workload_certificate_lifetime()).unwrap_or(Timestamp::MAX);
+    let stopped = managed::stopped_by(view, step);
     let matters = |found: &&CertManagerCertificate| {
+        if view.record.managed.is_some() {
+            return !found.writes_issuer(&view.mesh.control_plane.namespace)
+                && stopped.as_ref() != Some(&found.object);
+        }
         step.stage == Stage::Issuer
             || view.spec(step).drops
             || !found.writes_issuer(&view.mesh.control_plane.namespace)

@@ -21,6 +21,7 @@ impl PlannedStep {
             Change::Swap { chain, .. } => {
                 matches!(&mesh.issuer, Known::Is(issuer) if issuer.chain.as_ref().is_ok_and(|observed| observed == chain))
             }
+            Change::Managed(change) => change.is_merged(mesh),
             Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
                 bears(mesh, *workload, annotation)
             }
@@ -39,6 +40,7 @@ impl PlannedStep {
         let is_elsewhere = |change: &Change| match change {
             Change::Publish(_) => has_no_document(&mesh.bundle_home()),
             Change::Swap { .. } => has_no_document(&mesh.issuer_secret()),
+            Change::Managed(_) => false,
             Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
                 has_no_document(&mesh.workload(*workload).object)
             }

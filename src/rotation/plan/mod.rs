@@ -5,6 +5,7 @@ mod blocker;
 mod change;
 mod confirmation;
 mod invariant;
+mod managed;
 mod merged;
 mod note;
 mod obstacle;
@@ -28,6 +29,7 @@ use crate::step::Confirmation;
 
 pub use annotation::{Annotation, RestartAnnotation, Restarts};
 pub(in crate::rotation) use confirmation::as_confirmed;
+pub use managed::{ManagedChange, NewAnchor};
 pub(in crate::rotation) use note::refresh;
 pub use obstacle::Act;
 pub(in crate::rotation) use owner::deciding;
@@ -102,6 +104,8 @@ pub enum Change {
         /// The anchors for `ca.crt`.
         anchors: Bundle,
     },
+    /// Change an object of cert-manager or trust-manager, which make bundle and issuer of it.
+    Managed(ManagedChange),
     /// Restart a control-plane workload; its template's own copies of the bundle (literal in eras up to 2.10, the
     /// annotation `linkerd.io/trust-root-sha256` since 2.12) are kept true to `bundle`.
     ControlPlane {
@@ -188,7 +192,8 @@ pub fn plan(
     at: Timestamp,
 ) -> Result<Plan, PlanError> {
     same_mesh(record, mesh)?;
-    let (mesh, trusted) = as_confirmed(mesh, confirmed);
+    let mesh = record.without_reissues(mesh);
+    let (mesh, trusted) = as_confirmed(&mesh, confirmed);
     let view = View::new(record, &mesh, restarts.into(), at);
     let states: Vec<_> = record.steps().into_iter().map(|step| (step, state::of(&view, step))).collect();
     let first = states.iter().filter(|(step, _)| view.takes_cross_away(*step)).chain(&states);

@@ -58,6 +58,7 @@ fn touched<'a>(
                 .collect()
         }
         Change::Swap { chain, .. } => vec![core(mesh.issuer_secret(), Subject::Issuer(chain))],
+        Change::Managed(change) => vec![core(change.object().clone(), Subject::Declared)],
         Change::ControlPlane { workload, annotation, .. } | Change::Restart { workload, annotation } => {
             let workload = mesh.workload(*workload);
             let place = pod_annotation_place(view, changes, workload);
@@ -125,7 +126,7 @@ fn renewal_time(view: &View<'_>, step: Step) -> Option<Finding> {
         && match step.stage {
             Stage::DataPlane => true,
             Stage::ControlPlane => strategy.waits_for_renewal(),
-            Stage::Trust | Stage::Issuer => false,
+            Stage::Trust | Stage::Issuer | Stage::Objects => false,
         };
     if view.recovers() || !is_told {
         return None;
@@ -197,7 +198,11 @@ fn outdated_ca(view: &View<'_>, spec: &PhaseSpec) -> Option<StepFact> {
     let ca = issuer.ca.as_ref()?.as_read_by(Rules::Controller).ok()?;
     let place = view.phases.iter().position(|one| one.phase == spec.phase).unwrap_or_default();
     let swaps_later = view.phases[place..].iter().any(|later| later.swapped_in().is_some());
-    if view.mesh.control_plane.scheme != Scheme::Kubernetes || spec.suits(ca) || swaps_later {
+    if view.record.managed.is_some()
+        || view.mesh.control_plane.scheme != Scheme::Kubernetes
+        || spec.suits(ca)
+        || swaps_later
+    {
         return None;
     }
     let (secret, render) = (view.mesh.issuer_secret(), view.issuer_phase().steps()[0]);

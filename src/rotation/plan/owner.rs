@@ -16,6 +16,8 @@ pub(super) enum Subject<'a> {
     Bundle(&'a Bundle),
     /// The issuer Secret or a copy of its certificate.
     Issuer(&'a IssuerChain),
+    /// An object of cert-manager or trust-manager.
+    Declared,
     /// A restart annotation on a pod template, and the chart's value that sets it.
     Restart(&'a Annotation, PodAnnotationPlace),
 }
@@ -38,7 +40,7 @@ pub(in crate::rotation) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
 /// Where the change belongs; `None` where a patch stays, as with those that apply what is in Git.
 pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<Instead> {
     Some(match (owner, subject) {
-        (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) => return None,
+        (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) | (_, Subject::Declared) => return None,
         (Owner::ChartValues { .. }, Subject::Restart(annotation, place)) => {
             Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place }
         }
@@ -94,7 +96,7 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
 pub(super) fn file_lacks_anchors(view: &View<'_>, subject: Subject<'_>) -> bool {
     match subject {
         Subject::Bundle(bundle) => !view.record.targets().any(|(known, _)| known.same_set(bundle)),
-        Subject::Issuer(_) | Subject::Restart(..) => false,
+        Subject::Issuer(_) | Subject::Restart(..) | Subject::Declared => false,
     }
 }
 
@@ -116,7 +118,7 @@ fn secret_files(view: &View<'_>, subject: Subject<'_>) -> Vec<SecretFile> {
             SecretFile { file: view.record.issuer_file(chain), key: Some(certificate) },
             SecretFile { file: key_file(view, chain), key: Some(key) },
         ],
-        Subject::Restart(..) => Vec::new(),
+        Subject::Restart(..) | Subject::Declared => Vec::new(),
     }
 }
 
@@ -134,7 +136,7 @@ fn values(view: &View<'_>, subject: Subject<'_>) -> Vec<ChartValue> {
             let key = file(names.issuer_key, key_file(view, chain));
             [certificate, key].into_iter().chain(expiry).collect()
         }
-        Subject::Issuer(_) | Subject::Restart(..) => Vec::new(),
+        Subject::Issuer(_) | Subject::Restart(..) | Subject::Declared => Vec::new(),
     }
 }
 
@@ -148,7 +150,7 @@ fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> Instead {
             Flag { flag: "--identity-issuer-certificate-file", file: view.record.issuer_file(chain) },
             Flag { flag: "--identity-issuer-key-file", file: key_file(view, chain) },
         ],
-        Subject::Restart(..) => Vec::new(),
+        Subject::Restart(..) | Subject::Declared => Vec::new(),
     };
     Instead::LinkerdUpgrade {
         flags,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::confirmation::pods_are_missing;
 use super::tally::Tally;
 use super::view::View;
-use super::{PhaseSpec, Stage, Step, StepState};
+use super::{PhaseSpec, Stage, Step, StepState, managed};
 use crate::document::ObjectRef;
 use crate::finding::{Fact, Finding, InputFact, Opens, SecretGap, Severity, StepFact};
 use crate::linkerd;
@@ -20,6 +20,8 @@ use crate::step::Confirmation;
 pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
     let spec = view.spec(step);
     match (step.stage, spec.swapped_in().is_some()) {
+        (Stage::Objects, _) => managed::removed(view),
+        _ if view.record.awaits_anchor() => StepState::Pending { done: 0, of: 1 },
         _ if view.is_past(spec) => StepState::Done,
         (Stage::Trust, _) => published(view, spec),
         (Stage::Issuer, _) => swapped(view, spec),

@@ -149,7 +149,7 @@ impl<'a> View<'a> {
             }
             Stage::Issuer => Some(Need::Anchors(self.brought())),
             Stage::Trust if spec.drops => Some(Need::Certificates(self.issuer_phase().issuer_role())),
-            Stage::Trust | Stage::ControlPlane | Stage::DataPlane => None,
+            Stage::Trust | Stage::ControlPlane | Stage::DataPlane | Stage::Objects => None,
         }
     }
 

@@ -7,7 +7,8 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Record, RecordError, Scope, Strategy};
+use super::managed::{WrittenManaged, stand_in};
+use super::{Managed, Record, RecordError, Scope, Strategy};
 use crate::document::yaml::write_stream;
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, pem};
 use crate::rotation::{Direction, Phase};
@@ -45,6 +46,7 @@ struct Written {
     trust_domain: String,
     strategy: String,
     scope: String,
+    cert_manager: Option<WrittenManaged>,
     certificates: BTreeMap<String, Vec<Entry>>,
 }
 
@@ -88,12 +90,14 @@ impl Record {
         }
         let strategy: Strategy =
             written.strategy.parse().map_err(|error| malformed(format!("strategy {error}")))?;
-        if !full && strategy == Strategy::CrossSigned {
+        if !full && matches!(strategy, Strategy::CrossSigned | Strategy::Managed) {
             return Err(malformed(format!("scope `{ISSUER_ONLY}` has no strategy `{strategy}`")));
         }
         let load = |file: &str| written.load(file, &read);
         let old = bundle(OLD_ANCHORS_FILE, load(OLD_ANCHORS_FILE)?)?;
+        let managed = written.managed(strategy, &old)?;
         let scope = match full {
+            true if managed.is_some() && !written.certificates.contains_key(ANCHOR_FILE) => Scope::Awaited,
             true => Scope::Full { anchor: only(ANCHOR_FILE, load(ANCHOR_FILE)?)? },
             false => Scope::IssuerOnly,
         };
@@ -103,7 +107,10 @@ impl Record {
             .contains_key(OLD_ISSUER_FILE)
             .then(|| chain(OLD_ISSUER_FILE, load(OLD_ISSUER_FILE)?))
             .transpose()?;
-        let issuer = chain(ISSUER_FILE, load(ISSUER_FILE)?)?;
+        let issuer = match &managed {
+            Some(managed) => stand_in(&managed.old_anchor),
+            None => chain(ISSUER_FILE, load(ISSUER_FILE)?)?,
+        };
         let cross = (strategy == Strategy::CrossSigned)
             .then(|| crossing(&issuer, load(ISSUER_CHAIN_FILE)?))
             .transpose()?;
@@ -119,6 +126,7 @@ impl Record {
             old_issuer,
             issuer,
             cross,
+            managed,
             direction: Direction::Forward,
         };
         if record.publishes_both() {
@@ -156,6 +164,9 @@ impl Record {
                 files.push((TRUST_BUNDLE_FILE, old.into_iter().chain(new).collect()));
             }
         }
+        if self.managed.is_some() {
+            return files;
+        }
         files.extend(self.old_issuer.as_ref().map(|old| (OLD_ISSUER_FILE, old.certificates().collect())));
         files.push((ISSUER_FILE, self.issuer.certificates().collect()));
         files.extend(self.cross.as_ref().map(|cross| {
@@ -167,7 +178,8 @@ impl Record {
 
     /// Are old anchors and the new one published together in its phases?
     fn publishes_both(&self) -> bool {
-        self.anchor().is_some() && matches!(self.strategy, Strategy::Staged | Strategy::Patient)
+        self.anchor().is_some()
+            && matches!(self.strategy, Strategy::Staged | Strategy::Patient | Strategy::Managed)
     }
 
     fn to_yaml(&self, certificates: &[(&'static str, Vec<&Certificate>)]) -> String {
@@ -182,22 +194,25 @@ impl Record {
             .iter()
             .map(|(file, held)| ((*file).to_owned(), Value::from_iter(held.iter().map(entry))))
             .collect();
-        let tree = json!({
+        let mut tree = json!({
             "apiVersion": API_VERSION,
             "kind": KIND,
             "started": instant(self.started),
             "linkerdNamespace": self.namespace,
             "trustDomain": self.trust_domain,
             "strategy": self.strategy.to_string(),
-            "scope": if self.anchor().is_some() { FULL } else { ISSUER_ONLY },
+            "scope": if self.scope == Scope::IssuerOnly { ISSUER_ONLY } else { FULL },
             "certificates": files,
         });
+        if let Some(managed) = &self.managed {
+            tree["certManager"] = json!(WrittenManaged::from(managed));
+        }
         write_stream(&[(self.head(), tree)])
     }
 
     fn head(&self) -> Vec<String> {
         let what = match self.scope {
-            Scope::Full { .. } => "trust anchor and identity issuer",
+            Scope::Full { .. } | Scope::Awaited => "trust anchor and identity issuer",
             Scope::IssuerOnly => "identity issuer",
         };
         let mut head = vec![
@@ -210,6 +225,11 @@ impl Record {
             head.push(format!(
                 "{ISSUER_CHAIN_FILE} holds {ISSUER_FILE} and the cross certificate, the new anchor signed by an old one's key: \
                  what phase `issuer` puts in place, until phase `remove-cross`."
+            ));
+        }
+        if self.awaits_anchor() {
+            head.push(format!(
+                "cert-manager mints the new anchor: `next` writes {ANCHOR_FILE} once it shows in the cluster."
             ));
         }
         if self.publishes_both() {
@@ -243,6 +263,21 @@ impl Written {
             }
         }
         serde_yaml::from_value(tree).map_err(|error| malformed(format!("not a rotation record: {error}")))
+    }
+
+    /// The objects of cert-manager, which a rotation of strategy `managed` has.
+    fn managed(&self, strategy: Strategy, old: &Bundle) -> Result<Option<Managed>, RecordError> {
+        let malformed = |finding: &str| RecordError::Malformed { finding: finding.to_owned() };
+        match (&self.cert_manager, strategy) {
+            (None, Strategy::Managed) => Err(malformed("strategy `managed` needs `certManager`")),
+            (Some(_), Strategy::Managed) => {
+                let managed = self.cert_manager.as_ref().and_then(|written| written.read(old));
+                let none = || malformed(&format!("`certManager.oldAnchor` is none of {OLD_ANCHORS_FILE}"));
+                managed.ok_or_else(none).map(Some)
+            }
+            (Some(_), _) => Err(malformed("`certManager` belongs to strategy `managed`")),
+            (None, _) => Ok(None),
+        }
     }
 
     /// The certificates of a file, proven to be those that the record names.

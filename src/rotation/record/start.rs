@@ -145,6 +145,7 @@ impl Record {
             old_issuer: mesh.secret_chain().cloned(),
             issuer,
             cross: None,
+            managed: None,
             direction: Direction::Forward,
         };
         match record.anchor() {
@@ -220,7 +221,7 @@ fn automation(mesh: &Mesh, scope: &Scope) -> Option<StartError> {
     let secret = mesh.issuer_secret();
     let bundle = mesh.bundle_home();
     let objects: &[&ObjectRef] = match scope {
-        Scope::Full { .. } => &[&bundle, &secret],
+        Scope::Full { .. } | Scope::Awaited => &[&bundle, &secret],
         Scope::IssuerOnly => &[&secret],
     };
     objects.iter().find_map(|object| {

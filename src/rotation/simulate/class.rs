@@ -154,6 +154,7 @@ mod tests {
             old_issuer: None,
             issuer: issuer(&new),
             cross: None,
+            managed: None,
             direction: Default::default(),
         });
         let name = |anchors: &[&Authority]| classes.bundle_name(&bundle(anchors));
@@ -181,6 +182,7 @@ mod tests {
             old_issuer: None,
             issuer: new_issuer.clone(),
             cross: None,
+            managed: None,
             direction: Default::default(),
         });
         assert_eq!(

@@ -12,9 +12,10 @@ use serde_json::Value;
 use super::filed::{Filed, filed_enum, filed_struct};
 use crate::document::{ObjectRef, Origin};
 use crate::mesh::{
-    CertManagerCertificate, ChangeTime, ControlPlane, Era, Gap, GoDuration, Held, Injection, Issuer,
-    KeyState, Known, Made, Manifest, Mesh, MissingPods, Obstacle, Owner, Plane, ProxyGroup, Published,
-    Replica, Scheme, Scope, Starts, Template, Trust, TrustHome, Unmeshed, Unread, Workload,
+    BundleSource, CertManagerCertificate, CertManagerIssuer, ChangeTime, ControlPlane, Era, Gap, GoDuration,
+    Held, Injection, Issuer, KeyState, Known, Made, Manifest, Mesh, MissingPods, Obstacle, Owner, Plane,
+    ProxyGroup, Published, Replica, RequestOutcome, Scheme, Scope, SignsWith, Starts, Template, Trust,
+    TrustBundle, TrustHome, Unmeshed, Unread, Workload,
 };
 use crate::pki::{BundleText, Certificate, Fingerprint, IssuerChain};
 
@@ -56,6 +57,10 @@ filed_struct! {
         workloads: Vec<WorkloadV1>,
         manifests: Vec<ManifestV1>,
         certificates: Vec<CertManagerCertificateV1>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        certificate_issuers: Vec<CertManagerIssuerV1>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trust_bundle: Option<TrustBundleV1>,
         external_workloads: Vec<String>,
         links: Vec<String>,
         pods: KnownV1<()>,
@@ -218,6 +223,57 @@ filed_struct! {
         renew_before: Option<GoDuration>,
         rotation_policy: Option<String>,
         renewal_time: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<ObjectRefV1>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        renewal_disabled: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<RequestOutcomeV1>,
+    }
+}
+
+filed_enum! {
+    #[serde(rename_all = "camelCase")]
+    RequestOutcomeV1 of RequestOutcome {
+        Issued(certificate: Certificate),
+        Denied(why: String),
+        Failed(why: String),
+        Pending(why: String),
+    }
+}
+
+filed_struct! {
+    CertManagerIssuerV1 of CertManagerIssuer {
+        object: ObjectRefV1,
+        signs_with: SignsWithV1,
+    }
+}
+
+filed_enum! {
+    #[serde(rename_all = "camelCase")]
+    SignsWithV1 of SignsWith {
+        ItsOwnKey,
+        Secret(name: String),
+        Elsewhere,
+    }
+}
+
+filed_struct! {
+    TrustBundleV1 of TrustBundle {
+        object: ObjectRefV1,
+        sources: Vec<BundleSourceV1>,
+    }
+}
+
+filed_enum! {
+    #[serde(rename_all = "camelCase")]
+    BundleSourceV1 of BundleSource {
+        Secret { name: String, key: String },
+        ConfigMap { name: String, key: String },
+        InLine(pem: String),
+        Other,
     }
 }
 

@@ -96,6 +96,10 @@ fn what_cert_manager_makes_is_changed_in_its_own_resources() {
         renew_before: None,
         rotation_policy: None,
         renewal_time: None,
+        signer: None,
+        renewal_disabled: false,
+        generation: None,
+        request: None,
     }];
     let advice = next(&mesh);
     assert_eq!(

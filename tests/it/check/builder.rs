@@ -115,6 +115,8 @@ pub(crate) fn mesh(anchors: &[&Authority], issuer: &Authority) -> Mesh {
         workloads: vec![],
         manifests: vec![],
         certificates: vec![],
+        certificate_issuers: vec![],
+        trust_bundle: None,
         external_workloads: vec![],
         links: vec![],
         pods: Known::Is(()),

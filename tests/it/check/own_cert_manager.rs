@@ -20,6 +20,10 @@ fn made_by_cert_manager(name: &str, namespace: &str) -> CertManagerCertificate {
         renew_before: Some(GoDuration(SignedDuration::from_hours(720))),
         rotation_policy: Some("Always".into()),
         renewal_time: Some(at("2026-11-01")),
+        signer: None,
+        renewal_disabled: false,
+        generation: None,
+        request: None,
     }
 }
 

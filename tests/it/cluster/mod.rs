@@ -1,6 +1,7 @@
 //! A small cluster with Linkerd in it: it prints itself as `kubectl get` would, takes objects as `kubectl apply` would,
 //! and restarts pods as controllers would. A mock of what cannot run in a test: the API server and the kubelets.
 
+pub(crate) mod controllers;
 mod fleet;
 mod objects;
 mod pods;
@@ -38,6 +39,8 @@ pub(crate) struct Cluster {
     /// When the control plane was made.
     pub(crate) installed: Timestamp,
     pub(crate) workloads: Vec<Load>,
+    /// cert-manager and trust-manager, where they make bundle and issuer.
+    pub(crate) controllers: Option<controllers::Controllers>,
     /// Keys of the material that the cluster was made with, for `start --issuer-only`.
     pub(crate) anchor: Authority,
 }
@@ -114,6 +117,7 @@ impl Cluster {
             installed: at("2026-01-12T10:20:30Z"),
             workloads: fleet(&bundle),
             bundle,
+            controllers: None,
             anchor,
         }
     }
@@ -146,6 +150,7 @@ impl Cluster {
     /// Lets time pass.
     pub(crate) fn wait(&mut self, duration: SignedDuration) {
         self.now += duration;
+        self.follow();
     }
 
     /// Takes an object as `kubectl apply` would; a changed pod template restarts its pods with the bundle of the moment,
@@ -158,6 +163,12 @@ impl Cluster {
             let encoded: String = text(pointer).split_whitespace().collect();
             String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
         };
+        if let Some(controllers) = &mut self.controllers
+            && ["Certificate", "Issuer", "ClusterIssuer", "Bundle"].contains(&text("/kind").as_str())
+        {
+            controllers.apply(object);
+            return self.follow();
+        }
         match (text("/kind").as_str(), text("/metadata/name").as_str()) {
             ("ConfigMap", "linkerd-identity-trust-roots") => {
                 let bundle = text("/data/ca-bundle.crt");

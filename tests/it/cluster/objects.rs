@@ -21,6 +21,9 @@ impl Cluster {
             self.config(),
             self.secret(key),
         ];
+        if let Some(controllers) = &self.controllers {
+            objects.extend(controllers.printed());
+        }
         for load in &self.workloads {
             match load.kind {
                 "Pod" => {}
@@ -35,6 +38,12 @@ impl Cluster {
             if load.kind == "CronJob" {
                 objects.push(load.finished_pod());
             }
+        }
+        if self.controllers.is_some() {
+            // The chart gives the identity controller the scheme of its Secret.
+            let printed =
+                json!(objects).to_string().replace("-scheme=linkerd.io/tls", "-scheme=kubernetes.io/tls");
+            return serde_json::from_str(&printed).unwrap();
         }
         objects
     }
@@ -66,11 +75,15 @@ impl Cluster {
     }
 
     fn trust_roots(&self) -> Value {
+        let mut metadata = self.metadata("linkerd-identity-trust-roots", self.bundle_changed);
+        if self.controllers.is_some() {
+            metadata["labels"] = json!({"trust.cert-manager.io/bundle": "linkerd-identity-trust-roots"});
+        }
         json!({
             "apiVersion": "v1",
             "data": {"ca-bundle.crt": self.bundle},
             "kind": "ConfigMap",
-            "metadata": self.metadata("linkerd-identity-trust-roots", self.bundle_changed),
+            "metadata": metadata,
         })
     }
 
@@ -78,6 +91,9 @@ impl Cluster {
         let indented = |text: &str, by: usize| {
             text.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect::<String>()
         };
+        if self.controllers.is_some() {
+            return self.config_of_external_ca();
+        }
         let values = format!(
             "clusterDomain: cluster.local\nclusterNetworks: 10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8\ncontrollerReplicas: 1\nidentity:\n  externalCA: false\n  issuer:\n    clockSkewAllowance: 20s\n    issuanceLifetime: 24h0m0s\n    scheme: linkerd.io/tls\n    tls:\n      crtPEM: |\n{}  kubeAPI:\n    clientBurst: 200\n    clientQPS: 100\nidentityTrustAnchorsPEM: |\n{}identityTrustDomain: cluster.local\nlinkerdVersion: edge-25.4.4\npodMonitor:\n  enabled: false\npolicyController:\n  logLevel: info\nproxy:\n  logLevel: warn,linkerd=info\n  nativeSidecar: false\nwebhookFailurePolicy: Ignore\n",
             indented(&self.issuer, 8),
@@ -91,8 +107,32 @@ impl Cluster {
         })
     }
 
+    /// As the guide installs Linkerd: `identity.externalCA=true` and scheme `kubernetes.io/tls`.
+    fn config_of_external_ca(&self) -> Value {
+        let values = "clusterDomain: cluster.local\nidentity:\n  externalCA: true\n  issuer:\n    clockSkewAllowance: 20s\n    issuanceLifetime: 24h0m0s\n    scheme: kubernetes.io/tls\nidentityTrustDomain: cluster.local\nlinkerdVersion: edge-25.4.4\n";
+        json!({
+            "apiVersion": "v1",
+            "data": {"values": values},
+            "kind": "ConfigMap",
+            "metadata": self.metadata("linkerd-config", at("2026-10-05T08:00:00Z")),
+        })
+    }
+
     fn secret(&self, key: &str) -> Value {
         let encoded = |text: &str| STANDARD.encode(text);
+        if let Some(controllers) = &self.controllers {
+            let mut metadata = self.metadata("linkerd-identity-issuer", self.issuer_changed);
+            metadata["labels"] = json!({"controller.cert-manager.io/fao": "true"});
+            metadata["annotations"] = json!({"cert-manager.io/certificate-name": "linkerd-identity-issuer"});
+            let ca = controllers.issuer().ca.to_pem();
+            return json!({
+                "apiVersion": "v1",
+                "data": {"ca.crt": encoded(&ca), "tls.crt": encoded(&self.issuer), "tls.key": encoded(key)},
+                "kind": "Secret",
+                "metadata": metadata,
+                "type": "kubernetes.io/tls",
+            });
+        }
         json!({
             "apiVersion": "v1",
             "data": {"crt.pem": encoded(&self.issuer), "key.pem": encoded(key)},

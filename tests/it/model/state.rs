@@ -273,6 +273,7 @@ impl State {
             old_issuer: Some(pool.chains[self.rotation * CHAINS].clone()),
             issuer: pool.chains[self.new_chain].clone(),
             cross: None,
+            managed: None,
             direction: Default::default(),
         })
     }

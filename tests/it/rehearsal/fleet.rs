@@ -18,6 +18,9 @@ use crate::pki_support::random::Dice;
 use crate::pki_support::tls::{self, Proxy, key_pair};
 use crate::rotation_support::{self as support, STARTED, time};
 
+#[path = "managed.rs"]
+mod managed;
+
 const NODES: usize = 4;
 const IDENTITIES: usize = 3;
 const INJECTORS: usize = 2;
@@ -143,6 +146,9 @@ pub struct Fleet<'a> {
     pods: Vec<Pod>,
     bundles: Vec<Put<(Bundle, BundleId)>>,
     issuers: Vec<Put<usize>>,
+    /// Issuers beside those of the pki, with their keys; each has the place behind those.
+    minted: Vec<(IssuerChain, KeyPair)>,
+    cert_manager: Option<managed::CertManager>,
     /// Identity controllers that were replaced, and until when each still answers.
     leaving: Vec<(Timestamp, Controller)>,
     pub failures: Vec<(Timestamp, Failure, String)>,
@@ -170,6 +176,8 @@ impl<'a> Fleet<'a> {
             pods: Vec::new(),
             bundles: Vec::new(),
             issuers: Vec::new(),
+            minted: Vec::new(),
+            cert_manager: None,
             leaving: Vec::new(),
             failures: Vec::new(),
             handshakes: 0,
@@ -260,6 +268,7 @@ impl<'a> Fleet<'a> {
             let any = self.dice.roll(self.pods.len());
             if self.dice.roll(2) == 0 { self.start(any) } else { self.start_in_place(any) }
         }
+        self.renew();
         self.reload();
         for at in 0..self.pods.len() {
             if self.pods[at].renew <= now {
@@ -337,8 +346,18 @@ impl<'a> Fleet<'a> {
         shown(&self.bundles, injector, self.objects.now)
     }
 
+    fn chain(&self, issuer: usize) -> &IssuerChain {
+        let of_pki = self.pki.chains.get(issuer);
+        of_pki.unwrap_or_else(|| &self.minted[issuer - self.pki.chains.len()].0)
+    }
+
+    fn signer(&self, issuer: usize) -> &KeyPair {
+        let of_pki = self.pki.signers.get(issuer);
+        of_pki.unwrap_or_else(|| &self.minted[issuer - self.pki.signers.len()].1)
+    }
+
     fn controller_accepts(&self, bundle: usize, issuer: usize) -> bool {
-        let (bundle, chain) = (&self.bundles[bundle].what.0, &self.pki.chains[issuer]);
+        let (bundle, chain) = (&self.bundles[bundle].what.0, self.chain(issuer));
         accepts(bundle, chain, IDENTITY, self.now(), Rules::Controller).is_ok()
     }
 
@@ -384,12 +403,12 @@ impl<'a> Fleet<'a> {
         };
         let pod = &self.pods[at];
         let issued = issuer.and_then(|issuer| {
-            let chain = &self.pki.chains[issuer];
+            let chain = self.chain(issuer);
             let skew = 20.seconds();
             let below = chain.intermediates.iter().chain([&chain.issuer]);
             let end = below.map(|certificate| certificate.facts().not_after).min().unwrap();
             let until = (now + 24.hours() + skew).min(end);
-            let signer = &self.pki.signers[issuer];
+            let signer = self.signer(issuer);
             let proxy = Proxy::issued(chain, signer, &self.pki.keys[pod.key], Some((now - skew, until)));
             tls::validates(&self.bundles[pod.bundle].what.0, &proxy, now).then_some(Issued { proxy, until })
         });
@@ -423,6 +442,7 @@ impl<'a> Fleet<'a> {
                     let put = self.lagged((bundle.clone(), id));
                     self.bundles.push(put);
                 }
+                Change::Managed(change) => self.controlled(change),
                 Change::Swap { chain, anchors } => {
                     let issuer = self.objects.issuer();
                     (issuer.chain, issuer.changed) = (Ok(chain.clone()), now);

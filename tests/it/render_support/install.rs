@@ -274,6 +274,8 @@ fn empty(era: Era, scheme: Scheme) -> Mesh {
         workloads: vec![],
         manifests: vec![],
         certificates: vec![],
+        certificate_issuers: vec![],
+        trust_bundle: None,
         external_workloads: vec![],
         links: vec![],
         pods: Known::Absent,

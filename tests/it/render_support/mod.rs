@@ -81,6 +81,7 @@ impl Rotation {
             scope: Scope::Full { anchor: new.anchor.certificate.clone() },
             issuer: new.chain(),
             cross: None,
+            managed: None,
             direction: Default::default(),
         };
         Self { install: install(&old), old, new, record }
@@ -113,6 +114,7 @@ impl Rotation {
         };
         let changes = match step.stage {
             Stage::Trust => vec![Change::Publish(bundle)],
+            Stage::Objects => vec![],
             Stage::Issuer => vec![Change::Swap { chain: self.new.chain(), anchors: bundle }],
             Stage::ControlPlane => self
                 .install

@@ -165,6 +165,8 @@ impl Cluster {
             workloads: vec![],
             manifests: vec![],
             certificates: vec![],
+            certificate_issuers: vec![],
+            trust_bundle: None,
             external_workloads: vec![],
             links: vec![],
             pods: Known::Is(()),
@@ -325,6 +327,7 @@ impl Cluster {
         let now = ChangeTime::At(self.now);
         for change in &planned.changes {
             match change {
+                Change::Managed(_) => unreachable!("no such rotation is planned here"),
                 Change::Publish(bundle) => {
                     let text = BundleText::read(bundle.to_pem());
                     self.bundle().text = text.clone();
@@ -401,7 +404,7 @@ pub fn restarted(mesh: &Mesh, planned: &PlannedStep) -> Vec<String> {
     let name = |id: &WorkloadId| mesh.workload(*id).object.name.clone();
     let workload = |change: &Change| match change {
         Change::Restart { workload, .. } | Change::ControlPlane { workload, .. } => Some(name(workload)),
-        Change::Publish(_) | Change::Swap { .. } => None,
+        Change::Publish(_) | Change::Swap { .. } | Change::Managed(_) => None,
     };
     planned.changes.iter().filter_map(workload).collect()
 }

@@ -104,7 +104,7 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             "",
             format!("Render {render} again once this step is merged."),
         ),
-        _ => Words::default(),
+        other => super::managed::words(other),
     }
 }
 

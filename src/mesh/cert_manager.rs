@@ -1,0 +1,193 @@
+//! The objects that cert-manager and trust-manager make trust material of.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::observer::tree::text;
+use super::{GoDuration, Manifest, Mesh};
+use crate::document::ObjectRef;
+use crate::linkerd;
+use crate::pki::Certificate;
+use crate::pki::pem::certificates_alone;
+use crate::printable::escaped;
+
+/// A cert-manager `Certificate` that makes the anchor or the issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertManagerCertificate {
+    /// Which object.
+    pub object: ObjectRef,
+    /// `spec.secretName`.
+    pub secret: String,
+    /// `spec.isCA`.
+    pub is_ca: bool,
+    /// `spec.duration`.
+    pub duration: Option<GoDuration>,
+    /// `spec.renewBefore`.
+    pub renew_before: Option<GoDuration>,
+    /// `spec.privateKey.rotationPolicy`.
+    pub rotation_policy: Option<String>,
+    /// `status.renewalTime`.
+    pub renewal_time: Option<Timestamp>,
+    /// `spec.issuerRef`.
+    pub signer: Option<ObjectRef>,
+    /// `spec.renewal.policy: Disabled`: time alone renews it never (1.21 and later).
+    pub renewal_disabled: bool,
+    /// `metadata.generation`, which grows with each change of its spec.
+    pub generation: Option<u64>,
+    /// What became of its latest `CertificateRequest`, where that was seen.
+    pub request: Option<RequestOutcome>,
+}
+
+/// What became of a `CertificateRequest`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RequestOutcome {
+    /// It was signed: the first certificate in `status.certificate`.
+    Issued(Certificate),
+    /// An approver denied it.
+    Denied(String),
+    /// The issuer refused it.
+    Failed(String),
+    /// It waits, and for what.
+    Pending(String),
+}
+
+/// A cert-manager `Issuer` or `ClusterIssuer` that signs the anchor or the issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertManagerIssuer {
+    /// Which object.
+    pub object: ObjectRef,
+    /// What it signs with.
+    pub signs_with: SignsWith,
+}
+
+/// What an `Issuer` signs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignsWith {
+    /// Each certificate with its own key (`spec.selfSigned`).
+    ItsOwnKey,
+    /// A CA in this Secret (`spec.ca.secretName`).
+    Secret(String),
+    /// Something outside the cluster: Vault, ACME, an issuer of another group.
+    Elsewhere,
+}
+
+/// The trust-manager `Bundle` that publishes the trust anchors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrustBundle {
+    /// Which object.
+    pub object: ObjectRef,
+    /// `spec.sources`.
+    pub sources: Vec<BundleSource>,
+}
+
+/// One of a Bundle's sources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BundleSource {
+    /// A key of a Secret in trust-manager's namespace.
+    Secret { name: String, key: String },
+    /// A key of a ConfigMap in trust-manager's namespace.
+    ConfigMap { name: String, key: String },
+    /// PEM in the Bundle itself.
+    InLine(String),
+    /// A selector, all keys of an object, or the default CAs.
+    Other,
+}
+
+impl TrustBundle {
+    /// The Secrets among its sources.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter_map(|source| match source {
+            BundleSource::Secret { name, .. } => Some(name.as_str()),
+            BundleSource::ConfigMap { .. } | BundleSource::InLine(_) | BundleSource::Other => None,
+        })
+    }
+}
+
+impl CertManagerCertificate {
+    /// Does it write the issuer's Secret of the control plane in this namespace?
+    #[must_use]
+    pub fn writes_issuer(&self, namespace: &str) -> bool {
+        self.secret == linkerd::ISSUER_SECRET && self.object.namespace == namespace
+    }
+
+    /// The certificate that cert-manager issued last for it.
+    #[must_use]
+    pub fn issued(&self) -> Option<&Certificate> {
+        match &self.request {
+            Some(RequestOutcome::Issued(certificate)) => Some(certificate),
+            _ => None,
+        }
+    }
+}
+
+/// Is it an object of cert-manager or trust-manager?
+pub(super) fn is_theirs(manifest: &Manifest) -> bool {
+    ["cert-manager.io", "trust.cert-manager.io"].contains(&manifest.object.group())
+}
+
+impl BundleSource {
+    /// One of `spec.sources` (`pkg/apis/trust/v1alpha1/types_bundle.go` of trust-manager).
+    #[must_use]
+    pub fn of(tree: &Value) -> Self {
+        let of = |kind: &str| {
+            let named =
+                |key: &str| text(tree, &format!("/{kind}/{key}")).map(|text| escaped(text).into_owned());
+            Some((named("name")?, named("key")?))
+        };
+        if let Some((name, key)) = of("secret") {
+            Self::Secret { name, key }
+        } else if let Some((name, key)) = of("configMap") {
+            Self::ConfigMap { name, key }
+        } else if let Some(pem) = text(tree, "/inLine") {
+            Self::InLine(certificates_alone(pem))
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl Mesh {
+    /// The Certificate that writes the issuer's Secret.
+    #[must_use]
+    pub fn issuer_certificate(&self) -> Option<&CertManagerCertificate> {
+        let namespace = &self.control_plane.namespace;
+        self.certificates.iter().find(|certificate| certificate.writes_issuer(namespace))
+    }
+
+    /// All of it that somebody declares, to be compared with another mesh.
+    #[must_use]
+    pub fn certificates_as_declared(&self) -> Vec<&Value> {
+        let manifests = self.manifests.iter().filter(|one| is_theirs(one));
+        manifests.filter_map(|manifest| manifest.tree.get("spec")).collect()
+    }
+
+    /// The Certificate by its name.
+    #[must_use]
+    pub fn certificate(&self, object: &ObjectRef) -> Option<&CertManagerCertificate> {
+        self.certificates.iter().find(|certificate| certificate.object.is_same(object))
+    }
+
+    /// The Issuer or ClusterIssuer by its name.
+    #[must_use]
+    pub fn certificate_issuer(&self, object: &ObjectRef) -> Option<&CertManagerIssuer> {
+        self.certificate_issuers.iter().find(|issuer| issuer.object.is_same(object))
+    }
+
+    /// The CA Certificate whose Secret an Issuer signs with. A ClusterIssuer's Secret is in cert-manager's own namespace, wherever
+    /// that is.
+    #[must_use]
+    pub fn signing_certificate(&self, signer: &ObjectRef) -> Option<&CertManagerCertificate> {
+        let SignsWith::Secret(secret) = &self.certificate_issuer(signer)?.signs_with else { return None };
+        self.certificates.iter().find(|certificate| {
+            let is_near = signer.kind == "ClusterIssuer" || certificate.object.namespace == signer.namespace;
+            certificate.is_ca && certificate.secret == *secret && is_near
+        })
+    }
+}

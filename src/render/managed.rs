@@ -1,0 +1,142 @@
+//! Changes of the objects of which cert-manager and trust-manager make trust material.
+
+use serde_json::{Value, json};
+
+use super::current::named;
+use super::draft::Draft;
+use super::{Current, Edit, RenderError, WholeChange};
+use crate::document::ObjectRef;
+use crate::mesh::BundleSource;
+use crate::pki::{BundleText, Rules};
+use crate::rotation::{ManagedAnchor, ManagedChange};
+
+/// How long before its end an anchor is renewed by itself: so late that a rotation comes first. cert-manager writes it so.
+const RENEW_BEFORE: &str = "1h0m0s";
+
+/// The duration of a Certificate that tells none (`DefaultCertificateDuration` in cert-manager's `pkg/apis/certmanager/v1`).
+const DEFAULT_DURATION: &str = "2160h0m0s";
+
+/// Renders one change.
+pub(super) fn change(draft: &mut Draft<'_>, change: &ManagedChange) -> Result<(), RenderError> {
+    match change {
+        ManagedChange::NewAnchor(anchors) => new_anchor(draft, &anchors.old, &anchors.new),
+        ManagedChange::StopRenewal { certificate } => stop_renewal(draft, certificate),
+        ManagedChange::Sources { bundle, sources } => self::sources(draft, bundle, sources),
+        ManagedChange::SignedBy { certificate, signer } => {
+            let edit = Edit::Spec { path: &["issuerRef", "name"], value: json!(signer.name) };
+            set(draft, certificate, "the identity issuer is signed by the other trust anchor", [edit])
+        }
+        ManagedChange::IssuedAnew { certificate } => issue_anew(draft, certificate),
+        ManagedChange::Remove { object } => remove(draft, object),
+    }
+}
+
+/// A Certificate like that of the old anchor and an Issuer like its own, by the new names.
+fn new_anchor(draft: &mut Draft<'_>, old: &ManagedAnchor, new: &ManagedAnchor) -> Result<(), RenderError> {
+    let mut certificate = like(draft, &old.certificate, &new.certificate)?;
+    certificate["spec"]["secretName"] = json!(new.secret);
+    if let Some(spec) = certificate["spec"].as_object_mut() {
+        spec.shift_remove("renewBeforePercentage");
+    }
+    certificate["spec"]["renewBefore"] = json!(RENEW_BEFORE);
+    certificate["spec"]["privateKey"]["rotationPolicy"] = json!("Always");
+    let mut signer = like(draft, &old.signer, &new.signer)?;
+    signer["spec"]["ca"]["secretName"] = json!(new.secret);
+    add(draft, &new.certificate, certificate, "the new trust anchor");
+    add(draft, &new.signer, signer, "signs with the new trust anchor");
+    Ok(())
+}
+
+/// Brings an object; where it is there already, as it is.
+fn add(draft: &mut Draft<'_>, object: &ObjectRef, tree: Value, purpose: &str) {
+    let current = draft.manifest(object).map_or(Current::New(tree), Current::whole);
+    draft.item(object.clone(), current, purpose).whole = Some(WholeChange::Added);
+}
+
+/// An object with the spec of another one, and of its metadata nothing but a name.
+fn like(draft: &Draft<'_>, old: &ObjectRef, new: &ObjectRef) -> Result<Value, RenderError> {
+    let manifest = draft.manifest(old).ok_or_else(|| RenderError::Missing { object: old.clone().into() })?;
+    let mut tree = named(new);
+    tree["spec"] = manifest.tree["spec"].clone();
+    Ok(tree)
+}
+
+fn stop_renewal(draft: &mut Draft<'_>, certificate: &ObjectRef) -> Result<(), RenderError> {
+    let before = Edit::Spec { path: &["renewBefore"], value: json!(RENEW_BEFORE) };
+    let share = Edit::Spec { path: &["renewBeforePercentage"], value: Value::Null };
+    let manifest = draft.manifest(certificate);
+    let has_share =
+        manifest.is_some_and(|manifest| manifest.tree.pointer("/spec/renewBeforePercentage").is_some());
+    let edits = [Some(before), has_share.then_some(share)];
+    set(draft, certificate, "the old trust anchor is not renewed by itself", edits.into_iter().flatten())
+}
+
+fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) -> Result<(), RenderError> {
+    // What stands there stays as it is written.
+    let manifest =
+        draft.manifest(bundle).and_then(|manifest| manifest.tree.pointer("/spec/sources")?.as_array());
+    let as_it_is =
+        |source: &BundleSource| manifest?.iter().find(|one| BundleSource::of(one) == *source).cloned();
+    let written: Vec<Value> =
+        sources.iter().map(|source| as_it_is(source).unwrap_or_else(|| written(source))).collect();
+    let edit = Edit::Spec { path: &["sources"], value: json!(written) };
+    set(draft, bundle, "the trust bundle that proxies are given", [edit])?;
+    let (object, current) = (bundle.clone(), Current::Unseen);
+    let item = draft.item(object, current, "made by trust-manager of these sources");
+    for source in sources {
+        if let BundleSource::InLine(pem) = source {
+            let text = BundleText::read(pem.clone());
+            let held = text.as_read_by(Rules::Proxy).map(|held| held.anchors().to_vec()).unwrap_or_default();
+            item.certificates.add([], &held);
+        }
+    }
+    Ok(())
+}
+
+fn written(source: &BundleSource) -> Value {
+    match source {
+        BundleSource::Secret { name, key } => json!({ "secret": { "name": name, "key": key } }),
+        BundleSource::ConfigMap { name, key } => json!({ "configMap": { "name": name, "key": key } }),
+        BundleSource::InLine(pem) => json!({ "inLine": pem }),
+        BundleSource::Other => json!({}),
+    }
+}
+
+/// A duration that is a second longer is another request, and the same certificate to everybody else.
+fn issue_anew(draft: &mut Draft<'_>, certificate: &ObjectRef) -> Result<(), RenderError> {
+    let tree = draft.manifest(certificate).map(|manifest| &manifest.tree);
+    let found = tree.and_then(|tree| tree.pointer("/spec/duration")?.as_str()).unwrap_or(DEFAULT_DURATION);
+    let longer = longer(found).ok_or_else(|| RenderError::Field {
+        object: certificate.clone().into(),
+        field: "spec.duration".to_owned(),
+        found: format!("`{found}`"),
+        expected: "a duration",
+    })?;
+    let edit = Edit::Spec { path: &["duration"], value: json!(longer) };
+    set(draft, certificate, "the identity issuer is issued anew by its Issuer", [edit])
+}
+
+/// The duration, longer by a second, as cert-manager writes it.
+fn longer(text: &str) -> Option<String> {
+    let seconds = text.parse::<crate::mesh::GoDuration>().ok()?.0.as_secs() + 1;
+    Some(format!("{}h{}m{}s", seconds / 3600, seconds / 60 % 60, seconds % 60))
+}
+
+fn remove(draft: &mut Draft<'_>, object: &ObjectRef) -> Result<(), RenderError> {
+    set(draft, object, "nothing needs it any more", [])?;
+    draft.item(object.clone(), Current::Unseen, "its Secret stays, with the private key").whole =
+        Some(WholeChange::Removed);
+    Ok(())
+}
+
+/// Sets fields of an object.
+fn set(
+    draft: &mut Draft<'_>,
+    object: &ObjectRef,
+    purpose: &str,
+    edits: impl IntoIterator<Item = Edit>,
+) -> Result<(), RenderError> {
+    let current = draft.manifest(object).map_or(Current::Unseen, Current::whole);
+    draft.item(object.clone(), current, purpose).edits.extend(edits);
+    Ok(())
+}

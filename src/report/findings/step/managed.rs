@@ -1,0 +1,114 @@
+//! What stands in the way of a step over cert-manager's objects, and what to know beside it, in words.
+
+use super::super::{Explanation, Words, named};
+use super::say;
+use crate::finding::StepFact;
+use crate::mesh::RequestOutcome;
+
+pub(super) fn words(fact: &StepFact) -> Words {
+    match fact {
+        StepFact::AnchorAwaited { certificate, request } => {
+            let what = format!("cert-manager has not issued {certificate} yet.");
+            match request {
+                Some(RequestOutcome::Denied(why)) => say(
+                    what,
+                    format!("Its CertificateRequest was denied: {why}."),
+                    "Let its approver approve it.",
+                ),
+                Some(RequestOutcome::Failed(why)) => {
+                    say(what, format!("Its CertificateRequest failed: {why}."), "Mend what it names.")
+                }
+                Some(RequestOutcome::Pending(why)) if !why.is_empty() => {
+                    say(what, format!("Its CertificateRequest waits: {why}."), "")
+                }
+                _ => say(
+                    what,
+                    "",
+                    "It takes seconds; `kubectl get certificaterequests -A` shows how far it is.",
+                ),
+            }
+        }
+        StepFact::SignerMissing { issuer } => say(
+            format!("{issuer}, which is to sign the identity issuer, does not exist."),
+            "cert-manager would wait for it until the present issuer expires.",
+            "Merge step bundle/1-trust again: it holds it.",
+        ),
+        StepFact::SignerOfAnother { issuer, secret } => say(
+            format!("{issuer} does not sign with Secret {secret}."),
+            "What it signs with is not the anchor that proxies were given.",
+            "Put its `spec.ca.secretName` back.",
+        ),
+        StepFact::AnchorReissued { certificate, known, issued } => say(
+            format!(
+                "cert-manager has issued {certificate} anew: {} in the place of {}.",
+                named(issued),
+                named(known)
+            ),
+            "Proxies were not given the new one, and would reject what it signs.",
+            "Start a new rotation in another directory: it goes on from what is published.",
+        ),
+        StepFact::AnchorNotShown { certificate } => say(
+            format!("No CertificateRequest shows what {certificate} was issued last."),
+            "Where it was renewed, its Secret holds another anchor than proxies were given.",
+            "Compare `kubectl get configmap` of the trust bundle with the Secret's tls.crt.",
+        ),
+        StepFact::OldKeyStays { secret, signer } => say(
+            format!("{secret} stays in the cluster, with the private key of the old anchor."),
+            format!("See that no other Certificate names {signer}."),
+            format!("Then delete it: kubectl delete secret {} -n {}.", secret.name, secret.namespace),
+        ),
+        _ => Words::default(),
+    }
+}
+
+pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
+    Explanation {
+        code: "anchor-awaited",
+        means: "The Certificate of the new trust anchor exists, and cert-manager has not issued it yet.",
+        matters: "Until then nobody knows the new anchor: the Bundle stays as it is, and no other step can be planned.",
+        act: "Wait some seconds, then read again. A request that is denied or has failed names the reason.",
+        example: "kubectl get certificaterequests -n cert-manager",
+        source: "`pkg/controller/certificaterequests/sync.go` in cert-manager",
+    },
+    Explanation {
+        code: "anchor-not-shown",
+        means: "No CertificateRequest of the anchor's Certificate is in the input, so which certificate its Secret holds is not known.",
+        matters: "Its Issuer signs with what that Secret holds. Where it was renewed meanwhile, proxies reject what it signs.",
+        act: "Let the input have the CertificateRequests. Where they are gone, compare the Secret's tls.crt with the trust bundle, and \
+            confirm it.",
+        example: "kubectl l5d-rotate next --confirm renewal-suspended",
+        source: "cert-manager keeps the latest CertificateRequest of a Certificate (`spec.revisionHistoryLimit`)",
+    },
+    Explanation {
+        code: "anchor-reissued",
+        means: "cert-manager has issued the anchor's Certificate once more since the rotation learned its anchor.",
+        matters: "The new one has another key, as a rule. Proxies hold the earlier one, and reject what the new one signs.",
+        act: "Start a new rotation in another directory: it begins with what is published now.",
+        example: "kubectl l5d-rotate start --dir rotation-2",
+        source: "`internal/controller/certificates/policies` in cert-manager: what makes it issue again",
+    },
+    Explanation {
+        code: "old-key-stays",
+        means: "cert-manager leaves the Secret of a Certificate where the Certificate is deleted.",
+        matters: "It holds the private key of the old anchor. Nothing trusts that any more, unless a backup brings it back.",
+        act: "Delete the Secret once nothing else is signed with it.",
+        example: "kubectl get certificates -A -o custom-columns=NAME:.metadata.name,ISSUER:.spec.issuerRef.name",
+        source: "cert-manager: `--enable-certificate-owner-ref` is off by default",
+    },
+    Explanation {
+        code: "signer-missing",
+        means: "The Issuer or ClusterIssuer that the step names does not exist in the cluster.",
+        matters: "The request would stay pending, and the present issuer is not renewed any more.",
+        act: "Merge the step again that brings it.",
+        example: "kubectl l5d-rotate render bundle --step 1",
+        source: "`pkg/controller/certificaterequests/sync.go` in cert-manager: IssuerNotFound",
+    },
+    Explanation {
+        code: "signer-of-another",
+        means: "The Issuer that is to sign the identity issuer signs with another Secret than that of the anchor.",
+        matters: "Proxies reject workload certificates of an issuer whose anchor they do not hold.",
+        act: "Put `spec.ca.secretName` of that Issuer back.",
+        example: "kubectl get clusterissuers -o custom-columns=NAME:.metadata.name,SECRET:.spec.ca.secretName",
+        source: "`pkg/controller/certificaterequests/ca/ca.go` in cert-manager: the Secret is read at every signing",
+    },
+];

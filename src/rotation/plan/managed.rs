@@ -1,0 +1,296 @@
+//! What a step changes among the objects of cert-manager and trust-manager.
+
+use serde::Serialize;
+
+use super::blocker::error;
+use super::view::View;
+use super::{Change, Phase, Stage, Step, StepState};
+use crate::document::ObjectRef;
+use crate::finding::{CertificateRef, Finding, InputFact, Opens, Severity, StepFact};
+use crate::mesh::{BundleSource, CertManagerCertificate, Mesh, SignsWith};
+use crate::pki::{Bundle, BundleText, Rules};
+use crate::rotation::{Confirmation, Direction, Managed, ManagedAnchor};
+
+/// A change of one of these objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ManagedChange {
+    /// A Certificate for the new anchor, like that of the old one, and an Issuer that signs with it.
+    NewAnchor(Box<NewAnchor>),
+    /// This Certificate is not renewed before it is about to expire.
+    StopRenewal { certificate: ObjectRef },
+    /// The Bundle's sources.
+    Sources { bundle: ObjectRef, sources: Vec<BundleSource> },
+    /// The issuer's Certificate is signed by this Issuer.
+    SignedBy { certificate: ObjectRef, signer: ObjectRef },
+    /// The issuer's Certificate is issued anew by the Issuer that it has: its duration changes by a second.
+    IssuedAnew { certificate: ObjectRef },
+    /// Nothing needs this object any more.
+    Remove { object: ObjectRef },
+}
+
+/// The anchor that comes, and the one that it is like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewAnchor {
+    pub old: ManagedAnchor,
+    pub new: ManagedAnchor,
+}
+
+/// The key of a Secret of cert-manager that holds the certificate.
+const CERTIFICATE: &str = "tls.crt";
+
+impl Change {
+    /// The objects that it brings, each with the one that it is like.
+    #[must_use]
+    pub fn beside(&self) -> Vec<(ObjectRef, ObjectRef)> {
+        match self {
+            Self::Managed(ManagedChange::NewAnchor(anchors)) => {
+                let NewAnchor { old, new } = &**anchors;
+                let certificate = (new.certificate.clone(), old.certificate.clone());
+                [certificate, (new.signer.clone(), old.signer.clone())].into()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl ManagedChange {
+    /// The object that it changes; of a new anchor its Certificate.
+    #[must_use]
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            Self::NewAnchor(anchors) => &anchors.new.certificate,
+            Self::StopRenewal { certificate }
+            | Self::SignedBy { certificate, .. }
+            | Self::IssuedAnew { certificate } => certificate,
+            Self::Sources { bundle, .. } => bundle,
+            Self::Remove { object } => object,
+        }
+    }
+
+    /// Is it part of the observed objects?
+    pub(super) fn is_merged(&self, mesh: &Mesh) -> bool {
+        match self {
+            Self::NewAnchor(anchors) => {
+                let ManagedAnchor { certificate, signer, .. } = &anchors.new;
+                mesh.certificate(certificate).is_some() && mesh.certificate_issuer(signer).is_some()
+            }
+            Self::StopRenewal { certificate } => {
+                mesh.certificate(certificate).is_some_and(|found| !renews_early(found))
+            }
+            Self::Sources { sources, .. } => {
+                mesh.trust_bundle.as_ref().is_some_and(|bundle| bundle.sources == *sources)
+            }
+            Self::SignedBy { certificate, signer } => mesh
+                .certificate(certificate)
+                .and_then(|found| found.signer.as_ref())
+                .is_some_and(|found| found.is_same(signer)),
+            // Whether it was issued shows in the Secret alone.
+            Self::IssuedAnew { .. } => false,
+            Self::Remove { object } => !is_there(mesh, object),
+        }
+    }
+}
+
+/// Is a Certificate renewed while it could still do for a workload certificate's life and more? The guide's anchor is renewed 60
+/// days after it was made, which swaps the anchor under a running mesh.
+fn renews_early(certificate: &CertManagerCertificate) -> bool {
+    let is_late = certificate.renew_before.as_ref().is_some_and(|before| before.0.as_hours() <= 1);
+    !certificate.renewal_disabled && !is_late
+}
+
+fn is_there(mesh: &Mesh, object: &ObjectRef) -> bool {
+    mesh.certificate(object).is_some() || mesh.certificate_issuer(object).is_some()
+}
+
+/// What a step changes among these objects; `None` where it changes Linkerd's own.
+pub(super) fn changes(view: &View<'_>, step: Step) -> Option<Vec<ManagedChange>> {
+    let managed = view.record.managed.as_ref()?;
+    let forward = view.record.direction == Direction::Forward;
+    match step.stage {
+        Stage::Trust => {
+            let mut changes = Vec::new();
+            if step.phase == Phase::Bundle && forward {
+                changes.extend(new_anchor(managed));
+                changes.extend(stopped(managed, view.mesh));
+            }
+            match &managed.bundle {
+                Some(bundle) => changes.extend(sources(view, managed, bundle, step)),
+                None if view.record.awaits_anchor() => {}
+                // The anchors are published as ever, once the new one is known.
+                None => return None,
+            }
+            Some(changes)
+        }
+        Stage::Issuer => {
+            let to = if forward { &managed.new } else { &managed.old };
+            let certificate = managed.issuer.clone();
+            Some(vec![match managed.old.signer.is_same(&managed.new.signer) {
+                true => ManagedChange::IssuedAnew { certificate },
+                false => ManagedChange::SignedBy { certificate, signer: to.signer.clone() },
+            }])
+        }
+        Stage::Objects => {
+            let ManagedAnchor { certificate, signer, .. } = managed.old.clone();
+            let remove = |object| ManagedChange::Remove { object };
+            Some([certificate, signer].map(remove).into())
+        }
+        Stage::ControlPlane | Stage::DataPlane => None,
+    }
+}
+
+fn new_anchor(managed: &Managed) -> Option<ManagedChange> {
+    let (old, new) = (managed.old.clone(), managed.new.clone());
+    (old != new).then(|| ManagedChange::NewAnchor(Box::new(NewAnchor { old, new })))
+}
+
+/// The old anchor must not change on the way. A later renewal starts nothing, whatever the Certificate says besides
+/// (`Trigger` in cert-manager's `internal/controller/certificates/policies`).
+fn stopped(managed: &Managed, mesh: &Mesh) -> Option<ManagedChange> {
+    let certificate = &managed.old.certificate;
+    let found = mesh.certificate(certificate)?;
+    (!found.renewal_disabled).then(|| ManagedChange::StopRenewal { certificate: certificate.clone() })
+}
+
+/// The Certificate whose renewal a step stops, where there is an hour left to do so.
+pub(super) fn stopped_by(view: &View<'_>, step: Step) -> Option<ObjectRef> {
+    let managed = view.record.managed.as_ref()?;
+    let is_first = (step.phase, step.stage) == (Phase::Bundle, Stage::Trust);
+    let certificate = &managed.old.certificate;
+    let due = view.mesh.certificate(certificate)?.renewal_time;
+    let is_near = due.is_some_and(|due| view.at.duration_until(due).as_hours() < 1);
+    (is_first && view.record.direction == Direction::Forward && !is_near).then(|| certificate.clone())
+}
+
+/// The Bundle's sources once a step over it is through. A Certificate may renew behind its Secret, so the old anchor stands there
+/// as PEM, too, until it is taken away.
+fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -> Option<ManagedChange> {
+    let now = &view.mesh.trust_bundle.as_ref()?.sources;
+    let of = |anchor: &ManagedAnchor| {
+        let key = now.iter().find_map(|source| match source {
+            BundleSource::Secret { name, key } if *name == managed.old.secret => Some(key.as_str()),
+            _ => None,
+        });
+        let key = key.unwrap_or(CERTIFICATE).to_owned();
+        BundleSource::Secret { name: anchor.secret.clone(), key }
+    };
+    let (old, new) = (of(&managed.old), of(&managed.new));
+    let sources = match (step.phase, view.record.direction) {
+        (Phase::Prune, Direction::Forward) => vec![new],
+        (Phase::Bundle, Direction::Rollback) => {
+            let kept = now.iter().filter(|source| **source != new && !is_pinned(source, &view.record.old));
+            let mut kept: Vec<_> = kept.cloned().collect();
+            if !kept.contains(&old) {
+                kept.push(old);
+            }
+            kept
+        }
+        _ => {
+            let mut all = now.clone();
+            if !all.iter().any(|source| is_pinned(source, &view.record.old)) {
+                all.push(BundleSource::InLine(view.record.old.to_pem()));
+            }
+            for source in [old, new] {
+                if !all.contains(&source) {
+                    all.push(source);
+                }
+            }
+            all
+        }
+    };
+    Some(ManagedChange::Sources { bundle: bundle.clone(), sources })
+}
+
+/// Does a source hold exactly these anchors as PEM?
+fn is_pinned(source: &BundleSource, anchors: &Bundle) -> bool {
+    let BundleSource::InLine(pem) = source else { return false };
+    BundleText::read(pem.clone()).as_read_by(Rules::Controller).is_ok_and(|held| held.same_set(anchors))
+}
+
+/// How far the removal of the old objects is.
+pub(super) fn removed(view: &View<'_>) -> StepState {
+    let Some(managed) = &view.record.managed else { return StepState::Done };
+    if let Some(why) = unread(view) {
+        return StepState::Unknown(Box::new(why));
+    }
+    let objects = [&managed.old.certificate, &managed.old.signer];
+    let left = objects.iter().filter(|object| is_there(view.mesh, object)).count() as u64;
+    if left == 0 { StepState::Done } else { StepState::Pending { done: 2 - left, of: 2 } }
+}
+
+/// Why cert-manager's objects are not all known.
+fn unread(view: &View<'_>) -> Option<Finding> {
+    const NEEDED: [&str; 3] = ["certificates", "issuers", "clusterissuers"];
+    let mut gaps = view.mesh.gaps.iter();
+    let gap = gaps.find(|gap| gap.group == "cert-manager.io" && NEEDED.contains(&gap.resource.as_str()))?;
+    Some(Finding::new(Severity::Unknown, InputFact::NotRead(gap.clone())))
+}
+
+/// The Issuer that is to sign must be there, and sign with the anchor that proxies were given.
+pub(super) fn signer_is_ready(view: &View<'_>, step: Step) -> Vec<Finding> {
+    let Some(managed) = view.record.managed.as_ref().filter(|_| step.stage == Stage::Issuer) else {
+        return Vec::new();
+    };
+    let anchor = match view.record.direction {
+        Direction::Forward => &managed.new,
+        Direction::Rollback => &managed.old,
+    };
+    let (issuer, secret) = (anchor.signer.clone(), anchor.secret.clone());
+    match view.mesh.certificate_issuer(&issuer).map(|found| &found.signs_with) {
+        None => vec![unread(view).unwrap_or_else(|| error(StepFact::SignerMissing { issuer }))],
+        Some(SignsWith::Secret(found)) if *found == secret => Vec::new(),
+        Some(_) => vec![error(StepFact::SignerOfAnother { issuer, secret })],
+    }
+}
+
+/// What the signing Certificate was issued last must be the anchor that proxies were given: a renewal has another key.
+pub(super) fn anchor_is_the_same(view: &View<'_>, step: Step) -> Vec<Finding> {
+    let (record, spec) = (view.record, view.spec(step));
+    let drops = step.stage == Stage::Trust && spec.drops;
+    let Some(managed) = record.managed.as_ref().filter(|_| step.stage == Stage::Issuer || drops) else {
+        return Vec::new();
+    };
+    let (certificate, known) = match (record.direction, record.anchor()) {
+        (Direction::Forward, Some(anchor)) => (&managed.new.certificate, anchor),
+        (Direction::Forward, None) => return Vec::new(),
+        (Direction::Rollback, _) => (&managed.old.certificate, &managed.old_anchor),
+    };
+    let found = view.mesh.certificate(certificate);
+    match found.and_then(CertManagerCertificate::issued) {
+        Some(issued) if issued == known => Vec::new(),
+        Some(issued) => {
+            let [known, issued] = [known, issued].map(CertificateRef::from);
+            vec![error(StepFact::AnchorReissued { certificate: certificate.clone(), known, issued })]
+        }
+        None => {
+            let fact = StepFact::AnchorNotShown { certificate: certificate.clone() };
+            let found = Finding::new(Severity::Unknown, fact);
+            vec![found.opened_by(Opens::Confirm(Confirmation::RenewalSuspended))]
+        }
+    }
+}
+
+/// The Bundle must be known before its sources are written.
+pub(super) fn bundle_is_known(view: &View<'_>, step: Step) -> Vec<Finding> {
+    let bundle = view.record.managed.as_ref().and_then(|managed| managed.bundle.as_ref());
+    let missing = bundle.filter(|_| step.stage == Stage::Trust && view.mesh.trust_bundle.is_none());
+    let unknown = |object| Finding::new(Severity::Unknown, InputFact::ObjectAbsent { object });
+    missing.cloned().map(unknown).into_iter().collect()
+}
+
+/// What to know beside a step over these objects.
+pub(super) fn notes(view: &View<'_>, step: Step) -> Vec<StepFact> {
+    let Some(managed) = &view.record.managed else { return Vec::new() };
+    let certificate = &managed.new.certificate;
+    match (step.stage, view.mesh.certificate(certificate)) {
+        (Stage::Trust, Some(found)) if view.record.awaits_anchor() => {
+            vec![StepFact::AnchorAwaited { certificate: certificate.clone(), request: found.request.clone() }]
+        }
+        (Stage::Objects, _) => {
+            let namespace = &managed.old.certificate.namespace;
+            let secret = ObjectRef::new("v1", "Secret", namespace, &managed.old.secret);
+            vec![StepFact::OldKeyStays { secret, signer: managed.old.signer.clone() }]
+        }
+        _ => Vec::new(),
+    }
+}
