@@ -1,6 +1,6 @@
 //! `--in`: a step as an edit of the files of a Git checkout.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::gate::Passed;
 use super::rotation::UnderWay;
@@ -54,12 +54,19 @@ pub(super) fn run(
     out.push_str(&git_commands(planned, directory, &files, is_alone));
     let rollback = if under_way.record.direction == Direction::Rollback { " --rollback" } else { "" };
     out.push_str(&format!(
-        "  # when it is merged and has taken effect\n  kubectl l5d-rotate next --in {} --dir {}{rollback}{}\n",
+        "  # when it is merged and has taken effect\n  kubectl l5d-rotate next --in {}{} --dir {}{rollback}{}\n",
         shell_word(&directory.display().to_string()),
+        targets(args),
         shell_word(&under_way.dir.display().to_string()),
         reading::arguments(input)
     ));
     Ok(Response { out, notes, ..Response::default() })
+}
+
+/// The files that were named, for the next command.
+pub(super) fn targets(args: &cli::Editing) -> String {
+    let flag = |file: &PathBuf| format!(" --target {}", shell_word(&file.display().to_string()));
+    args.target.iter().map(flag).collect()
 }
 
 /// Refuses a step of which the repository does not come to declare what counts, and one that it declares already.

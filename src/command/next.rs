@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::render::finished;
 use super::rotation::UnderWay;
-use super::{Environment, Failure, gate, reading};
+use super::{Environment, Failure, edit, gate, reading};
 use crate::cli;
 use crate::output::{self, Access, MARKDOWN_MARK, NewFile};
 use crate::render::Form;
@@ -21,7 +21,8 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<Response, Failure> {
     let under_way =
-        UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object, environment)?;
+        UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object, environment)?
+            .editing(&args.editing);
     let shown = under_way.shown();
     let Some(planned) = shown.standing() else {
         let dir = under_way.dir.display();
@@ -73,7 +74,9 @@ fn pull_request(
         let directory = directory.as_ref().map(|directory| directory.display().to_string());
         directory.map_or_else(String::new, |directory| format!(" {flag} {}", shell_word(&directory)))
     };
-    let edits = directory("--in", &args.editing.checkout) + &directory("--out", &args.printing.out);
+    let edits = directory("--in", &args.editing.checkout)
+        + &edit::targets(&args.editing)
+        + &directory("--out", &args.printing.out);
     let arguments = edits + &reading::arguments(input);
     let (under_way, mesh) = (under_way.shown(), &under_way.mesh);
     PullRequest { under_way, planned, mesh, arguments: &arguments }.body(screen)

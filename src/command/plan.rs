@@ -85,7 +85,7 @@ fn imagined(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Result<Res
     if is_named {
         return Ok(Response::fine(plan_names(&plan)));
     }
-    let shown = report::UnderWay { dir: Path::new("rotation"), record: &record, plan: &plan };
+    let shown = report::UnderWay { dir: Path::new("rotation"), record: &record, plan: &plan, checkout: None };
     let is_wide = args.output == PlanFormat::Wide;
     Ok(Response::fine(plan_imagined(&shown, &mesh, is_wide, &reading::arguments(input), screen)))
 }

@@ -13,7 +13,9 @@ use crate::linkerd;
 use crate::mesh::{Gap, Mesh, MeshError, Unread};
 use crate::report::findings::Words;
 use crate::report::{self, count, not_understood, shell_word};
-use crate::source::{self, Cluster, Input, Observed, Progress, Proposal, Request, SourceError, Unrendered};
+use crate::source::{
+    self, Cluster, Input, Observed, Progress, Proposal, Request, SourceError, Unrendered, git,
+};
 
 /// A byte more than what is read shows that there is more.
 const LIMIT: u64 = limits::FILE + 1;
@@ -25,6 +27,8 @@ pub(super) struct Read {
     pub(super) mesh: Mesh,
     /// What a person should know about how it was read.
     pub(super) notes: Vec<String>,
+    /// The Git checkout that declares it, where it is read from one.
+    pub(super) checkout: Option<PathBuf>,
 }
 
 /// The mesh that the input arguments name: files, or the cluster.
@@ -49,13 +53,13 @@ fn single<T>(mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<T, Failure> {
 pub(super) fn meshes(input: &cli::Input, keep_workloads: bool) -> Result<Vec<Read>, Failure> {
     let (progress, _shown) = shown();
     let mut found = Vec::new();
-    for Part { unit, request, open, notes } in parts(input, keep_workloads, &progress)? {
+    for Part { unit, request, open, notes, checkout } in parts(input, keep_workloads, &progress)? {
         let mesh = source::read(&request).map_err(|error| match (error, &*open, unit.as_str()) {
             (SourceError::Mesh(MeshError::NoControlPlane), [first, ..], _) => undeclared_because(first),
             (error, _, "") => Failure::from(error),
             (error, _, unit) => Failure::from(error).of(unit),
         })?;
-        found.push(Read { unit, mesh, notes });
+        found.push(Read { unit, mesh, notes, checkout });
     }
     Ok(found)
 }
@@ -80,6 +84,7 @@ struct Part {
     request: Request,
     open: Vec<Open>,
     notes: Vec<String>,
+    checkout: Option<PathBuf>,
 }
 
 /// Directories that are read with all below them are repositories; dumps among their files are read as every dump is.
@@ -88,8 +93,18 @@ fn parts(input: &cli::Input, keep_workloads: bool, progress: &Arc<Progress>) -> 
     let (directories, others): (Vec<_>, Vec<_>) =
         input.filename.iter().cloned().partition(|path| input.recursive && path.is_dir());
     if directories.is_empty() {
-        return Ok(vec![Part { unit: String::new(), request, open: Vec::new(), notes: Vec::new() }]);
+        return Ok(vec![Part {
+            unit: String::new(),
+            request,
+            open: Vec::new(),
+            notes: Vec::new(),
+            checkout: None,
+        }]);
     }
+    let in_git = match &*directories {
+        [one] => git::top_level(one)?.map(|_| one.clone()),
+        _ => None,
+    };
     let asked = checkout::Request { paths: directories, recursive: true, excluded: input.exclude.clone() };
     let Checkout { units, dumps, skipped, untracked } = checkout::read(&asked)?;
     let others: Vec<Input> = places(&others).into_iter().chain(dumps.into_iter().map(Input::Path)).collect();
@@ -108,10 +123,11 @@ fn parts(input: &cli::Input, keep_workloads: bool, progress: &Arc<Progress>) -> 
     let mut found = Vec::new();
     for unit in units.into_iter().filter(|unit| unit.is_mesh || meshes == 0) {
         let gaps = if unit.is_mesh { undeclared(&unit) } else { Vec::new() };
-        let Declared { name, documents, open, .. } = unit;
+        let Declared { name, documents, open, is_mesh, .. } = unit;
         let notes = notes.iter().cloned().chain(open.iter().map(open_note)).collect();
         let request = Request { inputs: others.clone(), documents: Some(documents), gaps, ..request.clone() };
-        found.push(Part { unit: name, request, open, notes });
+        let checkout = in_git.clone().filter(|_| is_mesh);
+        found.push(Part { unit: name, request, open, notes, checkout });
     }
     // Several directories without a control plane are one input.
     if meshes == 0 && found.len() > 1 {

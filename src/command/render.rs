@@ -34,7 +34,8 @@ pub(super) fn run(
         screen.at,
         args.printing.output == Form::Object,
         environment,
-    )?;
+    )?
+    .editing(&args.editing);
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
     finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment)

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::reading::{self, Read};
 use super::rotation_dir::Asked;
-use super::{Environment, Failure, reading};
+use super::{Environment, Failure};
 use crate::cli;
 use crate::mesh::Mesh;
 use crate::output::{self, Access, NewFile, Replacement};
@@ -21,6 +22,8 @@ pub(super) struct UnderWay {
     pub(super) record: Record,
     pub(super) mesh: Mesh,
     pub(super) plan: Plan,
+    /// The checkout whose files its steps edit: the one that the mesh is read from, or that of `--in`.
+    pub(super) checkout: Option<PathBuf>,
     pub(super) issuer_key: PathBuf,
     /// Where `start` wrote the new issuer's key.
     pub(super) own_key: PathBuf,
@@ -41,7 +44,7 @@ impl UnderWay {
         let restarts = Restarts { annotation: args.restart_annotation, on_request: args.restart_data_plane };
         // What is wrong with a directory that is named is said before anything is read.
         let early = asked.alone().map(record).transpose()?;
-        let mesh = reading::mesh(input, keep_workloads)?;
+        let Read { mesh, checkout, .. } = reading::one(input, keep_workloads)?;
         let dir = asked.over(&mesh, at)?;
         let kept = directed(early.map_or_else(|| record(&dir), Ok)?, args.rollback)?;
         let record = kept.clone().observed(&mesh);
@@ -49,7 +52,7 @@ impl UnderWay {
         let plan = rotation::plan(&record, &mesh, restarts, &args.confirm.iter().copied().collect(), at)?;
         let own_key = dir.join(ISSUER_KEY_FILE);
         let issuer_key = args.issuer_key.clone().unwrap_or_else(|| own_key.clone());
-        Ok(Self { dir, record, mesh, plan, issuer_key, own_key, has_learned })
+        Ok(Self { dir, record, mesh, plan, issuer_key, own_key, checkout, has_learned })
     }
 
     /// Keeps what cert-manager has made since the record was written; what is to be said of it.
@@ -90,7 +93,17 @@ impl UnderWay {
 
     /// As it is shown.
     pub(super) fn shown(&self) -> report::UnderWay<'_> {
-        report::UnderWay { dir: &self.dir, record: &self.record, plan: &self.plan }
+        report::UnderWay {
+            dir: &self.dir,
+            record: &self.record,
+            plan: &self.plan,
+            checkout: self.checkout.as_deref(),
+        }
+    }
+
+    /// The same, whose steps are edited into the files of this checkout, where one is named.
+    pub(super) fn editing(self, editing: &cli::Editing) -> Self {
+        Self { checkout: editing.checkout.clone().or(self.checkout), ..self }
     }
 
     /// Where the directories of its steps are written: a rollback has a place of its own.

@@ -46,7 +46,7 @@ pub(super) fn run(
     };
     let several = all.len() > 1;
     let (mut shown, mut notes) = (Vec::new(), Vec::new());
-    for Read { unit, mesh, notes: found } in all {
+    for Read { unit, mesh, notes: found, checkout } in all {
         let input = cli::Input {
             unit: Some(unit).filter(|_| several).or_else(|| input.unit.clone()),
             ..input.clone()
@@ -56,7 +56,10 @@ pub(super) fn run(
             asked.over(&mesh, screen.at)?;
         }
         let request = Request { dir: dir.as_deref(), ..*request };
-        shown.push((input.unit.clone().unwrap_or_default(), status(&request, &mesh, &input, screen)?));
+        shown.push((
+            input.unit.clone().unwrap_or_default(),
+            status(&request, &mesh, checkout.as_deref(), &input, screen)?,
+        ));
         notes.extend(found.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
     let out = match &*shown {
@@ -69,6 +72,7 @@ pub(super) fn run(
 fn status(
     request: &Request<'_>,
     mesh: &Mesh,
+    checkout: Option<&Path>,
     input: &cli::Input,
     screen: &Screen,
 ) -> Result<Status, Failure> {
@@ -84,7 +88,7 @@ fn status(
     let planned = |record| plan(record, mesh, RestartAnnotation::Content, &confirmed, at);
     let plan = record.as_ref().map(planned).transpose()?;
     let under_way = match (request.dir, &record, &plan) {
-        (Some(dir), Some(record), Some(plan)) => Some(UnderWay { dir, record, plan }),
+        (Some(dir), Some(record), Some(plan)) => Some(UnderWay { dir, record, plan, checkout }),
         _ => None,
     };
     let advice = check::advice(mesh, options);

@@ -31,6 +31,8 @@ pub struct UnderWay<'a> {
     pub record: &'a Record,
     /// Its plan over the mesh.
     pub plan: &'a Plan,
+    /// The checkout whose files its steps edit, where one is known.
+    pub checkout: Option<&'a Path>,
 }
 
 impl Next {
@@ -48,19 +50,27 @@ impl Next {
         if planned.is_merged(mesh) {
             return Self { why: merged(planned, screen), command: plan };
         }
-        if planned.is_made_elsewhere(mesh) {
+        if under_way.checkout.is_none() && planned.is_made_elsewhere(mesh) {
             return Self { why: made_elsewhere(planned, screen), command: plan };
         }
-        let command = Some(under_way.render(step, ""));
+        let (command, render) = match under_way.checkout {
+            Some(_) => (under_way.next(), "edit it into the files"),
+            None => (under_way.render(step, ""), "render it"),
+        };
         let why = match &planned.state {
             StepState::Unknown(unknown) => format!(
-                "It is not known whether {step} is done: {} If it is not merged, render it and merge it.",
+                "It is not known whether {step} is done: {} If it is not merged, {render} and merge it.",
                 in_words(unknown, screen)
             ),
             StepState::Done | StepState::Pending { .. } => {
-                format!("Render {step} and merge it. {}", restart_again(planned, screen))
+                let take = match under_way.checkout {
+                    Some(_) => format!("Edit {step} into the files and merge it."),
+                    None => format!("Render {step} and merge it."),
+                };
+                format!("{take} {}", restart_again(planned, screen))
             }
         };
+        let command = Some(command);
         Self { why: why.trim_end().to_owned(), command }
     }
 
@@ -87,7 +97,7 @@ impl Next {
             },
             (None, Standing::At(step)) if is_blocked(step) => Self {
                 why: format!("When the preconditions of {step} are met (--force renders it all the same):"),
-                command: Some(under_way.command("next", "")),
+                command: Some(under_way.next()),
             },
             (None, _) => Self::of(under_way, mesh, screen),
         }
@@ -140,6 +150,13 @@ impl UnderWay<'_> {
         let dir = self.dir.display().to_string();
         let rollback = if self.record.direction == Direction::Rollback { " --rollback" } else { "" };
         format!("kubectl l5d-rotate {verb}{flags} --dir {}{rollback}", shell_word(&dir))
+    }
+
+    /// The command for the next step, into the files where it is known which.
+    fn next(&self) -> String {
+        let flags =
+            self.checkout.map(|checkout| format!(" --in {}", shell_word(&checkout.display().to_string())));
+        self.command("next", &flags.unwrap_or_default())
     }
 
     pub(super) fn render(&self, step: Step, flags: &str) -> String {

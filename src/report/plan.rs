@@ -78,7 +78,7 @@ pub fn plan_names(plan: &Plan) -> String {
 }
 
 fn body(under_way: &UnderWay<'_>, mesh: &Mesh, is_wide: bool, screen: &Screen) -> String {
-    let UnderWay { dir, record, plan } = under_way;
+    let UnderWay { dir, record, plan, .. } = under_way;
     let mut out = format!("\n{}", table(&rows(plan, record, mesh)));
     let due = || plan.steps.iter().enumerate().filter(|(_, planned)| planned.state != StepState::Done);
     if is_wide {

@@ -585,6 +585,7 @@ fn a_file_that_is_not_understood_is_edited_where_it_is_named() {
     let file = desk.repository.home.path().join("linkerd.tf");
     let edited = desk.next(&["--target", "linkerd.tf"]);
     assert!(edited.status.success(), "{}", said(&edited));
+    assert!(said(&edited).contains("next --in . --target linkerd.tf --dir "), "{}", said(&edited));
     let after = fs::read_to_string(&file).unwrap();
     let git =
         runner::other("git").current_dir(desk.repository.home.path()).args(["diff", "--shortstat"]).output();

@@ -18,7 +18,7 @@ use crate::rotation::{Change, PlannedStep, Standing, Step, StepState};
 /// The plan as data: everything that the text tells, with codes and fields.
 #[must_use]
 pub fn plan_json(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, screen: &Screen) -> Value {
-    let UnderWay { dir, record, plan } = under_way;
+    let UnderWay { dir, record, plan, .. } = under_way;
     let proxies = mesh.proxies_by_workload();
     let mut before: Option<Step> = None;
     let steps = plan.steps.iter().map(|planned| {

@@ -47,7 +47,7 @@ pub fn plan_markdown(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, scr
 /// A step as a list of what is done, to be ticked off.
 fn step(request: &PullRequest<'_>, screen: &Screen) -> String {
     let PullRequest { under_way, planned, arguments, .. } = request;
-    let UnderWay { dir, record, plan } = under_way;
+    let UnderWay { dir, record, plan, .. } = under_way;
     let title = pull::numbered(plan, planned.step, record);
     let mut out = format!("\n### {title}\n\n");
     if Readiness::of(planned) == Readiness::Done {

@@ -61,7 +61,7 @@ pub(super) fn write(judged: &Judged, screen: &Screen) -> String {
 fn taken<'a>(around: &'a Around, changes: &Changes) -> Option<PullRequest<'a>> {
     let OfRotation { dir, record, plan } = around.rotation.as_ref()?;
     let planned = step_of(changes, plan, &around.mesh)?;
-    let under_way = UnderWay { dir, record, plan };
+    let under_way = UnderWay { dir, record, plan, checkout: None };
     Some(PullRequest { under_way, planned, mesh: &around.mesh, arguments: "" })
 }
 
