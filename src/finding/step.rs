@@ -154,6 +154,8 @@ pub enum StepFact {
     AnchorReissued { certificate: ObjectRef, known: CertificateRef, issued: CertificateRef },
     /// No CertificateRequest shows which certificate an anchor's Certificate was issued last.
     AnchorNotShown { certificate: ObjectRef },
+    /// A rollback leaves the new anchor's Certificate and its Issuer, which nothing needs after it.
+    NewObjectsLeft { certificate: ObjectRef, signer: ObjectRef },
     /// The old anchor's Secret, with its private key, stays when its Certificate has gone.
     OldKeyStays { secret: ObjectRef, signer: ObjectRef },
     /// `ca.crt` of the issuer Secret holds anchors that are gone.

@@ -276,6 +276,83 @@ fn a_change_of_their_objects_is_judged_by_the_certificates_that_come_of_it() {
 }
 
 #[test]
+fn an_anchor_that_is_issued_once_more_on_the_way_holds_up_the_issuer() {
+    let mut user = User::new();
+    user.out("start --dir rotation");
+    for commit in &COMMITS[..3] {
+        while user.standing("") != *commit || !user.step(commit, "") {
+            user.cluster.all_manually();
+            user.cluster.wait(SignedDuration::from_mins(10));
+        }
+        user.cluster.all_manually();
+        user.cluster.wait(SignedDuration::from_mins(10));
+    }
+    assert_eq!(user.standing(""), "issuer/1-issuer");
+    let now = user.cluster.now;
+    user.cluster.controllers.as_mut().unwrap().renew("linkerd-trust-anchor-20261123", now);
+    user.cluster.wait(SignedDuration::from_mins(5));
+    let refused = user.run("next --dir rotation");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(said.contains("anchor-reissued"), "{said}");
+    // As it says: another rotation begins with what is published, and does not take the old anchor for the new one.
+    fs::rename(user.home.path().join("rotation"), user.home.path().join("left")).unwrap();
+    let again = user.out("start --dir rotation");
+    assert!(again.contains("linkerd-trust-anchor-20261123-2"), "{again}");
+    let taken = user.rotate("");
+    assert_eq!(taken.last().map(String::as_str), Some("remove-old/1-objects"));
+    assert_eq!(user.anchors().len(), 1);
+}
+
+#[test]
+fn each_step_is_a_component_that_kustomize_builds() {
+    let user = User::new();
+    let testdata = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cert-manager");
+    let objects = ["Certificate", "ClusterIssuer", "Bundle"].iter().flat_map(|kind| {
+        user.cluster.controllers.as_ref().unwrap().objects.iter().filter(move |one| one["kind"] == *kind)
+    });
+    let base: String = objects.map(|one| format!("---\n{one}\n")).collect();
+    fs::write(user.home.path().join("base.yaml"), base).unwrap();
+    for (step, has) in [
+        (
+            "bundle --step 1",
+            &["name: linkerd-trust-anchor-20261123\n", "inLine: |", "renewBefore: 1h0m0s"][..],
+        ),
+        ("issuer --step 1", &["    name: linkerd-identity-issuer-20261123\n"]),
+        (
+            "prune --step 1",
+            &["  sources:\n  - secret:\n      key: tls.crt\n      name: linkerd-trust-anchor-20261123\n"],
+        ),
+        ("remove-old --step 1", &[]),
+    ] {
+        let out = user.home.path().join("out");
+        let rendered = runner::plugin()
+            .args(["render", "--force", "--at", "2026-11-23T02:05:00Z", "--out"])
+            .arg(&out)
+            .args(step.split(' '))
+            .arg("-f")
+            .arg(testdata.join("cluster.yaml"))
+            .arg("--dir")
+            .arg(testdata.join("rotation"))
+            .output()
+            .unwrap();
+        assert!(rendered.status.success(), "{step}: {}", String::from_utf8_lossy(&rendered.stderr));
+        let phase = step.split(' ').next().unwrap();
+        let directory = fs::read_dir(out.join(phase)).unwrap().next().unwrap().unwrap().file_name();
+        let kustomization =
+            format!("resources: [base.yaml]\ncomponents: [out/{phase}/{}]\n", directory.to_str().unwrap());
+        fs::write(user.home.path().join("kustomization.yaml"), kustomization).unwrap();
+        let built =
+            runner::other("kubectl").current_dir(user.home.path()).args(["kustomize", "."]).output().unwrap();
+        let text = String::from_utf8(built.stdout).unwrap();
+        assert!(built.status.success(), "{step}: {}", String::from_utf8_lossy(&built.stderr));
+        assert!(has.iter().all(|part| text.contains(part)), "{step}: {text}");
+        let is_there = text.contains("  name: linkerd-trust-anchor\n  namespace");
+        assert_eq!(is_there, phase != "remove-old", "{step}: {text}");
+    }
+}
+
+#[test]
 fn a_step_that_is_taken_too_early_is_unsafe() {
     let mut user = User::new();
     user.out("start --dir rotation");

@@ -207,10 +207,18 @@ fn is_pinned(source: &BundleSource, anchors: &Bundle) -> bool {
     BundleText::read(pem.clone()).as_read_by(Rules::Controller).is_ok_and(|held| held.same_set(anchors))
 }
 
+/// The state of the first step while the new anchor is not known.
+pub(super) fn awaited(view: &View<'_>) -> StepState {
+    match unread(view, &["certificates", "certificaterequests"]) {
+        Some(why) => StepState::Unknown(Box::new(why)),
+        None => StepState::Pending { done: 0, of: 1 },
+    }
+}
+
 /// How far the removal of the old objects is.
 pub(super) fn removed(view: &View<'_>) -> StepState {
     let Some(managed) = &view.record.managed else { return StepState::Done };
-    if let Some(why) = unread(view) {
+    if let Some(why) = unread(view, &OBJECTS) {
         return StepState::Unknown(Box::new(why));
     }
     let objects = [&managed.old.certificate, &managed.old.signer];
@@ -218,11 +226,14 @@ pub(super) fn removed(view: &View<'_>) -> StepState {
     if left == 0 { StepState::Done } else { StepState::Pending { done: 2 - left, of: 2 } }
 }
 
-/// Why cert-manager's objects are not all known.
-fn unread(view: &View<'_>) -> Option<Finding> {
-    const NEEDED: [&str; 3] = ["certificates", "issuers", "clusterissuers"];
+/// The objects that are removed.
+const OBJECTS: [&str; 3] = ["certificates", "issuers", "clusterissuers"];
+
+/// Why not all of cert-manager's objects of these resources are known.
+fn unread(view: &View<'_>, resources: &[&str]) -> Option<Finding> {
     let mut gaps = view.mesh.gaps.iter();
-    let gap = gaps.find(|gap| gap.group == "cert-manager.io" && NEEDED.contains(&gap.resource.as_str()))?;
+    let gap =
+        gaps.find(|gap| gap.group == "cert-manager.io" && resources.contains(&gap.resource.as_str()))?;
     Some(Finding::new(Severity::Unknown, InputFact::NotRead(gap.clone())))
 }
 
@@ -237,7 +248,7 @@ pub(super) fn signer_is_ready(view: &View<'_>, step: Step) -> Vec<Finding> {
     };
     let (issuer, secret) = (anchor.signer.clone(), anchor.secret.clone());
     match view.mesh.certificate_issuer(&issuer).map(|found| &found.signs_with) {
-        None => vec![unread(view).unwrap_or_else(|| error(StepFact::SignerMissing { issuer }))],
+        None => vec![unread(view, &OBJECTS).unwrap_or_else(|| error(StepFact::SignerMissing { issuer }))],
         Some(SignsWith::Secret(found)) if *found == secret => Vec::new(),
         Some(_) => vec![error(StepFact::SignerOfAnother { issuer, secret })],
     }
@@ -246,10 +257,8 @@ pub(super) fn signer_is_ready(view: &View<'_>, step: Step) -> Vec<Finding> {
 /// What the signing Certificate was issued last must be the anchor that proxies were given: a renewal has another key.
 pub(super) fn anchor_is_the_same(view: &View<'_>, step: Step) -> Vec<Finding> {
     let (record, spec) = (view.record, view.spec(step));
-    let drops = step.stage == Stage::Trust && spec.drops;
-    let Some(managed) = record.managed.as_ref().filter(|_| step.stage == Stage::Issuer || drops) else {
-        return Vec::new();
-    };
+    let is_about_anchors = matches!(step.stage, Stage::Trust | Stage::Issuer);
+    let Some(managed) = record.managed.as_ref().filter(|_| is_about_anchors) else { return Vec::new() };
     let (certificate, known) = match (record.direction, record.anchor()) {
         (Direction::Forward, Some(anchor)) => (&managed.new.certificate, anchor),
         (Direction::Forward, None) => return Vec::new(),
@@ -262,6 +271,8 @@ pub(super) fn anchor_is_the_same(view: &View<'_>, step: Step) -> Vec<Finding> {
             let [known, issued] = [known, issued].map(CertificateRef::from);
             vec![error(StepFact::AnchorReissued { certificate: certificate.clone(), known, issued })]
         }
+        // While anchors are only added, nothing depends on it.
+        None if step.stage == Stage::Trust && !spec.drops => Vec::new(),
         None => {
             let fact = StepFact::AnchorNotShown { certificate: certificate.clone() };
             let found = Finding::new(Severity::Unknown, fact);
@@ -285,6 +296,12 @@ pub(super) fn notes(view: &View<'_>, step: Step) -> Vec<StepFact> {
     match (step.stage, view.mesh.certificate(certificate)) {
         (Stage::Trust, Some(found)) if view.record.awaits_anchor() => {
             vec![StepFact::AnchorAwaited { certificate: certificate.clone(), request: found.request.clone() }]
+        }
+        (Stage::Trust, Some(_))
+            if step.phase == Phase::Bundle && view.record.direction == Direction::Rollback =>
+        {
+            let ManagedAnchor { certificate, signer, .. } = managed.new.clone();
+            vec![StepFact::NewObjectsLeft { certificate, signer }]
         }
         (Stage::Objects, _) => {
             let namespace = &managed.old.certificate.namespace;

@@ -21,7 +21,7 @@ pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
     let spec = view.spec(step);
     match (step.stage, spec.swapped_in().is_some()) {
         (Stage::Objects, _) => managed::removed(view),
-        _ if view.record.awaits_anchor() => StepState::Pending { done: 0, of: 1 },
+        _ if view.record.awaits_anchor() => managed::awaited(view),
         _ if view.is_past(spec) => StepState::Done,
         (Stage::Trust, _) => published(view, spec),
         (Stage::Issuer, _) => swapped(view, spec),

@@ -165,7 +165,10 @@ impl Record {
         // The latest one of the anchor's Certificate is published beside others: the guide stands half-way.
         let latest = mesh.certificate(&now.certificate).and_then(CertManagerCertificate::issued);
         let half_way = latest.filter(|latest| old.contains(latest) && old.anchors().len() > 1);
-        let other = half_way.and_then(|new| old.anchors().iter().find(|one| *one != new)).cloned();
+        // An anchor that another Certificate makes is no older one: it came after.
+        let is_made = |one: &Certificate| mesh.certificates.iter().any(|made| made.issued() == Some(one));
+        let older = |one: &&Certificate| half_way != Some(*one) && !is_made(one);
+        let other = half_way.and_then(|_| old.anchors().iter().find(older)).cloned();
         let (scope, old_anchor, new) = match (half_way, other) {
             (Some(new), Some(other)) => (Scope::Full { anchor: new.clone() }, other, now.clone()),
             _ => (Scope::Awaited, signed_by, renamed(&now, mesh, started)),

@@ -52,6 +52,11 @@ pub(super) fn words(fact: &StepFact) -> Words {
             "Where it was renewed, its Secret holds another anchor than proxies were given.",
             "Compare `kubectl get configmap` of the trust bundle with the Secret's tls.crt.",
         ),
+        StepFact::NewObjectsLeft { certificate, signer } => say(
+            format!("{certificate} and {signer} stay, and nothing needs them after this step."),
+            "",
+            "Remove them in a commit of its own; the old anchor's renewBefore is yours to set again.",
+        ),
         StepFact::OldKeyStays { secret, signer } => say(
             format!("{secret} stays in the cluster, with the private key of the old anchor."),
             format!("See that no other Certificate names {signer}."),
@@ -86,6 +91,14 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         act: "Start a new rotation in another directory: it begins with what is published now.",
         example: "kubectl l5d-rotate start --dir rotation-2",
         source: "`internal/controller/certificates/policies` in cert-manager: what makes it issue again",
+    },
+    Explanation {
+        code: "new-objects-left",
+        means: "The rollback has taken the new anchor out of the Bundle. Its Certificate and its Issuer are still there.",
+        matters: "Nothing trusts that anchor, and nothing is signed by it.",
+        act: "Remove both in a commit of its own, and delete the Secret of the Certificate.",
+        example: "kubectl get certificates,clusterissuers -A",
+        source: "cert-manager leaves the Secret where a Certificate is deleted",
     },
     Explanation {
         code: "old-key-stays",
