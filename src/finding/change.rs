@@ -73,7 +73,7 @@ pub enum ChangeFact {
     /// cert-manager signs the issuer with an anchor that it makes anew, which nobody holds.
     SignedByNewAnchor { certificate: ObjectRef, because: IssuedAgain },
     /// What an Issuer signs with is not known.
-    SignerNotKnown { signer: ObjectRef, secret: String },
+    SignerNotKnown { signer: ObjectRef, secret: Option<String> },
     /// cert-manager issues the identity issuer anew, by this anchor.
     IssuedByAnchor { certificate: ObjectRef, anchor: CertificateRef },
     /// Something in the repository keeps the change from having an effect.

@@ -54,7 +54,7 @@ pub enum RequestOutcome {
     Pending(String),
 }
 
-/// A cert-manager `Issuer` or `ClusterIssuer` that signs the anchor or the issuer.
+/// A cert-manager `Issuer` or `ClusterIssuer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertManagerIssuer {

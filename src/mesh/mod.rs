@@ -84,7 +84,7 @@ pub struct Mesh {
     pub manifests: Vec<Manifest>,
     /// cert-manager Certificates that feed the anchor or the issuer.
     pub certificates: Vec<CertManagerCertificate>,
-    /// The Issuers and ClusterIssuers that sign these.
+    /// All Issuers and ClusterIssuers.
     pub certificate_issuers: Vec<CertManagerIssuer>,
     /// The trust-manager Bundle that publishes the anchors.
     pub trust_bundle: Option<TrustBundle>,

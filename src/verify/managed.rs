@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::changes::{chain, place, reading, text};
 use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, ChangeFact, Finding, IssuedAgain, Severity};
-use crate::mesh::{BundleSource, CertManagerCertificate, GoDuration, Known, Mesh, SignsWith, TrustBundle};
+use crate::mesh::{
+    BundleSource, CertManagerCertificate, CertManagerIssuer, GoDuration, Known, Mesh, SignsWith, TrustBundle,
+};
 use crate::pki::pem::{Defect, DefectKind};
 use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Rules, accepts};
 use crate::source::{Renderer, Unjudged};
@@ -73,41 +75,71 @@ struct Change<'a> {
 
 impl Change<'_> {
     /// The Certificates whose way of being issued is known, the Issuers that sign them, and the Bundle: as far as they made the
-    /// certificates before the change.
+    /// certificates before the change, and on both sides of it.
     fn understood(&self) -> Vec<ObjectRef> {
         let mut known = Vec::new();
-        let issuer = self.current.issuer_certificate().map(|certificate| &certificate.object);
-        for mesh in [self.current, self.proposed].iter().filter(|_| issuer.is_some()) {
-            for certificate in &mesh.certificates {
-                let signer = certificate.signer.as_ref().and_then(|signer| mesh.certificate_issuer(signer));
-                let is_inside = signer.is_none_or(|signer| signer.signs_with != SignsWith::Elsewhere);
-                let is_second = certificate.writes_issuer(&mesh.control_plane.namespace)
-                    && issuer.is_none_or(|issuer| !issuer.is_same(&certificate.object));
-                if is_inside && !is_second {
-                    known.push(certificate.object.clone());
-                }
-            }
-            let inside = mesh.certificate_issuers.iter().filter(|one| one.signs_with != SignsWith::Elsewhere);
-            known.extend(inside.map(|issuer| issuer.object.clone()));
+        let sides = [self.current, self.proposed];
+        if let Some(issuer) = self.current.issuer_certificate() {
+            let certificates = sides.iter().flat_map(|mesh| &mesh.certificates).map(|one| &one.object);
+            let signers = sides.iter().flat_map(|mesh| &mesh.certificate_issuers).map(|one| &one.object);
+            let is_plain = |object: &&ObjectRef| {
+                sides.iter().all(|mesh| is_inside(mesh, object))
+                    && (!object.is_same(&issuer.object) || self.issuer_stays_one())
+                    && !self.is_second(object)
+            };
+            known.extend(certificates.chain(signers).filter(is_plain).cloned());
         }
-        let both = [self.current, self.proposed].map(|mesh| mesh.trust_bundle.as_ref());
-        let is_known = |one: &Option<&TrustBundle>| {
-            one.is_none_or(|bundle| !bundle.sources.contains(&BundleSource::Other))
-        };
-        if let Some(before) = both[0].filter(|_| both.iter().all(is_known)) {
+        if let (Some(before), Some(after)) = (&self.current.trust_bundle, &self.proposed.trust_bundle) {
+            let reads = |bundle: &TrustBundle| !bundle.sources.contains(&BundleSource::Other);
+            if reads(before) && reads(after) && self.target_stays(&before.object) {
+                known.push(before.object.clone());
+            }
+        } else if let Some(before) = &self.current.trust_bundle {
             known.push(before.object.clone());
         }
         known
     }
 
+    /// Does another Certificate than before write the issuer's Secret?
+    fn is_second(&self, object: &ObjectRef) -> bool {
+        let namespace = &self.current.control_plane.namespace;
+        let writes = |mesh: &Mesh| mesh.certificate(object).is_some_and(|one| one.writes_issuer(namespace));
+        writes(self.proposed) && !writes(self.current)
+    }
+
+    /// Does the Certificate of the issuer still make a CA of the same kind, that lives as long as a workload certificate at least?
+    fn issuer_stays_one(&self) -> bool {
+        let Some(before) = self.current.issuer_certificate() else { return false };
+        let Some(after) = self.proposed.certificate(&before.object) else { return true };
+        let [was, is] = [self.current, self.proposed].map(|mesh| manifest(mesh, &before.object));
+        let (Some(was), Some(is)) = (was, is) else { return false };
+        let same = FIELDS.iter().all(|(pointer, _)| *pointer == DURATION || !differs(was, is, pointer));
+        let least = self.current.control_plane.workload_certificate_lifetime();
+        same && after.duration.is_none_or(|duration| duration.0 >= least)
+    }
+
+    /// Does the Bundle write the same ConfigMap in the same namespaces?
+    fn target_stays(&self, bundle: &ObjectRef) -> bool {
+        let [was, is] = [self.current, self.proposed].map(|mesh| {
+            let mut spec =
+                manifest(mesh, bundle).and_then(|tree| tree.get("spec")).cloned().unwrap_or_default();
+            spec.as_object_mut().and_then(|spec| spec.shift_remove("sources"));
+            spec
+        });
+        was == is
+    }
+
     /// What the Secret of this name holds after the change, in the namespace of the Certificates that make the anchors.
     fn held(&self, secret: &str, near: Option<&str>) -> Option<Held> {
         let of = |mesh: &'_ Mesh| {
-            let mut all = mesh.certificates.iter();
-            let is_near = |one: &&CertManagerCertificate| {
+            let is_it = |one: &&CertManagerCertificate| {
                 one.secret == secret && near.is_none_or(|near| one.object.namespace == near)
             };
-            all.find(is_near).cloned()
+            // Of two for one Secret, the one that has made it goes on to.
+            let is_known = |one: &&CertManagerCertificate| self.current.certificate(&one.object).is_some();
+            let mut all = mesh.certificates.iter().filter(is_it);
+            let first = all.clone().next();
+            all.find(is_known).or(first).cloned()
         };
         match (of(self.current), of(self.proposed)) {
             (None, None) => None,
@@ -115,8 +147,8 @@ impl Change<'_> {
                 Some(_) => Held::New,
                 None => self.issued(&certificate).map_or(Held::Unknown, Held::Known),
             }),
-            // Its Secret stays where a Certificate goes.
-            (Some(certificate), None) => Some(self.issued(&certificate).map_or(Held::Unknown, Held::Known)),
+            // Whether its Secret stays depends on a flag of cert-manager (`--enable-certificate-owner-ref`).
+            (Some(_), None) => Some(Held::Unknown),
         }
     }
 
@@ -209,8 +241,8 @@ impl Change<'_> {
     /// The certificates of a source; `None` where they are not known.
     fn source(&self, source: &BundleSource) -> Result<Option<Vec<Certificate>>, Defect> {
         match source {
-            BundleSource::Secret { name, .. } => Ok(match self.held(name, None) {
-                Some(Held::Known(certificate)) => Some(vec![certificate]),
+            BundleSource::Secret { name, key } => Ok(match self.held(name, None) {
+                Some(Held::Known(certificate)) => (key == CERTIFICATE).then(|| vec![certificate]),
                 // It is added when it exists; nobody holds it, and nothing is signed by it yet.
                 Some(Held::New) => Some(Vec::new()),
                 Some(Held::Unknown) | None => None,
@@ -229,15 +261,27 @@ impl Change<'_> {
             made.findings.push(Finding::new(Severity::Error, fact).at(at));
             return;
         };
+        if !after.writes_issuer(&self.current.control_plane.namespace) {
+            let fact = ChangeFact::IssuerNotRenewed { certificate: before.object.clone() };
+            return made.findings.push(Finding::new(Severity::Error, fact).at(at));
+        }
         let error = |fact| Finding::new(Severity::Error, fact).at(at.clone());
         let Some(signer) = &after.signer else { return };
-        let secret = match self.proposed.certificate_issuer(signer).map(|found| &found.signs_with) {
+        let secret = match self.signer(signer).map(|found| &found.signs_with) {
             Some(SignsWith::Secret(secret)) => secret,
             Some(SignsWith::ItsOwnKey) => {
                 let fact = ChangeFact::IssuerSignsItself { certificate: after.object.clone() };
                 return made.findings.push(error(fact));
             }
-            Some(SignsWith::Elsewhere) => return,
+            Some(SignsWith::Elsewhere)
+                if before.signer.as_ref() == Some(signer) && !self.signs_otherwise(signer) =>
+            {
+                return;
+            }
+            Some(SignsWith::Elsewhere) => {
+                let fact = ChangeFact::SignerNotKnown { signer: signer.clone(), secret: None };
+                return made.findings.push(Finding::new(Severity::Unknown, fact).at(at));
+            }
             None => {
                 let was_there = self.current.certificate_issuer(signer).is_some();
                 if before.signer.as_ref() == Some(signer) && !was_there {
@@ -266,17 +310,24 @@ impl Change<'_> {
                     || self.signs_otherwise(signer)
                     || self.makes_otherwise(secret)
                 {
-                    let fact = ChangeFact::SignerNotKnown { signer: signer.clone(), secret: secret.clone() };
+                    let fact =
+                        ChangeFact::SignerNotKnown { signer: signer.clone(), secret: Some(secret.clone()) };
                     made.findings.push(Finding::new(Severity::Unknown, fact).at(at.clone()));
                 }
             }
         }
     }
 
+    /// The Issuer of this name after the change; one that was only known by its name stays.
+    fn signer(&self, signer: &ObjectRef) -> Option<&CertManagerIssuer> {
+        let known =
+            || self.current.certificate_issuer(signer).filter(|_| manifest(self.current, signer).is_none());
+        self.proposed.certificate_issuer(signer).or_else(known)
+    }
+
     /// Does an Issuer sign with something else than before?
     fn signs_otherwise(&self, signer: &ObjectRef) -> bool {
-        let of = |mesh: &'_ Mesh| mesh.certificate_issuer(signer).cloned();
-        of(self.current) != of(self.proposed)
+        self.current.certificate_issuer(signer) != self.signer(signer)
     }
 
     /// Does whatever makes a Secret change?
@@ -305,6 +356,19 @@ impl Change<'_> {
     }
 }
 
+/// The key of a Secret of cert-manager that holds the certificate.
+const CERTIFICATE: &str = "tls.crt";
+
+const DURATION: &str = "/spec/duration";
+
+/// Is it known how cert-manager signs with it, or what signs it?
+fn is_inside(mesh: &Mesh, object: &ObjectRef) -> bool {
+    let is_near = |signer: &ObjectRef| {
+        mesh.certificate_issuer(signer).is_none_or(|found| found.signs_with != SignsWith::Elsewhere)
+    };
+    is_near(object) && mesh.certificate(object).and_then(|one| one.signer.as_ref()).is_none_or(is_near)
+}
+
 /// What cert-manager compares of a Certificate with its Secret and with its latest request (`RequestMatchesSpec`).
 const FIELDS: [(&str, &str); 14] = [
     ("/spec/secretName", "spec.secretName"),
@@ -320,7 +384,7 @@ const FIELDS: [(&str, &str); 14] = [
     ("/spec/literalSubject", "spec.literalSubject"),
     ("/spec/isCA", "spec.isCA"),
     ("/spec/usages", "spec.usages"),
-    ("/spec/duration", "spec.duration"),
+    (DURATION, "spec.duration"),
 ];
 
 fn manifest<'a>(mesh: &'a Mesh, object: &ObjectRef) -> Option<&'a Value> {

@@ -270,6 +270,43 @@ fn a_change_of_their_objects_is_judged_by_the_certificates_that_come_of_it() {
     assert_eq!(bundle(json!([secret("linkerd-previous-anchor")])).0, 3);
     let damaged = json!({"inLine": user.cluster.bundle.replace("-----END", "----END")});
     assert_eq!(bundle(json!([damaged])).0, 4);
+    // What else decides about the ConfigMap, or about what kind of issuer there is, is not known.
+    let of_bundle = |pointer, value| changed(&user, "Bundle", "linkerd-identity-trust-roots", pointer, value);
+    assert_eq!(of_bundle("/spec/target/configMap/key", json!("other.crt")).0, 3);
+    assert_eq!(of_bundle("/spec/target/namespaceSelector", json!({"matchLabels": {"a": "b"}})).0, 3);
+    assert_eq!(bundle(json!([{"secret": {"name": "linkerd-trust-anchor", "key": "other.crt"}}])).0, 3);
+    assert_eq!(issuer("/spec/isCA", json!(false)).0, 3);
+    assert_eq!(issuer("/spec/privateKey/algorithm", json!("Ed25519")).0, 3);
+    assert_eq!(issuer("/spec/duration", json!("2h")).0, 3);
+    unsafe_for(issuer("/spec/secretName", json!("another")), "issuer-not-renewed");
+    let vault = json!({"vault": {"server": "https://vault", "path": "pki/root/sign-intermediate"}});
+    assert_eq!(changed(&user, "ClusterIssuer", "linkerd-identity-issuer", "/spec", vault).0, 3);
+    // One that was there all the time, and has nothing to do with the mesh.
+    let mut elsewhere = User::new();
+    elsewhere
+        .cluster
+        .controllers
+        .as_mut()
+        .unwrap()
+        .apply(&json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer",
+        "metadata": {"name": "company"}, "spec": {"vault": {"server": "https://vault", "path": "pki"}}}));
+    let found = changed(
+        &elsewhere,
+        "Certificate",
+        "linkerd-identity-issuer",
+        "/spec/issuerRef/name",
+        json!("company"),
+    );
+    assert_eq!(found.0, 3, "{found:?}");
+    let gone = |kind: &str, name: &str| {
+        let mut object = user.object(kind, name);
+        object["$patch"] = json!("delete");
+        user.verified(&object.to_string()).0
+    };
+    assert_eq!(gone("Certificate", "linkerd-trust-anchor"), 3);
+    assert_eq!(gone("ClusterIssuer", "linkerd-identity-issuer"), 4);
+    assert_eq!(gone("Certificate", "linkerd-identity-issuer"), 4);
+    assert_eq!(gone("Bundle", "linkerd-identity-trust-roots"), 4);
     let other = cluster::controllers::Controllers::stranger();
     let found = bundle(json!([{ "inLine": other }]));
     assert_eq!(found.0, 4, "{found:?}");

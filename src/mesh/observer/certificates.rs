@@ -83,7 +83,10 @@ impl Certificates {
         let secret =
             text(tree, "/spec/ca/secretName").map(|name| SignsWith::Secret(escaped(name).into_owned()));
         let itself = map(tree, "/spec/selfSigned").map(|_| SignsWith::ItsOwnKey);
-        let signs_with = secret.or(itself).unwrap_or(SignsWith::Elsewhere);
+        // Of two kinds at once the API server takes neither (`ValidateIssuerConfig`).
+        let kinds = ["acme", "ca", "selfSigned", "vault", "venafi"];
+        let named = kinds.iter().filter(|kind| map(tree, &format!("/spec/{kind}")).is_some()).count();
+        let signs_with = secret.or(itself).filter(|_| named == 1).unwrap_or(SignsWith::Elsewhere);
         let issuer = CertManagerIssuer { object: object.clone(), signs_with };
         let kept = Kept::new(object.clone(), document);
         self.issuers.insert(object, (issuer, kept));
@@ -126,8 +129,9 @@ impl Certificates {
                 if relevant.certificates.iter().any(|one| one.is_ca && one.secret == *secret));
             if signs_with_chosen || signers.iter().any(|signer| signer.is_same(&object)) {
                 relevant.manifests.push(kept.manifest(""));
-                relevant.issuers.push(issuer);
             }
+            // Of the others it is known that they are there.
+            relevant.issuers.push(issuer);
         }
         if let Some((bundle, kept)) = bundle {
             relevant.manifests.push(kept.manifest(""));

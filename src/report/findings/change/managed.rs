@@ -23,7 +23,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Name a Secret that a Certificate makes, or put the anchor into the Bundle as `inLine`.",
         ),
         ChangeFact::IssuerNotRenewed { certificate } => (
-            format!("The change removes {certificate}."),
+            format!("After the change {certificate} does not make the issuer's Secret any more, or is gone."),
             "cert-manager does not renew the issuer any more: it expires, and the mesh with it.",
             "Put the Certificate back.",
         ),
@@ -43,7 +43,12 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Make a new anchor beside the old one instead: `kubectl l5d-rotate start`.",
         ),
         ChangeFact::SignerNotKnown { signer, secret } => (
-            format!("{signer} signs with Secret {secret}, and which anchor that holds is not known."),
+            match secret {
+                Some(secret) => {
+                    format!("{signer} signs with Secret {secret}, and which anchor that holds is not known.")
+                }
+                None => format!("{signer} signs with something that is not in this cluster."),
+            },
             "What it signs may be rejected by everybody.",
             "Let the input have the Certificate of that Secret, and its CertificateRequest.",
         ),
@@ -77,7 +82,7 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
     },
     Explanation {
         code: "issuer-not-renewed",
-        means: "The change removes the Certificate that makes the identity issuer.",
+        means: "The change removes the Certificate that makes the identity issuer, or has it write another Secret.",
         matters: "Its Secret stays, and nobody renews it: when it expires nothing is issued any more.",
         act: "Keep the Certificate, or replace the issuer in another way first.",
         example: "kubectl get certificate -n linkerd",
