@@ -10,11 +10,12 @@ use super::Cluster;
 use super::desk::Desk;
 
 /// The kinds of others that are looked for: group, version, plural, kind, scope.
-const OTHERS: [(&str, &str, &str, &str, &str); 9] = [
+const OTHERS: [(&str, &str, &str, &str, &str); 10] = [
     ("argoproj.io", "v1alpha1", "rollouts", "Rollout", "Namespaced"),
     ("multicluster.linkerd.io", "v1alpha3", "links", "Link", "Namespaced"),
     ("workload.linkerd.io", "v1beta1", "externalworkloads", "ExternalWorkload", "Namespaced"),
     ("cert-manager.io", "v1", "certificates", "Certificate", "Namespaced"),
+    ("cert-manager.io", "v1", "certificaterequests", "CertificateRequest", "Namespaced"),
     ("cert-manager.io", "v1", "issuers", "Issuer", "Namespaced"),
     ("cert-manager.io", "v1", "clusterissuers", "ClusterIssuer", "Cluster"),
     ("trust.cert-manager.io", "v1alpha1", "bundles", "Bundle", "Cluster"),
