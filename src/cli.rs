@@ -105,8 +105,7 @@ pub enum Command {
     Rbac,
     /// A completion script for a shell, or for kubectl itself
     Completion(Completion),
-    /// Man pages
-    #[command(hide = true)]
+    /// The man pages, one a command
     Man(Man),
     /// The version of this program
     Version,
