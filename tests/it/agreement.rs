@@ -12,9 +12,9 @@ use l5d_rotate::rotation::{Record, RestartAnnotation, Stage, StepState, plan};
 use l5d_rotate::states::{Invariant, Sides, States};
 
 use crate::model::state::{Pool, State};
-use crate::pki_support::random::Dice;
-use crate::rotation_support::{self, Cluster};
 use crate::sizes;
+use crate::support::pki::random::Dice;
+use crate::support::rotation::{self, Cluster};
 
 /// What a check found.
 fn checked(mesh: &Mesh, at: jiff::Timestamp, code: &str) -> Option<Finding> {
@@ -66,7 +66,7 @@ fn reads_alike(mesh: &Mesh, state: &State, change: Change, code: &str) -> bool {
 #[test]
 fn one_mesh_gets_one_answer_whoever_is_asked() {
     let pool = Pool::mint();
-    let mut cluster = Cluster::new(&rotation_support::Pki::mint(), Era::V2_12);
+    let mut cluster = Cluster::new(&rotation::Pki::mint(), Era::V2_12);
     let (mut fails, mut reads) = (0, 0);
     let seeds = sizes::of(120, 20_000);
     for seed in 0..seeds {

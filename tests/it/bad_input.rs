@@ -3,9 +3,6 @@
 
 #![cfg(unix)]
 
-use crate::cluster;
-use crate::runner;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,8 +10,10 @@ use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cluster::{Cluster, NOW, at};
 use l5d_rotate::mesh::REDACTED;
+
+use crate::cluster::{Cluster, NOW, at};
+use crate::runner;
 
 /// A directory with the small cluster's dump in it, and the rotation of the committed test data.
 struct Desk {

@@ -7,9 +7,9 @@ use std::fs;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::ci_support::Forge;
-use crate::ci_support::actions::{Context, Ended, run, workflow};
-use crate::verify_support::{new_anchor, trust_roots};
+use crate::support::forge::Forge;
+use crate::support::forge::actions::{Context, Ended, run, workflow};
+use crate::support::reviewer::{new_anchor, trust_roots};
 
 const EXAMPLES: [&str; 3] =
     ["docs/ci/github-verify.yml", "docs/ci/github-snapshot.yml", "docs/ci/github-propose.yml"];

@@ -7,11 +7,11 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::ci_support::actions::workflow;
-use crate::ci_support::{Forge, said};
 use crate::docs::is_there;
 use crate::runner;
-use crate::verify_support::{new_anchor, trust_roots};
+use crate::support::forge::actions::workflow;
+use crate::support::forge::{Forge, said};
+use crate::support::reviewer::{new_anchor, trust_roots};
 
 /// Runs a job of the pipeline in `work`: what comes before its script, and the script, in one shell.
 fn run(forge: &Forge, job: &str, variables: &[(&str, &str)]) -> Output {

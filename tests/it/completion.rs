@@ -1,8 +1,6 @@
 //! Completion as shells and kubectl do it.
 #![cfg(unix)]
 
-use crate::runner;
-
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +9,8 @@ use std::process::Command;
 
 use clap::CommandFactory as _;
 use l5d_rotate::cli::Cli;
+
+use crate::runner;
 
 fn found(test: &str, program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

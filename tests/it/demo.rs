@@ -2,12 +2,12 @@
 //!
 //! `UPDATE_DOCS=1 cargo test --test it demo` draws it anew.
 
-use crate::docs::{is_current, is_there};
-use crate::runner;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+
+use crate::docs::{is_current, is_there};
+use crate::runner;
 
 /// One screen.
 struct Scene {

@@ -2,13 +2,13 @@
 //!
 //! `UPDATE_DOCS=1 cargo test --test it docs` writes anew what is generated and what commands print.
 
-use crate::runner;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use l5d_rotate::report::findings::explained_markdown;
+
+use crate::runner;
 
 /// Where the pages are.
 fn root() -> &'static Path {

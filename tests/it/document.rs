@@ -1,10 +1,10 @@
 //! What is taken for a document, and what is refused.
 
-use crate::sizes;
-
 use l5d_rotate::document::{embedded, parse};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::sizes;
 
 fn trees(text: &str) -> Vec<Value> {
     parse(text, "t.yaml").unwrap().into_iter().map(|document| document.tree).collect()

@@ -2,16 +2,13 @@
 
 #![cfg(unix)]
 
-use crate::cluster;
-use crate::runner;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use cluster::Cluster;
-use cluster::rotation::Rotation;
+use crate::cluster::Cluster;
+use crate::support::user::User;
 
 /// Writes down its arguments and what is in the two directories, and ends as `$CODE` says.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -24,38 +21,28 @@ exit "${CODE:-1}"
 "#;
 
 struct Desk {
-    rotation: Rotation,
+    user: User,
 }
 
 impl Desk {
     fn new() -> Self {
-        let desk = Self { rotation: Rotation::start(Cluster::new()) };
-        desk.rotation.print(desk.path());
+        let desk = Self { user: User::rotating(Cluster::new()) };
+        desk.user.print();
         fs::write(desk.path().join("differ"), SCRIPT).unwrap();
         fs::set_permissions(desk.path().join("differ"), fs::Permissions::from_mode(0o755)).unwrap();
         desk
     }
 
     fn path(&self) -> &Path {
-        self.rotation.home.path()
+        self.user.home.path()
     }
 
     fn diff(&self, program: &str, code: &str, step: &str) -> Output {
-        runner::plugin()
-            .current_dir(self.path())
+        let mut command = self.user.command(&format!("diff --dir rotation {step}"));
+        command
             .env("KUBECTL_EXTERNAL_DIFF", program)
             .env("CODE", code)
             .env("LOG", self.path().join("log"))
-            .args([
-                "diff",
-                "--dir",
-                "rotation",
-                "-f",
-                "cluster.yaml",
-                "--at",
-                &self.rotation.cluster.now.to_string(),
-            ])
-            .args(step.split(' '))
             .output()
             .unwrap()
     }

@@ -4,17 +4,18 @@
 
 #![cfg(unix)]
 
-use crate::cluster;
-use crate::runner;
 mod scenes;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cluster::Cluster;
-use cluster::rotation::Rotation;
 use jiff::SignedDuration;
+
+use crate::cluster;
+use crate::cluster::Cluster;
+use crate::runner;
+use crate::support::user::User;
 use scenes::{FRESH, SCENES, STAGES};
 
 fn golden() -> PathBuf {
@@ -152,36 +153,36 @@ fn what_is_minted_anew_prints_what_its_golden_file_has() {
     for (name, script) in FRESH {
         stage.compare(name, &masked(&play(directory().path(), script)));
     }
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.merge("bundle", 1);
-    rotation.merge("bundle", 2);
-    rotation.merge_everywhere("bundle");
-    rotation.print(rotation.home.path());
-    let at = rotation.cluster.now;
+    let mut user = User::rotating(Cluster::realistic());
+    user.take("bundle", 1);
+    user.take("bundle", 2);
+    user.take_everywhere("bundle");
+    user.print();
+    let at = user.cluster.now;
     let script = scenes::ISSUER.replace("@here", &format!("-f cluster.yaml --at {at}"));
-    stage.compare("issuer-with-its-key", &masked(&play(rotation.home.path(), &script)));
+    stage.compare("issuer-with-its-key", &masked(&play(user.home.path(), &script)));
 }
 
 #[test]
 fn a_cross_signed_rotation_prints_what_its_golden_files_have() {
     let mut stage = Stage::default();
-    let mut rotation = Rotation::over(Cluster::new());
-    let home = rotation.home.path().to_owned();
-    fs::write(home.join("old.key"), cluster::pem(&rotation.cluster.anchor.key)).unwrap();
-    fs::write(home.join("other.key"), &rotation.cluster.issuer_key).unwrap();
-    let played = |rotation: &Rotation, script: &str| {
-        rotation.print(&home);
-        let here = format!("-f cluster.yaml --at {}", rotation.cluster.now);
+    let mut user = User::without_keys(Cluster::new());
+    let home = user.home.path().to_owned();
+    fs::write(home.join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
+    fs::write(home.join("other.key"), &user.cluster.issuer_key).unwrap();
+    let played = |user: &User, script: &str| {
+        user.print();
+        let here = format!("-f cluster.yaml --at {}", user.cluster.now);
         masked(&play(&home, &script.replace("@here", &here)))
     };
-    stage.compare("cross-signed", &played(&rotation, scenes::CROSS_SIGNED));
-    rotation.merge("issuer", 1);
-    rotation.merge("issuer", 2);
-    rotation.cluster.wait(SignedDuration::from_hours(25));
-    rotation.merge("prune", 1);
-    rotation.merge("prune", 2);
-    rotation.cluster.manual("checkout");
-    stage.compare("cross-signed-following", &played(&rotation, scenes::FOLLOWING));
+    stage.compare("cross-signed", &played(&user, scenes::CROSS_SIGNED));
+    user.take("issuer", 1);
+    user.take("issuer", 2);
+    user.cluster.wait(SignedDuration::from_hours(25));
+    user.take("prune", 1);
+    user.take("prune", 2);
+    user.cluster.manual("checkout");
+    stage.compare("cross-signed-following", &played(&user, scenes::FOLLOWING));
 }
 
 #[test]

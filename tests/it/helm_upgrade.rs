@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use l5d_rotate::pki::Fingerprint;
 use serde_json::{Value, json};
 
-use crate::cluster::rotation::Rotation;
 use crate::cluster::{Cluster, Proxy};
-use crate::render_support::kubectl;
-use crate::runner;
+use crate::runner::{self, Ran};
+use crate::support::render::kubectl;
+use crate::support::user::User;
 
 /// Who renders the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,47 +23,30 @@ enum Renderer {
 
 const RENDERERS: [Renderer; 4] = [Renderer::Helm, Renderer::HelmRelease, Renderer::Cli, Renderer::Argo];
 
-/// An answer of the program.
-#[derive(Debug)]
-struct Answer {
-    out: String,
-    err: String,
-    code: i32,
-}
-
 /// A cluster whose control plane somebody renders, with a rotation of it.
 struct Desk {
     renderer: Renderer,
-    rotation: Rotation,
+    user: User,
 }
 
 impl Desk {
     fn new(renderer: Renderer) -> Self {
-        let desk = Self { renderer, rotation: Rotation::over(Cluster::new()) };
+        let desk = Self { renderer, user: User::without_keys(Cluster::new()) };
         let answer = desk.run("start --dir rotation");
         assert_eq!(answer.code, 0, "{answer:?}");
         desk
     }
 
     fn cluster(&mut self) -> &mut Cluster {
-        &mut self.rotation.cluster
+        &mut self.user.cluster
     }
 
     /// Runs the program over the cluster as `kubectl get` prints it.
-    fn run(&self, arguments: &str) -> Answer {
-        let home = self.rotation.home.path();
+    fn run(&self, arguments: &str) -> Ran {
         let items: Vec<_> =
-            self.rotation.cluster.items().into_iter().map(|tree| self.renderer.marked(tree)).collect();
+            self.user.cluster.items().into_iter().map(|tree| self.renderer.marked(tree)).collect();
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-        fs::write(home.join("cluster.json"), list.to_string()).unwrap();
-        let output = runner::plugin()
-            .current_dir(home)
-            .args(arguments.split_whitespace())
-            .args(["-f", "cluster.json", "--at", &self.rotation.cluster.now.to_string()])
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Answer { out: text(output.stdout), err: text(output.stderr), code: output.status.code().unwrap() }
+        self.user.run_over(arguments, &list.to_string())
     }
 
     /// A step of the plan.
@@ -80,7 +63,7 @@ impl Desk {
     /// Publishes what `start` wrote, and rolls the control plane: created so many seconds after the ConfigMap changed, its
     /// containers four seconds later.
     fn upgrade(&mut self, created_after: i64, is_marked: bool) {
-        let file = fs::read_to_string(self.rotation.home.path().join("rotation/trust-bundle.pem")).unwrap();
+        let file = self.user.read("rotation/trust-bundle.pem");
         // The chart hashes the value as it was given, and publishes it trimmed.
         let mark = Fingerprint::digest(file.as_bytes()).to_string();
         let cluster = self.cluster();
@@ -244,11 +227,11 @@ fn a_restart_that_would_change_nothing_is_said_to_in_plan_render_status_and_next
         "status --dir rotation",
         "next --dir rotation",
     ] {
-        let Answer { out, err, .. } = desk.run(arguments);
+        let Ran { out, err, .. } = desk.run(arguments);
         assert!(Desk::names_the_restart(&(out + &err)), "{arguments}");
     }
     for arguments in ["plan --dir rotation", "render bundle --step 2 --dir rotation"] {
-        let Answer { out, err, .. } = desk.run(arguments);
+        let Ran { out, err, .. } = desk.run(arguments);
         assert!((out + &err).contains("restart-unchanged"), "{arguments}");
     }
 }
@@ -305,7 +288,7 @@ fn kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of()
     desk.upgrade(3, false);
     let written = desk.run("render bundle --step 2 --dir rotation --out overlay/rotation");
     assert_eq!(written.code, 0, "{}", written.err);
-    let overlay = desk.rotation.home.path().join("overlay");
+    let overlay = desk.user.home.path().join("overlay");
     let base = "apiVersion: helm.toolkit.fluxcd.io/v2beta2\nkind: HelmRelease\nmetadata:\n  name: linkerd-control-plane\n\
                 spec:\n  values:\n    identity:\n      podAnnotations:\n        team: infra\n    proxy:\n      logLevel: info\n";
     fs::write(overlay.join("release.yaml"), base).unwrap();
@@ -332,7 +315,7 @@ fn kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of()
 #[test]
 fn a_preview_holds_no_patch_of_what_a_helm_release_renders_and_needs_no_key() {
     let desk = Desk::new(Renderer::HelmRelease);
-    let home = desk.rotation.home.path();
+    let home = desk.user.home.path();
     fs::remove_file(home.join("rotation/issuer.key")).unwrap();
     let preview = desk.run("plan --dir rotation --out preview");
     assert_eq!(preview.code, 0, "{}", preview.err);

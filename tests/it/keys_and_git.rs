@@ -2,10 +2,6 @@
 
 #![cfg(unix)]
 
-use crate::cluster;
-use crate::runner;
-use crate::sizes;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,19 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use cluster::rotation::Rotation;
-use cluster::{Cluster, NOW};
+use crate::cluster::{Cluster, NOW};
+use crate::runner;
+use crate::sizes;
+use crate::support::user::User;
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
 /// A rotation, with room for Git checkouts beside it.
-struct Desk(Rotation);
+struct Desk(User);
 
 impl Desk {
     fn new() -> Self {
-        let desk = Self(Rotation::start(Cluster::new()));
-        desk.0.print(desk.0.home.path());
+        let desk = Self(User::rotating(Cluster::new()));
+        desk.0.print();
         desk
     }
 

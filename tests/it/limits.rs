@@ -2,19 +2,18 @@
 
 #![cfg(unix)]
 
-use crate::cluster;
-use crate::runner;
-use crate::sizes;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
-use cluster::{Cluster, NOW};
 use l5d_rotate::limits;
 use l5d_rotate::mesh::Observer;
 use l5d_rotate::source::{self, Request, SourceError};
+
+use crate::cluster::{Cluster, NOW};
+use crate::runner;
+use crate::sizes;
 
 struct Desk(tempfile::TempDir);
 

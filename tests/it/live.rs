@@ -1,16 +1,14 @@
 //! The cluster path: the real kubectl against an API server that pages, refuses, expires and breaks off.
 
-use crate::live_support;
-use crate::recorder;
-
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use l5d_rotate::mesh::{Known, Unread};
 use l5d_rotate::source::{Cluster, Observed, Request, SourceError, observe};
-use live_support::{EXPIRED, NOT_FOUND, Reply, Server, no_kubectl};
-use recorder::Recorder;
 use serde_json::json;
+
+use crate::support::api_server::{EXPIRED, NOT_FOUND, Reply, Server, no_kubectl};
+use crate::support::recorder::Recorder;
 
 /// What the cluster path makes of a server.
 trait Asked {

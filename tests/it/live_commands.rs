@@ -1,17 +1,15 @@
 //! Commands over a live cluster: the program, the user's kubectl and an API server on the loopback.
 
-use crate::cluster;
-use crate::layouts::{Declared, Repository, VALUES};
-use crate::live_support;
-use crate::runner;
-use crate::verify_support::{bundle, new_anchor};
-
 use std::fs;
 use std::process::Output;
 
-use cluster::{Cluster, NOW};
-use live_support::{NOT_FOUND, Reply, Server, no_kubectl};
 use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, NOW};
+use crate::layouts::{Declared, Repository, VALUES};
+use crate::runner;
+use crate::support::api_server::{NOT_FOUND, Reply, Server, no_kubectl};
+use crate::support::reviewer::{bundle, new_anchor};
 
 /// What an API server without CRDs beyond Argo Rollouts answers for these objects: items of a list have no kind of their own.
 pub(crate) fn answers(objects: Vec<Value>) -> impl Fn(&str) -> Reply {

@@ -1,10 +1,9 @@
 //! Input that is not what it should be is refused with its place, or shown as unreadable; never taken as fine.
 
-use crate::mesh_support;
-
 use l5d_rotate::mesh::{Gap, Issuer, KeyState, Known, Mesh, MeshError, REDACTED, Unread};
-use mesh_support::{Pki, control_plane, documents, list, mesh, observe, refused};
 use serde_json::{Value, json};
+
+use crate::support::manifests::{Pki, control_plane, documents, list, mesh, observe, refused};
 
 fn v2_12() -> String {
     control_plane("2.12", &Pki::mint("root"))

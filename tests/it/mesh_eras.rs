@@ -1,11 +1,11 @@
 //! Each era is told by its features, and its trust material found where that era keeps it.
 
-use crate::mesh_support;
-
 use l5d_rotate::mesh::{ChangeTime, Era, GoDuration, KeyState, Known, Owner, Scheme};
 use l5d_rotate::pki::Rules;
-use mesh_support::{Pki, at, control_plane, list, mesh, pod, refused};
 use serde_json::{Value, json};
+
+use crate::support::manifests;
+use crate::support::manifests::{Pki, at, control_plane, list, mesh, pod, refused};
 
 const ERAS: [(&str, Era); 6] = [
     ("2.6", Era::V2_6),
@@ -133,7 +133,7 @@ fn control_plane_pods_alone_tell_an_era_by_reference_or_nothing() {
 
 /// The documents of a control plane as trees, to be changed by a test.
 fn trees(era: &str, pki: &Pki) -> Vec<Value> {
-    mesh_support::documents(&[&control_plane(era, pki)]).into_iter().map(|document| document.tree).collect()
+    manifests::documents(&[&control_plane(era, pki)]).into_iter().map(|document| document.tree).collect()
 }
 
 fn named<'a>(trees: &'a mut [Value], kind: &str, name: &str) -> &'a mut Value {

@@ -1,12 +1,11 @@
 //! Proxies are grouped by their workload and the bundle they hold, with the time their containers started.
 
-use crate::mesh_support;
-
 use l5d_rotate::document::Origin;
 use l5d_rotate::mesh::{Held, Injection, Known, Made, Mesh, Observer, Plane, Pod, ProxyGroup, Replica};
 use l5d_rotate::pki::{Fingerprint, Rules};
-use mesh_support::{Pki, at, control_plane, list, mesh, observe, pod};
 use serde_json::{Value, json};
+
+use crate::support::manifests::{Pki, at, control_plane, list, mesh, observe, pod};
 
 const EARLY: &str = "2026-03-01T00:00:00Z";
 const LATE: &str = "2026-03-02T00:00:00Z";

@@ -3,9 +3,6 @@
 //!
 //! `testdata/verdicts.json` holds bundles, issuers and what was seen; every record stands in `../shared/real/verdicts`.
 
-use crate::rotation_support;
-use crate::verdicts;
-
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +10,10 @@ use l5d_rotate::mesh::{ChangeTime, Era, Held, Starts, WorkloadId};
 use l5d_rotate::pki::{Bundle, BundleText, IssuerChain, Rules};
 use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Remedy};
 use l5d_rotate::states::{Certainty, Invariant, Sides, States};
-use rotation_support::{Cluster, Pki};
-use verdicts::MeshRun;
+
+use crate::support::rotation::{Cluster, Pki};
+use crate::verdicts;
+use crate::verdicts::MeshRun;
 
 /// What is done in a run, in the words of the model.
 enum Act<'a> {

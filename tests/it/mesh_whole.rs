@@ -1,16 +1,15 @@
 //! A mesh is the same whatever the order of reading, and nothing of it is lost when it is written down.
 
-use crate::mesh_support;
-use crate::sizes;
-
 use std::sync::LazyLock;
 
 use l5d_rotate::document::Document;
 use l5d_rotate::mesh::{Gap, Mesh, Unread};
 use l5d_rotate::source;
-use mesh_support::{Pki, control_plane, documents, list, observe_all, pod};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::sizes;
+use crate::support::manifests::{Pki, control_plane, documents, list, observe_all, pod};
 
 /// An input with something of everything, none of it twice.
 static INPUT: LazyLock<Vec<Document>> = LazyLock::new(|| {

@@ -1,10 +1,9 @@
 //! Workloads are found above their pods and by their manifests, with everything that is in the way of a restart.
 
-use crate::mesh_support;
-
 use l5d_rotate::mesh::{Injection, Known, Mesh, Obstacle, Owner, Plane, Workload};
-use mesh_support::{Pki, control_plane, documents, list, mesh, observe_all, pod};
 use serde_json::{Value, json};
+
+use crate::support::manifests::{Pki, control_plane, documents, list, mesh, observe_all, pod};
 
 const NOW: &str = "2026-03-01T00:00:00Z";
 

@@ -1,8 +1,5 @@
 //! Random mixed states of meshes: what the possible states say, states counted one by one, real handshakes and Go agree.
 
-use crate::pki_support;
-use crate::rotation_support;
-use crate::sizes;
 pub(crate) mod state;
 
 use std::collections::BTreeSet;
@@ -12,10 +9,13 @@ use jiff::Timestamp;
 use l5d_rotate::mesh::Era;
 use l5d_rotate::pki::{Refusal, Rules};
 use l5d_rotate::states::{Invariant, Sides, States};
-use pki_support::go::{self, Oracle};
-use pki_support::random::Dice;
-use pki_support::tls::{self, Proxy};
-use rotation_support::Cluster;
+
+use crate::sizes;
+use crate::support::pki::go::{self, Oracle};
+use crate::support::pki::random::Dice;
+use crate::support::pki::tls::{self, Proxy};
+use crate::support::rotation;
+use crate::support::rotation::Cluster;
 use state::{BundleAt, ChainAt, Pool, State};
 
 /// Of so many states one meets in handshakes.
@@ -234,7 +234,7 @@ impl Count {
     /// Judges the states of these seeds.
     fn of(seeds: impl Iterator<Item = u64>, oracle: Option<&Oracle>) -> Self {
         let (mut pool, mut count) = (Pool::mint(), Self::default());
-        let mut cluster = Cluster::new(&rotation_support::Pki::mint(), Era::V2_12);
+        let mut cluster = Cluster::new(&rotation::Pki::mint(), Era::V2_12);
         let name = cluster.mesh.identity_name().name;
         for seed in seeds {
             let state = State::random(&pool, &mut Dice(seed));

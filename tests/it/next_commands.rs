@@ -2,14 +2,14 @@
 
 #![cfg(unix)]
 
-use crate::cluster::Cluster;
-use crate::layouts::{self, Declared};
-use crate::runner;
-
 use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::layouts::{self, Declared};
+use crate::runner;
 
 const NOW: &str = "2026-11-23T02:00:00Z";
 

@@ -1,14 +1,13 @@
 //! The controller's rules are Go's: its PEM reader, its parser, its verification, and its very words.
 
-use crate::pki_support;
-use crate::sizes;
-
 use std::collections::BTreeMap;
 
 use l5d_rotate::pki::{KeyEncoding, Rules, accepts, pem};
-use pki_support::go::{self, Oracle};
-use pki_support::random::{self, Dice, Keys};
-use pki_support::{IDENTITY, anchor, now, real_pem};
+
+use crate::sizes;
+use crate::support::pki::go::{self, Oracle};
+use crate::support::pki::random::{self, Dice, Keys};
+use crate::support::pki::{IDENTITY, anchor, now, real_pem};
 
 #[test]
 fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {

@@ -1,17 +1,17 @@
 //! The proxy's rules are those of a real mutual TLS handshake, configured as the proxy configures it.
 
-use crate::pki_support;
-
 use jiff::Timestamp;
 use l5d_rotate::pki::{Authority, Bundle, Certificate, IssuerChain, Refusal, Rules, accepts, cross_sign};
-use pki_support::random::{self, Keys};
-use pki_support::tls::{Proxy, key_pair};
-use pki_support::{IDENTITY, anchor, at, bundle, chain, issuer, now, tls};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, date_time_ymd,
 };
 use rustls::Error;
+
+use crate::support::pki;
+use crate::support::pki::random::{self, Keys};
+use crate::support::pki::tls::{Proxy, key_pair};
+use crate::support::pki::{IDENTITY, anchor, at, bundle, chain, issuer, now, tls};
 
 /// Two proxies, one calling the other, both with this identity and these anchors.
 fn handshake(anchors: &Bundle, proxy: &Proxy, at: Timestamp) -> Result<(), Error> {
@@ -100,7 +100,7 @@ impl Shape {
 fn row(anchors: &[&Shape], chain: &[&Shape], proxy: &str, controller: &str) {
     let anchors = bundle(anchors.iter().map(|shape| &shape.certificate));
     let rest: Vec<_> = chain[1..].iter().map(|shape| shape.certificate.clone()).collect();
-    let presented = pki_support::chain(&chain[0].certificate, &rest);
+    let presented = pki::chain(&chain[0].certificate, &rest);
     let real = handshake(&anchors, &Proxy::new(&presented, &chain[0].key), now());
     let say =
         |verdict: Result<(), Refusal>| verdict.err().map(|refusal| refusal.to_string()).unwrap_or_default();

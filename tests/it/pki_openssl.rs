@@ -1,7 +1,5 @@
 //! What is minted is what OpenSSL and `step` know: verified, field for field, keys included.
 
-use crate::pki_support;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +9,8 @@ use l5d_rotate::pki::{
     Authority, Certificate, Curve, IssuerRequest, KeyEncoding, KeyError, KeyKind, MintError, PrivateKey,
     cross_sign, mint_issuer,
 };
-use pki_support::{anchor, anchor_until, at, has, issuer, issuer_request, now};
+
+use crate::support::pki::{anchor, anchor_until, at, has, issuer, issuer_request, now};
 
 /// Runs openssl in `folder` and gives what it prints; fails the test if it fails.
 fn openssl(folder: &Path, arguments: &str) -> String {

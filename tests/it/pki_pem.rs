@@ -1,15 +1,14 @@
 //! PEM texts as people leave them: what each reader makes of them, and that every departure is named.
 
-use crate::pki_support;
-use crate::sizes;
-
 use std::sync::LazyLock;
 
 use l5d_rotate::pki::pem::{self, Defect, DefectKind as Kind, Outcome};
 use l5d_rotate::pki::{Bundle, BundleText, Certificate, IssuerChain, Rules};
-use pki_support::{anchor, issuer, real_pem};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+
+use crate::sizes;
+use crate::support::pki::{anchor, issuer, real_pem};
 
 static OLD: LazyLock<Certificate> = LazyLock::new(|| anchor("old").certificate);
 static NEW: LazyLock<Certificate> = LazyLock::new(|| anchor("new").certificate);

@@ -1,8 +1,6 @@
 //! The krew manifest, the archives it promises, and krew itself, which installs them.
 #![cfg(unix)]
 
-use crate::runner;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +9,8 @@ use std::process::{Command, Output};
 
 use l5d_rotate::command::rbac;
 use serde_json::{Value, json};
+
+use crate::runner;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

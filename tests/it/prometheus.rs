@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cluster::{Cluster, NOW};
 use crate::runner;
-use crate::verify_support::{anchor, bundle};
+use crate::support::reviewer::{anchor, bundle};
 
 fn run(cluster: &str, flags: &str) -> (String, i32) {
     let home = tempfile::tempdir().unwrap();

@@ -6,10 +6,10 @@ use std::process::Output;
 
 use serde_json::json;
 
-use crate::cluster::rotation::Rotation;
 use crate::cluster::{self, Cluster};
 use crate::runner;
-use crate::verify_support::{Reviewer, bundle, new_anchor, swapped, trust_roots};
+use crate::support::reviewer::{Reviewer, bundle, new_anchor, swapped, trust_roots};
+use crate::support::user::User;
 
 fn run(home: &Path, zone: &str, line: &str) -> Output {
     runner::plugin()
@@ -21,10 +21,10 @@ fn run(home: &Path, zone: &str, line: &str) -> Output {
         .unwrap()
 }
 
-fn body(rotation: &Rotation, flags: &str) -> String {
-    rotation.print(rotation.home.path());
-    let line = format!("next --dir rotation --pr-body - --at {} {flags}", rotation.cluster.now);
-    let output = run(rotation.home.path(), "UTC", &line);
+fn body(user: &User, flags: &str) -> String {
+    user.print();
+    let line = format!("next --dir rotation --pr-body - --at {} {flags}", user.cluster.now);
+    let output = run(user.home.path(), "UTC", &line);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -74,14 +74,14 @@ fn is_well_formed(markdown: &str) {
 
 #[test]
 fn every_step_has_a_body_that_says_what_it_does_and_what_comes_after_it() {
-    let mut rotation = Rotation::start(Cluster::realistic());
+    let mut user = User::rotating(Cluster::realistic());
     let mut titles = Vec::new();
     for (phase, number) in
         [("bundle", 1), ("bundle", 2), ("bundle", 3), ("issuer", 1), ("issuer", 2), ("issuer", 3)]
             .into_iter()
             .chain([("prune", 1), ("prune", 2), ("prune", 3)])
     {
-        let text = body(&rotation, "");
+        let text = body(&user, "");
         titles.push(text.lines().next().unwrap().to_owned());
         assert_eq!(pictures(&text), 2, "{text}");
         is_well_formed(&text);
@@ -91,9 +91,9 @@ fn every_step_has_a_body_that_says_what_it_does_and_what_comes_after_it() {
             assert!(text.contains(&format!("#### {section}\n")), "{section}: {text}");
         }
         if number == 3 {
-            rotation.merge_everywhere(phase);
+            user.take_everywhere(phase);
         } else {
-            rotation.merge(phase, number);
+            user.take(phase, number);
         }
     }
     assert_eq!(
@@ -114,9 +114,9 @@ fn every_step_has_a_body_that_says_what_it_does_and_what_comes_after_it() {
 
 #[test]
 fn a_rollback_says_so_and_how_the_rotation_goes_on() {
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.merge("bundle", 1);
-    let text = body(&rotation, "--rollback");
+    let mut user = User::rotating(Cluster::realistic());
+    user.take("bundle", 1);
+    let text = body(&user, "--rollback");
     assert!(text.starts_with("### Rollback step "), "{text}");
     assert!(text.contains("kubectl l5d-rotate next --dir rotation -f cluster.yaml\n"), "{text}");
     assert!(text.contains("| New trust anchor | **removed** |"), "{text}");
@@ -124,10 +124,10 @@ fn a_rollback_says_so_and_how_the_rotation_goes_on() {
 
 #[test]
 fn instants_are_in_the_readers_zone_and_in_utc() {
-    let rotation = Rotation::start(Cluster::realistic());
-    rotation.print(rotation.home.path());
+    let user = User::rotating(Cluster::realistic());
+    user.print();
     let line = format!("next --dir rotation --pr-body - --at {}", cluster::NOW);
-    let output = run(rotation.home.path(), "CET-1CEST,M3.5.0,M10.5.0/3", &line);
+    let output = run(user.home.path(), "CET-1CEST,M3.5.0,M10.5.0/3", &line);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
         text.contains("Merged now, that is 2026-11-23 03:00:10 CET (02:00:10Z) at the earliest."),
@@ -137,9 +137,9 @@ fn instants_are_in_the_readers_zone_and_in_utc() {
 
 #[test]
 fn the_body_is_written_beside_the_documents_and_never_over_something_foreign() {
-    let rotation = Rotation::start(Cluster::realistic());
-    let home = rotation.home.path();
-    rotation.print(home);
+    let user = User::rotating(Cluster::realistic());
+    let home = user.home.path();
+    user.print();
     let next = |flags: &str| run(home, "UTC", &format!("next --dir rotation --at {} {flags}", cluster::NOW));
     let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
 
@@ -165,15 +165,15 @@ fn the_body_is_written_beside_the_documents_and_never_over_something_foreign() {
 
 #[test]
 fn a_step_that_is_too_early_gets_no_body() {
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.merge("bundle", 1);
-    rotation.merge("bundle", 2);
-    rotation.merge("bundle", 3);
-    rotation.print(rotation.home.path());
-    let line = format!("next --dir rotation --pr-body body.md --at {}", rotation.cluster.now);
-    let output = run(rotation.home.path(), "UTC", &line);
+    let mut user = User::rotating(Cluster::realistic());
+    user.take("bundle", 1);
+    user.take("bundle", 2);
+    user.take("bundle", 3);
+    user.print();
+    let line = format!("next --dir rotation --pr-body body.md --at {}", user.cluster.now);
+    let output = run(user.home.path(), "UTC", &line);
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!rotation.home.path().join("body.md").exists());
+    assert!(!user.home.path().join("body.md").exists());
 }
 
 fn comment(reviewer: &Reviewer, flags: &[&str]) -> String {
@@ -218,10 +218,10 @@ fn names_are_no_markup_in_a_body() {
     let hostile = "a</details>|b`c<img src=x>*d*";
     let load = cluster.workloads.iter_mut().find(|load| load.namespace == "emojivoto").unwrap();
     load.name = hostile;
-    let mut rotation = Rotation::start(cluster);
-    rotation.merge("bundle", 1);
-    rotation.merge("bundle", 2);
-    let text = body(&rotation, "");
+    let mut user = User::rotating(cluster);
+    user.take("bundle", 1);
+    user.take("bundle", 2);
+    let text = body(&user, "");
     is_well_formed(&text);
     assert_eq!(pictures(&text), 2);
     assert!(text.contains(r"a\</details\>\|b\`c\<img src=x\>\*d\*"), "{text}");
@@ -230,9 +230,9 @@ fn names_are_no_markup_in_a_body() {
 
 #[test]
 fn a_runbook_has_every_step_in_order_and_its_commands() {
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.merge("bundle", 1);
-    let text = rotation.run("plan -o markdown --dir rotation");
+    let mut user = User::rotating(Cluster::realistic());
+    user.take("bundle", 1);
+    let text = user.out("plan -o markdown --dir rotation");
     is_well_formed(&text);
     assert_eq!(pictures(&text), 2, "{text}");
     let steps: Vec<_> = text.lines().filter(|line| line.starts_with("### ")).collect();
@@ -248,9 +248,9 @@ fn a_runbook_has_every_step_in_order_and_its_commands() {
 
 #[test]
 fn the_runbook_of_a_patient_rotation_draws_the_wait() {
-    let rotation = Rotation::over(Cluster::realistic());
-    rotation.run("start --dir rotation --strategy patient");
-    let text = rotation.run("plan -o markdown --dir rotation");
+    let user = User::without_keys(Cluster::realistic());
+    user.out("start --dir rotation --strategy patient");
+    let text = user.out("plan -o markdown --dir rotation");
     is_well_formed(&text);
     assert_eq!(pictures(&text), 2);
     // 24 hours and 20 seconds of a workload certificate, from the restart of the identity controller on.

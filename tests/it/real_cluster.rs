@@ -12,11 +12,11 @@ mod servers;
 
 use std::time::Duration;
 
-use desk::Desk;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use desk::Desk;
 
 /// Merges whatever `next` renders, does what is to be done manually, and waits where it says so; the steps that were merged.
 fn rotate(desk: &mut Desk, flags: &str) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! Linkerd's own rendered installs of four versions, through the program itself, with kubectl as the judge.
 
-use crate::runner;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use l5d_rotate::document::{self, yaml};
 use serde_json::Value;
+
+use crate::runner;
 
 /// Versions, the era that each is of, and how many objects its bundle phase changes.
 const INSTALLS: [(&str, &str, usize); 4] =

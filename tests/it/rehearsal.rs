@@ -1,19 +1,18 @@
 //! Whole rotations rehearsed while traffic flows: with gates obeyed nothing fails, with a gate ignored something does.
 
 mod fleet;
-use crate::pki_support;
-use crate::rotation_support;
-use crate::sizes;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use fleet::{Failure, Fleet, Pki};
 use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::rotation::{Direction, Phase, Plan, Record, Stage, Standing, Step, Strategy};
-use pki_support::random::Dice;
-use rotation_support::{STARTED, planned, time};
+
+use crate::sizes;
+use crate::support::pki::random::Dice;
+use crate::support::rotation::{STARTED, planned, time};
+use fleet::{Failure, Fleet, Pki};
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
 /// The old anchor, and so its issuer, expires two hours after a rehearsal begins.

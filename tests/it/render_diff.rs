@@ -1,7 +1,5 @@
 //! The diff shows what changes, certificates as people read them, and never a private key.
 
-use crate::render_support;
-
 use anstream::adapter::strip_str;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,9 +9,10 @@ use l5d_rotate::mesh::{Era, Scheme};
 use l5d_rotate::pki::KeyEncoding;
 use l5d_rotate::render::{Current, Form, Rendered, directory, masked};
 use l5d_rotate::rotation::{Phase, Stage};
-use render_support::install::{ERAS, Install, SCHEMES};
-use render_support::{Rotation, step};
 use serde_json::json;
+
+use crate::support::render::install::{ERAS, Install, SCHEMES};
+use crate::support::render::{Rotation, step};
 
 fn plain(object: &ObjectDiff) -> String {
     strip_str(&object.text).to_string()

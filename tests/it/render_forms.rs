@@ -1,12 +1,11 @@
 //! Every form of every step in every era gives one and the same object when kubectl applies it.
 
-use crate::render_support;
-
 use l5d_rotate::document::yaml;
 use l5d_rotate::render::{Current, Form, Rendered};
-use render_support::install::{ERAS, Install, SCHEMES};
-use render_support::{Rotation, kubectl};
 use serde_json::Value;
+
+use crate::support::render::install::{ERAS, Install, SCHEMES};
+use crate::support::render::{Rotation, kubectl};
 
 fn current(item: &Rendered) -> &Value {
     match &item.current {

@@ -1,7 +1,5 @@
 //! A step's directory gives, through `kubectl kustomize`, the objects that the whole form holds.
 
-use crate::render_support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -9,10 +7,11 @@ use l5d_rotate::document::ObjectRef;
 use l5d_rotate::mesh::{Era, Scheme};
 use l5d_rotate::render::{Current, File, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, PlannedStep, Stage};
-use render_support::install::{ERAS, Install};
-use render_support::kubectl::overlay;
-use render_support::{Rotation, kubectl, planned, step, written};
 use serde_json::{Value, json};
+
+use crate::support::render::install::{ERAS, Install};
+use crate::support::render::kubectl::overlay;
+use crate::support::render::{Rotation, kubectl, planned, step, written};
 
 fn by_name(objects: impl IntoIterator<Item = Value>) -> BTreeMap<ObjectRef, Value> {
     objects.into_iter().map(|tree| (ObjectRef::of(&tree).unwrap(), tree)).collect()

@@ -1,14 +1,13 @@
 //! What the observer sees and the plan asks for can be rendered, for every version at hand.
 
-use crate::render_support;
-
 use std::collections::BTreeSet;
 
 use l5d_rotate::document::{ObjectRef, parse};
 use l5d_rotate::mesh::{Interest, Mesh, Observer};
 use l5d_rotate::render::{Form, directory, render};
 use l5d_rotate::rotation::{Phase, Plan, Record, RestartAnnotation, Scope, Stage, Strategy, plan};
-use render_support::{Pair, start};
+
+use crate::support::render::{Pair, start};
 
 fn read(name: &str) -> Option<String> {
     std::fs::read_to_string(format!("{}/../shared/real/{name}", env!("CARGO_MANIFEST_DIR"))).ok()

@@ -1,15 +1,14 @@
 //! Random workloads: every form of random edits gives one object, for the library and for the real kubectl.
 
-use crate::render_support;
-
 use l5d_rotate::document::{ObjectRef, yaml};
 use l5d_rotate::render::{Certificates, Current, Edit, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, Stage};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use render_support::{kubectl, planned, step};
 use serde_json::{Value, json};
+
+use crate::support::render::{kubectl, planned, step};
 
 const KEYS: [&str; 5] = ["a", "on", "l5d-rotate/trust-bundle", "linkerd.io/inject", "x.y/z~1"];
 const VALUES: [&str; 7] = ["", "yes", "1_000", "a\nb\n", "- x: {y}", "two  \n\nlines", "é\u{2028}"];

@@ -1,16 +1,15 @@
 //! Real installs of four versions go through every step in every form.
 
-use crate::render_support;
-
 use l5d_rotate::diff::diff;
 use l5d_rotate::document::{embedded, parse, yaml};
 use l5d_rotate::mesh::{Era, Scheme};
 use l5d_rotate::pki::Fingerprint;
 use l5d_rotate::render::{Current, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, Stage};
-use render_support::install::Install;
-use render_support::{Rotation, kubectl, step, written};
 use serde_json::Value;
+
+use crate::support::render::install::Install;
+use crate::support::render::{Rotation, kubectl, step, written};
 
 const VERSIONS: [(&str, Era); 4] =
     [("2.8.1", Era::V2_7), ("2.10.2", Era::V2_10), ("2.12.6", Era::V2_12), ("2.20", Era::V2_12)];

@@ -1,7 +1,5 @@
 //! Linkerd's rules for each place that holds trust material.
 
-use crate::render_support;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use l5d_rotate::finding::{Finding, Instead, Severity, StepFact};
@@ -10,9 +8,11 @@ use l5d_rotate::pki::{BundleText, Fingerprint};
 use l5d_rotate::render::{Edit, Form, RenderError, Rendered, render};
 use l5d_rotate::report::{Screen, head_notes};
 use l5d_rotate::rotation::{Phase, Stage};
-use render_support::install::{ERAS, Install, SCHEMES};
-use render_support::{Pair, Rotation, kubectl, named, step, written};
 use serde_json::{Value, json};
+
+use crate::support::render;
+use crate::support::render::install::{ERAS, Install, SCHEMES};
+use crate::support::render::{Pair, Rotation, kubectl, named, step, written};
 
 fn over(era: Era, scheme: Scheme) -> Rotation {
     Rotation::over(|old| Install::new(era, scheme, old))
@@ -378,7 +378,7 @@ fn the_head_names_every_certificate_and_beside_it_stands_who_would_put_the_objec
         assert!(roots.head.contains(&line) && config.head.contains(&line), "{line}: {:?}", roots.head);
     }
     assert!(rendered.iter().flat_map(|item| &item.head).all(|line| !line.contains(char::is_control)));
-    let screen = Screen::utc(render_support::start());
+    let screen = Screen::utc(render::start());
     let notes = |item: &Rendered| head_notes(&planned, &item.object, "FORCED", &screen);
     let [note] = &notes(roots)[..] else { panic!("{:?}", notes(roots)) };
     assert!(note.starts_with("note: managed-object: ") && note.contains("x\\nkind: Secret"), "{note}");

@@ -1,45 +1,33 @@
 //! Users who merge what `next` renders as soon as it renders it, and change direction: they always finish.
 
-use crate::cluster;
-use crate::runner;
-
 use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cluster::Cluster;
 use jiff::SignedDuration;
-use l5d_rotate::document;
 use l5d_rotate::pki::{KeyEncoding, PrivateKey};
 
-struct User {
-    home: tempfile::TempDir,
-    cluster: Cluster,
+use crate::cluster;
+use crate::support::user::User;
+
+struct Hasty {
+    user: User,
     /// How long it takes from one command to the next.
     pause: SignedDuration,
 }
 
-impl User {
+impl Hasty {
     fn begin(arguments: &str, pause: SignedDuration) -> Self {
-        let cluster = Cluster::new();
-        let user = Self { home: tempfile::tempdir().unwrap(), cluster, pause };
-        fs::write(user.home.path().join("old.key"), cluster::pem(&user.cluster.anchor.key)).unwrap();
-        fs::write(user.home.path().join("old-issuer.key"), &user.cluster.issuer_key).unwrap();
-        let (code, _, said) = user.run(&format!("start --dir rotation {arguments}"));
-        assert_eq!(code, 0, "{said}");
-        user
+        let user = User::new();
+        user.put("old.key", &cluster::pem(&user.cluster.anchor.key));
+        user.put("old-issuer.key", &user.cluster.issuer_key);
+        user.out(&format!("start --dir rotation {arguments}"));
+        Self { user, pause }
     }
 
     fn run(&self, arguments: &str) -> (i32, String, String) {
-        fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
-        let output = runner::plugin()
-            .current_dir(self.home.path())
-            .args(arguments.split_whitespace())
-            .args(["-f", "dump.json", "--at", &self.cluster.now.to_string()])
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+        let ran = self.user.run(arguments);
+        (ran.code, ran.out, ran.err)
     }
 
     /// Merges what `next` renders; what it said, and whether everything is in place.
@@ -57,12 +45,10 @@ impl User {
         }
         let waits = said.contains(" step-order\n");
         assert!(code == 0 || code == 3 || code == 4 && waits, "{code}: {said}");
-        for document in document::parse(&out, "next").unwrap() {
-            self.cluster.apply(&document.tree);
-        }
+        self.user.apply(&out);
         if code == 3 && !waits && !said.contains(" certificates-refused\n") {
             // What the help says is done to the letter.
-            for load in &mut self.cluster.workloads {
+            for load in &mut self.user.cluster.workloads {
                 let told = format!(
                     "kubectl rollout restart {}/{} -n {}",
                     load.kind.to_lowercase(),
@@ -70,11 +56,11 @@ impl User {
                     load.namespace
                 );
                 if said.contains(&told) {
-                    (load.held, load.started) = (self.cluster.bundle.clone(), self.cluster.now);
+                    (load.held, load.started) = (self.user.cluster.bundle.clone(), self.user.cluster.now);
                 }
             }
         }
-        self.cluster.wait(self.pause);
+        self.user.cluster.wait(self.pause);
         (false, said)
     }
 
@@ -88,8 +74,8 @@ impl User {
             said.push_str(&told);
             said.push('\n');
             if round > 12 {
-                self.cluster.wait(SignedDuration::from_hours(6));
-                self.cluster.deploy();
+                self.user.cluster.wait(SignedDuration::from_hours(6));
+                self.user.cluster.deploy();
             }
         }
         let tail: String = said.lines().rev().take(6).collect::<Vec<_>>().join("\n");
@@ -100,8 +86,8 @@ impl User {
 #[test]
 fn who_merges_each_step_half_a_minute_after_the_other_finishes() {
     for arguments in ["", "--strategy patient", "--old-anchor-key old.key"] {
-        let mut user = User::begin(arguments, SignedDuration::from_secs(30));
-        user.goes_on(false);
+        let mut hasty = Hasty::begin(arguments, SignedDuration::from_secs(30));
+        hasty.goes_on(false);
     }
 }
 
@@ -114,40 +100,41 @@ fn who_changes_direction_after_a_step_and_changes_again_finishes() {
         ("--old-anchor-key old.key", 2, 1),
         ("--old-anchor-key old.key", 4, 1),
     ] {
-        let mut user = User::begin(arguments, SignedDuration::from_mins(10));
-        (0..taken).for_each(|_| drop(user.next(false)));
-        (0..undone).for_each(|_| drop(user.next(true)));
-        user.goes_on(false);
+        let mut hasty = Hasty::begin(arguments, SignedDuration::from_mins(10));
+        (0..taken).for_each(|_| drop(hasty.next(false)));
+        (0..undone).for_each(|_| drop(hasty.next(true)));
+        hasty.goes_on(false);
     }
 }
 
 #[test]
 fn the_whole_rollback_is_written_with_the_key_of_each_issuer() {
-    let user = User::begin("--old-anchor-key old.key", SignedDuration::from_mins(10));
-    let (code, _, said) = user.run(
+    let hasty = Hasty::begin("--old-anchor-key old.key", SignedDuration::from_mins(10));
+    let (code, _, said) = hasty.run(
         "plan --dir rotation --rollback --issuer-key old-issuer.key --out preview --allow-plaintext-keys",
     );
     assert_eq!(code, 0, "{said}");
-    let written = |path: &str| fs::read_to_string(user.home.path().join(path)).unwrap();
+    let written = |path: &str| hasty.user.read(path);
     let secret = |phase: &str| {
         written(&format!("preview/rollback/{phase}/1-issuer/linkerd/secret-linkerd-identity-issuer.yaml"))
     };
     let text = |key: &str| STANDARD.encode(key.trim_end());
     assert!(secret("remove-cross").contains(&text(&written("rotation/issuer.key"))), "the new issuer's");
-    let old = PrivateKey::from_pem(&user.cluster.issuer_key).unwrap().to_pem(KeyEncoding::Pkcs8).unwrap();
+    let old =
+        PrivateKey::from_pem(&hasty.user.cluster.issuer_key).unwrap().to_pem(KeyEncoding::Pkcs8).unwrap();
     assert!(secret("issuer").contains(&text(&old)), "the old issuer's");
 }
 
 #[test]
 fn status_of_a_rollback_names_commands_of_a_rollback() {
-    let mut user = User::begin("", SignedDuration::from_mins(10));
-    let why = |user: &User| user.run("status --dir rotation --rollback").1;
-    assert!(why(&user).contains("the rotation is rolled back. Delete rotation,"), "{}", why(&user));
-    user.next(false);
+    let mut hasty = Hasty::begin("", SignedDuration::from_mins(10));
+    let why = |hasty: &Hasty| hasty.run("status --dir rotation --rollback").1;
+    assert!(why(&hasty).contains("the rotation is rolled back. Delete rotation,"), "{}", why(&hasty));
+    hasty.next(false);
     let command = "kubectl l5d-rotate render bundle --step 1 --dir rotation --rollback -f dump.json";
-    assert!(why(&user).contains(command), "{}", why(&user));
-    user.next(false);
-    let (code, _, said) = user.run("render bundle --step 2 --dir rotation --rollback");
+    assert!(why(&hasty).contains(command), "{}", why(&hasty));
+    hasty.next(false);
+    let (code, _, said) = hasty.run("render bundle --step 2 --dir rotation --rollback");
     assert_eq!(code, 3, "{said}");
     let command = "kubectl l5d-rotate render bundle --step 1 --dir rotation --rollback";
     assert!(said.contains(command), "{said}");
@@ -155,9 +142,9 @@ fn status_of_a_rollback_names_commands_of_a_rollback() {
 
 #[test]
 fn the_old_anchors_key_is_written_nowhere() {
-    let user = User::begin("--old-anchor-key old.key", SignedDuration::from_mins(10));
+    let hasty = Hasty::begin("--old-anchor-key old.key", SignedDuration::from_mins(10));
     let body = |key: &str| key.lines().nth(1).unwrap().to_owned();
-    let old = body(&fs::read_to_string(user.home.path().join("old.key")).unwrap());
+    let old = body(&hasty.user.read("old.key"));
     for arguments in [
         "plan --dir rotation --out preview --allow-plaintext-keys",
         "diff issuer --dir rotation",
@@ -166,10 +153,10 @@ fn the_old_anchors_key_is_written_nowhere() {
         "start --dir again --old-anchor-key old-issuer.key",
         "start --dir rotation/anchor.pem --old-anchor-key old.key",
     ] {
-        let (_, out, said) = user.run(arguments);
+        let (_, out, said) = hasty.run(arguments);
         assert!(!out.contains(&old) && !said.contains(&old), "{arguments}");
     }
-    let mut left = vec![user.home.path().to_owned()];
+    let mut left = vec![hasty.user.home.path().to_owned()];
     while let Some(path) = left.pop() {
         match fs::read_dir(&path) {
             Ok(entries) => left.extend(entries.map(|entry| entry.unwrap().path())),

@@ -1,7 +1,5 @@
 //! Cross-signed rotations: the new issuer is accepted by whoever holds only the old anchor, and nobody restarts for it.
 
-use crate::rotation_support;
-
 use jiff::ToSpan;
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::finding::{Fact, Finding, IssuerRole, Severity, StepFact};
@@ -14,7 +12,8 @@ use l5d_rotate::rotation::{
     Change, CrossError, Direction, Phase, PlannedStep, Record, RestartAnnotation, Restarts, Standing, Step,
     StepState, Strategy, anchor_of_key, plan,
 };
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 fn cross_signed(era: Era) -> (Pki, Cluster, Record) {
     let pki = Pki::mint();

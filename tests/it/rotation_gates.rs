@@ -1,7 +1,5 @@
 //! How far each step is, what blocks it, and the pains and outages that this spares.
 
-use crate::rotation_support;
-
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
@@ -12,7 +10,8 @@ use l5d_rotate::rotation::{
     Act, BundleGap, Change, Phase, PlanError, PlannedStep, Record, RestartAnnotation, Scope, Standing,
     StepState, Strategy, plan,
 };
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 // States.
 

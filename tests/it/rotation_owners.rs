@@ -1,13 +1,12 @@
 //! Who would revert a patch, and what to change instead.
 
-use crate::rotation_support;
-
 use l5d_rotate::finding::{
     ChartValue, Finding, Flag, Instead, PodAnnotationPlace, SecretFile, Severity, StepFact, ValueContent,
 };
 use l5d_rotate::mesh::{Era, Owner};
 use l5d_rotate::rotation::Phase;
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 fn file(name: &'static str, file: &'static str) -> ChartValue {
     ChartValue { name, content: ValueContent::File(file) }

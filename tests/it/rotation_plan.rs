@@ -1,7 +1,5 @@
 //! What each step changes, what it leaves to do manually, and who restarts the control plane.
 
-use crate::rotation_support;
-
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
@@ -12,7 +10,8 @@ use l5d_rotate::report::{Screen, in_words};
 use l5d_rotate::rotation::{
     Act, Change, Phase, Record, RestartAnnotation, Restarts, Scope, Standing, StepState, Strategy, plan,
 };
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];
 const CONTROL_PLANE: [&str; 3] = ["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"];

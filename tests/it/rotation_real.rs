@@ -1,8 +1,5 @@
 //! Rotations of Linkerd's own rendered installs.
 
-use crate::mesh_support;
-use crate::rotation_support;
-
 use std::collections::BTreeSet;
 
 use l5d_rotate::finding::{Flag, Instead, Severity, StepFact};
@@ -11,8 +8,11 @@ use l5d_rotate::pki::{Authority, IssuerChain};
 use l5d_rotate::rotation::{
     Change, Phase, Record, RestartAnnotation, Scope, Standing, StepState, Strategy, plan,
 };
-use mesh_support::{mesh, real};
-use rotation_support::{PHASES, mint_chain, mint_root, notes, planned, restarted, step, step_fact, time};
+
+use crate::support::manifests::{mesh, real};
+use crate::support::rotation::{
+    PHASES, mint_chain, mint_root, notes, planned, restarted, step, step_fact, time,
+};
 
 /// An instant at which the certificates of the installs are valid: the day after they begin.
 fn instant(mesh: &Mesh) -> jiff::Timestamp {

@@ -1,12 +1,11 @@
 //! The rotation record: begun with care, written to be read by people, refused when it was changed.
 
-use crate::rotation_support;
-
 use std::collections::BTreeMap;
 
 use l5d_rotate::mesh::{Era, Held, Known, Owner, Unread};
 use l5d_rotate::rotation::{Phase, Record, RecordError, Scope, StartError, Strategy};
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 type Files = BTreeMap<&'static str, String>;
 

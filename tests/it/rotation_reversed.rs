@@ -1,17 +1,15 @@
 //! Rotations in every era, whose direction changes at random: who follows the plan to the letter finishes.
 
-use crate::pki_support;
-use crate::rotation_support;
-use crate::sizes;
-
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
 use l5d_rotate::finding::Severity;
 use l5d_rotate::mesh::{Era, Held, Known, Obstacle, Scheme};
 use l5d_rotate::pki::{BundleText, IssuerChain};
 use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Standing, Strategy};
-use pki_support::random::Dice;
-use rotation_support::*;
+
+use crate::sizes;
+use crate::support::pki::random::Dice;
+use crate::support::rotation::*;
 
 const ROUNDS: usize = 300;
 const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];

@@ -1,13 +1,12 @@
 //! Rollbacks: from every step of a rotation, each phase to what was before it.
 
-use crate::rotation_support;
-
 use l5d_rotate::finding::{AnchorRole, Instead, IssuerRole, Opens, Severity, StepFact, ValueContent};
 use l5d_rotate::mesh::Era;
 use l5d_rotate::rotation::{
     Change, Direction, NoRollback, Phase, Record, Standing, Step, StepState, Strategy,
 };
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 fn at(strategy: Strategy, era: Era, taken: usize) -> (Cluster, Record) {
     let pki = Pki::mint();

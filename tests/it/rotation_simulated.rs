@@ -1,14 +1,13 @@
 //! Whole rotations over simulated clusters: step after step, until everything is in place.
 
-use crate::rotation_support;
-use crate::sizes;
-
 use std::sync::LazyLock;
 
 use l5d_rotate::mesh::{Era, Obstacle};
 use l5d_rotate::rotation::{Phase, Standing, StepState};
 use proptest::prelude::*;
-use rotation_support::*;
+
+use crate::sizes;
+use crate::support::rotation::*;
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::mint);
 

@@ -10,9 +10,9 @@ use l5d_rotate::rotation::{
     Change, Confirmation, Phase, PlannedStep, Record, Stage, Standing, Step, StepState,
 };
 
-use crate::pki_support::random::Dice;
-use crate::rotation_support::{self as support, *};
 use crate::sizes;
+use crate::support::pki::random::Dice;
+use crate::support::rotation::{self as support, *};
 
 const COMPONENTS: [&str; 3] = ["destination", "identity", "proxy-injector"];
 const TRUST_ROOT: &str = "linkerd.io/trust-root-sha256";

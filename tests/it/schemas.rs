@@ -10,11 +10,12 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, NOW};
-use crate::mesh_support::{Pki, control_plane};
 use crate::runner;
-use crate::simulate_support::User;
+use crate::simulate_orders::merge;
 use crate::sizes;
-use crate::verify_support::{Reviewer, bundle, issuer_of, new_anchor, secret_of, trust_roots};
+use crate::support::manifests::{Pki, control_plane};
+use crate::support::reviewer::{Reviewer, bundle, issuer_of, new_anchor, secret_of, trust_roots};
+use crate::support::user::User;
 
 /// The schemas refer to each other by these addresses; none of them is fetched.
 const HOME: &str = "https://l5d-rotate.dev/schemas";
@@ -162,7 +163,7 @@ fn a_plan_fits_its_schema_at_each_stage_and_in_a_rollback() {
 /// What each verb says of a cluster as it is.
 fn all_fit(user: &User) {
     let input = format!("-f dump.json --at {}", user.cluster.now);
-    fs::write(user.home.path().join("dump.json"), user.cluster.dump()).unwrap();
+    user.print();
     read_fit(user.home.path(), &input);
 }
 
@@ -181,7 +182,7 @@ fn a_rotation_fits_its_schemas_step_by_step() {
     let mut user = User::started(Cluster::realistic(), "");
     for step in ["", "bundle --step 1", "bundle --step 2 --force", "bundle --step 3 --force"] {
         if !step.is_empty() {
-            user.merge(step);
+            merge(&mut user, step);
         }
         all_fit(&user);
     }
@@ -207,12 +208,9 @@ fn a_recovery_fits_its_schemas() {
         (Cluster::expiring(PAST, PAST), ""),
         (Cluster::expiring("2027-12-28T09:00:00Z", PAST), "--anchor anchor.pem --anchor-key anchor.key"),
     ] {
-        let user = User { home: tempfile::tempdir().unwrap(), cluster };
-        let home = user.home.path();
-        fs::write(home.join("anchor.key"), crate::cluster::pem(&user.cluster.anchor.key)).unwrap();
-        fs::write(home.join("anchor.pem"), user.cluster.anchor.certificate.to_pem()).unwrap();
-        let ran = user.run(&format!("recover --dir rotation {arguments}"));
-        assert_eq!(ran.code, 0, "{}", ran.notes);
+        let user = User::over(cluster);
+        user.hold_anchor();
+        user.out(&format!("recover --dir rotation {arguments}"));
         all_fit(&user);
     }
 }
@@ -233,7 +231,7 @@ fn less_that_is_known_fits_the_schemas() {
     }
     let without = |kind: &'static str| keep(&move |item| item["kind"] != kind);
     for dump in [without("Pod"), without("Secret"), undated] {
-        fs::write(user.home.path().join("dump.json"), dump.to_string()).unwrap();
+        user.put("dump.json", &dump.to_string());
         read_fit(user.home.path(), &format!("-f dump.json --at {NOW}"));
     }
 }
@@ -285,7 +283,7 @@ fn verdicts_fit_their_schema() {
 fn simulations_fit_their_schema() {
     let user = User::started(Cluster::new(), "");
     for arguments in ["", "--order issuer,bundle,prune"] {
-        fits("simulate", &user.json(arguments));
+        fits("simulate", &user.json(&format!("simulate --dir rotation {arguments}")));
     }
 }
 
@@ -311,7 +309,7 @@ fn a_schema_refuses_what_it_does_not_know() {
         ("plan", json_of(repository(), &format!("plan {rotation}"))),
         ("plan", json_of(repository(), &format!("plan --rollback {rotation}"))),
         ("recover", json_of(repository(), &format!("recover {sick}"))),
-        ("simulate", user.json("--order issuer,bundle,prune")),
+        ("simulate", user.json("simulate --dir rotation --order issuer,bundle,prune")),
         ("status", json_of(repository(), &format!("status {sick}"))),
         ("status", json_of(repository(), &format!("status {rotation}"))),
         (

@@ -1,7 +1,5 @@
 //! Simulations over meshes of every era, and over what could not be read.
 
-use crate::rotation_support;
-
 use std::collections::BTreeSet;
 
 use l5d_rotate::finding::InputFact;
@@ -10,7 +8,8 @@ use l5d_rotate::pki::{IssuerChain, IssuerRequest, mint_issuer};
 use l5d_rotate::rotation::simulate::{OrderError, Simulation, Verdict, When, simulate};
 use l5d_rotate::rotation::{Confirmation, Phase, Record, Scope, Stage, Strategy};
 use l5d_rotate::states::Invariant;
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];
 

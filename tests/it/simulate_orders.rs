@@ -1,22 +1,33 @@
 //! Right and wrong orders of phases through `simulate`, and what it refuses to take for one.
 
-use crate::cluster;
-use crate::simulate_support;
-
 use std::fs;
 
-use cluster::Cluster;
 use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::pki::{self, Bundle, BundleText, Certificate, IssuerChain, Rules};
 use serde_json::{Value, json};
-use simulate_support::User;
+
+use crate::cluster;
+use crate::cluster::Cluster;
+use crate::runner::Ran;
+use crate::support::user::User;
+
+pub(crate) fn simulate(user: &User, flags: &str) -> Ran {
+    user.run(&format!("simulate --dir rotation {flags}"))
+}
+
+/// Merges a step whose restarts take a while.
+pub(crate) fn merge(user: &mut User, step: &str) {
+    user.merge(step);
+    user.cluster.control_plane_restarts_again();
+    user.cluster.wait(SignedDuration::from_mins(5));
+}
 
 #[test]
 fn a_patient_rotation_waits_until_the_old_workload_certificates_have_expired_and_breaks_nothing() {
     let ran =
-        User::started(Cluster::new(), "--strategy patient").simulate("--order issuer,prune,bundle -o json");
+        simulate(&User::started(Cluster::new(), "--strategy patient"), "--order issuer,prune,bundle -o json");
     assert_eq!(ran.code, 4);
-    let ran = User::started(Cluster::new(), "--strategy patient").simulate("");
+    let ran = simulate(&User::started(Cluster::new(), "--strategy patient"), "");
     assert_eq!(ran.code, 0);
     let wait = "\
 issuer/3-data-plane: wait until the old workload certificates have expired
@@ -33,19 +44,19 @@ fn a_self_signed_issuer_that_is_its_own_anchor_is_rotated_without_a_break() {
     cluster.issuer = cluster.bundle.clone();
     cluster.issuer_key = cluster::pem(&cluster.anchor.key);
     let user = User::started(cluster, "");
-    let ran = user.simulate("");
+    let ran = simulate(&user, "");
     assert_eq!(
         (ran.code, ran.out.lines().next().unwrap()),
         (0, "Every handshake works through all 9 steps.")
     );
-    assert_eq!(user.simulate("--order issuer,bundle,prune").code, 4);
+    assert_eq!(simulate(&user, "--order issuer,bundle,prune").code, 4);
 }
 
 #[test]
 fn a_mesh_that_is_broken_before_the_first_step_is_called_so() {
     let mut user = User::started(Cluster::new(), "");
     user.cluster.now = cluster::at("2026-12-29T00:00:00Z");
-    let ran = user.simulate("");
+    let ran = simulate(&user, "");
     assert_eq!(ran.code, 4);
     assert!(ran.out.starts_with("Already broken before the first step: "), "{}", ran.out);
     assert!(ran.out.contains("expired 2026-12-28 09:00 UTC"), "{}", ran.out);
@@ -70,7 +81,7 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
         let steps =
             ["bundle", "issuer", "prune"].iter().flat_map(|phase| (1..=3).map(move |step| (*phase, step)));
         for (place, (phase, step)) in steps.enumerate() {
-            let simulation = user.json("");
+            let simulation = user.json("simulate --dir rotation");
             let done =
                 simulation["steps"].as_array().unwrap().iter().filter(|step| step["done"] == true).count();
             // Once prune is published, nothing tells which bundle the control plane's proxies loaded before it; and once the
@@ -88,13 +99,13 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
                 user.cluster.wait(SignedDuration::from_hours(25));
                 continue;
             }
-            user.merge(&format!("{phase} --step {step}"));
+            merge(&mut user, &format!("{phase} --step {step}"));
             if step == 3 {
                 user.cluster.all_manually();
                 user.cluster.wait(SignedDuration::from_mins(5));
             }
         }
-        let finished = user.json("");
+        let finished = user.json("simulate --dir rotation");
         assert!(finished["steps"].as_array().unwrap().iter().all(|step| step["done"] == true));
         assert_eq!(finished["now"]["bundles"][0]["name"], "{new}");
     }
@@ -103,14 +114,14 @@ fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_gro
 #[test]
 fn the_last_steps_of_a_cross_signed_rotation_break_nothing_once_all_hold_the_new_anchor() {
     let mut user = User::started(Cluster::new(), "--old-anchor-key anchor.key");
-    ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| user.merge(step));
+    ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| merge(&mut user, step));
     user.cluster.wait(SignedDuration::from_hours(25));
-    ["prune --step 1", "prune --step 2"].into_iter().for_each(|step| user.merge(step));
+    ["prune --step 1", "prune --step 2"].into_iter().for_each(|step| merge(&mut user, step));
     user.cluster.deploy();
     user.cluster.wait(SignedDuration::from_mins(5));
     for step in ["remove-cross --step 1", "remove-cross --step 2"] {
-        user.merge(step);
-        let ran = user.simulate("");
+        merge(&mut user, step);
+        let ran = simulate(&user, "");
         assert_eq!(ran.code, 0, "after {step}: {}", ran.out);
         assert!(
             !ran.out.contains("old issuer  "),
@@ -123,12 +134,12 @@ fn the_last_steps_of_a_cross_signed_rotation_break_nothing_once_all_hold_the_new
 #[test]
 fn every_workload_certificate_expires_with_the_cross_certificate_though_the_new_anchor_accepts_its_issuer() {
     let mut user = User::started(Cluster::new(), "--old-anchor-key anchor.key");
-    ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| user.merge(step));
+    ["issuer --step 1", "issuer --step 2"].into_iter().for_each(|step| merge(&mut user, step));
     user.cluster.wait(SignedDuration::from_hours(25));
-    ["prune --step 1", "prune --step 2"].into_iter().for_each(|step| user.merge(step));
+    ["prune --step 1", "prune --step 2"].into_iter().for_each(|step| merge(&mut user, step));
     user.cluster.deploy();
     user.cluster.now = cluster::at("2026-12-28T15:00:00Z");
-    let ran = user.simulate("");
+    let ran = simulate(&user, "");
     assert_eq!(ran.code, 4, "{}", ran.out);
     assert!(ran.out.contains("root.linkerd.cluster.local expired 2026-12-28 09:00 UTC"), "{}", ran.out);
 }
@@ -138,13 +149,13 @@ fn a_finished_rotation_is_safe_at_once_though_old_workload_certificates_could_la
     let mut user = User::started(Cluster::realistic(), "");
     for phase in ["bundle", "issuer", "prune"] {
         for step in 1..=3 {
-            user.merge(&format!("{phase} --step {step}"));
+            merge(&mut user, &format!("{phase} --step {step}"));
         }
         user.cluster.all_manually();
         user.cluster.wait(SignedDuration::from_mins(5));
     }
     assert!(user.run("status --dir rotation").out.contains("the rotation is finished"));
-    let ran = user.simulate("");
+    let ran = simulate(&user, "");
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
 
@@ -159,10 +170,10 @@ fn data_has_every_moment_of_every_step_and_the_late_one_where_renewals_break() {
             .map(|one| one["when"].as_str().unwrap().to_owned())
             .collect()
     };
-    for step in user.json("")["steps"].as_array().unwrap() {
+    for step in user.json("simulate --dir rotation")["steps"].as_array().unwrap() {
         assert_eq!(moments(step), ["before", "during", "after"]);
     }
-    let wrong = user.json("--order issuer,bundle,prune");
+    let wrong = user.json("simulate --dir rotation --order issuer,bundle,prune");
     assert_eq!(wrong["verdict"], json!({"is": "breaks", "step": "issuer/1-issuer", "when": "during"}));
     let first = &wrong["steps"][0];
     assert_eq!(moments(first), ["before", "during", "after", "later"]);
@@ -219,17 +230,17 @@ fn a_dump_without_managed_fields_breaks_nothing_and_says_what_was_not_seen() {
 #[test]
 fn an_order_names_known_phases_and_each_once() {
     let user = User::started(Cluster::new(), "");
-    let ran = user.simulate("--order issuer,bundle,issuer");
+    let ran = simulate(&user, "--order issuer,bundle,issuer");
     assert_eq!(ran.code, 2);
-    assert!(ran.notes.contains("the order names phase issuer twice"), "{}", ran.notes);
-    assert!(ran.notes.contains("--order issuer,bundle,prune"), "{}", ran.notes);
-    let ran = user.simulate("--order issuer,bundel");
+    assert!(ran.err.contains("the order names phase issuer twice"), "{}", ran.err);
+    assert!(ran.err.contains("--order issuer,bundle,prune"), "{}", ran.err);
+    let ran = simulate(&user, "--order issuer,bundel");
     assert_eq!(ran.code, 2);
     assert!(
-        ran.notes.contains("bundel")
-            && ran.notes.contains("[possible values: bundle, issuer, prune, remove-cross, remove-old]"),
+        ran.err.contains("bundel")
+            && ran.err.contains("[possible values: bundle, issuer, prune, remove-cross, remove-old]"),
         "{}",
-        ran.notes
+        ran.err
     );
 }
 
@@ -256,7 +267,7 @@ fn only_orders_that_publish_swap_and_prune_in_turn_are_safe() {
     let safe: Vec<_> = orders()
         .into_iter()
         .map(|order| order.join(","))
-        .filter(|order| match user.simulate(&format!("--order {order}")).code {
+        .filter(|order| match simulate(&user, &format!("--order {order}")).code {
             0 => true,
             4 => false,
             other => panic!("{order}: {other}"),
@@ -277,7 +288,7 @@ fn every_mark_is_the_answer_of_the_one_trust_relation() {
     let identity = "linkerd-identity.linkerd.serviceaccount.identity.linkerd.cluster.local";
     let mut marks = [0, 0];
     for order in orders() {
-        let simulation = user.json(&format!("--order {}", order.join(",")));
+        let simulation = user.json(&format!("simulate --dir rotation --order {}", order.join(",")));
         let bundle = |class: &Value| {
             let named = &simulation["bundles"][usize::try_from(class.as_u64().unwrap()).unwrap()]["anchors"];
             let named: Vec<_> = named.as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();

@@ -1,15 +1,14 @@
 //! A snapshot holds what is asked of a mesh, and no secret that somebody put where none belongs.
 
-use crate::cluster;
-use crate::runner;
-
 use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cluster::{Cluster, NOW};
 use l5d_rotate::document::yaml;
 use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, NOW};
+use crate::runner;
 
 /// What is hidden everywhere, each time with another number.
 const SECRET: &str = "hunter2hunter2hunter2";

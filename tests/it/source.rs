@@ -1,15 +1,14 @@
 //! What files, directories and standard input give.
 
-use crate::recorder;
-use crate::sizes;
-
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
 use l5d_rotate::source::{Input, Observed, Request, SourceError, observe, observe_reader};
 use proptest::prelude::*;
-use recorder::Recorder;
+
+use crate::sizes;
+use crate::support::recorder::Recorder;
 
 const POD: &str = r#"{"metadata":{"name":"a","namespace":"x"},"spec":{"containers":[{"name":"c"}]},"status":{"phase":"Running"}}"#;
 

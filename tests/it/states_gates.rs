@@ -1,7 +1,5 @@
 //! What takes a mesh down (pitfalls) and what users suffered (pains): the state that caused it, and the answer given.
 
-use crate::rotation_support;
-
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
 use l5d_rotate::finding::{Fact, Finding, InputFact, Opens, Severity, StepFact, WhyRefused};
@@ -12,7 +10,8 @@ use l5d_rotate::pki::{
 };
 use l5d_rotate::rotation::{Confirmation, Phase, PlannedStep, Record, Stage, StepState};
 use l5d_rotate::states::{Invariant, States, Violation};
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 fn states(cluster: &Cluster, record: &Record) -> States {
     States::of(&cluster.mesh, Some(&record.history()), cluster.now)

@@ -1,70 +1,37 @@
 //! `next` through the program itself: it renders the step that is next, and nothing else.
 
-#[allow(unreachable_pub)]
-use crate::cluster;
-use crate::runner;
-
-use std::fs;
-use std::path::Path;
-use std::process::Output;
-
-use cluster::Cluster;
 use jiff::SignedDuration;
-use l5d_rotate::document;
 use serde_json::{Value, json};
 
-fn run(home: &Path, cluster: &Cluster, arguments: &str) -> Output {
-    run_over(home, cluster, &cluster.dump(), arguments)
-}
-
-fn run_over(home: &Path, cluster: &Cluster, dump: &str, arguments: &str) -> Output {
-    fs::write(home.join("dump.json"), dump).unwrap();
-    runner::plugin()
-        .current_dir(home)
-        .args(arguments.split_whitespace())
-        .args(["-f", "dump.json", "--at", &cluster.now.to_string()])
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use crate::cluster::Cluster;
+use crate::support::user::User;
 
 #[test]
 fn next_alone_finishes_a_rotation() {
-    let home = tempfile::tempdir().unwrap();
-    let mut cluster = Cluster::new();
-    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    let mut user = User::new();
+    user.out("start --dir rotation");
     let mut waited = 0;
     for _ in 0..60 {
-        let next = run(home.path(), &cluster, "next --dir rotation -o object");
-        match next.status.code() {
-            Some(0) if next.stdout.is_empty() => {
-                let said = text(&next.stderr);
+        let next = user.run("next --dir rotation -o object");
+        match next.code {
+            0 if next.out.is_empty() => {
+                let said = next.err;
                 assert!(said.contains("nothing is left to do: the rotation is finished"), "{said}");
                 assert!(waited > 0, "preconditions were not met for a while");
                 return;
             }
-            Some(0) => {
-                for document in document::parse(&text(&next.stdout), "next").unwrap() {
-                    cluster.apply(&document.tree);
-                }
-            }
-            Some(3) => {
-                assert_eq!(text(&next.stdout), "", "a step that is not ready prints no YAML");
+            0 => user.apply(&next.out),
+            3 => {
+                assert_eq!(next.out, "", "a step that is not ready prints no YAML");
                 waited += 1;
-                cluster.manual("shipper");
-                cluster.wait(SignedDuration::from_hours(1));
+                user.cluster.manual("shipper");
+                user.cluster.wait(SignedDuration::from_hours(1));
             }
-            other => panic!("{other:?}: {}", text(&next.stderr)),
+            other => panic!("{other}: {}", next.err),
         }
-        cluster.wait(SignedDuration::from_mins(5));
+        user.cluster.wait(SignedDuration::from_mins(5));
     }
-    panic!(
-        "the rotation does not finish: {}",
-        text(&run(home.path(), &cluster, "next --dir rotation").stderr)
-    );
+    panic!("the rotation does not finish: {}", user.run("next --dir rotation").err);
 }
 
 /// The cluster's dump with an ExternalWorkload in it.
@@ -82,33 +49,24 @@ fn with_external_workload(cluster: &Cluster) -> String {
 
 #[test]
 fn what_no_input_shows_is_a_precondition_not_met_and_what_was_confirmed_stands_in_the_head() {
-    let home = tempfile::tempdir().unwrap();
-    let mut cluster = Cluster::new();
-    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    let mut user = User::new();
+    user.out("start --dir rotation");
     for _ in 0..30 {
-        let next = run_over(
-            home.path(),
-            &cluster,
-            &with_external_workload(&cluster),
-            "next --dir rotation -o object",
-        );
-        let said = text(&next.stderr);
+        let next = user.run_over("next --dir rotation -o object", &with_external_workload(&user.cluster));
+        let said = next.err;
         if said.contains("external-workloads-first") {
-            assert_eq!((next.status.code(), text(&next.stdout)), (Some(3), String::new()), "{said}");
-            let dump = with_external_workload(&cluster);
-            let confirmed =
-                run_over(home.path(), &cluster, &dump, "next --dir rotation --confirm external-workloads");
-            let yaml = text(&confirmed.stdout);
-            assert!(confirmed.status.success(), "{}", text(&confirmed.stderr));
+            assert_eq!((next.code, next.out), (3, String::new()), "{said}");
+            let dump = with_external_workload(&user.cluster);
+            let confirmed = user.run_over("next --dir rotation --confirm external-workloads", &dump);
+            let yaml = confirmed.out;
+            assert!(confirmed.code == 0, "{}", confirmed.err);
             assert!(yaml.contains("# confirmed: external-workloads-first: "), "{yaml}");
             assert!(yaml.contains("vms/legacy"), "{yaml}");
             return;
         }
-        for document in document::parse(&text(&next.stdout), "next").unwrap() {
-            cluster.apply(&document.tree);
-        }
-        cluster.manual("shipper");
-        cluster.wait(SignedDuration::from_mins(10));
+        user.apply(&next.out);
+        user.cluster.manual("shipper");
+        user.cluster.wait(SignedDuration::from_mins(10));
     }
     panic!("the swap does not come");
 }
@@ -122,45 +80,35 @@ fn without(cluster: &Cluster, kind: &str) -> String {
 
 #[test]
 fn what_is_not_known_is_no_rollout_to_wait_for() {
-    let home = tempfile::tempdir().unwrap();
-    let mut cluster = Cluster::new();
-    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    let mut user = User::new();
+    user.out("start --dir rotation");
     for step in 1..=2 {
-        let rendered =
-            run(home.path(), &cluster, &format!("render bundle --step {step} --dir rotation -o object"));
-        for document in document::parse(&text(&rendered.stdout), "step").unwrap() {
-            cluster.apply(&document.tree);
-        }
-        cluster.wait(SignedDuration::from_mins(5));
+        user.merge(&format!("bundle --step {step}"));
+        user.cluster.wait(SignedDuration::from_mins(5));
     }
-    let dump = without(&cluster, "Pod");
-    let next = run_over(home.path(), &cluster, &dump, "next --dir rotation");
-    let said = text(&next.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(next.status.code(), Some(3), "{said}");
+    let dump = without(&user.cluster, "Pod");
+    let next = user.run_over("next --dir rotation", &dump);
+    let said = next.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(next.code, 3, "{said}");
     assert!(said.contains("is merged, and it is not known whether it is done"), "{said}");
     assert!(said.contains("pods-not-given") && said.contains("kubectl get pods -A -o json"), "{said}");
     assert!(!said.contains("wait"), "{said}");
-    let status = run_over(home.path(), &cluster, &dump, "status --dir rotation");
-    let said = text(&status.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let status = user.run_over("status --dir rotation", &dump);
+    let said = status.out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("it is not known whether its pods have restarted since: pods-not-given"), "{said}");
 }
 
 #[test]
 fn an_issuer_that_may_not_be_read_is_not_taken_for_unmerged() {
-    let home = tempfile::tempdir().unwrap();
-    let mut cluster = Cluster::new();
-    assert!(run(home.path(), &cluster, "start --dir rotation").status.success());
+    let mut user = User::new();
+    user.out("start --dir rotation");
     for step in ["bundle --step 1", "bundle --step 2", "bundle --step 3", "issuer --step 1"] {
-        let rendered = run(home.path(), &cluster, &format!("render {step} --dir rotation -o object"));
-        for document in document::parse(&text(&rendered.stdout), "step").unwrap() {
-            cluster.apply(&document.tree);
-        }
-        cluster.all_manually();
-        cluster.wait(SignedDuration::from_mins(5));
+        user.merge(step);
+        user.cluster.all_manually();
+        user.cluster.wait(SignedDuration::from_mins(5));
     }
-    let status =
-        run_over(home.path(), &cluster, &without(&cluster, "Secret"), "status --dir rotation -o json");
-    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let status = user.run_over("status --dir rotation -o json", &without(&user.cluster, "Secret"));
+    let status: Value = serde_json::from_str(&status.out).unwrap();
     let why = status["next"]["why"].as_str().unwrap();
     assert!(why.contains("issuer-secret-unknown"), "{why}");
     assert!(why.contains("Give the Secret in the input, or the right to read it."), "{why}");
@@ -169,8 +117,7 @@ fn an_issuer_that_may_not_be_read_is_not_taken_for_unmerged() {
 
 #[test]
 fn a_confirmation_that_is_not_known_is_refused_with_those_that_are() {
-    let home = tempfile::tempdir().unwrap();
-    let wrong = run(home.path(), &Cluster::new(), "next --dir rotation --confirm everything");
-    assert_eq!(wrong.status.code(), Some(2));
-    assert!(text(&wrong.stderr).contains("external-workloads"), "{}", text(&wrong.stderr));
+    let wrong = User::new().run("next --dir rotation --confirm everything");
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("external-workloads"), "{}", wrong.err);
 }

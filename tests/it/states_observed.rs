@@ -1,14 +1,13 @@
 //! What may be in use: bundles, workload certificates and controllers of observed meshes, through whole rotations.
 
-use crate::rotation_support;
-
 use jiff::ToSpan;
 use l5d_rotate::finding::InputFact;
 use l5d_rotate::mesh::{ChangeTime, Era, Known};
 use l5d_rotate::pki::Rules;
 use l5d_rotate::rotation::{Phase, Record, Stage};
 use l5d_rotate::states::{Invariant, States};
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 fn states(cluster: &Cluster, record: &Record) -> States {
     States::of(&cluster.mesh, Some(&record.history()), cluster.now)

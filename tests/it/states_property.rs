@@ -1,8 +1,5 @@
 //! The possible states over random meshes: less that is known never means fewer possibilities.
 
-use crate::rotation_support;
-use crate::sizes;
-
 use std::sync::LazyLock;
 
 use jiff::ToSpan;
@@ -11,7 +8,9 @@ use l5d_rotate::pki::{Bundle, IssuerChain};
 use l5d_rotate::rotation::Record;
 use l5d_rotate::states::{Holding, Invariant, States, Violation};
 use proptest::prelude::*;
-use rotation_support::*;
+
+use crate::sizes;
+use crate::support::rotation::*;
 
 static FIXTURE: LazyLock<(Pki, Cluster, Record)> = LazyLock::new(|| fixture(Era::V2_12));
 

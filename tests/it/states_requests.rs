@@ -1,8 +1,6 @@
 //! To renew, a proxy is let in by the identity pods' own proxies with the certificate that it has: where they refuse it, time does
 //! not mend it. Gates, `verify` and `recover` say so.
 
-use crate::rotation_support;
-
 use jiff::ToSpan;
 use l5d_rotate::finding::{Fact, Invariant, Opens, RecoveryFact, Severity, StepFact};
 use l5d_rotate::mesh::{ChangeTime, Era, Held, Known};
@@ -10,7 +8,8 @@ use l5d_rotate::pki::BundleText;
 use l5d_rotate::rotation::recover::Diagnosis;
 use l5d_rotate::rotation::{Phase, Record};
 use l5d_rotate::verify::{self, Verdict};
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 /// A cluster right after the swap: identity signs with the new issuer, the data plane may still have certificates of the old one.
 fn swapped() -> (Pki, Cluster, Record) {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::cluster::rotation::Rotation;
 use crate::runner;
+use crate::support::user::User;
 
 fn no_script(test: &str) -> bool {
     let found = runner::other("script").arg("--version").output();
@@ -35,9 +35,9 @@ fn text(output: &Output) -> String {
 }
 
 /// A file of a rotation in progress, replaced whole: it may be read at any time.
-fn replace(rotation: &Rotation) {
-    let home = rotation.home.path();
-    fs::write(home.join("new.yaml"), rotation.cluster.dump_yaml()).unwrap();
+fn replace(user: &User) {
+    let home = user.home.path();
+    fs::write(home.join("new.yaml"), user.cluster.dump_yaml()).unwrap();
     fs::rename(home.join("new.yaml"), home.join("cluster.yaml")).unwrap();
 }
 
@@ -93,13 +93,13 @@ fn who_waits_on_a_terminal_sees_for_how_long() {
     if no_script("who_waits_on_a_terminal_sees_for_how_long") {
         return;
     }
-    let rotation = Rotation::start(Cluster::realistic());
-    rotation.print(rotation.home.path());
+    let user = User::rotating(Cluster::realistic());
+    user.print();
     let line = format!(
         "\"$PLUGIN\" wait bundle/1 --timeout 3s --dir rotation -f cluster.yaml --at {}",
-        rotation.cluster.now
+        user.cluster.now
     );
-    let output = on_a_terminal(&line, rotation.home.path()).output().unwrap();
+    let output = on_a_terminal(&line, user.home.path()).output().unwrap();
     let shown = text(&output);
     assert_eq!(output.status.code(), Some(3), "{shown}");
     assert!(shown.contains("waiting for bundle/1: 1 s of 3 s, next look in "), "{shown}");
@@ -115,15 +115,15 @@ fn a_watched_screen_is_drawn_in_its_place_until_control_c() {
     if no_script("a_watched_screen_is_drawn_in_its_place_until_control_c") {
         return;
     }
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.print(rotation.home.path());
-    let begun = rotation.cluster.now;
+    let mut user = User::rotating(Cluster::realistic());
+    user.print();
+    let begun = user.cluster.now;
     let line = format!("\"$PLUGIN\" status -w --interval 5s --dir rotation -f cluster.yaml --at {begun}");
-    let mut watching = watching(on_a_terminal(&line, rotation.home.path()));
+    let mut watching = watching(on_a_terminal(&line, user.home.path()));
     thread::sleep(Duration::from_secs(2));
-    rotation.merge("bundle", 1);
-    rotation.cluster.now = begun;
-    replace(&rotation);
+    user.take("bundle", 1);
+    user.cluster.now = begun;
+    replace(&user);
     thread::sleep(Duration::from_secs(7));
     watching.stdin.take().unwrap().write_all(b"\x03").unwrap();
     let output = watching.wait_with_output().unwrap();
@@ -139,18 +139,18 @@ fn a_watched_screen_is_drawn_in_its_place_until_control_c() {
 
 #[test]
 fn a_pipe_gets_a_watched_screen_when_it_says_something_new() {
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.print(rotation.home.path());
-    let begun = rotation.cluster.now;
+    let mut user = User::rotating(Cluster::realistic());
+    user.print();
+    let begun = user.cluster.now;
     let mut plugin = runner::plugin();
-    plugin.current_dir(rotation.home.path());
+    plugin.current_dir(user.home.path());
     plugin.args(["status", "--watch", "--interval", "5s", "--dir", "rotation", "-f", "cluster.yaml", "--at"]);
     plugin.arg(begun.to_string());
     let mut watching = watching(plugin);
     thread::sleep(Duration::from_secs(7));
-    rotation.merge("bundle", 1);
-    rotation.cluster.now = begun;
-    replace(&rotation);
+    user.take("bundle", 1);
+    user.cluster.now = begun;
+    replace(&user);
     thread::sleep(Duration::from_secs(5));
     watching.kill().unwrap();
     let mut shown = String::new();

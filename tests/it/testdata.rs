@@ -1,19 +1,18 @@
 //! Writes `testdata/`: `cargo test --test it testdata -- --ignored`.
 
-use crate::cluster;
-use crate::runner;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cluster::rotation::Rotation;
-use cluster::{Cluster, at};
 use jiff::SignedDuration;
 use l5d_rotate::document;
 use l5d_rotate::pki::KeyEncoding;
 use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, at};
+use crate::runner;
+use crate::support::user::User;
 
 const README: &str = "\
 # Test data
@@ -40,15 +39,15 @@ fn testdata_is_written() {
         fs::create_dir_all(testdata(directory)).unwrap();
     }
     fs::write(testdata("README.md"), README).unwrap();
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.print(&testdata(""));
-    for entry in fs::read_dir(rotation.home.path().join("rotation")).unwrap() {
+    let mut user = User::rotating(Cluster::realistic());
+    fs::write(testdata("cluster.yaml"), user.cluster.dump_yaml()).unwrap();
+    for entry in fs::read_dir(user.home.path().join("rotation")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "key") {
             fs::copy(&path, testdata("rotation").join(path.file_name().unwrap())).unwrap();
         }
     }
-    stages(&mut rotation);
+    stages(&mut user);
     for (name, dump) in sick() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("sick.yaml"), dump).unwrap();
@@ -60,27 +59,27 @@ fn testdata_is_written() {
 }
 
 /// The whole rotation, with a snapshot after each step that matters.
-fn stages(rotation: &mut Rotation) {
-    let stage = |rotation: &Rotation, name: &str| {
-        fs::write(testdata("stages").join(name).with_extension("yaml"), rotation.run("snapshot")).unwrap();
+fn stages(user: &mut User) {
+    let stage = |user: &User, name: &str| {
+        fs::write(testdata("stages").join(name).with_extension("yaml"), user.out("snapshot")).unwrap();
     };
-    rotation.cluster.wait(SignedDuration::from_mins(30));
-    rotation.merge("bundle", 1);
-    stage(rotation, "1-bundle-published");
-    rotation.merge("bundle", 2);
-    stage(rotation, "2-control-plane-restarted");
-    rotation.merge_everywhere("bundle");
-    stage(rotation, "3-bundle-everywhere");
-    rotation.merge("issuer", 1);
-    stage(rotation, "4-issuer-swapped");
-    rotation.merge("issuer", 2);
-    rotation.merge_everywhere("issuer");
-    stage(rotation, "5-certificates-renewed");
-    rotation.merge("prune", 1);
-    stage(rotation, "6-pruned");
-    rotation.merge("prune", 2);
-    rotation.merge_everywhere("prune");
-    stage(rotation, "7-finished");
+    user.cluster.wait(SignedDuration::from_mins(30));
+    user.take("bundle", 1);
+    stage(user, "1-bundle-published");
+    user.take("bundle", 2);
+    stage(user, "2-control-plane-restarted");
+    user.take_everywhere("bundle");
+    stage(user, "3-bundle-everywhere");
+    user.take("issuer", 1);
+    stage(user, "4-issuer-swapped");
+    user.take("issuer", 2);
+    user.take_everywhere("issuer");
+    stage(user, "5-certificates-renewed");
+    user.take("prune", 1);
+    stage(user, "6-pruned");
+    user.take("prune", 2);
+    user.take_everywhere("prune");
+    stage(user, "7-finished");
 }
 
 /// Meshes that something is wrong with.

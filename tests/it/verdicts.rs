@@ -17,7 +17,7 @@ use l5d_rotate::verify::{self, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::mesh_support::{Pki, documents, list, observe_all, real};
+use crate::support::manifests::{Pki, documents, list, observe_all, real};
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/verdicts.json");
 

@@ -1,14 +1,13 @@
 //! No workload certificate outlives the first certificate of the issuer's file to expire: `verify` says so in time.
 
-use crate::rotation_support;
-
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use l5d_rotate::finding::{Finding, Severity};
 use l5d_rotate::mesh::{Era, Known, Mesh};
 use l5d_rotate::pki::{AnchorRequest, IssuerChain, cross_sign, mint_anchor};
 use l5d_rotate::rotation::Record;
 use l5d_rotate::verify::{self, Verdict, Verification};
-use rotation_support::*;
+
+use crate::support::rotation::*;
 
 /// A mesh whose old anchor, and so a cross certificate that it signs, has so many hours left; and the issuer with it.
 fn crossed(hours: i64) -> (Pki, Cluster, IssuerChain) {

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::layouts::{Declared, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl};
-use crate::verify_support::{bundle, issuer_of, new_anchor};
+use crate::support::reviewer::{bundle, issuer_of, new_anchor};
 
 /// A change, and the verdict on it.
 type Change = (&'static str, Declared, &'static str);

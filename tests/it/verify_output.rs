@@ -1,15 +1,15 @@
 //! `verify` as people and pull requests meet it: its forms of output, and the places it reads from.
 
-use crate::cluster;
-use crate::runner;
-use crate::verify_support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
 
 use serde_json::{Value, json};
-use verify_support::{Reviewer, bundle, issuer_of, new_anchor, secret_of, swapped, trust_roots};
+
+use crate::cluster;
+use crate::runner;
+use crate::support::reviewer;
+use crate::support::reviewer::{Reviewer, bundle, issuer_of, new_anchor, secret_of, swapped, trust_roots};
 
 fn git(directory: &Path, arguments: &[&str]) -> bool {
     let mut git = Process::new("git");
@@ -200,7 +200,7 @@ fn judged(reviewer: &Reviewer) -> (String, Vec<String>, i32) {
     let output = reviewer.run(&["verify", "-f", "deploy", "--git-base", "HEAD", "-o", "json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let verdict: Value = serde_json::from_slice(&output.stdout).expect(&said);
-    let codes = verify_support::codes(&verdict).into_iter().map(str::to_owned).collect();
+    let codes = reviewer::codes(&verdict).into_iter().map(str::to_owned).collect();
     (verdict["verdict"].as_str().unwrap().to_owned(), codes, output.status.code().unwrap())
 }
 

@@ -1,16 +1,14 @@
 //! `verify` on what people write, through the program, against a cluster that prints what it is.
 
-use crate::cluster;
-use crate::verify_support;
-
 use std::fs;
 
-use cluster::{at, pem};
 use jiff::SignedDuration;
 use l5d_rotate::document;
 use l5d_rotate::pki::{IssuerRequest, mint_issuer};
 use serde_json::{Value, json};
-use verify_support::{
+
+use crate::cluster::{at, pem};
+use crate::support::reviewer::{
     Reviewer, anchor, bundle, codes, issuer_of, new_anchor, restart, secret, secret_of, swapped, trust_roots,
     violated,
 };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::layouts::{Declared, Files, Layout, RENDERED, Repository, VALUES, has_kubectl, text};
 use crate::sizes;
-use crate::verify_support::{anchor, bundle, issuer_of};
+use crate::support::reviewer::{anchor, bundle, issuer_of};
 
 /// What a case is made of, by number.
 #[derive(Debug, Clone)]

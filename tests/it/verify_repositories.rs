@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, NOW};
 use crate::layouts::{Declared, Files, RENDERED, Repository, VALUES, has_kubectl, text};
 use crate::runner;
-use crate::verify_support::{bundle, codes, new_anchor, trust_roots};
+use crate::support::reviewer::{bundle, codes, new_anchor, trust_roots};
 
 /// A repository, the mesh that it declares, and an anchor that is not published.
 pub struct Scene {

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::mesh_support::{Pki, at, control_plane, mesh};
 use l5d_rotate::finding::Severity;
 use l5d_rotate::verify::{Verdict, Verification, verify};
+
+use crate::support::manifests::{Pki, at, control_plane, mesh};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
 

@@ -1,13 +1,11 @@
 //! Instants as they are shown to people in other time zones, and to programs.
 
-use crate::cluster;
-use crate::runner;
-
 use std::path::Path;
 use std::process::Output;
 
-use cluster::Cluster;
-use cluster::rotation::Rotation;
+use crate::cluster::Cluster;
+use crate::runner;
+use crate::support::user::User;
 
 /// Zones by their rule, so that no database of zones is needed.
 const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
@@ -76,16 +74,16 @@ fn a_reason_to_wait_names_its_instant_in_both_with_the_date_where_utc_has_anothe
 /// After the swap certificates of the old issuer may be waited for instead of restarting; `prune` waits for them in any case.
 #[test]
 fn until_when_old_certificates_are_waited_for_is_told_to_the_second_in_both() {
-    let mut rotation = Rotation::start(Cluster::realistic());
-    rotation.merge("bundle", 1);
-    rotation.merge("bundle", 2);
-    rotation.merge_everywhere("bundle");
-    rotation.merge("issuer", 1);
-    rotation.merge("issuer", 2);
-    rotation.print(rotation.home.path());
+    let mut user = User::rotating(Cluster::realistic());
+    user.take("bundle", 1);
+    user.take("bundle", 2);
+    user.take_everywhere("bundle");
+    user.take("issuer", 1);
+    user.take("issuer", 2);
+    user.print();
     let said = |zone: &str, verb: &str| {
-        let arguments = format!("{verb} --dir rotation -f cluster.yaml --at {}", rotation.cluster.now);
-        let output = run_in(rotation.home.path(), zone, &arguments);
+        let arguments = format!("{verb} --dir rotation -f cluster.yaml --at {}", user.cluster.now);
+        let output = run_in(user.home.path(), zone, &arguments);
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
     };
     let auckland = "NZST-12NZDT,M9.5.0,M4.1.0/3";

@@ -7,7 +7,7 @@ use l5d_rotate::finding::{CheckFact, InputFact, Procedure};
 use l5d_rotate::mesh::{CertManagerCertificate, Known, Manifest, Mesh, NoChain, Owner, Unread};
 use l5d_rotate::pki::{BundleText, Refusal};
 
-use crate::check::builder::*;
+use crate::support::checked::*;
 
 fn next(mesh: &Mesh) -> Advice {
     advice(mesh, options())

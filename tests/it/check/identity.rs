@@ -7,7 +7,7 @@ use l5d_rotate::pki::{BundleText, Certificate};
 use l5d_rotate::report::Screen;
 use l5d_rotate::report::checks::{Row, Said, rows};
 
-use crate::check::builder::{self, *};
+use crate::support::checked::{self, *};
 
 const CONFIG: &str = "l5d-identity-cert-config-valid";
 const CRYPTO: &str = "l5d-identity-trustAnchors-use-supported-crypto";
@@ -195,7 +195,7 @@ fn an_issuer_of_another_anchor_fails_in_gos_words() {
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     mesh.trust.config = Known::Is(text(&[&other]));
     assert_eq!(outcome(&mesh, ISSUED), error("x509: certificate signed by unknown authority"));
-    let same_name = crate::check::builder::root("root");
+    let same_name = crate::support::checked::root("root");
     mesh.trust.config = Known::Is(text(&[&same_name]));
     assert_eq!(
         outcome(&mesh, ISSUED),
@@ -212,7 +212,7 @@ fn pain_14_linkerds_check_reads_the_copy_and_ours_the_published_bundle() {
     let mut mesh = mesh(&[&other], &good_issuer(&root));
     mesh.trust.config = Known::Is(text(&[&root]));
     assert_eq!(outcome(&mesh, ISSUED), None);
-    let (severity, fact) = builder::outcome(&mesh, "issuer-accepted-by-bundle").unwrap();
+    let (severity, fact) = checked::outcome(&mesh, "issuer-accepted-by-bundle").unwrap();
     assert_eq!((severity, fact.code()), (Severity::Error, "identity-fails-to-start"));
     external(&mut mesh, Some(text(&[&other])));
     assert_eq!(outcome(&mesh, ISSUED), error("x509: certificate signed by unknown authority"));
@@ -235,13 +235,13 @@ fn what_could_not_be_read_is_unknown_by_name() {
     let object_unknown = |object| unknown(InputFact::ObjectUnknown { object, why: refused() });
     let mut mesh = mesh(&[&root], &good_issuer(&root));
     mesh.trust.config = Known::Unknown(refused());
-    assert_eq!(builder::outcome(&mesh, TIME), object_unknown(config_ref()));
+    assert_eq!(checked::outcome(&mesh, TIME), object_unknown(config_ref()));
     mesh.issuer = Known::Unknown(refused());
-    assert_eq!(builder::outcome(&mesh, CONFIG), object_unknown(secret_ref()));
+    assert_eq!(checked::outcome(&mesh, CONFIG), object_unknown(secret_ref()));
     mesh.pods = Known::Absent;
-    assert_eq!(builder::outcome(&mesh, MATCH_CA), unknown(InputFact::PodsNotGiven));
+    assert_eq!(checked::outcome(&mesh, MATCH_CA), unknown(InputFact::PodsNotGiven));
     mesh.pods = Known::Unknown(refused());
-    assert_eq!(builder::outcome(&mesh, MATCH_CA), unknown(InputFact::PodsUnknown { why: refused() }));
+    assert_eq!(checked::outcome(&mesh, MATCH_CA), unknown(InputFact::PodsUnknown { why: refused() }));
 }
 
 #[test]
@@ -255,14 +255,14 @@ fn a_copy_of_the_issuer_proves_nothing_of_the_secret() {
         unknown(CheckFact::IssuerCopyChecked { secret, config, found: found.map(Box::new) })
     };
     let absent = unknown(InputFact::ObjectAbsent { object: secret_ref() });
-    assert_eq!(builder::outcome(&mesh, CONFIG), absent);
-    assert_eq!(builder::outcome(&mesh, ISSUER_TIME), copy(None));
+    assert_eq!(checked::outcome(&mesh, CONFIG), absent);
+    assert_eq!(checked::outcome(&mesh, ISSUER_TIME), copy(None));
     let soon = CheckFact::IssuerExpiring { certificate: certificate(&expiring), part: ChainPart::Issuer };
-    assert_eq!(builder::outcome(&mesh, ISSUER_SOON), copy(Some(soon.into())));
+    assert_eq!(checked::outcome(&mesh, ISSUER_SOON), copy(Some(soon.into())));
     let why = Unread::Refused("forbidden".into());
     mesh.gaps = vec![Gap::object("secrets", "linkerd", "linkerd-identity-issuer", why.clone())];
     assert_eq!(
-        builder::outcome(&mesh, CONFIG),
+        checked::outcome(&mesh, CONFIG),
         unknown(InputFact::ObjectUnknown { object: secret_ref(), why })
     );
 }

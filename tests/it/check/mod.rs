@@ -2,7 +2,6 @@
 //! its exact words.
 
 mod advice;
-pub(crate) mod builder;
 mod identity;
 mod own_bundle;
 mod own_cert_manager;

@@ -5,7 +5,7 @@ use l5d_rotate::mesh::{Era, Known};
 use l5d_rotate::pki::pem::{Defect, DefectKind};
 use l5d_rotate::pki::{Authority, BundleText};
 
-use crate::check::builder::*;
+use crate::support::checked::*;
 
 fn only_published(authorities: &[&Authority]) -> BundleDifference {
     let only_published = authorities.iter().map(|authority| certificate(authority)).collect();

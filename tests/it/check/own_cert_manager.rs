@@ -5,7 +5,7 @@ use l5d_rotate::document::ObjectRef;
 use l5d_rotate::finding::{CheckFact, InputFact, LateRenewal, Overdue, Renewal, RenewalTime};
 use l5d_rotate::mesh::{CertManagerCertificate, Gap, GoDuration, Unread};
 
-use crate::check::builder::*;
+use crate::support::checked::*;
 
 fn object(name: &str, namespace: &str) -> ObjectRef {
     ObjectRef::new("cert-manager.io/v1", "Certificate", namespace, name)

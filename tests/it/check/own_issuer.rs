@@ -6,7 +6,7 @@ use l5d_rotate::finding::{AnchorRef, ChainPart, CheckFact, Opens, Procedure, Sig
 use l5d_rotate::mesh::{KeyState, Known, Mesh, Scheme};
 use l5d_rotate::pki::{BundleText, Certificate, IssuerChain, Refusal, cross_sign};
 
-use crate::check::builder::*;
+use crate::support::checked::*;
 
 #[test]
 fn pitfall_10_an_expired_anchor_that_nothing_needs_only_troubles_linkerd_check() {

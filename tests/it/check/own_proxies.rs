@@ -12,7 +12,7 @@ use l5d_rotate::pki::pem::{Defect, DefectKind};
 use l5d_rotate::pki::{BundleText, Fingerprint, Rules};
 use serde_json::json;
 
-use crate::check::builder::*;
+use crate::support::checked::*;
 
 fn pods(namespace: &str, name: &str, count: u64) -> WorkloadPods {
     WorkloadPods { workload: deployment(namespace, name), count, sample: vec![] }
@@ -382,7 +382,7 @@ fn what_cannot_be_seen_is_told_only_when_the_anchor_is_about_to_change() {
         warning(InputFact::LinkedClustersUnseen { links: vec!["linkerd-multicluster/west".into()] })
     );
     let expiring = anchor("expiring", "2025-01-01", "2026-07-01");
-    let mut rotation_ahead = crate::check::builder::mesh(&[&expiring], &expiring);
+    let mut rotation_ahead = crate::support::checked::mesh(&[&expiring], &expiring);
     rotation_ahead.external_workloads = vec!["vms/db-1".into()];
     assert!(not_passed(&rotation_ahead).contains(&"external-workloads"));
 }

@@ -5,17 +5,17 @@ use l5d_rotate::finding::{Finding, InputFact};
 use l5d_rotate::mesh::Known;
 use l5d_rotate::pki::{BundleText, Certificate, pem};
 
-use crate::check::builder::*;
 use crate::check::identity::{error, outcome};
-use crate::mesh_support;
+use crate::support::checked::*;
+use crate::support::manifests;
 
 #[test]
 fn installs_of_four_versions_pass_and_only_what_needs_pods_is_unknown() {
     let test = "installs_of_four_versions_pass_and_only_what_needs_pods_is_unknown";
-    let Some(real) = mesh_support::real(test) else { return };
+    let Some(real) = manifests::real(test) else { return };
     for version in ["2.8.1", "2.10.2", "2.12.6", "2.20"] {
         let text = std::fs::read_to_string(real.join(format!("install/{version}.yaml"))).unwrap();
-        let checks = run(&mesh_support::mesh(&[&text]), options());
+        let checks = run(&manifests::mesh(&[&text]), options());
         let linkerds = checks.iter().filter(|check| check.category == Category::Identity);
         assert_eq!(linkerds.filter(|check| check.finding().is_none()).count(), 8, "{version}");
         let rest: Vec<_> = checks.iter().filter(|check| check.finding().is_some()).collect();
@@ -38,7 +38,7 @@ fn installs_of_four_versions_pass_and_only_what_needs_pods_is_unknown() {
 
 #[test]
 fn certificates_of_linkerds_own_tests_fail_as_its_tests_say() {
-    let Some(real) = mesh_support::real("certificates_of_linkerds_own_tests_fail_as_its_tests_say") else {
+    let Some(real) = manifests::real("certificates_of_linkerds_own_tests_fail_as_its_tests_say") else {
         return;
     };
     let read = |name: &str| std::fs::read_to_string(real.join(format!("pem/{name}.pem"))).unwrap();

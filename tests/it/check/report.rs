@@ -9,7 +9,7 @@ use l5d_rotate::report::checks::{self, Failed, Format, Row, Said, linkerd_tree, 
 use l5d_rotate::report::findings::Words;
 use serde_json::{Value, json};
 
-use crate::check::builder::*;
+use crate::support::checked::*;
 
 fn screen() -> Screen {
     Screen::utc(now())

@@ -13,10 +13,10 @@ use l5d_rotate::pki::{
 use l5d_rotate::rotation::{Record, Scope, Strategy};
 use rcgen::KeyPair;
 
-use crate::pki_support::random::{self, Dice, Keys};
-use crate::pki_support::tls::key_pair;
-use crate::pki_support::{IDENTITY, anchor, at, bundle, chain, issuer, issuer_request};
-use crate::rotation_support::Cluster;
+use crate::support::pki::random::{self, Dice, Keys};
+use crate::support::pki::tls::key_pair;
+use crate::support::pki::{IDENTITY, anchor, at, bundle, chain, issuer, issuer_request};
+use crate::support::rotation::Cluster;
 
 const WORKLOAD_CERTIFICATE_LIFETIME_SECONDS: i64 = 86_420;
 

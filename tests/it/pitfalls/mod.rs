@@ -2,12 +2,13 @@
 //!
 //! Pitfalls 1 to 8 are in `order`, 9 to 11 and 14 to 19 in `sick`, 12, 13 and 19 to 24 in `written`; pains in `pains`.
 
-use crate::cluster;
 mod order;
 mod pains;
 mod scene;
 mod sick;
 mod written;
+
+use crate::cluster;
 
 const TESTS: &str = concat!(
     include_str!("order.rs"),

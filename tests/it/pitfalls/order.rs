@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cluster::at;
 use crate::pitfalls::scene::{Scene, judged, started};
-use crate::verify_support::{
+use crate::support::reviewer::{
     bundle, codes, issuer_of, new_anchor, restart, secret_of, trust_roots, violated,
 };
 
@@ -56,7 +56,7 @@ fn pitfall_02_removing_the_old_anchor_while_a_workload_certificate_of_the_old_is
     );
     assert_eq!(presenting["opens"], json!([{"at": expired}]));
     scene.cluster.now = at(&expired) + SignedDuration::from_secs(1);
-    assert_eq!(scene.render("prune", 1).exit, 0);
+    assert_eq!(scene.render("prune", 1).code, 0);
 }
 
 /// linkerd2#8018 and #8282: in 2.11, and with an external CA ever since, nothing restarts the identity controller.
@@ -154,7 +154,7 @@ fn pitfall_05_the_restart_that_would_activate_it_is_refused() {
     let now = scene.cluster.now;
     (scene.cluster.issuer, scene.cluster.issuer_key, scene.cluster.issuer_changed) = (issuer, key, now);
     scene.minutes(30);
-    assert_eq!(scene.render("bundle", 2).exit, 0);
+    assert_eq!(scene.render("bundle", 2).code, 0);
 }
 
 /// linkerd2#15109: fsnotify's one attempt was missed, and nothing in the Secret shows it.
@@ -188,7 +188,7 @@ fn pitfall_07_pods_that_restarted_while_the_injectors_mount_was_stale_are_seen_a
     scene.minutes(10);
     scene.render("issuer", 1).refuses(4, &["proxies-not-ready", "4 running proxies (shop/checkout-"]);
     let again = scene.render("bundle", 3);
-    assert!(again.exit == 0 && again.out.contains("name: checkout\n"), "{}", again.err);
+    assert!(again.code == 0 && again.out.contains("name: checkout\n"), "{}", again.err);
 
     // Somebody restarts in the commit of the bundle.
     let scene = Scene::new();
@@ -203,7 +203,7 @@ fn pitfall_07_pods_that_restarted_while_the_injectors_mount_was_stale_are_seen_a
 #[test]
 fn pitfall_08_no_restart_of_the_data_plane_while_no_injector_runs() {
     let mut scene = Scene::before("bundle", 3);
-    assert_eq!(scene.render("bundle", 3).exit, 0);
+    assert_eq!(scene.render("bundle", 3).code, 0);
     scene.edit_pods("linkerd-proxy-injector", |_, pod| {
         for status in pod["status"]["containerStatuses"].as_array_mut().unwrap() {
             if status["name"] == "proxy-injector" {
@@ -265,7 +265,7 @@ pub fn one_of_two_reloaded(scene: &mut Scene) {
 fn pitfall_01_the_guide_backwards_breaks_slowly_and_simulate_says_when() {
     let scene = Scene::rotating();
     let said = scene.run("simulate --dir rotation --order issuer,bundle,prune");
-    assert_eq!(said.exit, 4, "{}\n{}", said.out, said.err);
+    assert_eq!(said.code, 4, "{}\n{}", said.out, said.err);
     let verdict = scene.verify(&[secret_of(&issuer_of(&new_anchor()))]).0;
     assert_eq!(violated(&verdict), ["identity-fails-to-start"], "{verdict:#}");
 }

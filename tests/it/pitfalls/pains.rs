@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, at};
 use crate::pitfalls::order::{LOADED, RESTARTED};
 use crate::pitfalls::scene::{Scene, judged};
 use crate::pitfalls::sick::MATCH_CA;
-use crate::verify_support::{bundle, new_anchor, trust_roots};
+use crate::support::reviewer::{bundle, new_anchor, trust_roots};
 
 const COPY: &str = "linkerd-config holds the published trust anchors";
 
@@ -35,7 +35,7 @@ fn pain_02_the_old_anchor_may_go_once_everything_restarted_after_the_swap_or_a_d
     );
     scene.merge("issuer", 3);
     judged(&scene.verify_with("--dir rotation", &manual), "safe", 0);
-    assert_eq!(scene.render("prune", 1).exit, 0);
+    assert_eq!(scene.render("prune", 1).code, 0);
 }
 
 /// The bundle of the rotation's own anchor alone.
@@ -60,7 +60,7 @@ fn pain_03_a_skipped_issuer_is_loaded_by_the_restart_that_was_left_out_and_no_st
     scene.render("prune", 1).refuses(4, &["identity-signs-refused", "signs with"]);
     scene.merge("bundle", 2);
     scene.advance("prune", 1);
-    assert_eq!(scene.render("prune", 1).exit, 0);
+    assert_eq!(scene.render("prune", 1).code, 0);
 }
 
 /// linkerd2#15109 (open): the Secret is new, the identity controller is not.
@@ -84,7 +84,7 @@ fn pain_05_out_of_an_expired_anchor_each_refusal_names_the_way_and_it_leads_out(
     let status = scene.print("status");
     assert!(status.contains("kubectl l5d-rotate recover"), "{status}");
     let diagnosis = scene.run("recover -o json");
-    assert_eq!(diagnosis.exit, 1);
+    assert_eq!(diagnosis.code, 1);
     let found: Value = serde_json::from_str(&diagnosis.out).unwrap();
     assert_eq!(found["remedy"]["kind"], "anchor-and-issuer", "{found}");
     assert!(!found["remedy"]["downtime"].as_str().unwrap().is_empty(), "{found}");
@@ -142,29 +142,29 @@ fn pain_14_newlines_order_and_number_of_certificates_raise_no_alarm() {
     for check in [MATCH_CA, COPY, "trust bundle is strict PEM", "running proxies accept the issuer"] {
         scene.found(check).is("success", &[]);
     }
-    assert_eq!(scene.render("issuer", 1).exit, 0);
+    assert_eq!(scene.render("issuer", 1).code, 0);
 }
 
 /// linkerd2#9612: `linkerd check` warned and exited with 0 until production was down.
 #[test]
 fn pain_15_a_warning_fails_a_pipeline_that_asks_for_it() {
     let mut scene = Scene::over(Cluster::expiring("2026-12-13T02:00:00Z", "2026-12-13T02:00:00Z"));
-    assert_eq!(scene.run("check").exit, 0);
+    assert_eq!(scene.run("check").code, 0);
     let asked = scene.run("check --fail-on warning");
-    assert!(asked.exit == 1 && asked.out.contains("in 20 days"), "{}", asked.out);
+    assert!(asked.code == 1 && asked.out.contains("in 20 days"), "{}", asked.out);
     // An expiry that is further away than asked for is none of ours, but Linkerd's own 60 days stay.
     scene.cluster.now = at("2026-12-13T02:00:01Z");
-    assert_eq!(scene.run("check").exit, 1);
+    assert_eq!(scene.run("check").code, 1);
 
     // A rotation that stands still half way is such a warning as well.
     let mut scene = Scene::over(Cluster::expiring("2036-01-01T00:00:00Z", "2027-06-01T00:00:00Z"));
-    assert_eq!(scene.run("check --fail-on warning").exit, 0, "{}", scene.run("check -o short").out);
+    assert_eq!(scene.run("check --fail-on warning").code, 0, "{}", scene.run("check -o short").out);
     let both = bundle(&[&scene.cluster.anchor, &new_anchor()]);
     scene.cluster.apply(&trust_roots(&both));
     scene.cluster.wait(SignedDuration::from_mins(30));
     let asked = scene.run("check --fail-on warning -o short");
     assert!(
-        asked.exit == 1 && asked.out.contains(MATCH_CA) && asked.out.contains(RESTARTED),
+        asked.code == 1 && asked.out.contains(MATCH_CA) && asked.out.contains(RESTARTED),
         "{}",
         asked.out
     );

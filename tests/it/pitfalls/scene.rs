@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Load, at};
-use crate::mesh_support::{Pki, control_plane};
-use crate::runner;
+use crate::runner::{self, Ran};
+use crate::support::manifests::{Pki, control_plane};
 
 /// What is done to the objects of the cluster before they are printed: whatever the cluster itself does not know.
 type Edit = Box<dyn Fn(&mut Vec<Value>)>;
@@ -20,13 +20,6 @@ pub struct Scene {
     edits: Vec<Edit>,
     /// What the dump is instead.
     text: Option<String>,
-}
-
-/// What the program said.
-pub struct Said {
-    pub exit: i32,
-    pub out: String,
-    pub err: String,
 }
 
 /// A finding of `check`.
@@ -162,31 +155,23 @@ impl Scene {
     }
 
     /// Runs the program over the cluster's dump.
-    pub fn run(&self, arguments: &str) -> Said {
+    pub fn run(&self, arguments: &str) -> Ran {
         let items = || json!({"apiVersion": "v1", "kind": "List", "items": self.items()}).to_string();
         let dump = self.text.clone().unwrap_or_else(items);
         fs::write(self.home.path().join("dump.yaml"), dump).unwrap();
-        let output = runner::plugin()
-            .current_dir(self.home.path())
-            .args(arguments.split_whitespace())
-            .args(["-f", "dump.yaml", "--at", &self.cluster.now.to_string()])
-            .output()
-            .unwrap();
-        Said {
-            exit: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        let mut plugin = runner::plugin();
+        plugin.current_dir(self.home.path()).args(arguments.split_whitespace());
+        runner::run(plugin.args(["-f", "dump.yaml", "--at", &self.cluster.now.to_string()]))
     }
 
     /// What a command prints that must succeed.
     pub fn print(&self, arguments: &str) -> String {
         let said = self.run(arguments);
-        assert_eq!(said.exit, 0, "{arguments}: {}", said.err);
+        assert_eq!(said.code, 0, "{arguments}: {}", said.err);
         said.out
     }
 
-    pub fn render(&self, phase: &str, step: u8) -> Said {
+    pub fn render(&self, phase: &str, step: u8) -> Ran {
         self.run(&format!("render {phase} --step {step} --dir rotation"))
     }
 
@@ -256,7 +241,7 @@ impl Scene {
         let text: String = objects.iter().map(|object| format!("---\n{object:#}\n")).collect();
         fs::write(self.home.path().join("proposed.yaml"), text).unwrap();
         let said = self.run(&format!("verify --proposed proposed.yaml -o json {arguments}"));
-        (serde_json::from_str(&said.out).expect(&said.err), said.exit)
+        (serde_json::from_str(&said.out).expect(&said.err), said.code)
     }
 
     /// The step's entry in the plan.
@@ -272,19 +257,6 @@ impl Scene {
         let planned = self.planned(step);
         let found = planned["blocked"].as_array().unwrap().iter().find(|one| one["code"] == code);
         found.unwrap_or_else(|| panic!("{step}: no {code}: {planned:#}")).clone()
-    }
-}
-
-impl Said {
-    /// Refused or not ready: nothing is printed that could be committed, and it says why.
-    #[track_caller]
-    pub fn refuses(&self, exit: i32, why: &[&str]) {
-        assert_eq!((self.exit, self.out.as_str()), (exit, ""), "{}", self.err);
-        // Lines are wrapped between words.
-        let said = self.err.split_whitespace().collect::<Vec<_>>().join(" ");
-        for why in why {
-            assert!(said.contains(why), "`{why}` is not in: {}", self.err);
-        }
     }
 }
 

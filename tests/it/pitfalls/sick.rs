@@ -12,10 +12,12 @@ use rcgen::{
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::mesh_support::pod;
 use crate::pitfalls::order::{RESTARTED, RESTARTED_AT, WOULD_START};
 use crate::pitfalls::scene::{Scene, judged};
-use crate::verify_support::{anchor, bundle, codes, issuer_of, new_anchor, restart, secret_of, trust_roots};
+use crate::support::manifests::pod;
+use crate::support::reviewer::{
+    anchor, bundle, codes, issuer_of, new_anchor, restart, secret_of, trust_roots,
+};
 
 /// Linkerd's own sentences.
 const ANCHORS_VALID: &str = "trust anchors are within their validity period";
@@ -101,7 +103,7 @@ fn pitfall_10_an_expired_anchor_left_in_the_bundle_hides_no_check_and_may_go() {
     }
     judged(&scene.verify(&[trust_roots(&good)]), "safe", 0);
     scene.start();
-    assert_eq!(scene.render("bundle", 1).exit, 0);
+    assert_eq!(scene.render("bundle", 1).code, 0);
 }
 
 /// linkerd/website#1475: Go refuses to issue, proxies go on until their workload certificates expire. The issuer outlives its
@@ -139,7 +141,7 @@ fn pitfall_11_an_expired_issuer_below_a_valid_anchor_is_replaced_alone_without_f
     fs::write(scene.home.path().join("ca.key"), crate::cluster::pem(&anchor.key)).unwrap();
     scene.print("start --issuer-only --anchor ca.crt --anchor-key ca.key --dir rotation");
     let said = scene.render("issuer", 1);
-    assert!(said.exit == 0 && said.out.contains("name: linkerd-identity-issuer"), "{}", said.err);
+    assert!(said.code == 0 && said.out.contains("name: linkerd-identity-issuer"), "{}", said.err);
 }
 
 /// The guide's sample lists them. Since 2.11 the control plane's proxies have no literal bundle, and `linkerd check` skips them.
@@ -178,7 +180,7 @@ fn pitfall_15_pods_that_are_done_and_anchors_in_another_order_raise_no_alarm() {
         }
     });
     scene.found(MATCH_CA).is("success", &[]);
-    assert_eq!(scene.render("issuer", 1).exit, 0);
+    assert_eq!(scene.render("issuer", 1).code, 0);
 }
 
 /// The variable with a pod's bundle, wherever its proxy is.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cluster::at;
 use crate::pitfalls::order::{LOADED, one_of_two_reloaded};
 use crate::pitfalls::scene::{Scene, judged};
-use crate::verify_support::{bundle, new_anchor, restart, secret_of, trust_roots};
+use crate::support::reviewer::{bundle, new_anchor, restart, secret_of, trust_roots};
 
 const STEPS: [(&str, u8); 9] = [
     ("bundle", 1),
@@ -184,7 +184,7 @@ fn pitfall_20_a_renewal_by_cert_manager_within_the_step_holds_it_up_until_it_is_
         &[r#""name":"linkerd-trust-anchor"},"when":{"at":"#],
     );
     let suspended = scene.run("render bundle --step 1 --dir rotation --confirm renewal-suspended");
-    assert_eq!(suspended.exit, 0, "{}", suspended.err);
+    assert_eq!(suspended.code, 0, "{}", suspended.err);
 }
 
 /// `Validity.Window` in `pkg/tls`: a workload certificate's skew is 20 s only; what is minted is backdated, and what others
@@ -202,7 +202,7 @@ fn pitfall_21_certificates_begin_in_the_past_of_every_clock() {
         );
     }
     let now = scene.cluster.now;
-    let anchor = crate::verify_support::anchor("root.new", &now.to_string(), "2036-11-20T02:00:00Z");
+    let anchor = crate::support::reviewer::anchor("root.new", &now.to_string(), "2036-11-20T02:00:00Z");
     let mut scene = Scene::new();
     fs::write(scene.home.path().join("own.pem"), anchor.certificate.to_pem()).unwrap();
     fs::write(scene.home.path().join("own.key"), crate::cluster::pem(&anchor.key)).unwrap();
@@ -211,7 +211,7 @@ fn pitfall_21_certificates_begin_in_the_past_of_every_clock() {
     let waits = scene.blocked("bundle/1-trust", "certificate-not-begun");
     assert_eq!(waits["opens"], json!([{"at": "2026-11-23T02:00:20Z"}]));
     scene.cluster.now += SignedDuration::from_secs(20);
-    assert_eq!(scene.render("bundle", 1).exit, 0);
+    assert_eq!(scene.render("bundle", 1).code, 0);
 }
 
 /// The same where somebody else's issuer begins in a minute: whoever has a workload certificate of it is refused until then.

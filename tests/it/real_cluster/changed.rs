@@ -1,8 +1,9 @@
 //! What changes an object without changing what is in it: there is always a way on.
 
+use jiff::SignedDuration;
+
 use super::desk::Desk;
 use super::{Cluster, finished, rotate};
-use jiff::SignedDuration;
 
 const ROOTS: &str = "configmap linkerd-identity-trust-roots -n linkerd";
 const STEP: &str = "bundle/2-control-plane";

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
-use crate::live_support::no_kubectl;
 use crate::runner;
+use crate::support::api_server::no_kubectl;
 
 /// Where the programs are; `.ci/cluster` builds them.
 const PROGRAMS: &str = "L5D_ROTATE_TEST_CLUSTER";

@@ -7,8 +7,8 @@ use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Remaining, Stopped};
 use rcgen::KeyPair;
 
 use super::{told, twins};
-use crate::check::builder::{at, chain, good_issuer, issuer, mesh, now, published, root};
-use crate::pki_support::tls::{Proxy, handshake, key_pair};
+use crate::support::checked::{at, chain, good_issuer, issuer, mesh, now, published, root};
+use crate::support::pki::tls::{Proxy, handshake, key_pair};
 
 const LIFE: SignedDuration = SignedDuration::from_secs(86_420);
 /// 0.7 of it.

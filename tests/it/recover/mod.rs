@@ -1,15 +1,15 @@
 //! What `recover` says of meshes that have expired: a table of states, and what real handshakes say of the same.
 
-use crate::check::builder;
 mod handshakes;
 mod states;
 
-use builder::{at, now};
 use l5d_rotate::finding::{CertificateRole, Finding};
 use l5d_rotate::mesh::Mesh;
 use l5d_rotate::pki::{Authority, IssuerChain, PrivateKey};
 use l5d_rotate::rotation::recover::{Diagnosis, Issuance, Remedy, Stopped};
 use rcgen::KeyPair;
+
+use crate::support::checked::{at, now};
 
 /// One anchor, signed twice with its own key: once until `end`, once until 2036.
 pub(crate) fn twins(name: &str, end: &str) -> [Authority; 2] {

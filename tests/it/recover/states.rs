@@ -10,7 +10,7 @@ use l5d_rotate::rotation::recover::{Diagnosis, Eligibility, Issuance, Remedy, St
 use serde_json::json;
 
 use super::{evidence, told, twins};
-use crate::check::builder::{
+use crate::support::checked::{
     self, anchor, at, good_issuer, group, issuer, mesh, now, published, root, secret, text, workload,
 };
 
@@ -190,7 +190,7 @@ fn an_anchor_signs_the_next_issuer_only_where_every_proxy_holds_it() {
     let expired = issuer(&old, "2026-01-02", "2026-05-31");
     let mut mesh = mesh(&[&new], &expired);
     published(&mut mesh).text = text(&[&old, &new]);
-    builder::proxies(&mut mesh, "shop", text(&[&old, &new]), &["shop-1"], 1);
+    checked::proxies(&mut mesh, "shop", text(&[&old, &new]), &["shop-1"], 1);
     let Remedy::Replace(signers) = Diagnosis::of(&mesh, now()).remedy else { panic!() };
     let eligibility: Vec<_> =
         signers.iter().map(|one| (one.anchor.name(), one.signed_present, one.eligibility.clone())).collect();
@@ -203,7 +203,7 @@ fn an_anchor_signs_the_next_issuer_only_where_every_proxy_holds_it() {
         eligibility,
         [("new", false, Eligibility::Eligible), ("old", true, Eligibility::NotHeld { by })]
     );
-    let mut unseen = builder::mesh(&[&old], &expired);
+    let mut unseen = checked::mesh(&[&old], &expired);
     unseen.pods = Known::Absent;
     unseen.proxies.clear();
     let Remedy::Replace(signers) = Diagnosis::of(&unseen, now()).remedy else { panic!() };
@@ -214,7 +214,7 @@ fn an_anchor_signs_the_next_issuer_only_where_every_proxy_holds_it() {
         ["bundle/1-trust", "issuer/1-issuer", "issuer/2-control-plane", "issuer/3-data-plane"]
     );
     let early = anchor("early", "2026-07-01", "2036-01-01");
-    let mut mesh = builder::mesh(&[&early], &expired);
+    let mut mesh = checked::mesh(&[&early], &expired);
     published(&mut mesh).text = text(&[&early]);
     assert!(
         told(&mesh).ends_with("anchor and issuer [NotYetValid { not_before: 2026-07-01T00:00:00Z }]"),

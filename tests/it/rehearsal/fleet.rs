@@ -13,10 +13,10 @@ use l5d_rotate::pki::{
 use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Strategy};
 use rcgen::KeyPair;
 
-use crate::pki_support::IDENTITY;
-use crate::pki_support::random::Dice;
-use crate::pki_support::tls::{self, Proxy, key_pair};
-use crate::rotation_support::{self as support, STARTED, time};
+use crate::support::pki::IDENTITY;
+use crate::support::pki::random::Dice;
+use crate::support::pki::tls::{self, Proxy, key_pair};
+use crate::support::rotation::{self as support, STARTED, time};
 
 #[path = "managed.rs"]
 mod managed;

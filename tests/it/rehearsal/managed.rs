@@ -11,8 +11,8 @@ use l5d_rotate::pki::{Bundle, BundleText, IssuerChain, IssuerRequest, Rules, min
 use l5d_rotate::rotation::{ManagedChange, Record};
 
 use super::{Fleet, Pki};
-use crate::pki_support::tls::key_pair;
-use crate::rotation_support::{STARTED, time};
+use crate::support::pki::tls::key_pair;
+use crate::support::rotation::{STARTED, time};
 
 /// How long an issuer is there before the next one, in Linkerd's guide: 48 hours less 25.
 const RENEWED_AFTER: SignedDuration = SignedDuration::from_hours(23);

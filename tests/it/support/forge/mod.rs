@@ -1,6 +1,8 @@
 //! A forge on disk, and a runner for its jobs: real Git repositories with a bare remote, the real kubectl and an API server on the
 //! loopback, the real program. `gh` and `curl` stand in for what would leave the machine: they keep comments and pull requests in files.
 
+pub(crate) mod actions;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -14,10 +16,8 @@ use crate::docs::is_there;
 use crate::layouts::deployed::{Made, deploy, workloads};
 use crate::layouts::{Declared, RENDERED, text};
 use crate::live_commands::{answers, objects};
-use crate::live_support::{Server, no_kubectl};
 use crate::runner;
-
-pub(crate) mod actions;
+use crate::support::api_server::{Server, no_kubectl};
 
 /// What `gh` does here: pull requests in `pulls.json`, their comments in `comments.json`, its calls in `calls`.
 const GH: &str = r##"

@@ -40,3 +40,44 @@ pub(crate) fn write_script(path: &Path, text: &str) {
         .unwrap();
     assert!(written.success(), "{}", path.display());
 }
+
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+impl Ran {
+    /// Refused or not ready: nothing is printed that could be committed, and it says why.
+    #[track_caller]
+    pub(crate) fn refuses(&self, code: i32, why: &[&str]) {
+        assert_eq!((self.code, self.out.as_str()), (code, ""), "{}", self.err);
+        // Lines are wrapped between words.
+        let said = self.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        for why in why {
+            assert!(said.contains(why), "`{why}` is not in: {}", self.err);
+        }
+    }
+}
+
+/// Are these programs here? If not, says that the test is skipped, by name.
+pub(crate) fn has(test: &str, programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_here = |program: &str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    for program in programs {
+        if !is_here(program) {
+            println!("skipped: {test}: no {program}");
+            return false;
+        }
+    }
+    true
+}

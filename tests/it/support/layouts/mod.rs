@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, pem};
 use crate::runner;
-use crate::verify_support::{secret, trust_roots};
+use crate::support::reviewer::{secret, trust_roots};
 
 /// What a repository declares, however it is laid out.
 #[derive(Clone)]

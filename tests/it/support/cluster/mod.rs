@@ -5,7 +5,6 @@ pub(crate) mod controllers;
 mod fleet;
 mod objects;
 mod pods;
-pub(crate) mod rotation;
 
 use std::collections::BTreeMap;
 
