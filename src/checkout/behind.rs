@@ -9,6 +9,7 @@ use super::open::{Open, Why};
 use super::root::core;
 use crate::document::{Document, text_at};
 use crate::linkerd;
+use crate::mesh::CERT_MANAGER_GROUP;
 
 /// Names and selectors of what stands behind trust material.
 #[derive(Debug, Default)]
@@ -134,7 +135,7 @@ impl Behind {
             }
             "Namespace" if self.homes.contains(name) => self.labels(tree)?,
             // Those of cert-manager itself are judged with what they sign.
-            "Issuer" | "ClusterIssuer" if group == "cert-manager.io" => return None,
+            "Issuer" | "ClusterIssuer" if group == CERT_MANAGER_GROUP => return None,
             _ if self.others.contains(&(kind.to_owned(), name.to_owned())) => tree["spec"].clone(),
             _ => return None,
         };

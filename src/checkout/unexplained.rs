@@ -17,6 +17,7 @@ use super::unit::Unit;
 use super::values;
 use crate::document::{self, Document, decoded, mentions, text_at};
 use crate::linkerd;
+use crate::mesh::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
 
 /// What a unit holds after the change, or before it, that is open and not the same on the other side.
 pub(super) fn open(old: &Option<Unit>, new: &Option<Unit>, changed: &BTreeSet<String>) -> Vec<Open> {
@@ -65,8 +66,8 @@ const UNDERSTOOD: [&str; 23] = [
     "policy.linkerd.io",
     "multicluster.linkerd.io",
     "workload.linkerd.io",
-    "cert-manager.io",
-    "trust.cert-manager.io",
+    CERT_MANAGER_GROUP,
+    TRUST_MANAGER_GROUP,
     "source.toolkit.fluxcd.io",
     "notification.toolkit.fluxcd.io",
     "image.toolkit.fluxcd.io",

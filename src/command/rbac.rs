@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::document::yaml;
 use crate::linkerd;
+use crate::mesh::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
 
 const NAME: &str = "l5d-rotate-reader";
 
@@ -54,13 +55,13 @@ const CLUSTER: &[Grant] = &[
         unknown_without: Some("the Argo Rollouts, and how to restart them"),
     },
     Grant {
-        group: "cert-manager.io",
+        group: CERT_MANAGER_GROUP,
         resources: &["certificates", "certificaterequests", "issuers", "clusterissuers"],
         names: &[],
         unknown_without: Some("whether cert-manager renews the issuer by itself, and when"),
     },
     Grant {
-        group: "trust.cert-manager.io",
+        group: TRUST_MANAGER_GROUP,
         resources: &["bundles"],
         names: &[],
         unknown_without: Some("whether trust-manager writes the trust bundle"),

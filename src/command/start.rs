@@ -76,7 +76,7 @@ pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result
     })?;
     let until = end(lifetime(ISSUER_LIFETIME)?, at, "--issuer-lifetime")?;
     let issuer = mint_issuer(&issuer_request(None, until, mesh, &anchor.certificate, at), &anchor)?;
-    let chain = IssuerChain { issuer: issuer.certificate, intermediates: Vec::new() };
+    let chain = IssuerChain::alone(issuer.certificate);
     Ok(Record::new(mesh, at, strategy, Scope::Full { anchor: anchor.certificate }, chain, false)?)
 }
 
@@ -207,7 +207,7 @@ impl Begin<'_> {
         if minting.anchor.is_none() {
             files.push(key_file(&dir.join(rotation::ANCHOR_KEY_FILE), &anchor.key, encoding)?);
         }
-        let issuer = IssuerChain { issuer: issuer.certificate, intermediates: Vec::new() };
+        let issuer = IssuerChain::alone(issuer.certificate);
         Ok(Material { anchor: anchor.certificate, issuer, files })
     }
 

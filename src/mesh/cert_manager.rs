@@ -12,6 +12,13 @@ use crate::pki::Certificate;
 use crate::pki::pem::certificates_alone;
 use crate::printable::escaped;
 
+/// cert-manager's API group.
+pub const CERT_MANAGER_GROUP: &str = "cert-manager.io";
+/// trust-manager's API group.
+pub const TRUST_MANAGER_GROUP: &str = "trust.cert-manager.io";
+/// The key of a Secret of cert-manager that holds the certificate.
+pub const CERTIFICATE_KEY: &str = "tls.crt";
+
 /// A cert-manager `Certificate` that makes the anchor or the issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,6 +124,15 @@ impl CertManagerCertificate {
         self.secret == linkerd::ISSUER_SECRET && self.object.namespace == namespace
     }
 
+    /// Does an Issuer sign with its Secret? That of a ClusterIssuer is in cert-manager's own namespace, wherever that is.
+    #[must_use]
+    pub fn is_ca_of(&self, issuer: &CertManagerIssuer) -> bool {
+        let SignsWith::Secret(secret) = &issuer.signs_with else { return false };
+        let signer = &issuer.object;
+        let is_near = signer.kind == "ClusterIssuer" || self.object.namespace == signer.namespace;
+        self.is_ca && self.secret == *secret && is_near
+    }
+
     /// The certificate that cert-manager issued last for it.
     #[must_use]
     pub fn issued(&self) -> Option<&Certificate> {
@@ -129,7 +145,7 @@ impl CertManagerCertificate {
 
 /// Is it an object of cert-manager or trust-manager?
 pub(super) fn is_theirs(manifest: &Manifest) -> bool {
-    ["cert-manager.io", "trust.cert-manager.io"].contains(&manifest.object.group())
+    [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP].contains(&manifest.object.group())
 }
 
 impl BundleSource {
@@ -180,14 +196,10 @@ impl Mesh {
         self.certificate_issuers.iter().find(|issuer| issuer.object.is_same(object))
     }
 
-    /// The CA Certificate whose Secret an Issuer signs with. A ClusterIssuer's Secret is in cert-manager's own namespace, wherever
-    /// that is.
+    /// The CA Certificate whose Secret an Issuer signs with.
     #[must_use]
     pub fn signing_certificate(&self, signer: &ObjectRef) -> Option<&CertManagerCertificate> {
-        let SignsWith::Secret(secret) = &self.certificate_issuer(signer)?.signs_with else { return None };
-        self.certificates.iter().find(|certificate| {
-            let is_near = signer.kind == "ClusterIssuer" || certificate.object.namespace == signer.namespace;
-            certificate.is_ca && certificate.secret == *secret && is_near
-        })
+        let signer = self.certificate_issuer(signer)?;
+        self.certificates.iter().find(|certificate| certificate.is_ca_of(signer))
     }
 }

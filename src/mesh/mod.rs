@@ -27,7 +27,8 @@ use crate::pki::{BundleText, Identity, IssuerChain};
 
 pub use annotations::PodAnnotations;
 pub use cert_manager::{
-    BundleSource, CertManagerCertificate, CertManagerIssuer, RequestOutcome, SignsWith, TrustBundle,
+    BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CertManagerCertificate, CertManagerIssuer,
+    RequestOutcome, SignsWith, TRUST_MANAGER_GROUP, TrustBundle,
 };
 pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};

@@ -32,7 +32,7 @@ use self::kept::{Kept, named};
 use self::key::Key;
 use self::proxies::Proxies;
 use self::tree::text;
-use super::{Gap, Mesh, Pod};
+use super::{CERT_MANAGER_GROUP, Gap, Mesh, Pod, TRUST_MANAGER_GROUP};
 use crate::document::{Document, ObjectRef, Origin};
 use crate::linkerd;
 
@@ -58,19 +58,19 @@ const KINDS: [(&str, &str, Take); 12] = [
     ("", "Namespace", |observer, _, document| observer.namespaces.see(&document.tree)),
     ("", "ConfigMap", Observer::config_map),
     ("", "Secret", Observer::secret),
-    ("cert-manager.io", "Certificate", |observer, object, document| {
+    (CERT_MANAGER_GROUP, "Certificate", |observer, object, document| {
         observer.certificates.certificate(object, document);
     }),
-    ("cert-manager.io", "CertificateRequest", |observer, object, document| {
+    (CERT_MANAGER_GROUP, "CertificateRequest", |observer, object, document| {
         observer.certificates.request(&object, &document.tree);
     }),
-    ("cert-manager.io", "Issuer", |observer, object, document| {
+    (CERT_MANAGER_GROUP, "Issuer", |observer, object, document| {
         observer.certificates.issuer(object, document);
     }),
-    ("cert-manager.io", "ClusterIssuer", |observer, object, document| {
+    (CERT_MANAGER_GROUP, "ClusterIssuer", |observer, object, document| {
         observer.certificates.issuer(object, document);
     }),
-    ("trust.cert-manager.io", "Bundle", |observer, object, document| {
+    (TRUST_MANAGER_GROUP, "Bundle", |observer, object, document| {
         observer.certificates.bundle(object, document);
     }),
     ("external-secrets.io", "ExternalSecret", |observer, object, document| {

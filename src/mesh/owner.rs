@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::cert_manager::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
 use super::observer::tree::{annotation, items, label, text};
 use crate::printable::escaped;
 
@@ -105,13 +106,13 @@ fn told(name: &str) -> String {
 
 fn cert_manager(tree: &Value) -> Option<Owner> {
     let certificate = annotation(tree, "cert-manager.io/certificate-name")
-        .or_else(|| referenced(tree, "cert-manager.io", "Certificate"))?;
+        .or_else(|| referenced(tree, CERT_MANAGER_GROUP, "Certificate"))?;
     Some(Owner::CertManager { certificate: told(certificate) })
 }
 
 fn trust_manager(tree: &Value) -> Option<Owner> {
     let bundle = label(tree, "trust.cert-manager.io/bundle")
-        .or_else(|| referenced(tree, "trust.cert-manager.io", "Bundle"))?;
+        .or_else(|| referenced(tree, TRUST_MANAGER_GROUP, "Bundle"))?;
     Some(Owner::TrustManager { bundle: told(bundle) })
 }
 

@@ -21,6 +21,12 @@ pub struct IssuerChain {
 pub struct IssuerChainError(#[from] pub Defect);
 
 impl IssuerChain {
+    /// One certificate with nothing behind it.
+    #[must_use]
+    pub const fn alone(issuer: Certificate) -> Self {
+        Self { issuer, intermediates: Vec::new() }
+    }
+
     /// Reads `crt.pem` or `tls.crt` as the identity controller does (`DecodePEMCrt` in Linkerd's `pkg/tls`).
     ///
     /// # Errors

@@ -20,4 +20,4 @@ pub use key::{KeyEncoding, KeyError, PrivateKey};
 pub use mint::{
     AnchorRequest, Authority, IssuerRequest, MintError, cross_sign, mint_anchor, mint_issuer, request_issuer,
 };
-pub use trust::{Candidate, Identity, Refusal, Rules, Usage, accepts};
+pub use trust::{Candidate, Identity, Refusal, Rules, Usage, accepts, is_signed_by};

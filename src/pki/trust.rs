@@ -70,6 +70,12 @@ pub fn accepts(
     known::accepts((anchors, chain), &identity, at, rules, judge)
 }
 
+/// Does `chain` come from this anchor, as the identity controller judged it when the issuer began?
+pub fn is_signed_by(chain: &IssuerChain, anchor: &Certificate, identity: impl Into<Identity>) -> bool {
+    let begun = chain.issuer.facts().not_before.max(anchor.facts().not_before);
+    accepts(&Bundle::of(anchor), chain, identity, begun, Rules::Controller).is_ok()
+}
+
 /// Is a certificate's signature by its own key?
 pub(in crate::pki) fn signs_itself(certificate: &Certificate) -> bool {
     controller::signs_itself(certificate)

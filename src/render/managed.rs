@@ -4,14 +4,11 @@ use serde_json::{Value, json};
 
 use super::current::named;
 use super::draft::Draft;
-use super::{Current, Edit, RenderError, WholeChange};
+use super::{Current, Edit, RenderError, Rendered, WholeChange};
 use crate::document::ObjectRef;
-use crate::mesh::BundleSource;
+use crate::mesh::{BundleSource, GoDuration};
 use crate::pki::{BundleText, Rules};
-use crate::rotation::{ManagedAnchor, ManagedChange};
-
-/// How long before its end an anchor is renewed by itself: so late that a rotation comes first. cert-manager writes it so.
-const RENEW_BEFORE: &str = "1h0m0s";
+use crate::rotation::{ManagedAnchor, ManagedChange, RENEWED_BEFORE};
 
 /// The duration of a Certificate that tells none (`DefaultCertificateDuration` in cert-manager's `pkg/apis/certmanager/v1`).
 const DEFAULT_DURATION: &str = "2160h0m0s";
@@ -20,14 +17,27 @@ const DEFAULT_DURATION: &str = "2160h0m0s";
 pub(super) fn change(draft: &mut Draft<'_>, change: &ManagedChange) -> Result<(), RenderError> {
     match change {
         ManagedChange::NewAnchor(anchors) => new_anchor(draft, &anchors.old, &anchors.new),
-        ManagedChange::StopRenewal { certificate } => stop_renewal(draft, certificate),
-        ManagedChange::Sources { bundle, sources } => self::sources(draft, bundle, sources),
+        ManagedChange::StopRenewal { certificate } => {
+            stop_renewal(draft, certificate);
+            Ok(())
+        }
+        ManagedChange::Sources { bundle, sources } => {
+            self::sources(draft, bundle, sources);
+            Ok(())
+        }
         ManagedChange::SignedBy { certificate, signer } => {
             let edit = Edit::Spec { path: &["issuerRef", "name"], value: json!(signer.name) };
-            set(draft, certificate, "the identity issuer is signed by the other trust anchor", [edit])
+            let purpose = "the identity issuer is signed by the other trust anchor";
+            observed(draft, certificate, purpose).edits.push(edit);
+            Ok(())
         }
         ManagedChange::IssuedAnew { certificate } => issue_anew(draft, certificate),
-        ManagedChange::Remove { object } => remove(draft, object),
+        ManagedChange::Remove { object } => {
+            let item = observed(draft, object, "nothing needs it any more");
+            item.head.push("its Secret stays, with the private key".to_owned());
+            item.whole = Some(WholeChange::Removed);
+            Ok(())
+        }
     }
 }
 
@@ -38,7 +48,7 @@ fn new_anchor(draft: &mut Draft<'_>, old: &ManagedAnchor, new: &ManagedAnchor) -
     if let Some(spec) = certificate["spec"].as_object_mut() {
         spec.shift_remove("renewBeforePercentage");
     }
-    certificate["spec"]["renewBefore"] = json!(RENEW_BEFORE);
+    certificate["spec"]["renewBefore"] = json!(RENEWED_BEFORE);
     certificate["spec"]["privateKey"]["rotationPolicy"] = json!("Always");
     let mut signer = like(draft, &old.signer, &new.signer)?;
     signer["spec"]["ca"]["secretName"] = json!(new.secret);
@@ -61,17 +71,18 @@ fn like(draft: &Draft<'_>, old: &ObjectRef, new: &ObjectRef) -> Result<Value, Re
     Ok(tree)
 }
 
-fn stop_renewal(draft: &mut Draft<'_>, certificate: &ObjectRef) -> Result<(), RenderError> {
-    let before = Edit::Spec { path: &["renewBefore"], value: json!(RENEW_BEFORE) };
-    let share = Edit::Spec { path: &["renewBeforePercentage"], value: Value::Null };
+fn stop_renewal(draft: &mut Draft<'_>, certificate: &ObjectRef) {
     let manifest = draft.manifest(certificate);
     let has_share =
         manifest.is_some_and(|manifest| manifest.tree.pointer("/spec/renewBeforePercentage").is_some());
-    let edits = [Some(before), has_share.then_some(share)];
-    set(draft, certificate, "the old trust anchor is not renewed by itself", edits.into_iter().flatten())
+    let item = observed(draft, certificate, "the old trust anchor is not renewed by itself");
+    item.edits.push(Edit::Spec { path: &["renewBefore"], value: json!(RENEWED_BEFORE) });
+    if has_share {
+        item.edits.push(Edit::Spec { path: &["renewBeforePercentage"], value: Value::Null });
+    }
 }
 
-fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) -> Result<(), RenderError> {
+fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) {
     // What stands there stays as it is written.
     let manifest =
         draft.manifest(bundle).and_then(|manifest| manifest.tree.pointer("/spec/sources")?.as_array());
@@ -79,10 +90,9 @@ fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) 
         |source: &BundleSource| manifest?.iter().find(|one| BundleSource::of(one) == *source).cloned();
     let written: Vec<Value> =
         sources.iter().map(|source| as_it_is(source).unwrap_or_else(|| written(source))).collect();
-    let edit = Edit::Spec { path: &["sources"], value: json!(written) };
-    set(draft, bundle, "the trust bundle that proxies are given", [edit])?;
-    let (object, current) = (bundle.clone(), Current::Unseen);
-    let item = draft.item(object, current, "made by trust-manager of these sources");
+    let item = observed(draft, bundle, "the trust bundle that proxies are given");
+    item.head.push("made by trust-manager of these sources".to_owned());
+    item.edits.push(Edit::Spec { path: &["sources"], value: json!(written) });
     for source in sources {
         if let BundleSource::InLine(pem) = source {
             let text = BundleText::read(pem.clone());
@@ -90,7 +100,6 @@ fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) 
             item.certificates.add([], &held);
         }
     }
-    Ok(())
 }
 
 fn written(source: &BundleSource) -> Value {
@@ -113,30 +122,18 @@ fn issue_anew(draft: &mut Draft<'_>, certificate: &ObjectRef) -> Result<(), Rend
         expected: "a duration",
     })?;
     let edit = Edit::Spec { path: &["duration"], value: json!(longer) };
-    set(draft, certificate, "the identity issuer is issued anew by its Issuer", [edit])
-}
-
-/// The duration, longer by a second, as cert-manager writes it.
-fn longer(text: &str) -> Option<String> {
-    let seconds = text.parse::<crate::mesh::GoDuration>().ok()?.0.as_secs() + 1;
-    Some(format!("{}h{}m{}s", seconds / 3600, seconds / 60 % 60, seconds % 60))
-}
-
-fn remove(draft: &mut Draft<'_>, object: &ObjectRef) -> Result<(), RenderError> {
-    set(draft, object, "nothing needs it any more", [])?;
-    draft.item(object.clone(), Current::Unseen, "its Secret stays, with the private key").whole =
-        Some(WholeChange::Removed);
+    observed(draft, certificate, "the identity issuer is issued anew by its Issuer").edits.push(edit);
     Ok(())
 }
 
-/// Sets fields of an object.
-fn set(
-    draft: &mut Draft<'_>,
-    object: &ObjectRef,
-    purpose: &str,
-    edits: impl IntoIterator<Item = Edit>,
-) -> Result<(), RenderError> {
+/// The duration, longer by a second.
+fn longer(text: &str) -> Option<GoDuration> {
+    let seconds = text.parse::<GoDuration>().ok()?.0.as_secs();
+    Some(GoDuration::from_secs(seconds.checked_add(1)?))
+}
+
+/// An object as it was observed.
+fn observed<'a>(draft: &'a mut Draft<'_>, object: &ObjectRef, purpose: &str) -> &'a mut Rendered {
     let current = draft.manifest(object).map_or(Current::Unseen, Current::whole);
-    draft.item(object.clone(), current, purpose).edits.extend(edits);
-    Ok(())
+    draft.item(object.clone(), current, purpose)
 }

@@ -9,7 +9,7 @@ pub mod simulate;
 pub use crate::step::{Confirmation, Direction, Phase, Stage, Step};
 pub use phases::{PhaseSpec, Restarted};
 pub use plan::{
-    Act, Annotation, Change, ManagedChange, Manual, NewAnchor, Plan, PlanError, PlannedStep,
+    Act, Annotation, Change, ManagedChange, Manual, NewAnchor, Plan, PlanError, PlannedStep, RENEWED_BEFORE,
     RestartAnnotation, Restarts, Standing, StepState, plan,
 };
 pub use record::{

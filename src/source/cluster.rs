@@ -9,7 +9,7 @@ use super::intake::Intake;
 use super::kubectl::{Answer, Running};
 use super::{Cluster, Request, Sink, SourceError};
 use crate::linkerd;
-use crate::mesh::{Gap, Interest, Scope as Asked, Unread};
+use crate::mesh::{CERT_MANAGER_GROUP, Gap, Interest, Scope as Asked, TRUST_MANAGER_GROUP, Unread};
 use crate::printable::escaped;
 use served::Served;
 
@@ -71,11 +71,11 @@ const SHORT: &[Resource] = &[
         "ExternalWorkload",
         Scope::DataPlane,
     ),
-    resource("cert-manager.io", &["v1"], "certificates", "Certificate", Scope::Everywhere),
-    resource("cert-manager.io", &["v1"], "certificaterequests", "CertificateRequest", Scope::Everywhere),
-    resource("cert-manager.io", &["v1"], "issuers", "Issuer", Scope::Everywhere),
-    resource("cert-manager.io", &["v1"], "clusterissuers", "ClusterIssuer", Scope::Cluster),
-    resource("trust.cert-manager.io", &["v1alpha1"], "bundles", "Bundle", Scope::Cluster),
+    resource(CERT_MANAGER_GROUP, &["v1"], "certificates", "Certificate", Scope::Everywhere),
+    resource(CERT_MANAGER_GROUP, &["v1"], "certificaterequests", "CertificateRequest", Scope::Everywhere),
+    resource(CERT_MANAGER_GROUP, &["v1"], "issuers", "Issuer", Scope::Everywhere),
+    resource(CERT_MANAGER_GROUP, &["v1"], "clusterissuers", "ClusterIssuer", Scope::Cluster),
+    resource(TRUST_MANAGER_GROUP, &["v1alpha1"], "bundles", "Bundle", Scope::Cluster),
     resource(
         "external-secrets.io",
         &["v1", "v1beta1"],

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::document::{Document, ObjectRef, Origin, decoded, lay_over, mentions, text_at};
 use crate::linkerd;
-use crate::mesh::{Interest, Mesh, Owner, REDACTED};
+use crate::mesh::{CERT_MANAGER_GROUP, Interest, Mesh, Owner, REDACTED, TRUST_MANAGER_GROUP};
 use crate::pki::Fingerprint;
 use zeroize::Zeroizing;
 
@@ -257,11 +257,9 @@ fn renderer(tree: &Value) -> Option<Renderer> {
         (_, kind) if SEALED.contains(&kind) => Some(Renderer::SealedSecret),
         ("", "Secret") if !names(tree, linkerd::ISSUER_SECRET) => Some(Renderer::SourceSecret),
         ("", "Secret") if hides_key(tree) => Some(Renderer::SealedSecret),
-        ("trust.cert-manager.io", "Bundle") if names(tree, linkerd::TRUST_ROOTS) => {
-            Some(Renderer::TrustManager)
-        }
-        ("cert-manager.io", "Certificate") => Some(Renderer::CertManager),
-        ("cert-manager.io", "Issuer" | "ClusterIssuer") => Some(Renderer::CertManagerIssuer),
+        (TRUST_MANAGER_GROUP, "Bundle") if names(tree, linkerd::TRUST_ROOTS) => Some(Renderer::TrustManager),
+        (CERT_MANAGER_GROUP, "Certificate") => Some(Renderer::CertManager),
+        (CERT_MANAGER_GROUP, "Issuer" | "ClusterIssuer") => Some(Renderer::CertManagerIssuer),
         _ => None,
     }
 }

@@ -11,8 +11,8 @@ use super::tree::{annotation, is_true, items, map, text};
 use crate::document::{Document, ObjectRef};
 use crate::linkerd;
 use crate::mesh::{
-    BundleSource, CertManagerCertificate, CertManagerIssuer, GoDuration, Manifest, REDACTED, RequestOutcome,
-    SignsWith, TrustBundle,
+    BundleSource, CERT_MANAGER_GROUP, CertManagerCertificate, CertManagerIssuer, GoDuration, Manifest,
+    REDACTED, RequestOutcome, SignsWith, TrustBundle,
 };
 use crate::pki::IssuerChain;
 use crate::printable::escaped;
@@ -156,27 +156,19 @@ impl Certificates {
                 continue;
             }
             let Some(signer) = &certificate.signer else { continue };
-            match self.signs_with(signer) {
-                // A ClusterIssuer's Secret is in cert-manager's own namespace, wherever that is.
-                Some(SignsWith::Secret(secret)) => found.extend(all().filter(|above| {
-                    let is_near =
-                        signer.kind == "ClusterIssuer" || above.object.namespace == signer.namespace;
-                    above.is_ca && above.secret == *secret && is_near
-                })),
-                Some(SignsWith::ItsOwnKey) => found.extend(all().filter(|beside| {
+            let mut issuers = self.issuers.values().map(|(issuer, _)| issuer);
+            let Some(issuer) = issuers.find(|issuer| issuer.object.is_same(signer)) else { continue };
+            match issuer.signs_with {
+                SignsWith::Secret(_) => found.extend(all().filter(|above| above.is_ca_of(issuer))),
+                SignsWith::ItsOwnKey => found.extend(all().filter(|beside| {
                     beside.is_ca
                         && beside.object.namespace == certificate.object.namespace
                         && beside.signer.as_ref().is_some_and(|other| other.is_same(signer))
                 })),
-                Some(SignsWith::Elsewhere) | None => {}
+                SignsWith::Elsewhere => {}
             }
         }
         chosen
-    }
-
-    fn signs_with(&self, signer: &ObjectRef) -> Option<&SignsWith> {
-        let mut issuers = self.issuers.values().map(|(issuer, _)| issuer);
-        issuers.find(|issuer| issuer.object.is_same(signer)).map(|issuer| &issuer.signs_with)
     }
 }
 
@@ -185,7 +177,7 @@ fn signer(tree: &Value, namespace: &str) -> Option<ObjectRef> {
     let of = |key: &str| text(tree, &format!("/spec/issuerRef/{key}")).filter(|text| !text.is_empty());
     let kind = of("kind").unwrap_or("Issuer");
     let namespace = if kind == "ClusterIssuer" { "" } else { namespace };
-    let version = format!("{}/v1", of("group").unwrap_or("cert-manager.io"));
+    let version = format!("{}/v1", of("group").unwrap_or(CERT_MANAGER_GROUP));
     Some(ObjectRef::new(&version, kind, namespace, of("name")?))
 }
 

@@ -7,7 +7,9 @@ use super::view::View;
 use super::{Change, Phase, Stage, Step, StepState};
 use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, Finding, InputFact, Opens, Severity, StepFact};
-use crate::mesh::{BundleSource, CertManagerCertificate, Mesh, SignsWith};
+use crate::mesh::{
+    BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CertManagerCertificate, GoDuration, Mesh, SignsWith,
+};
 use crate::pki::{Bundle, BundleText, Rules};
 use crate::rotation::{Confirmation, Direction, Managed, ManagedAnchor};
 
@@ -36,8 +38,8 @@ pub struct NewAnchor {
     pub new: ManagedAnchor,
 }
 
-/// The key of a Secret of cert-manager that holds the certificate.
-const CERTIFICATE: &str = "tls.crt";
+/// How long before its end an anchor is renewed by itself: so late that a rotation comes first.
+pub const RENEWED_BEFORE: GoDuration = GoDuration::from_secs(3600);
 
 impl Change {
     /// The objects that it brings, each with the one that it is like.
@@ -95,7 +97,7 @@ impl ManagedChange {
 /// Is a Certificate renewed while it could still do for a workload certificate's life and more? The guide's anchor is renewed 60
 /// days after it was made, which swaps the anchor under a running mesh.
 fn renews_early(certificate: &CertManagerCertificate) -> bool {
-    let is_late = certificate.renew_before.as_ref().is_some_and(|before| before.0.as_hours() <= 1);
+    let is_late = certificate.renew_before.as_ref().is_some_and(|before| *before <= RENEWED_BEFORE);
     !certificate.renewal_disabled && !is_late
 }
 
@@ -152,13 +154,13 @@ fn stopped(managed: &Managed, mesh: &Mesh) -> Option<ManagedChange> {
     (!found.renewal_disabled).then(|| ManagedChange::StopRenewal { certificate: certificate.clone() })
 }
 
-/// The Certificate whose renewal a step stops, where there is an hour left to do so.
+/// The Certificate whose renewal a step stops, where there is time left to do so.
 pub(super) fn stopped_by(view: &View<'_>, step: Step) -> Option<ObjectRef> {
     let managed = view.record.managed.as_ref()?;
     let is_first = (step.phase, step.stage) == (Phase::Bundle, Stage::Trust);
     let certificate = &managed.old.certificate;
     let due = view.mesh.certificate(certificate)?.renewal_time;
-    let is_near = due.is_some_and(|due| view.at.duration_until(due).as_hours() < 1);
+    let is_near = due.is_some_and(|due| view.at.duration_until(due) < RENEWED_BEFORE.0);
     (is_first && view.record.direction == Direction::Forward && !is_near).then(|| certificate.clone())
 }
 
@@ -171,7 +173,7 @@ fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -
             BundleSource::Secret { name, key } if *name == managed.old.secret => Some(key.as_str()),
             _ => None,
         });
-        let key = key.unwrap_or(CERTIFICATE).to_owned();
+        let key = key.unwrap_or(CERTIFICATE_KEY).to_owned();
         BundleSource::Secret { name: anchor.secret.clone(), key }
     };
     let (old, new) = (of(&managed.old), of(&managed.new));
@@ -233,7 +235,7 @@ const OBJECTS: [&str; 3] = ["certificates", "issuers", "clusterissuers"];
 fn unread(view: &View<'_>, resources: &[&str]) -> Option<Finding> {
     let mut gaps = view.mesh.gaps.iter();
     let gap =
-        gaps.find(|gap| gap.group == "cert-manager.io" && resources.contains(&gap.resource.as_str()))?;
+        gaps.find(|gap| gap.group == CERT_MANAGER_GROUP && resources.contains(&gap.resource.as_str()))?;
     Some(Finding::new(Severity::Unknown, InputFact::NotRead(gap.clone())))
 }
 

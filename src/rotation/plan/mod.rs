@@ -29,7 +29,7 @@ use crate::step::Confirmation;
 
 pub use annotation::{Annotation, RestartAnnotation, Restarts};
 pub(in crate::rotation) use confirmation::as_confirmed;
-pub use managed::{ManagedChange, NewAnchor};
+pub use managed::{ManagedChange, NewAnchor, RENEWED_BEFORE};
 pub(in crate::rotation) use note::refresh;
 pub use obstacle::Act;
 pub(in crate::rotation) use owner::deciding;

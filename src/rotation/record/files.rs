@@ -7,7 +7,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::managed::{WrittenManaged, stand_in};
+use super::managed::WrittenManaged;
 use super::{Managed, Record, RecordError, Scope, Strategy};
 use crate::document::yaml::write_stream;
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, pem};
@@ -108,7 +108,7 @@ impl Record {
             .then(|| chain(OLD_ISSUER_FILE, load(OLD_ISSUER_FILE)?))
             .transpose()?;
         let issuer = match &managed {
-            Some(managed) => stand_in(&managed.old_anchor),
+            Some(managed) => IssuerChain::alone(managed.old_anchor.clone()),
             None => chain(ISSUER_FILE, load(ISSUER_FILE)?)?,
         };
         let cross = (strategy == Strategy::CrossSigned)

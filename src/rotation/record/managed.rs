@@ -11,7 +11,7 @@ use crate::document::ObjectRef;
 use crate::mesh::{
     BundleSource, CertManagerCertificate, ChangeTime, Known, Mesh, Owner, SignsWith, TrustBundle,
 };
-use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Rules, accepts};
+use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, is_signed_by};
 use crate::rotation::Direction;
 
 /// The objects of cert-manager and trust-manager that a rotation changes.
@@ -182,7 +182,7 @@ impl Record {
             old,
             scope,
             old_issuer: None,
-            issuer: stand_in(&managed.old_anchor),
+            issuer: IssuerChain::alone(managed.old_anchor.clone()),
             cross: None,
             managed: Some(managed),
             direction: Direction::Forward,
@@ -203,9 +203,9 @@ impl Record {
         let of = |anchor: &Certificate| {
             let secret = mesh.secret_chain();
             secret
-                .filter(|chain| is_signed_by(anchor, chain, mesh))
+                .filter(|chain| is_signed_by(chain, anchor, mesh.identity_name()))
                 .cloned()
-                .unwrap_or_else(|| stand_in(anchor))
+                .unwrap_or_else(|| IssuerChain::alone(anchor.clone()))
         };
         let old_issuer = of(&managed.old_anchor);
         let signed = self.signed_now(mesh);
@@ -221,7 +221,8 @@ impl Record {
     fn signed_now(&self, mesh: &Mesh) -> Option<Signed> {
         let managed = self.managed.as_ref()?;
         let chain = mesh.secret_chain()?;
-        let by = self.anchors().find(|anchor| is_signed_by(anchor, chain, mesh))?.fingerprint();
+        let by =
+            self.anchors().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))?.fingerprint();
         let generation = mesh.certificate(&managed.issuer)?.generation?;
         let ChangeTime::At(since) = mesh.issuer.as_option()?.changed else { return None };
         let is_it = |known: &Signed| (known.by, known.generation) == (by, generation) && known.since <= since;
@@ -255,13 +256,14 @@ impl Record {
     pub fn without_renewals(&self, mesh: &Mesh) -> Mesh {
         let mut mesh = self.without_reissues(mesh).into_owned();
         let secret = mesh.secret_chain();
-        let signed_by =
-            secret.and_then(|chain| self.anchors().find(|anchor| is_signed_by(anchor, chain, &mesh)));
+        let signed_by = secret.and_then(|chain| {
+            self.anchors().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))
+        });
         let signed_by = signed_by.cloned();
         if self.managed.is_some()
             && let (Known::Is(issuer), Some(anchor)) = (&mut mesh.issuer, signed_by)
         {
-            issuer.chain = Ok(stand_in(&anchor));
+            issuer.chain = Ok(IssuerChain::alone(anchor));
         }
         mesh
     }
@@ -271,11 +273,6 @@ impl Record {
     pub fn awaits_anchor(&self) -> bool {
         self.scope == Scope::Awaited
     }
-}
-
-/// An anchor in the place of the issuers that it signs.
-pub(super) fn stand_in(anchor: &Certificate) -> IssuerChain {
-    IssuerChain { issuer: anchor.clone(), intermediates: Vec::new() }
 }
 
 /// The issuer's Certificate, and the anchor that it comes from.
@@ -348,12 +345,7 @@ fn renamed(now: &ManagedAnchor, mesh: &Mesh, started: Timestamp) -> ManagedAncho
 
 /// The anchor that signed a chain, as the identity controller judged it when the issuer began.
 fn signing_anchor<'a>(anchors: &'a Bundle, chain: &IssuerChain, mesh: &Mesh) -> Option<&'a Certificate> {
-    anchors.anchors().iter().find(|anchor| is_signed_by(anchor, chain, mesh))
-}
-
-fn is_signed_by(anchor: &Certificate, chain: &IssuerChain, mesh: &Mesh) -> bool {
-    let begun = chain.issuer.facts().not_before.max(anchor.facts().not_before);
-    accepts(&Bundle::of(anchor), chain, mesh.identity_name(), begun, Rules::Controller).is_ok()
+    anchors.anchors().iter().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))
 }
 
 /// `certManager` of `rotation.yaml`.
