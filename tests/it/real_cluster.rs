@@ -9,6 +9,7 @@ mod manual;
 mod mixed;
 mod refused;
 mod servers;
+mod trust_manager;
 
 use std::time::Duration;
 
@@ -20,10 +21,16 @@ use desk::Desk;
 
 /// Merges whatever `next` renders, does what is to be done manually, and waits where it says so; the steps that were merged.
 fn rotate(desk: &mut Desk, flags: &str) -> Vec<String> {
+    rotate_beside(desk, flags, |_, _| ())
+}
+
+/// The same beside somebody who does something after each step.
+fn rotate_beside(desk: &mut Desk, flags: &str, mut beside: impl FnMut(&mut Desk, &str)) -> Vec<String> {
     let mut taken: Vec<String> = Vec::new();
     for _ in 0..60 {
         let answer = match desk.merge(&format!("next {flags}")) {
             Ok(step) => {
+                beside(desk, &step);
                 taken.push(step);
                 continue;
             }

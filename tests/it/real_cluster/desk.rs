@@ -42,6 +42,16 @@ impl Desk {
     pub(super) fn new(test: &str, cluster: Cluster) -> Option<Self> {
         let servers = Servers::start(test)?;
         let cluster = install::minted(cluster);
+        let mut desk = Self::empty(servers, &cluster);
+        let (objects, workloads) = install::declared(&cluster);
+        desk.declared = objects;
+        desk.apply();
+        desk.start(workloads);
+        Some(desk)
+    }
+
+    /// Before anything is applied.
+    pub(super) fn empty(servers: Servers, cluster: &Cluster) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("deploy")).unwrap();
         for (name, text) in [
@@ -52,21 +62,20 @@ impl Desk {
         ] {
             fs::write(home.path().join(name), text).unwrap();
         }
-        let declared = install::declared(&cluster);
-        let mut desk = Self { servers, home, declared, components: Vec::new(), ahead: SignedDuration::ZERO };
-        let workloads =
-            desk.declared.split_off(desk.declared.iter().position(|tree| tree["spec"].is_object()).unwrap());
-        desk.apply();
-        desk.admin("apply -f injector.yaml");
-        desk.eventually("pods are admitted by both policies", |desk| {
+        Self { servers, home, declared: Vec::new(), components: Vec::new(), ahead: SignedDuration::ZERO }
+    }
+
+    /// Starts workloads, with their proxies, once there is a bundle.
+    pub(super) fn start(&mut self, workloads: Vec<Value>) {
+        self.admin("apply -f injector.yaml");
+        self.eventually("pods are admitted by both policies", |desk| {
             let probe = desk.kubectl("admin", "run probe -n shop --image=probe -o json --dry-run=server");
             let said = String::from_utf8_lossy(&probe.stdout);
             said.contains("linkerd-proxy") && said.contains("\"nodeName\"")
         });
-        desk.declared.extend(workloads);
-        desk.apply();
-        desk.grant(&desk.run("rbac").out);
-        Some(desk)
+        self.declared.extend(workloads);
+        self.apply();
+        self.grant(&self.run("rbac").out);
     }
 
     /// Applies roles, and binds them with the commands in their heads.

@@ -27,12 +27,24 @@ pub(super) fn minted(mut cluster: Cluster) -> Cluster {
     cluster
 }
 
-/// What is declared of it: no ReplicaSets, Jobs and pods, which controllers make, and no Rollout, which has none here.
-pub(super) fn declared(cluster: &Cluster) -> Vec<Value> {
-    let is_made = |tree: &Value| ["ReplicaSet", "Job", "Rollout"].contains(&tree["kind"].as_str().unwrap());
+/// What is declared of it: objects, and workloads. No ReplicaSets, Jobs and pods, which controllers make, and no Rollout, which has
+/// none here; where cert-manager and trust-manager make bundle and issuer, neither these.
+pub(super) fn declared(cluster: &Cluster) -> (Vec<Value>, Vec<Value>) {
+    let is_made = |tree: &Value| {
+        let by_controllers = ["linkerd-identity-trust-roots", "linkerd-identity-issuer"];
+        let kind = tree["kind"].as_str().unwrap();
+        ["ReplicaSet", "Job", "Rollout", "CertificateRequest"].contains(&kind)
+            || cluster.controllers.is_some()
+                && ["ConfigMap", "Secret"].contains(&kind)
+                && by_controllers.contains(&tree["metadata"]["name"].as_str().unwrap())
+    };
     let is_owned = |tree: &Value| tree["kind"] == "Pod" && tree["metadata"].get("ownerReferences").is_some();
     let items = cluster.items().into_iter().filter(|tree| !is_made(tree) && !is_owned(tree));
-    items.map(bare).collect()
+    let runs =
+        |tree: &Value| tree["spec"].get("template").is_some() || tree["spec"].get("containers").is_some();
+    let has_job = |tree: &Value| tree["spec"].get("jobTemplate").is_some();
+    let (workloads, objects) = items.map(bare).partition(|tree| runs(tree) || has_job(tree));
+    (objects, workloads)
 }
 
 /// An object without what the API server and controllers write into it.

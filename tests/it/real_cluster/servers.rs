@@ -1,5 +1,5 @@
-//! A real API server with its etcd and its controllers, and kwok as the kubelet of its one node: on the loopback, with TLS, and
-//! ended with this value.
+//! A real API server with its etcd and its controllers, kwok as the kubelet of its one node, and trust-manager where a test asks
+//! for it: on the loopback, with TLS, and ended with this value.
 
 use std::fs;
 use std::io::Write as _;
@@ -18,6 +18,9 @@ use crate::support::api_server::no_kubectl;
 /// Where the programs are; `.ci/cluster` builds them.
 const PROGRAMS: &str = "L5D_ROTATE_TEST_CLUSTER";
 
+/// Where trust-manager is; `.ci/trust-manager` builds it.
+const TRUST_MANAGER: &str = "L5D_ROTATE_TEST_TRUST_MANAGER";
+
 /// How long a cluster may take to start.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -33,6 +36,18 @@ const POLICY: &str =
 
 /// kwok's own stages but for the one that ends the pods of a Job at once: a run is under way until a test ends it.
 const STAGES: &str = include_str!("stages.yaml");
+
+/// The directory with trust-manager and the definitions of its objects and cert-manager's; `None`, and a line that says so, where
+/// it is not to be had.
+pub(crate) fn trust_manager(test: &str) -> Option<PathBuf> {
+    let programs = std::env::var_os(TRUST_MANAGER);
+    if programs.is_none() {
+        println!(
+            "skipped: {test}: no {TRUST_MANAGER}, the directory that `.ci/trust-manager` builds it into"
+        );
+    }
+    programs.map(PathBuf::from)
+}
 
 pub(crate) struct Servers {
     programs: PathBuf,
@@ -80,6 +95,15 @@ impl Servers {
     /// A kubeconfig: `admin` may do everything, `jane` what she is granted.
     pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
         self.dir.path().join(user)
+    }
+
+    /// Runs kubectl as somebody who may do everything.
+    pub(crate) fn admin(&self, arguments: &[&str]) {
+        let mut kubectl = runner::other("kubectl");
+        kubectl.current_dir(self.dir.path()).env("HOME", self.dir.path()).arg("--kubeconfig=admin");
+        let output = kubectl.args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl {arguments:?}: {said}");
     }
 
     /// What a user did, oldest first: entries of the API server's audit log.
@@ -187,6 +211,29 @@ impl Servers {
         self.run("kube-apiserver", &flags);
     }
 
+    /// Runs trust-manager as somebody who may do everything. Nobody asks its webhook.
+    pub(crate) fn run_trust_manager(&mut self, programs: &Path) {
+        let webhook = self.dir.path().join("webhook");
+        fs::create_dir(&webhook).unwrap();
+        for (from, to) in [("tls.pem", "tls.crt"), ("tls.key", "tls.key")] {
+            fs::copy(self.dir.path().join(from), webhook.join(to)).unwrap();
+        }
+        let [port] = free_ports();
+        let flags = [
+            "--kubeconfig=admin".to_owned(),
+            "--trust-namespace=cert-manager".into(),
+            "--leader-elect=false".into(),
+            "--metrics-port=0".into(),
+            "--readiness-probe-port=0".into(),
+            "--webhook-certificate-dir=webhook".into(),
+            "--webhook-host=127.0.0.1".into(),
+            format!("--webhook-port={port}"),
+        ];
+        let cluster = std::mem::replace(&mut self.programs, programs.to_owned());
+        self.run("trust-manager", &flags);
+        self.programs = cluster;
+    }
+
     fn run(&mut self, program: &str, flags: &[String]) {
         let log = fs::File::create(self.dir.path().join(format!("{program}.log"))).unwrap();
         let child = runner::other("sh")
@@ -219,7 +266,7 @@ impl Servers {
     /// The last lines of each program.
     fn logs(&self) -> String {
         let mut said = String::new();
-        for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kwok"] {
+        for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kwok", "trust-manager"] {
             let log = fs::read_to_string(self.dir.path().join(format!("{program}.log"))).unwrap_or_default();
             let lines: Vec<_> = log.lines().collect();
             said += &format!("\n{program}:\n{}", lines[lines.len().saturating_sub(10)..].join("\n"));

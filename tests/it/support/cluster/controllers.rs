@@ -16,7 +16,7 @@ use l5d_rotate::pki::{
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, Load, at, fleet};
+use super::{Cluster, Load, NOW, at, fleet};
 
 /// Namespace and name.
 type Key = (String, String);
@@ -37,7 +37,7 @@ pub(crate) struct Made {
     pub(crate) authority: Rc<Authority>,
     pub(crate) ca: Certificate,
     /// Annotations of cert-manager; none on a copy that somebody made.
-    of: Option<(String, Value)>,
+    pub(crate) of: Option<(String, Value)>,
 }
 
 fn text<'a>(tree: &'a Value, pointer: &str) -> &'a str {
@@ -234,7 +234,7 @@ impl Controllers {
     }
 
     /// Objects as `kubectl get` prints them, requests among them. The CA's Secrets are none of those that are read.
-    pub(super) fn printed(&self) -> Vec<Value> {
+    pub(crate) fn printed(&self) -> Vec<Value> {
         let mut all = self.objects.clone();
         for certificate in all.iter_mut().filter(|one| one["kind"] == "Certificate") {
             let secret = (key(certificate).0, text(certificate, "/spec/secretName").to_owned());
@@ -274,10 +274,21 @@ impl Cluster {
         Self::made_by(Controllers::of_the_guide(), fleet::small)
     }
 
-    pub(crate) fn made_by(mut controllers: Controllers, loads: fn(&str) -> Vec<Load>) -> Self {
-        let begun = at("2026-10-05T08:00:00Z");
+    pub(crate) fn made_by(controllers: Controllers, loads: fn(&str) -> Vec<Load>) -> Self {
+        Self::made_between(controllers, loads, [at("2026-10-05T08:00:00Z"), at(NOW)])
+    }
+
+    /// The same for a test in which time is not its own.
+    pub(crate) fn by_cert_manager_at(now: Timestamp) -> Self {
+        Self::made_between(Controllers::of_the_guide(), fleet::small, [now; 2])
+    }
+
+    fn made_between(
+        mut controllers: Controllers,
+        loads: fn(&str) -> Vec<Load>,
+        [begun, now]: [Timestamp; 2],
+    ) -> Self {
         let mut cluster = Self::made(loads);
-        let now = cluster.now;
         controllers.reconcile(begun);
         controllers.copy("linkerd-trust-anchor", "linkerd-previous-anchor");
         cluster.now = begun;
