@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::document::ObjectRef;
 use crate::finding::{CheckFact, Fact, Finding, KeyInFile, Place, Severity};
+use crate::linkerd;
 use crate::mesh::Mesh;
 pub use advice::{Advice, advice};
 use case::Case;
@@ -91,6 +92,13 @@ pub fn run(mesh: &Mesh, options: Options) -> Vec<Checked> {
     let data_plane = identity::DATA_PLANE_RULES.iter().map(|rule| (Category::IdentityDataPlane, rule));
     let own = own::RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (Category::Own, rule));
     linkerds.chain(data_plane).chain(own).filter_map(|(category, rule)| rule.check(category, &case)).collect()
+}
+
+/// Why cert-manager does not renew what it should, as far as its objects say so.
+#[must_use]
+pub fn held_up(mesh: &Mesh, at: Timestamp) -> Vec<Finding> {
+    let options = Options { at, expiry_threshold: linkerd::EXPIRY_THRESHOLD };
+    own::held_up(&Case { mesh, options })
 }
 
 /// What comes of private keys in the files of a repository, which no mesh tells of.

@@ -10,6 +10,7 @@ use super::{Rule, Stop};
 use crate::finding::InputFact;
 use crate::mesh::{Gap, Unread};
 pub use bundle::difference;
+pub(super) use cert_manager::held_up;
 
 /// All of ours, by subject.
 pub(super) const RULES: &[&[Rule]] = &[

@@ -137,6 +137,12 @@ pub enum CheckFact {
     CertManagerRenewsLate { certificates: Vec<LateRenewal>, lifetime: SignedDuration },
     /// cert-manager should have renewed these.
     CertManagerOverdue { certificates: Vec<Overdue> },
+    /// An approver has denied what cert-manager asks for.
+    CertManagerRequestDenied { requests: Vec<HeldRequest> },
+    /// What cert-manager asks for has failed.
+    CertManagerRequestFailed { requests: Vec<HeldRequest> },
+    /// What cert-manager asks for waits.
+    CertManagerRequestWaits { requests: Vec<HeldRequest> },
 }
 
 /// An anchor as `linkerd check` lists it.
@@ -303,6 +309,23 @@ pub struct LateRenewal {
 pub struct Overdue {
     pub certificate: ObjectRef,
     pub due: Timestamp,
+    /// The latest CertificateRequest, which is of the certificate in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_request: Option<ObjectRef>,
+}
+
+/// A CertificateRequest without which a Certificate is not issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldRequest {
+    pub certificate: ObjectRef,
+    pub request: Option<ObjectRef>,
+    pub since: Option<Timestamp>,
+    /// Reason and message of its condition.
+    pub said: String,
+    /// When cert-manager asks again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Timestamp>,
 }
 
 impl From<&crate::pki::Certificate> for AnchorRef {

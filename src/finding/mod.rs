@@ -20,9 +20,9 @@ use crate::step::{Confirmation, Step};
 
 pub use change::{ChangeFact, IssuedAgain, KeyFault, Role, Setting, TrustSource};
 pub use check::{
-    AlgorithmFault, AnchorRef, BundleDifference, ChainPart, CheckFact, Container, KeyInFile, LateRenewal,
-    Overdue, RefusingProxies, Renewal, RenewalTime, SigningRight, UnreadableBundle, UnsupportedAnchor,
-    WorkloadPods,
+    AlgorithmFault, AnchorRef, BundleDifference, ChainPart, CheckFact, Container, HeldRequest, KeyInFile,
+    LateRenewal, Overdue, RefusingProxies, Renewal, RenewalTime, SigningRight, UnreadableBundle,
+    UnsupportedAnchor, WorkloadPods,
 };
 pub use evidence::{CertificateRef, Pods};
 pub use input::InputFact;

@@ -1,6 +1,6 @@
 //! The objects that cert-manager and trust-manager make trust material of.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,6 +45,22 @@ pub struct CertManagerCertificate {
     pub generation: Option<u64>,
     /// What became of its latest `CertificateRequest`, where that was seen.
     pub request: Option<RequestOutcome>,
+    /// Which request that was.
+    pub requested: Option<Requested>,
+    /// `status.lastFailureTime`: the latest issuance failed then.
+    pub last_failure: Option<Timestamp>,
+    /// `status.failedIssuanceAttempts`, those that failed one after the other.
+    pub failed_attempts: Option<u64>,
+}
+
+/// A `CertificateRequest`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Requested {
+    /// In the Certificate's namespace.
+    pub name: String,
+    /// `lastTransitionTime` of the condition that tells what became of it; before there is one, when it was made.
+    pub since: Option<Timestamp>,
 }
 
 /// What became of a `CertificateRequest`.
@@ -131,6 +147,24 @@ impl CertManagerCertificate {
         let signer = &issuer.object;
         let is_near = signer.kind == "ClusterIssuer" || self.object.namespace == signer.namespace;
         self.is_ca && self.secret == *secret && is_near
+    }
+
+    /// When cert-manager asks again after a failure: an hour later, and twice as long each time, up to 32 hours
+    /// (`shouldBackoffReissuingOnFailure` in its `pkg/controller/certificates/trigger`).
+    #[must_use]
+    pub fn retried_at(&self) -> Option<Timestamp> {
+        let doubled = self.failed_attempts.unwrap_or(1).saturating_sub(1).min(5);
+        self.last_failure?.checked_add(SignedDuration::from_hours(1 << doubled)).ok()
+    }
+
+    /// Its latest request, as an object.
+    #[must_use]
+    pub fn latest_request(&self) -> Option<ObjectRef> {
+        let version = format!("{CERT_MANAGER_GROUP}/v1");
+        let of = |named: &Requested| {
+            ObjectRef::new(&version, "CertificateRequest", &self.object.namespace, &named.name)
+        };
+        self.requested.as_ref().map(of)
     }
 
     /// The certificate that cert-manager issued last for it.

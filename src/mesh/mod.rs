@@ -28,7 +28,7 @@ use crate::pki::{BundleText, Identity, IssuerChain};
 pub use annotations::PodAnnotations;
 pub use cert_manager::{
     BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CertManagerCertificate, CertManagerIssuer,
-    RequestOutcome, SignsWith, TRUST_MANAGER_GROUP, TrustBundle,
+    RequestOutcome, Requested, SignsWith, TRUST_MANAGER_GROUP, TrustBundle,
 };
 pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};

@@ -7,6 +7,7 @@ mod workload_certificates;
 
 use jiff::Timestamp;
 
+use crate::check;
 use crate::document::ObjectRef;
 use crate::finding::Finding;
 use crate::mesh::{GoDuration, Mesh, Owner};
@@ -47,6 +48,8 @@ pub struct Diagnosis {
     pub rejected: Vec<Finding>,
     /// The bundle's and the issuer's object, where cert-manager or trust-manager makes it.
     pub managed: Vec<(ObjectRef, Owner)>,
+    /// Why cert-manager does not renew, where it makes the material.
+    pub held_up: Vec<Finding>,
     /// What the diagnosis needs and could not be read.
     pub unknown: Vec<Finding>,
     /// What was not seen and may be broken besides.
@@ -109,6 +112,7 @@ impl Diagnosis {
             unneeded: parts.unneeded(&states, at),
             renewable: parts.renewable(&issuance, at),
             managed: findings::managed(mesh),
+            held_up: check::held_up(mesh, at),
             unseen: findings::unseen(mesh, &issuance),
             rejected,
             expired,

@@ -17,6 +17,7 @@ mod edits;
 mod end_to_end;
 mod external_diff;
 mod golden;
+mod held_up;
 mod helm_upgrade;
 mod hostile_text;
 mod keys_and_git;

@@ -240,6 +240,9 @@ fn pitfall_20_a_renewal_by_cert_manager_within_the_step_holds_it_up() {
         renewal_disabled: false,
         generation: None,
         request: None,
+        requested: None,
+        last_failure: None,
+        failed_attempts: None,
     };
     cluster.mesh.certificates = vec![renewed_at(cluster.now + 3.hours())];
     let finding = blocker(&at(&cluster, &record, Phase::Bundle, 1), Severity::Unknown, "renewal-due");
@@ -271,6 +274,9 @@ fn an_issuer_that_cert_manager_renews_every_day_holds_up_the_swap_and_prune_unti
             renewal_disabled: false,
             generation: None,
             request: None,
+            requested: None,
+            last_failure: None,
+            failed_attempts: None,
         }];
         let found = planned(&cluster.plan(&record), at).blocked;
         let is_held_up = found.iter().any(|one| one.is_confirmed_by(Confirmation::RenewalSuspended));

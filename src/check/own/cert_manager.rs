@@ -1,17 +1,20 @@
 //! cert-manager renewing anchor or issuer behind a rotation's back.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::check::case::Case;
-use crate::check::{Judged, Rule, Stop, unless_empty, warning};
-use crate::finding::{CheckFact, LateRenewal, Overdue, Renewal, RenewalTime};
-use crate::mesh::CertManagerCertificate;
+use crate::check::{Judged, Outcome, Rule, Stop, unless_empty, warning};
+use crate::finding::{CheckFact, Finding, HeldRequest, LateRenewal, Overdue, Renewal, RenewalTime};
+use crate::mesh::{CertManagerCertificate, RequestOutcome};
 
 pub(super) const RULES: &[Rule] = &[
     Rule { code: "cert-manager-anchor-renewal", object: None, judge: anchor_renewal },
     Rule { code: "cert-manager-rotation-policy", object: None, judge: rotation_policy },
     Rule { code: "cert-manager-issuer-renewal", object: None, judge: issuer_renewal },
     Rule { code: "cert-manager-renewal-overdue", object: None, judge: overdue },
+    Rule { code: "cert-manager-request-denied", object: None, judge: denied },
+    Rule { code: "cert-manager-request-failed", object: None, judge: failed },
+    Rule { code: "cert-manager-request-waits", object: None, judge: waits },
 ];
 
 fn anchor_renewal(case: &Case<'_>) -> Judged {
@@ -42,15 +45,82 @@ fn issuer_renewal(case: &Case<'_>) -> Judged {
     }))
 }
 
+/// cert-manager issues within seconds: what waits longer than this waits for somebody.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why cert-manager does not renew what it should, as far as its objects say so.
+pub(in crate::check) fn held_up(case: &Case<'_>) -> Vec<Finding> {
+    let judged = [overdue, denied, failed, waits].map(|judge| judge(case));
+    let found = judged.into_iter().filter_map(|judged| match judged {
+        Ok(Outcome::Found(finding)) => Some(*finding),
+        Ok(Outcome::Success) | Err(_) => None,
+    });
+    found.collect()
+}
+
+/// Without any request that would tell why.
 fn overdue(case: &Case<'_>) -> Judged {
     let certificates = some(case.mesh.certificates.iter().collect())?;
     let overdue = certificates.into_iter().filter_map(|found| {
         let due = found.renewal_time.filter(|due| *due < case.at())?;
-        Some(Overdue { certificate: found.object.clone(), due })
+        let is_older = match &found.request {
+            None => true,
+            Some(RequestOutcome::Issued(issued)) => issued.facts().not_before < due,
+            Some(RequestOutcome::Denied(_) | RequestOutcome::Failed(_) | RequestOutcome::Pending(_)) => false,
+        };
+        let overdue =
+            Overdue { certificate: found.object.clone(), due, last_request: found.latest_request() };
+        is_older.then_some(overdue)
     });
     Ok(unless_empty(overdue.collect(), |certificates| {
         warning(CheckFact::CertManagerOverdue { certificates })
     }))
+}
+
+fn denied(case: &Case<'_>) -> Judged {
+    let requests = held(case, |_, outcome| match outcome {
+        RequestOutcome::Denied(said) => Some(said),
+        _ => None,
+    })?;
+    Ok(unless_empty(requests, |requests| warning(CheckFact::CertManagerRequestDenied { requests })))
+}
+
+fn failed(case: &Case<'_>) -> Judged {
+    let requests = held(case, |_, outcome| match outcome {
+        RequestOutcome::Failed(said) => Some(said),
+        _ => None,
+    })?;
+    Ok(unless_empty(requests, |requests| warning(CheckFact::CertManagerRequestFailed { requests })))
+}
+
+fn waits(case: &Case<'_>) -> Judged {
+    let long_ago = |found: &CertManagerCertificate| {
+        let since = found.requested.as_ref().and_then(|request| request.since).or(found.renewal_time);
+        since.is_some_and(|since| since.duration_until(case.at()) > PATIENCE)
+    };
+    let requests = held(case, |found, outcome| match outcome {
+        RequestOutcome::Pending(said) if long_ago(found) => Some(said),
+        _ => None,
+    })?;
+    Ok(unless_empty(requests, |requests| warning(CheckFact::CertManagerRequestWaits { requests })))
+}
+
+/// The Certificates whose latest request is one of these, with what its condition says.
+fn held<'a>(
+    case: &Case<'a>,
+    said: impl Fn(&'a CertManagerCertificate, &'a RequestOutcome) -> Option<&'a String>,
+) -> Result<Vec<HeldRequest>, Stop> {
+    let certificates = some(case.mesh.certificates.iter().collect())?;
+    let held = certificates.into_iter().filter_map(|found| {
+        Some(HeldRequest {
+            said: said(found, found.request.as_ref()?)?.clone(),
+            certificate: found.object.clone(),
+            request: found.latest_request(),
+            since: found.requested.as_ref().and_then(|request| request.since),
+            retry: found.retried_at(),
+        })
+    });
+    Ok(held.collect())
 }
 
 /// The Certificates that make the anchor: all but the one that writes the issuer's Secret.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::kept::Kept;
@@ -12,7 +13,7 @@ use crate::document::{Document, ObjectRef};
 use crate::linkerd;
 use crate::mesh::{
     BundleSource, CERT_MANAGER_GROUP, CertManagerCertificate, CertManagerIssuer, GoDuration, Manifest,
-    REDACTED, RequestOutcome, SignsWith, TrustBundle,
+    REDACTED, RequestOutcome, Requested, SignsWith, TrustBundle,
 };
 use crate::pki::IssuerChain;
 use crate::printable::escaped;
@@ -26,8 +27,16 @@ pub(super) struct Certificates {
     certificates: BTreeMap<ObjectRef, (CertManagerCertificate, Kept)>,
     issuers: BTreeMap<ObjectRef, (CertManagerIssuer, Kept)>,
     bundle: Option<(TrustBundle, Kept)>,
-    /// The latest request for each Certificate, by its namespace and name: its revision, and what became of it.
-    requests: BTreeMap<(String, String), (u64, RequestOutcome)>,
+    /// The latest request for each Certificate, by its namespace and name.
+    requests: BTreeMap<(String, String), Latest>,
+}
+
+/// A request.
+#[derive(Debug, Clone)]
+struct Latest {
+    revision: u64,
+    requested: Requested,
+    outcome: RequestOutcome,
 }
 
 /// What of it is about this mesh.
@@ -44,6 +53,7 @@ impl Certificates {
         let tree = &document.tree;
         let field = |pointer| text(tree, pointer).map(|name| escaped(name).into_owned());
         let duration = |pointer| text(tree, pointer)?.parse::<GoDuration>().ok();
+        let time = |pointer| text(tree, pointer).and_then(|time| time.parse().ok());
         let certificate = CertManagerCertificate {
             object: object.clone(),
             secret: field("/spec/secretName").unwrap_or_default(),
@@ -51,11 +61,14 @@ impl Certificates {
             duration: duration("/spec/duration"),
             renew_before: duration("/spec/renewBefore"),
             rotation_policy: field("/spec/privateKey/rotationPolicy"),
-            renewal_time: text(tree, "/status/renewalTime").and_then(|time| time.parse().ok()),
+            renewal_time: time("/status/renewalTime"),
             signer: signer(tree, &object.namespace),
             renewal_disabled: text(tree, "/spec/renewal/policy") == Some("Disabled"),
             generation: tree.pointer("/metadata/generation").and_then(Value::as_u64),
             request: None,
+            requested: None,
+            last_failure: time("/status/lastFailureTime"),
+            failed_attempts: tree.pointer("/status/failedIssuanceAttempts").and_then(Value::as_u64),
         };
         let mut kept = Kept::new(object.clone(), document);
         for keystore in ["jks", "pkcs12"] {
@@ -72,8 +85,10 @@ impl Certificates {
         let Some(certificate) = of("certificate-name") else { return };
         let revision = of("certificate-revision").and_then(|text| text.parse().ok()).unwrap_or_default();
         let key = (object.namespace.clone(), escaped(certificate).into_owned());
-        if self.requests.get(&key).is_none_or(|(known, _)| *known <= revision) {
-            self.requests.insert(key, (revision, outcome(tree)));
+        if self.requests.get(&key).is_none_or(|known| known.revision <= revision) {
+            let (outcome, since) = outcome(tree);
+            let requested = Requested { name: object.name.clone(), since };
+            self.requests.insert(key, Latest { revision, requested, outcome });
         }
     }
 
@@ -119,8 +134,10 @@ impl Certificates {
                 continue;
             }
             signers.extend(certificate.signer.clone());
-            let request = requests.remove(&(object.namespace.clone(), object.name.clone()));
-            certificate.request = request.map(|(_, outcome)| outcome);
+            if let Some(latest) = requests.remove(&(object.namespace.clone(), object.name.clone())) {
+                certificate.request = Some(latest.outcome);
+                certificate.requested = Some(latest.requested);
+            }
             relevant.manifests.push(kept.manifest(""));
             relevant.certificates.push(certificate);
         }
@@ -181,24 +198,29 @@ fn signer(tree: &Value, namespace: &str) -> Option<ObjectRef> {
     Some(ObjectRef::new(&version, kind, namespace, of("name")?))
 }
 
-/// What became of a request (`pkg/apis/certmanager/v1/types_certificaterequest.go`).
-fn outcome(tree: &Value) -> RequestOutcome {
+/// What became of a request, and since when (`pkg/apis/certmanager/v1/types_certificaterequest.go`).
+fn outcome(tree: &Value) -> (RequestOutcome, Option<Timestamp>) {
     let condition = |kind: &str| items(tree, "/status/conditions").iter().find(|one| one["type"] == kind);
+    let since = |condition: &Value| text(condition, "/lastTransitionTime").and_then(|time| time.parse().ok());
     let told = |condition: &Value| {
         let [reason, message] = ["/reason", "/message"].map(|at| text(condition, at).unwrap_or_default());
         escaped(&format!("{reason}: {message}")).into_owned()
     };
-    if let Some(denied) = condition("Denied").filter(|one| one["status"] == "True") {
-        return RequestOutcome::Denied(told(denied));
+    let is_true = |one: &&Value| one["status"] == "True";
+    if let Some(denied) = condition("Denied").filter(is_true) {
+        return (RequestOutcome::Denied(told(denied)), since(denied));
     }
     let ready = condition("Ready");
-    if let Some(failed) = ready.filter(|one| one["reason"] == "Failed") {
-        return RequestOutcome::Failed(told(failed));
+    let failed = ready.filter(|one| one["reason"] == "Failed");
+    if let Some(failed) = failed.or_else(|| condition("InvalidRequest").filter(is_true)) {
+        return (RequestOutcome::Failed(told(failed)), since(failed));
     }
     let issued = text(tree, "/status/certificate").and_then(|encoded| STANDARD.decode(encoded).ok());
     let issued = issued.and_then(|bytes| String::from_utf8(bytes).ok());
-    match issued.and_then(|pem| IssuerChain::from_pem(&pem).ok()) {
+    let outcome = match issued.and_then(|pem| IssuerChain::from_pem(&pem).ok()) {
         Some(chain) => RequestOutcome::Issued(chain.issuer),
         None => RequestOutcome::Pending(ready.map(told).unwrap_or_default()),
-    }
+    };
+    let created = text(tree, "/metadata/creationTimestamp").and_then(|time| time.parse().ok());
+    (outcome, ready.and_then(since).or(created))
 }

@@ -57,6 +57,9 @@ pub(super) fn description(check: &str) -> &'static str {
             "cert-manager renews the issuer while it outlives a workload certificate"
         }
         "cert-manager-renewal-overdue" => "cert-manager renews on time",
+        "cert-manager-request-denied" => "cert-manager's requests are not denied",
+        "cert-manager-request-failed" => "cert-manager's requests do not fail",
+        "cert-manager-request-waits" => "cert-manager's requests do not wait",
         "input-complete" => "everything that matters could be read",
         "private-keys-in-files" => "no private key stands in a tracked file in plain text",
         _ => "",

@@ -1,6 +1,7 @@
 //! What checks find, in words.
 
 pub(super) mod bundle;
+mod cert_manager;
 mod certificates;
 pub(super) mod explained;
 pub(super) mod proxies;
@@ -80,12 +81,15 @@ pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
         F::ProxiesOutdated { pods } => proxies::outdated(pods),
         F::PodsNotMeshed { workloads } => proxies::not_meshed(workloads),
         F::ManualInjection { workloads } => proxies::manual_injection(workloads),
-        F::CertManagerRenewsAnchor { renewals } => certificates::renews_anchor(renewals, screen),
-        F::CertManagerRotationPolicy { certificates } => certificates::rotation_policy(certificates),
+        F::CertManagerRenewsAnchor { renewals } => cert_manager::renews_anchor(renewals, screen),
+        F::CertManagerRotationPolicy { certificates } => cert_manager::rotation_policy(certificates),
         F::CertManagerRenewsLate { certificates, lifetime } => {
-            certificates::renews_late(certificates, *lifetime)
+            cert_manager::renews_late(certificates, *lifetime)
         }
-        F::CertManagerOverdue { certificates } => certificates::overdue(certificates, screen),
+        F::CertManagerOverdue { certificates } => cert_manager::overdue(certificates, screen),
+        F::CertManagerRequestDenied { requests } => cert_manager::denied(requests, screen),
+        F::CertManagerRequestFailed { requests } => cert_manager::failed(requests, screen),
+        F::CertManagerRequestWaits { requests } => cert_manager::waits(requests, screen),
     }
 }
 

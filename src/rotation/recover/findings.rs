@@ -36,6 +36,7 @@ impl Diagnosis {
                 Finding::new(Severity::Warning, fact)
             }));
         }
+        all.extend_from_slice(&self.held_up);
         all.extend(self.unknown.iter().chain(&self.unseen).cloned());
         all.sort_by_key(|finding| finding.severity);
         all

@@ -14,8 +14,8 @@ use crate::document::{ObjectRef, Origin};
 use crate::mesh::{
     BundleSource, CertManagerCertificate, CertManagerIssuer, ChangeTime, ControlPlane, Era, Gap, GoDuration,
     Held, Injection, Issuer, KeyState, Known, Made, Manifest, Mesh, MissingPods, Obstacle, Owner, Plane,
-    ProxyGroup, Published, Replica, RequestOutcome, Scheme, Scope, SignsWith, Starts, Template, Trust,
-    TrustBundle, TrustHome, Unmeshed, Unread, Workload,
+    ProxyGroup, Published, Replica, RequestOutcome, Requested, Scheme, Scope, SignsWith, Starts, Template,
+    Trust, TrustBundle, TrustHome, Unmeshed, Unread, Workload,
 };
 use crate::pki::{BundleText, Certificate, Fingerprint, IssuerChain};
 
@@ -231,6 +231,19 @@ filed_struct! {
         generation: Option<u64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<RequestOutcomeV1>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requested: Option<RequestedV1>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_failure: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed_attempts: Option<u64>,
+    }
+}
+
+filed_struct! {
+    RequestedV1 of Requested {
+        name: String,
+        since: Option<Timestamp>,
     }
 }
 

@@ -100,6 +100,9 @@ fn what_cert_manager_makes_is_changed_in_its_own_resources() {
         renewal_disabled: false,
         generation: None,
         request: None,
+        requested: None,
+        last_failure: None,
+        failed_attempts: None,
     }];
     let advice = next(&mesh);
     assert_eq!(

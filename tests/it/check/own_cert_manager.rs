@@ -24,6 +24,9 @@ fn made_by_cert_manager(name: &str, namespace: &str) -> CertManagerCertificate {
         renewal_disabled: false,
         generation: None,
         request: None,
+        requested: None,
+        last_failure: None,
+        failed_attempts: None,
     }
 }
 
@@ -96,7 +99,9 @@ fn a_renewal_that_is_overdue_is_a_warning_for_the_issuer_too() {
     let certificate = object("linkerd-identity-issuer", "linkerd");
     assert_eq!(
         outcome(&mesh, "cert-manager-renewal-overdue"),
-        warning(CheckFact::CertManagerOverdue { certificates: vec![Overdue { certificate, due }] })
+        warning(CheckFact::CertManagerOverdue {
+            certificates: vec![Overdue { certificate, due, last_request: None }]
+        })
     );
     assert_eq!(check(&mesh, "cert-manager-anchor-renewal"), None);
 }

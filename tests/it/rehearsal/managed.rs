@@ -40,6 +40,9 @@ fn certificate(namespace: &str, name: &str, signer: &ObjectRef) -> CertManagerCe
         renewal_disabled: false,
         generation: Some(1),
         request: None,
+        requested: None,
+        last_failure: None,
+        failed_attempts: None,
     }
 }
 

@@ -1,12 +1,12 @@
-//! Anchors and issuer: validity, algorithms, keys, and cert-manager that renews them.
+//! Anchors and issuer: validity, algorithms, keys.
 
 use jiff::SignedDuration;
 
 use super::super::{Words, listed, named};
 use crate::document::ObjectRef;
 use crate::finding::{
-    AlgorithmFault, AnchorRef, CertificateRef, ChainPart, Fact, Finding, LateRenewal, Overdue, Renewal,
-    RenewalTime, Severity, SigningRight, UnsupportedAnchor,
+    AlgorithmFault, AnchorRef, CertificateRef, ChainPart, Fact, Finding, Severity, SigningRight,
+    UnsupportedAnchor,
 };
 use crate::mesh::Scheme;
 use crate::report::Screen;
@@ -257,67 +257,6 @@ pub(super) fn copy_checked(
         what: format!("{secret} was not read. The copy of the issuer in {config} {copy}."),
         effect: "The copy shows the last render only.".to_owned(),
         todo: "Give the Secret in the input, or the right to read it.".to_owned(),
-        ..Words::default()
-    }
-}
-
-pub(super) fn renews_anchor(renewals: &[Renewal], screen: &Screen) -> Words {
-    let one = |renewal: &Renewal| match renewal.when {
-        RenewalTime::At(due) => format!("{} {}", renewal.certificate, screen.when(due)),
-        RenewalTime::Age(age) => {
-            let age = duration(age);
-            format!("{} {age} after it is made, not {age} before it expires", renewal.certificate)
-        }
-    };
-    Words {
-        what: format!(
-            "cert-manager renews the trust anchor: {}.",
-            listed(&renewals.iter().map(one).collect::<Vec<_>>())
-        ),
-        effect: "The issuer's next renewal is signed by the new anchor, and no proxy restarts in between."
-            .to_owned(),
-        todo: "Set renewBefore short, and rotate before that day.".to_owned(),
-        ..Words::default()
-    }
-}
-
-pub(super) fn rotation_policy(certificates: &[ObjectRef]) -> Words {
-    Words {
-        what: format!("{} sets no spec.privateKey.rotationPolicy.", listed(certificates)),
-        effect: "An upgrade of cert-manager to 1.18 turns Never into Always: the next renewal makes a key that no \
-                 proxy knows."
-            .to_owned(),
-        todo: "Set it.".to_owned(),
-        ..Words::default()
-    }
-}
-
-pub(super) fn renews_late(certificates: &[LateRenewal], lifetime: SignedDuration) -> Words {
-    let one = |late: &LateRenewal| format!("{} {} before it expires", late.certificate, duration(late.left));
-    Words {
-        what: format!(
-            "cert-manager renews the issuer late: {}. A workload certificate is valid for {}.",
-            listed(&certificates.iter().map(one).collect::<Vec<_>>()),
-            duration(lifetime)
-        ),
-        effect: "Before each renewal workload certificates are cut short, and all proxies ask for new ones ever \
-                 more often."
-            .to_owned(),
-        todo: "Give spec.renewBefore more than a workload certificate's life (the guide: duration 48h, renewBefore \
-               25h)."
-            .to_owned(),
-        ..Words::default()
-    }
-}
-
-pub(super) fn overdue(certificates: &[Overdue], screen: &Screen) -> Words {
-    let one = |overdue: &Overdue| format!("{} was due {}", overdue.certificate, screen.when(overdue.due));
-    Words {
-        what: format!(
-            "cert-manager has not renewed on time: {}.",
-            listed(&certificates.iter().map(one).collect::<Vec<_>>())
-        ),
-        todo: "Look at `kubectl describe certificate` and at cert-manager's log.".to_owned(),
         ..Words::default()
     }
 }

@@ -184,10 +184,38 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
     },
     Explanation {
         code: "cert-manager-overdue",
-        means: "The time of a renewal has passed, and cert-manager has not renewed.",
-        matters: "The certificate expires unless it is renewed in time.",
-        act: "Look at the Certificate's events and at cert-manager's log.",
+        means: "The time of a renewal has passed, and no CertificateRequest in the input is of that renewal.",
+        matters: "The certificate expires unless it is renewed in time. Where a request was made, another finding tells what \
+                  became of it.",
+        act: "Look whether cert-manager's controller runs, at the Certificate's events and at its log.",
         example: "kubectl describe certificate -n linkerd",
         source: "`pkg/util/pki/renewaltime.go` in cert-manager",
+    },
+    Explanation {
+        code: "cert-manager-request-denied",
+        means: "An approver has denied the latest CertificateRequest of an anchor or issuer: its condition Denied says so.",
+        matters: "A request that is denied is never signed, and the certificate in use stays until it expires.",
+        act: "Have the approver's policy allow it. cert-manager asks again an hour after the first failure and twice as long after \
+              each further one, up to 32 hours; at once where the Certificate's spec changes.",
+        example: "kubectl describe certificaterequests -n linkerd",
+        source: "`pkg/controller/certificates/trigger` in cert-manager",
+    },
+    Explanation {
+        code: "cert-manager-request-failed",
+        means: "The latest CertificateRequest of an anchor or issuer has failed: its condition Ready has reason Failed.",
+        matters: "The certificate in use stays until it expires.",
+        act: "Mend what the condition names. cert-manager asks again an hour after the first failure and twice as long after each \
+              further one, up to 32 hours; at once where the Certificate's spec changes.",
+        example: "kubectl describe certificaterequests -n linkerd",
+        source: "`pkg/controller/certificates/trigger` in cert-manager",
+    },
+    Explanation {
+        code: "cert-manager-request-waits",
+        means: "The latest CertificateRequest of an anchor or issuer waits for more than five minutes: for an approval, for its Issuer, \
+                or for the Secret that it signs with.",
+        matters: "That is no failure to cert-manager: it waits for ever, and the certificate in use stays until it expires.",
+        act: "Bring what the condition names. cert-manager goes on by itself then.",
+        example: "kubectl describe certificaterequests -n linkerd",
+        source: "`pkg/controller/certificaterequests/sync.go` in cert-manager",
     },
 ];
