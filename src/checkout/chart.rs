@@ -199,13 +199,13 @@ impl Maker<'_> {
         Some(self.object("ConfigMap", linkerd::CONFIG, data))
     }
 
-    /// `charts/partials/templates/_metadata.tpl`: the hash of the value as it is, and the pods' annotations. A component's own
-    /// count since edge-25.1.1.
+    /// `charts/partials/templates/_metadata.tpl`: the hash of the value as it is, and the pods' annotations. Those of components
+    /// count since edge-25.1.1, and the injector's template takes those of the identity controller.
     fn restarts(&self) -> Vec<Value> {
         const COMPONENTS: [(&str, &str); 3] = [
             (linkerd::IDENTITY, "identity"),
             (linkerd::DESTINATION, "destinationController"),
-            (linkerd::PROXY_INJECTOR, "proxyInjector"),
+            (linkerd::PROXY_INJECTOR, "identity"),
         ];
         let annotations = |pointer: &str| self.values.pointer(pointer).and_then(Value::as_object).cloned();
         let template = |(name, component): (&str, &str)| {
@@ -233,6 +233,24 @@ mod tests {
         let chart = Chart::of("linkerd-control-plane", "", values).unwrap();
         let made = chart.objects(values, "linkerd", &json!({}), &Origin::default());
         made.iter().map(|document| document.tree["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// templates/proxy-injector.yaml of edge-26.8.3 reads `identity.podAnnotations`; nothing reads `proxyInjector.podAnnotations`.
+    #[test]
+    fn the_injector_takes_the_pod_annotations_of_the_identity_controller() {
+        let annotations = |text: &str| json!({"podAnnotations": {"restart": text}});
+        let values = json!({
+            "identity": annotations("identity"), "destinationController": annotations("destination"),
+            "proxyInjector": annotations("injector"),
+        });
+        let chart = Chart::of("linkerd-control-plane", "", &values).unwrap();
+        let made = chart.objects(&values, "linkerd", &json!({}), &Origin::default());
+        let restarted = |name: &str| {
+            let found = made.iter().find(|document| document.tree["metadata"]["name"] == name).unwrap();
+            found.tree["spec"]["template"]["metadata"]["annotations"]["restart"].clone()
+        };
+        let names = [linkerd::IDENTITY, linkerd::DESTINATION, linkerd::PROXY_INJECTOR];
+        assert_eq!(names.map(restarted), ["identity", "destination", "identity"]);
     }
 
     #[test]

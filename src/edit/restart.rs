@@ -1,7 +1,7 @@
 //! Annotations that restart pods, set where a workload is described: in its manifest, in a patch of it, among a chart's values, or in
 //! a patch that is added to what deploys it: a kustomization, an object of Flux or Argo CD.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
@@ -72,11 +72,16 @@ impl<'a> Work<'a> {
         let documents = &self.target.documents;
         let (of_charts, of_manifests): (Vec<Wanted<'a>>, Vec<Wanted<'a>>) =
             self.wanted().into_iter().partition(|wanted| is_made_by_chart(documents, wanted.object));
-        let mut of_releases = Vec::new();
+        // Those that one value annotates alike are set by one edit.
+        let mut of_values: BTreeMap<_, Vec<Wanted<'a>>> = BTreeMap::new();
         for wanted in of_charts {
-            let Maker { chart_value, .. } = maker(wanted.object);
-            if !chart_value.is_some_and(|value| self.annotate_values(&wanted, value)) {
-                of_releases.push(wanted);
+            let value = maker(wanted.object).chart_value;
+            of_values.entry((value, wanted.key, wanted.value)).or_default().push(wanted);
+        }
+        let mut of_releases = Vec::new();
+        for ((value, ..), alike) in of_values {
+            if !value.is_some_and(|value| self.annotate_values(&alike, value)) {
+                of_releases.extend(alike);
             }
         }
         let mut left = self.each(of_manifests, &|work, all, wanted| work.in_manifest(all, wanted));
@@ -270,25 +275,51 @@ impl<'a> Work<'a> {
         Some(())
     }
 
-    /// Sets an annotation among the values of a chart, wherever they stand that count.
-    fn annotate_values(&mut self, wanted: &Wanted<'_>, chart_value: &str) -> bool {
+    /// Sets the annotation of these among the values of a chart, wherever they stand that count.
+    fn annotate_values(&mut self, alike: &[Wanted<'_>], chart_value: &str) -> bool {
+        let [wanted, ..] = alike else { return true };
         let path: Vec<&str> =
             chart_value.trim_start_matches("global.").split('.').chain([wanted.key]).collect();
         let setting = Setting { key: wanted.key, value: wanted.value };
         for name in &self.target.files {
-            let so_far = self.so_far();
-            let Some((text, _)) = self.current(&so_far, name) else { continue };
+            let Some((text, changes)) = self.current(&self.so_far(), name) else { continue };
             for after in field::in_values(&text, &path, wanted.value) {
-                let mut all = so_far.clone();
-                if proof::only_meant(&text, &after, &[], &[setting])
-                    && self.put(&mut all, name.clone(), wanted, &after).is_some()
-                    && self.accept(all, |after| wanted.is_there(after))
-                {
-                    return true;
+                let mut all = self.so_far();
+                all.insert(name.clone(), (Zeroizing::new(after.clone()), changes.clone()));
+                let Some(effect) =
+                    self.effect(&all).filter(|_| proof::only_meant(&text, &after, &[], &[setting]))
+                else {
+                    continue;
+                };
+                if !alike.iter().all(|wanted| wanted.is_there(&effect)) {
+                    continue;
                 }
+                let along = self.restarted_along(wanted, &effect);
+                let objects = alike.iter().map(|wanted| wanted.object).chain(&along);
+                let lines = objects.map(|object| changed(&Wanted { object, ..*wanted }, &text, &after));
+                all.insert(
+                    name.clone(),
+                    (Zeroizing::new(after.clone()), changes.into_iter().chain(lines).collect()),
+                );
+                self.keep_as(all, effect);
+                return true;
             }
         }
         false
+    }
+
+    /// Deployments that a value restarts, and the step does not.
+    fn restarted_along(&self, wanted: &Wanted<'_>, effect: &[Document]) -> Vec<ObjectRef> {
+        let mut found = Vec::new();
+        for document in effect {
+            let Some(object) = ObjectRef::of(&document.tree) else { continue };
+            let is_new = |documents: &[Document]| Wanted { object: &object, ..*wanted }.is_there(documents);
+            let is_of_step = self.step.iter().any(|rendered| rendered.object == object);
+            if !is_of_step && is_new(effect) && !is_new(self.documents()) {
+                found.push(object);
+            }
+        }
+        found
     }
 }
 

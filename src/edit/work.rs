@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use super::field::{self, Block};
 use super::pem::{self, Swap, Swapped};
-use super::proof::{self, Meaning, Name};
+use super::proof::{self, Meaning, Name, Setting};
 use super::{Edited, EditedFile, EditedLine, Left, Target, What, Why};
 use crate::document::{self, Document, ObjectRef, text_at};
 use crate::pki::Certificate;
-use crate::render::{Rendered, WholeChange};
+use crate::render::{Edit, Rendered, WholeChange};
 
 /// What some files shall hold, and what changes in each.
 pub(super) type Contents = BTreeMap<String, (Zeroizing<String>, Vec<EditedLine>)>;
@@ -144,8 +144,13 @@ impl<'a> Work<'a> {
         let Some(documents) = self.effect(&contents).filter(|documents| has_effect(documents)) else {
             return false;
         };
-        (self.contents, self.documents) = (contents, documents);
+        self.keep_as(contents, documents);
         true
+    }
+
+    /// Keeps other contents, and what is declared with them.
+    pub(super) fn keep_as(&mut self, contents: Contents, documents: Vec<Document>) {
+        (self.contents, self.documents) = (contents, documents);
     }
 
     /// What is declared with other contents; `None` where something else changes by them.
@@ -169,7 +174,7 @@ impl<'a> Work<'a> {
     }
 
     /// Is every object as it was, as it shall be, or between the two? What the values of a chart come from may change as well, in its
-    /// certificates and keys.
+    /// certificates and keys; and a chart's value may restart more of its Deployments than the step does.
     fn comes_nearer(&self, documents: &[Document]) -> bool {
         let (was, is) = (proof::trees(&self.target.documents), proof::trees(documents));
         let after: Meaning = is.iter().map(|(name, tree)| (name.clone(), proof::of(tree))).collect();
@@ -180,13 +185,36 @@ impl<'a> Work<'a> {
             let both = was.get(name).zip(is.get(name));
             both.is_some_and(|(was, is)| proof::is_meant(was, is, "", &self.swaps, &[]))
         };
-        let is_between = |(name, is): (&Name, &Value)| match (self.before.get(name), self.wanted.get(name)) {
-            (Some(was), Some(wanted)) => between(was, is, wanted) || (!is_of_step(name) && is_source(name)),
+        let is_between = |(name, tree): (&Name, &Value)| match (self.before.get(name), self.wanted.get(name))
+        {
+            (Some(was), Some(wanted)) if between(was, tree, wanted) => true,
             // A chart says nothing of pods without annotations.
-            _ => is_of_step(name),
+            (None, _) | (_, None) if is_of_step(name) => true,
+            _ if is_of_step(name) => false,
+            (Some(_), Some(_)) if is_source(name) => true,
+            (was, _) => self.is_restarted_along(was, tree),
         };
         let stays = |name: &&Name| self.wanted.contains_key(*name);
         self.before.keys().filter(stays).all(|name| after.contains_key(name)) && after.iter().all(is_between)
+    }
+
+    /// Does a chart restart a Deployment with those of the step, by a value that they share?
+    fn is_restarted_along(&self, was: Option<&Value>, is: &Value) -> bool {
+        let mut unannotated = is.clone();
+        let Some(annotations) = unannotated.pointer_mut("/spec/template/metadata/annotations") else {
+            return false;
+        };
+        *annotations = Value::Null;
+        let edits = self.step.iter().flat_map(|rendered| &rendered.edits);
+        let settings: Vec<_> = edits
+            .filter_map(|edit| match edit {
+                Edit::TemplateAnnotation { key, value } => Some(Setting { key, value }),
+                _ => None,
+            })
+            .collect();
+        let is_made_by_chart =
+            text_at(is, "/kind") == "Deployment" && is.pointer("/spec/template/spec").is_none();
+        is_made_by_chart && proof::is_meant(was.unwrap_or(&unannotated), is, "", &[], &settings)
     }
 }
 

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::document::ObjectRef;
+
 /// Where to make a change instead of a patch that would be reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "in", rename_all = "kebab-case", rename_all_fields = "camelCase")]
@@ -56,17 +58,31 @@ impl Instead {
             Self::ChartValues { .. } | Self::FluxHelmRelease { .. } | Self::FluxPodAnnotation { .. }
         )
     }
+
+    /// What a value that annotates pods restarts besides.
+    #[must_use]
+    pub fn restarts_also(&self) -> &[ObjectRef] {
+        match self {
+            Self::RenderedPodAnnotation { place: PodAnnotationPlace::Value { also, .. }, .. }
+            | Self::FluxPodAnnotation { place: PodAnnotationPlace::Value { also, .. }, .. } => also,
+            _ => &[],
+        }
+    }
 }
 
 /// Which value of a chart annotates the pods of a workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum PodAnnotationPlace {
     /// This one.
-    Value(&'static str),
+    Value {
+        value: &'static str,
+        /// The Deployments that it restarts as well, and the step does not.
+        also: Vec<ObjectRef>,
+    },
     /// One that its chart names; it is not Linkerd's.
     NamedByChart,
-    /// None that annotates these pods and no others.
+    /// None.
     NoValue,
 }
 

@@ -1,4 +1,4 @@
-//! Which value of Linkerd's chart annotates the pods of a component.
+//! Which value of Linkerd's chart annotates the pods of a component, and of which others.
 
 use super::{ControlPlane, Era};
 use crate::linkerd;
@@ -8,35 +8,42 @@ use crate::linkerd;
 pub struct PodAnnotations {
     /// Its name, with a dot between its keys.
     pub value: &'static str,
-    /// Does it annotate the whole control plane?
-    pub is_of_all: bool,
+    /// The Deployments whose pods it annotates; where there are none, all of the control plane.
+    deployments: &'static [&'static str],
 }
 
-/// The first edge release in whose chart each component has a value of its own; charts before it pass over one.
+impl PodAnnotations {
+    /// Does it annotate the pods of this Deployment of the control plane?
+    #[must_use]
+    pub fn annotates(&self, deployment: &str) -> bool {
+        self.deployments.is_empty() || self.deployments.contains(&deployment)
+    }
+}
+
+/// The first edge release whose chart has values for components; charts before it pass over them.
 const OF_COMPONENTS_SINCE: [u32; 3] = [25, 1, 1];
 /// The first minor version of Buoyant's builds that was made of it.
 const ENTERPRISE_SINCE: u32 = 18;
 
 impl ControlPlane {
-    /// The value that annotates the pods of a Deployment of the control plane (`values.yaml` at each tag); where the version does
-    /// not tell, the one that every chart of the era has.
+    /// The value that annotates the pods of a Deployment of the control plane (`values.yaml` and templates at each tag); where the
+    /// version does not tell, the one that every chart of the era has.
+    ///
+    /// Charts since edge-25.1.1 declare `proxyInjector.podAnnotations`, and read it nowhere: templates/proxy-injector.yaml takes
+    /// `identity.podAnnotations` (linkerd/linkerd2#13388, unchanged in edge-26.8.3).
     #[must_use]
     pub fn pod_annotations(&self, deployment: &str) -> Option<PodAnnotations> {
-        let of_all = |value| Some(PodAnnotations { value, is_of_all: true });
-        let of_component = |value| Some(PodAnnotations { value, is_of_all: false });
+        let found = |value, deployments| Some(PodAnnotations { value, deployments });
         match (self.era, deployment) {
             (Era::V2_6 | Era::V2_7, _) => None,
-            (Era::V2_9, _) => of_all("global.podAnnotations"),
-            (Era::V2_12, linkerd::IDENTITY) if self.annotates_components() => {
-                of_component("identity.podAnnotations")
+            (Era::V2_9, _) => found("global.podAnnotations", &[]),
+            (Era::V2_12, linkerd::IDENTITY | linkerd::PROXY_INJECTOR) if self.annotates_components() => {
+                found("identity.podAnnotations", &[linkerd::IDENTITY, linkerd::PROXY_INJECTOR])
             }
             (Era::V2_12, linkerd::DESTINATION) if self.annotates_components() => {
-                of_component("destinationController.podAnnotations")
+                found("destinationController.podAnnotations", &[linkerd::DESTINATION])
             }
-            (Era::V2_12, linkerd::PROXY_INJECTOR) if self.annotates_components() => {
-                of_component("proxyInjector.podAnnotations")
-            }
-            (Era::V2_10 | Era::V2_11 | Era::V2_12, _) => of_all("podAnnotations"),
+            (Era::V2_10 | Era::V2_11 | Era::V2_12, _) => found("podAnnotations", &[]),
         }
     }
 

@@ -20,13 +20,15 @@ pub fn releases(step: &PlannedStep, mesh: &Mesh, record: &Record) -> Vec<Rendere
             name,
             namespace,
             annotation,
-            place: PodAnnotationPlace::Value(chart_value),
+            place: PodAnnotationPlace::Value { value: chart_value, also },
         } = instead
         else {
             continue;
         };
         let release = ObjectRef::new("helm.toolkit.fluxcd.io/v2", HELM_RELEASE, namespace, name);
-        let item = draft.item(release, Current::Unseen, &format!("restarts {}", object.name));
+        let names: Vec<&str> =
+            std::iter::once(object).chain(also).map(|object| object.name.as_str()).collect();
+        let item = draft.item(release, Current::Unseen, &format!("restarts {}", names.join(", ")));
         let (key, value) = (annotation.key, annotation.value.clone());
         let edit = Edit::ReleaseAnnotation { chart_value, key, value };
         if !item.edits.contains(&edit) {

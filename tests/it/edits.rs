@@ -176,6 +176,22 @@ fn a_rotation_is_edited_into_values_of_charts_in_every_layout() {
     every(VALUES, Made::ByChart);
 }
 
+/// The injector's pods take the annotations of the identity controller's value, and none of their own.
+#[test]
+fn a_value_that_two_deployments_share_restarts_both_and_says_so() {
+    let Some(desk) = Desk::new(&VALUES[0], Made::ByChart) else { return };
+    let dir = desk.at("rotation");
+    let step = ["render", "issuer", "--step", "2", "--in", ".", "--dir", &dir, "--force"];
+    let edited = desk.run(&[&step[..], &["--allow-plaintext-keys"]].concat());
+    let screen = said(&edited);
+    for name in ["identity", "proxy-injector"] {
+        assert!(screen.contains(&format!("restarts Deployment linkerd/linkerd-{name}\n")), "{screen}");
+    }
+    assert!(!screen.contains("linkerd-destination"), "{screen}");
+    let values = fs::read_to_string(desk.repository.home.path().join("linkerd/values.yaml")).unwrap();
+    assert_eq!(values.matches("podAnnotations").count(), 1, "{values}");
+}
+
 /// How somebody's tools write objects into a file: its name, and its text.
 type Writing = (&'static str, fn(&[Value]) -> String);
 

@@ -268,7 +268,6 @@ fn what_a_helm_release_renders_is_changed_in_the_release_and_not_beside_it() {
     let values = json!({
         "destinationController": {"podAnnotations": annotation},
         "identity": {"podAnnotations": annotation},
-        "proxyInjector": {"podAnnotations": annotation},
     });
     let metadata = json!({"name": "linkerd-control-plane", "namespace": "flux-system"});
     let release = json!({
@@ -304,7 +303,7 @@ fn kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of()
     assert_eq!(values["proxy"], json!({"logLevel": "info"}));
     assert_eq!(values["identity"]["podAnnotations"]["team"], "infra");
     let step = desk.step(STEP);
-    for component in ["identity", "destinationController", "proxyInjector"] {
+    for component in ["identity", "destinationController"] {
         let annotation = step["changes"][0]["annotation"].as_object().unwrap();
         let (key, value) = annotation.iter().next().unwrap();
         assert_eq!(values[component]["podAnnotations"][key], *value, "{component}");

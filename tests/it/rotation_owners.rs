@@ -213,22 +213,23 @@ fn a_workload_of_a_helm_release_under_flux_is_restarted_through_the_release() {
     assert_eq!(*place, PodAnnotationPlace::NamedByChart);
 }
 
-/// A value for all of the control plane is no place for a restart of the identity controller alone: it would restart the others
-/// with it, and the next step would find its own annotation there.
+/// A value for more than one Deployment restarts all of them, which does no harm: the annotation has another value in each step.
 #[test]
 fn a_restart_of_the_control_plane_is_set_in_the_value_that_its_version_has() {
-    use PodAnnotationPlace::{NoValue, Value};
-    let all =
-        ["destinationController.podAnnotations", "identity.podAnnotations", "proxyInjector.podAnnotations"];
+    const SINCE: [&str; 3] =
+        ["destinationController.podAnnotations", "identity.podAnnotations", "identity.podAnnotations"];
+    const BEFORE: [&str; 3] = ["podAnnotations"; 3];
+    let (injector, others) =
+        (&["linkerd-proxy-injector"][..], &["linkerd-destination", "linkerd-proxy-injector"][..]);
     let cases = [
-        (Era::V2_12, Some("edge-25.1.1"), all.map(Value), Value("identity.podAnnotations")),
-        (Era::V2_12, Some("edge-26.12.1"), all.map(Value), Value("identity.podAnnotations")),
-        (Era::V2_12, Some("enterprise-2.18.0"), all.map(Value), Value("identity.podAnnotations")),
-        (Era::V2_12, Some("enterprise-2.17.3"), [Value("podAnnotations"); 3], NoValue),
-        (Era::V2_12, Some("edge-24.11.8"), [Value("podAnnotations"); 3], NoValue),
-        (Era::V2_12, Some("stable-2.14.10"), [Value("podAnnotations"); 3], NoValue),
-        (Era::V2_12, None, [Value("podAnnotations"); 3], NoValue),
-        (Era::V2_11, Some("stable-2.11.5"), [Value("podAnnotations"); 3], NoValue),
+        (Era::V2_12, Some("edge-25.1.1"), SINCE, ("identity.podAnnotations", injector)),
+        (Era::V2_12, Some("edge-26.12.1"), SINCE, ("identity.podAnnotations", injector)),
+        (Era::V2_12, Some("enterprise-2.18.0"), SINCE, ("identity.podAnnotations", injector)),
+        (Era::V2_12, Some("enterprise-2.17.3"), BEFORE, ("podAnnotations", others)),
+        (Era::V2_12, Some("edge-24.11.8"), BEFORE, ("podAnnotations", others)),
+        (Era::V2_12, Some("stable-2.14.10"), BEFORE, ("podAnnotations", others)),
+        (Era::V2_12, None, BEFORE, ("podAnnotations", others)),
+        (Era::V2_11, Some("stable-2.11.5"), BEFORE, ("podAnnotations", others)),
     ];
     for (era, version, bundle, issuer) in cases {
         let (_, mut cluster, record) = fixture(era);
@@ -240,14 +241,22 @@ fn a_restart_of_the_control_plane_is_set_in_the_value_that_its_version_has() {
         let places = |phase: Phase, cluster: &Cluster| -> Vec<_> {
             let notes = notes(&planned(&cluster.plan(&record), step(phase, 2)), "managed-object");
             let place = |note: &StepFact| match note {
-                StepFact::ManagedObject { instead: Instead::FluxPodAnnotation { place, .. }, .. } => *place,
+                StepFact::ManagedObject { instead: Instead::FluxPodAnnotation { place, .. }, .. } => {
+                    match place {
+                        PodAnnotationPlace::Value { value, also } => {
+                            (*value, also.iter().map(|object| object.name.clone()).collect::<Vec<_>>())
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
                 other => panic!("{other:?}"),
             };
             notes.iter().map(place).collect()
         };
         cluster.merge(&planned(&cluster.plan(&record), step(Phase::Bundle, 1)));
-        assert_eq!(places(Phase::Bundle, &cluster), bundle, "{version:?}");
-        assert_eq!(places(Phase::Issuer, &cluster), [issuer], "{version:?}");
+        assert_eq!(places(Phase::Bundle, &cluster), bundle.map(|value| (value, Vec::new())), "{version:?}");
+        let also: Vec<String> = issuer.1.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(places(Phase::Issuer, &cluster), [(issuer.0, also)], "{version:?}");
     }
 }
 

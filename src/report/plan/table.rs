@@ -183,11 +183,7 @@ pub(super) fn restarting(
     proxies: &BTreeMap<WorkloadId, Vec<&ProxyGroup>>,
     mesh: &Mesh,
 ) -> u64 {
-    let changed = planned.changes.iter().filter_map(|change| match change {
-        Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => Some(*workload),
-        Change::Publish(_) | Change::Swap { .. } | Change::Managed(_) => None,
-    });
-    let changed: BTreeSet<_> = changed.collect();
+    let changed: BTreeSet<_> = planned.changes.iter().filter_map(Change::restarts).collect();
     let of_workload = |id: &WorkloadId| proxies.get(id).into_iter().flatten().map(|group| group.count());
     let committed: u64 = changed.iter().flat_map(of_workload).sum();
     let is_committed =

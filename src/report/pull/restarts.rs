@@ -16,12 +16,8 @@ const NAMED: usize = 12;
 
 pub(in crate::report) fn of_step(request: &PullRequest<'_>) -> String {
     let PullRequest { planned, mesh, under_way, .. } = request;
-    let mut restarted = BTreeSet::new();
-    for change in &planned.changes {
-        if let Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } = change {
-            restarted.insert(&mesh.workload(*workload).object);
-        }
-    }
+    let of_step = planned.changes.iter().filter_map(Change::restarts).map(|id| &mesh.workload(id).object);
+    let restarted: BTreeSet<_> = of_step.chain(planned.restarted_along()).collect();
     if restarted.is_empty() {
         let nothing = match restarted_by_install(planned, &under_way.plan.steps) {
             Some(workloads) => format!(

@@ -34,7 +34,7 @@ impl PlannedStep {
     #[must_use]
     pub fn is_made_elsewhere(&self, mesh: &Mesh) -> bool {
         let has_no_document = |object: &ObjectRef| match self.instead_of(object) {
-            Some(Instead::FluxPodAnnotation { place: PodAnnotationPlace::Value(_), .. }) | None => false,
+            Some(Instead::FluxPodAnnotation { place: PodAnnotationPlace::Value { .. }, .. }) | None => false,
             Some(instead) => instead.leaves_no_patch(),
         };
         let is_elsewhere = |change: &Change| match change {
@@ -46,6 +46,14 @@ impl PlannedStep {
             }
         };
         !self.changes.is_empty() && self.changes.iter().all(is_elsewhere)
+    }
+
+    /// Workloads that restart with those of the step, by the chart's value that they share.
+    pub fn restarted_along(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.notes.iter().flat_map(|note| match &note.fact {
+            Fact::Step(StepFact::ManagedObject { instead, .. }) => instead.restarts_also(),
+            _ => &[],
+        })
     }
 
     /// Where a change of an object is made instead, because somebody would put it back; the notes tell it.

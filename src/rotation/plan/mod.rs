@@ -125,6 +125,17 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The workload that it restarts.
+    #[must_use]
+    pub const fn restarts(&self) -> Option<WorkloadId> {
+        match self {
+            Self::ControlPlane { workload, .. } | Self::Restart { workload, .. } => Some(*workload),
+            Self::Publish(_) | Self::Swap { .. } | Self::Managed(_) => None,
+        }
+    }
+}
+
 /// A workload that no rendered YAML restarts, or not alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Manual {

@@ -9,7 +9,7 @@ use super::view::View;
 use super::{Change, Phase, PhaseSpec, Stage, Step};
 use crate::document::ObjectRef;
 use crate::finding::{Finding, Instead, Opens, PodAnnotationPlace, Severity, StepFact};
-use crate::mesh::{GoDuration, Held, Injection, Known, Owner, Plane, Scheme, Workload};
+use crate::mesh::{GoDuration, Held, Injection, Known, Owner, Plane, Scheme, Workload, WorkloadId};
 use crate::pki::Rules;
 use crate::rotation::Strategy;
 
@@ -67,26 +67,29 @@ fn touched<'a>(
     }
 }
 
-/// The chart's value that annotates the pods of a workload, and no others but those that a step restarts as well.
+/// The chart's value that annotates the pods of a workload, and whom else it restarts.
 fn pod_annotation_place(view: &View<'_>, changes: &[Change], workload: &Workload) -> PodAnnotationPlace {
     if workload.injection != Injection::ControlPlane {
         return PodAnnotationPlace::NamedByChart;
     }
-    let restarts_all = || {
-        let restarted = changes.iter().filter(|change| matches!(change, Change::ControlPlane { .. })).count();
-        restarted == view.mesh.workloads.iter().filter(|one| one.plane == Plane::Control).count()
+    let Some(found) = view.mesh.control_plane.pod_annotations(&workload.object.name) else {
+        return PodAnnotationPlace::NoValue;
     };
-    match view.mesh.control_plane.pod_annotations(&workload.object.name) {
-        Some(found) if !found.is_of_all || restarts_all() => PodAnnotationPlace::Value(found.value),
-        _ => PodAnnotationPlace::NoValue,
+    let mut also = Vec::new();
+    for (at, other) in view.mesh.workloads.iter().enumerate() {
+        let is_restarted = changes.iter().any(|change| change.restarts() == Some(WorkloadId(at)));
+        if other.plane == Plane::Control && found.annotates(&other.object.name) && !is_restarted {
+            also.push(other.object.clone());
+        }
     }
+    PodAnnotationPlace::Value { value: found.value, also }
 }
 
 fn managed(view: &View<'_>, changes: &[Change], change: &Change) -> Vec<StepFact> {
     let found = |(object, owners, subject): (ObjectRef, Vec<Owner>, Subject<'_>)| {
-        let instead = |owner: Owner| owner::instead(view, &owner, subject).map(|instead| (owner, instead));
+        let instead = |owner: Owner| owner::instead(view, &owner, &subject).map(|instead| (owner, instead));
         let (owner, instead) = deciding(owners).into_iter().find_map(instead)?;
-        let lacks_published = owner::file_lacks_anchors(view, subject);
+        let lacks_published = owner::file_lacks_anchors(view, &subject);
         Some(StepFact::ManagedObject { object, owner, instead, lacks_published })
     };
     let mut all: Vec<StepFact> = Vec::new();

@@ -10,7 +10,6 @@ use crate::pki::{Bundle, IssuerChain};
 use crate::rotation::{ISSUER_KEY_FILE, TRUST_BUNDLE_FILE};
 
 /// What is changed in an object.
-#[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     /// The published bundle or a copy of it.
     Bundle(&'a Bundle),
@@ -38,14 +37,14 @@ pub(in crate::rotation) fn deciding(owners: Vec<Owner>) -> Vec<Owner> {
 }
 
 /// Where the change belongs; `None` where a patch stays, as with those that apply what is in Git.
-pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> Option<Instead> {
+pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: &Subject<'_>) -> Option<Instead> {
     Some(match (owner, subject) {
         (Owner::ArgoCd { .. } | Owner::FluxKustomization { .. }, _) | (_, Subject::Declared) => return None,
         (Owner::ChartValues { .. }, Subject::Restart(annotation, place)) => {
-            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place }
+            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place: place.clone() }
         }
         (Owner::Helm { release, .. }, Subject::Restart(annotation, place)) if release.is_empty() => {
-            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place }
+            Instead::RenderedPodAnnotation { annotation: pod_annotation(annotation), place: place.clone() }
         }
         // Helm and `linkerd upgrade | kubectl apply` merge three ways: an annotation that they do not know stays.
         (Owner::Helm { .. } | Owner::LinkerdCli, Subject::Restart(..)) => return None,
@@ -72,7 +71,8 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
         },
         (Owner::FluxHelmRelease { name, namespace }, Subject::Restart(annotation, place)) => {
             let (name, namespace) = (name.clone(), namespace.clone());
-            Instead::FluxPodAnnotation { name, namespace, annotation: pod_annotation(annotation), place }
+            let (annotation, place) = (pod_annotation(annotation), place.clone());
+            Instead::FluxPodAnnotation { name, namespace, annotation, place }
         }
         (Owner::FluxHelmRelease { name, namespace }, _) => {
             let (name, namespace) = (name.clone(), namespace.clone());
@@ -93,7 +93,7 @@ pub(super) fn instead(view: &View<'_>, owner: &Owner, subject: Subject<'_>) -> O
 }
 
 /// Are anchors published that no file of the rotation holds, so that what is made of its files alone would drop them?
-pub(super) fn file_lacks_anchors(view: &View<'_>, subject: Subject<'_>) -> bool {
+pub(super) fn file_lacks_anchors(view: &View<'_>, subject: &Subject<'_>) -> bool {
     match subject {
         Subject::Bundle(bundle) => !view.record.targets().any(|(known, _)| known.same_set(bundle)),
         Subject::Issuer(_) | Subject::Restart(..) | Subject::Declared => false,
@@ -110,7 +110,7 @@ fn key_file(view: &View<'_>, chain: &IssuerChain) -> &'static str {
 }
 
 /// Each key of a Secret with the file that it shall hold.
-fn secret_files(view: &View<'_>, subject: Subject<'_>) -> Vec<SecretFile> {
+fn secret_files(view: &View<'_>, subject: &Subject<'_>) -> Vec<SecretFile> {
     let (certificate, key) = view.mesh.control_plane.scheme.keys();
     match subject {
         Subject::Bundle(anchors) => vec![SecretFile { file: view.record.bundle_file(anchors), key: None }],
@@ -123,7 +123,7 @@ fn secret_files(view: &View<'_>, subject: Subject<'_>) -> Vec<SecretFile> {
 }
 
 /// Each value of Linkerd's chart with what it shall hold.
-fn values(view: &View<'_>, subject: Subject<'_>) -> Vec<ChartValue> {
+fn values(view: &View<'_>, subject: &Subject<'_>) -> Vec<ChartValue> {
     let names = view.mesh.control_plane.era.chart_names();
     let file = |name, file| ChartValue { name, content: ValueContent::File(file) };
     match subject {
@@ -140,7 +140,7 @@ fn values(view: &View<'_>, subject: Subject<'_>) -> Vec<ChartValue> {
     }
 }
 
-fn linkerd_upgrade(view: &View<'_>, subject: Subject<'_>) -> Instead {
+fn linkerd_upgrade(view: &View<'_>, subject: &Subject<'_>) -> Instead {
     let flags = match subject {
         Subject::Bundle(anchors) => {
             let file = view.record.bundle_file(anchors);

@@ -5,9 +5,14 @@ use jiff::fmt::temporal::DateTimePrinter;
 use crate::finding::{
     ChartValue, Flag, Instead, PodAnnotation, PodAnnotationPlace, SecretFile, ValueContent,
 };
+use crate::report::findings::listed;
 
 /// In a sentence; `DIR` is the rotation directory.
 pub(super) fn instead(place: &Instead) -> String {
+    words(place) + &also(place)
+}
+
+fn words(place: &Instead) -> String {
     match place {
         Instead::HelmRelease { release, namespace, values, .. } => {
             let set: String = values.iter().map(helm_flag).collect();
@@ -23,14 +28,14 @@ pub(super) fn instead(place: &Instead) -> String {
             settings(values, "")
         ),
         Instead::RenderedPodAnnotation { annotation, place: PodAnnotationPlace::NoValue } => format!(
-            "If a chart is rendered on the way, none of its values annotates these pods alone: add `{}` to the pod template in \
+            "If a chart is rendered on the way, none of its values annotates these pods: add `{}` to the pod template in \
              what it renders, or restart manually. If the rendered manifests are in Git, commit the patch beside them.",
             setting(annotation)
         ),
         Instead::RenderedPodAnnotation { annotation, place } => format!(
             "If a chart is rendered on the way, set {} to `{}` instead. If the rendered manifests are in Git, commit the patch \
              beside them.",
-            pod_annotations(*place, ""),
+            pod_annotations(place, ""),
             setting(annotation)
         ),
         Instead::ChartValues { file, below, values } => {
@@ -50,7 +55,7 @@ pub(super) fn instead(place: &Instead) -> String {
         Instead::FluxPodAnnotation { name, namespace, annotation, place: PodAnnotationPlace::NoValue } => {
             format!(
                 "Add `{}` to its pod template by a patch in spec.postRenderers[].kustomize.patches of HelmRelease \
-             {namespace}/{name} instead: none of the chart's values annotates these pods alone.",
+             {namespace}/{name} instead: none of the chart's values annotates these pods.",
                 setting(annotation)
             )
         }
@@ -58,7 +63,7 @@ pub(super) fn instead(place: &Instead) -> String {
             name,
             namespace,
             annotation,
-            place: PodAnnotationPlace::Value(value),
+            place: PodAnnotationPlace::Value { value, .. },
         } => {
             format!(
                 "With -o patch the restart is a patch of HelmRelease {namespace}/{name} instead, which sets \
@@ -70,7 +75,7 @@ pub(super) fn instead(place: &Instead) -> String {
         Instead::FluxPodAnnotation { name, namespace, annotation, place } => format!(
             "Set {} to `{}` in HelmRelease {namespace}/{name} instead, or add it to the pod template by a patch in its \
              spec.postRenderers[].kustomize.patches.",
-            pod_annotations(*place, "spec.values."),
+            pod_annotations(place, "spec.values."),
             setting(annotation)
         ),
         Instead::LinkerdUpgrade { flags, from_overrides, drops_intermediates } => {
@@ -122,13 +127,22 @@ fn settings(values: &[ChartValue], prefix: &str) -> String {
 }
 
 /// The value that annotates pods, below `prefix`.
-fn pod_annotations(place: PodAnnotationPlace, prefix: &str) -> String {
+fn pod_annotations(place: &PodAnnotationPlace, prefix: &str) -> String {
     match place {
-        PodAnnotationPlace::Value(value) => format!("`{prefix}{value}`"),
+        PodAnnotationPlace::Value { value, .. } => format!("`{prefix}{value}`"),
         PodAnnotationPlace::NamedByChart | PodAnnotationPlace::NoValue => {
             format!("the chart's pod annotations (often `{prefix}podAnnotations`)")
         }
     }
+}
+
+/// What a value restarts besides, as a sentence.
+fn also(place: &Instead) -> String {
+    let names: Vec<&str> = place.restarts_also().iter().map(|object| object.name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" That value restarts {}, too, which does no harm.", listed(&names))
 }
 
 fn setting(annotation: &PodAnnotation) -> String {
