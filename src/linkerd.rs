@@ -36,6 +36,8 @@ pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 pub const BUNDLE_ANNOTATION: &str = "l5d-rotate/trust-bundle";
 /// Our restart annotation for a change of the issuer.
 pub const ISSUER_ANNOTATION: &str = "l5d-rotate/issuer";
+/// Our annotation beside an encrypted issuer: the certificates that were sealed, as PEM.
+pub const CERTIFICATE_ANNOTATION: &str = "l5d-rotate/issuer-certificate";
 
 /// `linkerd check` warns of what expires within it (`expirationWarningThresholdInDays` in `pkg/issuercerts`).
 pub const EXPIRY_THRESHOLD: SignedDuration = SignedDuration::from_hours(60 * 24);

@@ -136,20 +136,22 @@ pub struct Replacement<'a> {
     pub after: &'a str,
     /// [`Access::PrivateKey`] where it shall hold one.
     pub access: Access,
+    /// Does it bring a private key that is not there yet?
+    pub brings_key: bool,
 }
 
 /// Puts other contents in the place of files of the user's, which keep their modes. When one cannot be written, those written
 /// before it are put back.
 ///
 /// # Errors
-/// A file that has changed since it was read, a private key that Git would take, or the operating system.
+/// A file that has changed since it was read, a private key that it brings and that Git would take, or the operating system.
 pub fn replace(files: &[Replacement<'_>], allow_plaintext_keys: bool) -> Result<(), OutputError> {
     for file in files {
         let now = Zeroizing::new(fs::read(file.path).map_err(io_error(file.path))?);
         if *now != file.before.as_bytes() {
             return Err(OutputError::Changed(file.path.to_owned()));
         }
-        if file.access == Access::PrivateKey && !allow_plaintext_keys && git::would_take(file.path) {
+        if file.brings_key && !allow_plaintext_keys && git::would_take(file.path) {
             return Err(OutputError::PlaintextKey(file.path.to_owned()));
         }
     }

@@ -99,6 +99,10 @@ pub struct Editing {
     #[arg(long, value_name = "FILE", requires = "checkout")]
     pub target: Vec<PathBuf>,
 
+    /// Pin this version of the store's entry, which now holds the issuer, where an ExternalSecret pins one
+    #[arg(long, value_name = "VERSION", requires = "checkout", conflicts_with = "target")]
+    pub store_version: Option<String>,
+
     /// Edit files although they have changes that are not committed
     #[arg(long, requires = "checkout")]
     pub allow_dirty: bool,

@@ -42,7 +42,11 @@ fn keys_in_files(mesh: &Mesh, input: &cli::Input) -> Result<Option<Checked>, Fai
         return Ok(None);
     }
     let request = checkout::Request { paths, recursive: true, excluded: input.exclude.clone() };
-    let found = edit::plain_keys(&Repository::open(&request)?);
+    Ok(Some(keys_found(&edit::plain_keys(&Repository::open(&request)?), mesh)))
+}
+
+/// What private keys in files are to a mesh.
+pub(super) fn keys_found(found: &[PlainKey], mesh: &Mesh) -> Checked {
     let bundle = mesh.trust.published.as_option().and_then(|published| published.readings().next().cloned());
     let anchors = bundle.map(|bundle| bundle.anchors().to_vec()).unwrap_or_default();
     let issuer = mesh.secret_chain().and_then(|chain| chain.certificates().next().cloned());
@@ -51,7 +55,7 @@ fn keys_in_files(mesh: &Mesh, input: &cli::Input) -> Result<Option<Checked>, Fai
         anchor: anchors.iter().find(|anchor| key.is_of(anchor)).map(CertificateRef::from),
         is_of_issuer: issuer.as_ref().is_some_and(|issuer| key.is_of(issuer)),
     };
-    Ok(Some(check::keys_in_files(found.iter().map(in_file).collect())))
+    check::keys_in_files(found.iter().map(in_file).collect())
 }
 
 /// Does anything expire sooner, and what?

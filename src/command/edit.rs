@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use super::check::keys_found;
 use super::gate::Passed;
 use super::rotation::UnderWay;
 use super::{Failure, reading};
+use crate::check::Outcome;
 use crate::checkout::{self, Repository};
 use crate::cli;
 use crate::document::ObjectRef;
-use crate::edit::{self, EditError, Edited, EditedFile, Encryption, Holds, Left, Maker, Plain, Target};
+use crate::edit::{
+    self, EditError, Edited, EditedFile, Encryption, External, Holds, Left, Maker, Plain, Target,
+};
 use crate::mesh::{Injection, Mesh, Owner};
 use crate::output::{self, Access, Replacement};
 use crate::report::{
     Exit, Patch, Response, Screen, declared_places, edited, edited_already, found_places, git_commands,
-    not_edited, not_in_repository, patch, shell_word,
+    in_store, in_words, not_edited, not_in_repository, patch, shell_word,
 };
 use crate::rotation::{Change, Direction, PlannedStep};
 use crate::seal::Sealer;
@@ -21,7 +25,7 @@ use crate::source::git;
 
 /// Edits the files that a step changes.
 pub(super) fn run(
-    Passed { ready: steps, notes }: Passed<'_>,
+    Passed { ready: steps, mut notes }: Passed<'_>,
     under_way: &UnderWay,
     directory: &Path,
     args: &cli::Editing,
@@ -32,13 +36,23 @@ pub(super) fn run(
     let planned = one(&steps)?;
     let repository = open(directory, input)?;
     let seal = Some(printing.seal.as_deref());
-    let Edited { files, left } = if args.target.is_empty() {
-        edit_of(planned, &repository, under_way, seal, input, screen)?
+    let version = args.store_version.as_deref();
+    let Edited { files, left, external } = if args.target.is_empty() {
+        let found = edit_of(planned, &repository, under_way, seal, version, input, screen)?;
+        if version.is_some() && found.external.is_some() {
+            return Err(Failure::new(
+                "no version is pinned in this repository that --store-version could set",
+                "leave it out: External Secrets takes the newest version, or the ExternalSecret pins one in another way",
+            ));
+        }
+        found
     } else {
         let documents = super::render::documents(planned, &under_way.mesh, under_way, "", screen)?;
         edit::edit_files(&repository, &args.target, &documents)?
     };
-    refuse_unedited(planned, &files, &left, under_way, screen)?;
+    let elsewhere =
+        external.map(|external| in_store_of(&external, planned, under_way, screen)).unwrap_or_default();
+    refuse_unedited(planned, &files, &left, &elsewhere, under_way, screen)?;
     let uncommitted = git::changed(&repository.root(), "HEAD").unwrap_or_default();
     let dirty = files.iter().find(|file| uncommitted.contains(&file.name));
     if let Some(file) = dirty.filter(|_| !args.allow_dirty) {
@@ -48,9 +62,14 @@ pub(super) fn run(
         ));
     }
     write(&files, printing.allow_plaintext_keys)?;
+    let keys: Vec<_> = files.iter().flat_map(EditedFile::plain_keys).collect();
+    if let Outcome::Found(finding) = keys_found(&keys, &under_way.mesh).outcome {
+        notes.push(in_words(&finding, screen));
+    }
     let is_alone = uncommitted.iter().all(|name| files.iter().any(|file| file.name == *name));
     let mut out = edited(planned, &files, screen);
     out.push_str(&not_in_repository(&left, screen));
+    out.push_str(&elsewhere);
     out.push_str(&git_commands(planned, directory, &files, is_alone));
     let rollback = if under_way.record.direction == Direction::Rollback { " --rollback" } else { "" };
     out.push_str(&format!(
@@ -74,17 +93,23 @@ fn refuse_unedited(
     planned: &PlannedStep,
     files: &[EditedFile],
     left: &[Left],
+    elsewhere: &str,
     under_way: &UnderWay,
     screen: &Screen,
 ) -> Result<(), Failure> {
     let homes = [under_way.mesh.bundle_home(), under_way.mesh.issuer_secret()];
     // Of what cert-manager and trust-manager have to do with each other, one part alone is never committed.
     let is_managed = planned.changes.iter().any(|change| matches!(change, Change::Managed(_)));
+    // What a store holds is no part of the repository.
+    let is_in_store = |left: &Left| !elsewhere.is_empty() && left.object == under_way.mesh.issuer_secret();
     let stops = |left: &Left| {
-        is_managed || left.is_trust && (left.why != edit::Why::NotDeclared || homes.contains(&left.object))
+        is_managed
+            || left.is_trust
+                && (left.why != edit::Why::NotDeclared || homes.contains(&left.object))
+                && !is_in_store(left)
     };
     let message = if left.iter().any(stops) || (files.is_empty() && !left.is_empty()) {
-        not_edited(planned, left, &under_way.dir, screen)
+        not_edited(planned, left, elsewhere, &under_way.dir, screen)
     } else if files.is_empty() {
         edited_already(planned, left, screen)
     } else {
@@ -93,12 +118,26 @@ fn refuse_unedited(
     Err(Failure::bare(message).exiting(Exit::NotMet))
 }
 
+/// What is to be done in the store that External Secrets takes the issuer from.
+fn in_store_of(external: &External, planned: &PlannedStep, under_way: &UnderWay, screen: &Screen) -> String {
+    let chain = planned.changes.iter().find_map(|change| match change {
+        Change::Swap { chain, .. } => Some(chain),
+        _ => None,
+    });
+    let Some(chain) = chain else { return String::new() };
+    let certificate = under_way.dir.join(under_way.record.issuer_file(chain));
+    let is_old = chain.issuer != under_way.record.issuer.issuer && under_way.issuer_key == under_way.own_key;
+    let key = if is_old { Path::new("OLD-ISSUER-KEY") } else { &under_way.issuer_key };
+    in_store(external, &certificate, key, screen)
+}
+
 fn write(files: &[EditedFile], allow_plaintext_keys: bool) -> Result<(), Failure> {
     let mut replacements = Vec::new();
     for file in files {
         let EditedFile { path, before, after, .. } = file;
         let access = if file.has_private_key() { Access::PrivateKey } else { Access::Public };
-        replacements.push(Replacement { path, before, after, access });
+        let brings_key = file.brings_private_key();
+        replacements.push(Replacement { path, before, after, access, brings_key });
     }
     Ok(output::replace(&replacements, allow_plaintext_keys)?)
 }
@@ -113,11 +152,13 @@ pub(super) fn show(
 ) -> Result<Response, Failure> {
     let planned = one(steps)?;
     let repository = open(directory, input)?;
-    let Edited { files, left } = edit_of(planned, &repository, under_way, None, input, screen)?;
+    let Edited { files, left, external } =
+        edit_of(planned, &repository, under_way, None, None, input, screen)?;
     let Patch { text, hides_key } = patch(&files);
     let mut notes = Vec::new();
     if !left.is_empty() {
-        notes.push(not_edited(planned, &left, &under_way.dir, screen));
+        let elsewhere = external.map(|external| in_store_of(&external, planned, under_way, screen));
+        notes.push(not_edited(planned, &left, &elsewhere.unwrap_or_default(), &under_way.dir, screen));
     }
     if hides_key {
         notes.push(
@@ -209,6 +250,7 @@ fn edit_of(
     repository: &Repository,
     under_way: &UnderWay,
     seal: Option<Option<&str>>,
+    version: Option<&str>,
     input: &cli::Input,
     screen: &Screen,
 ) -> Result<Edited, Failure> {
@@ -231,6 +273,9 @@ fn edit_of(
     };
     let beside: Vec<_> = planned.changes.iter().flat_map(Change::beside).collect();
     let mut edited = target.edit(&documents, &beside, maker);
+    if let Some(version) = version {
+        target.pin_version(&mut edited, &documents, version);
+    }
     let Some(named) = seal else { return Ok(edited) };
     for document in &documents {
         let Some(encryption) = target.encryption(document) else { continue };

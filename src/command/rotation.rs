@@ -77,7 +77,8 @@ impl UnderWay {
         }
         output::create(&files, false)?;
         let access = Access::Public;
-        output::replace(&[Replacement { path: &place, before: &before, after: &after, access }], false)?;
+        let record = Replacement { path: &place, before: &before, after: &after, access, brings_key: false };
+        output::replace(&[record], false)?;
         let name = self.record.anchor().map(|anchor| anchor.fingerprint().short()).unwrap_or_default();
         Ok(Some(match files.is_empty() {
             false => format!(

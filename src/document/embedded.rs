@@ -1,11 +1,9 @@
 //! One scalar replaced in a YAML or JSON text that stands inside a ConfigMap, every other byte kept.
 
-use std::ops::Range;
-
 use serde_json::Value;
 
+use super::mapping;
 use super::parse::{is_json, parse_value};
-use super::yaml;
 
 /// Why a scalar could not be read or replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,99 +81,7 @@ fn replaced(text: &str, old: &str, value: &str) -> impl Iterator<Item = String> 
 
 /// The value written anew after its key, in mappings of the block style.
 fn in_yaml(text: &str, path: &[&str], value: &str) -> Option<String> {
-    let mut within = 0..text.len();
-    let mut found = None;
-    for key in path {
-        let entry = Entry::find(text, within, key)?;
-        within = entry.value..entry.end;
-        found = Some(entry);
-    }
-    let Entry { indent, value: at, end } = found?;
-    let (first, below) = text[at..end].split_once('\n').unwrap_or((&text[at..end], ""));
-    let (old, comment) = first.split_at(comment(first)?);
-    let is_block = old.trim().starts_with(['|', '>']);
-    let depth = |line: &str| line.len() - line.trim_start_matches(' ').len();
-    let block = below.lines().find(|line| !line.trim().is_empty()).map_or(0, depth);
-    // What may be a comment would be lost.
-    if below.lines().any(|line| line.contains('#') && !(is_block && depth(line) >= block)) {
-        return None;
-    }
-    let new = yaml::scalar(value, indent + 2);
-    let (first, below) = new.split_once('\n')?;
-    Some([&text[..at], " ", first, comment.trim_end(), "\n", below, &text[end..]].concat())
-}
-
-/// A key of a block mapping, and where its value stands.
-struct Entry {
-    /// Blanks before the key.
-    indent: usize,
-    /// Behind its `:`.
-    value: usize,
-    /// Behind the last line of its value; blank lines that follow are no part of it.
-    end: usize,
-}
-
-impl Entry {
-    /// The entry of the mapping that is all of `within`.
-    fn find(text: &str, within: Range<usize>, key: &str) -> Option<Self> {
-        let mut mapping = None;
-        let mut entry: Option<Self> = None;
-        let mut start = within.start;
-        for line in text[within].split_inclusive('\n') {
-            let (at, said) = (start, line.trim_start_matches(' '));
-            start += line.len();
-            let indent = line.len() - said.len();
-            let is_blank = said.trim().is_empty();
-            match &mut entry {
-                Some(entry) if is_blank || indent > entry.indent => {
-                    entry.end = if is_blank { entry.end } else { start };
-                    continue;
-                }
-                Some(_) => return entry,
-                None => {}
-            }
-            if is_blank || said.starts_with(['#', '%']) || said.trim_end() == "---" {
-                continue;
-            }
-            if indent == *mapping.get_or_insert(indent)
-                && let Some(length) = key_length(said, key)
-            {
-                entry = Some(Self { indent, value: at + indent + length, end: start });
-            }
-        }
-        entry
-    }
-}
-
-/// How long the key is that a line begins with, its `:` included, where it is this one.
-fn key_length(line: &str, key: &str) -> Option<usize> {
-    let written = [key.to_owned(), format!("\"{key}\""), format!("'{key}'")];
-    let written = written.iter().find(|written| {
-        let rest = line.strip_prefix(written.as_str()).and_then(|rest| rest.strip_prefix(':'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\n']))
-    });
-    written.map(|written| written.len() + 1)
-}
-
-/// Where the comment of a line begins, the blanks before it included; its end where it has none. `None` where quotes make that
-/// unclear.
-fn comment(line: &str) -> Option<usize> {
-    let start = line.len() - line.trim_start().len();
-    let value = match line[start..].chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            let inner = &line[start + 1..];
-            if inner.contains('\\') || inner.contains("''") {
-                return (!line.contains('#')).then_some(line.len());
-            }
-            match inner.find(quote) {
-                Some(end) => start + 1 + end + 1,
-                None => return (!line.contains('#')).then_some(line.len()),
-            }
-        }
-        _ => 0,
-    };
-    let hash = line[value..].find(" #").or_else(|| line[value..].find("\t#"));
-    Some(hash.map_or(line.len(), |at| value + line[value..value + at].trim_end().len()))
+    mapping::set(text, mapping::document(text, 1)?, path, value)
 }
 
 #[cfg(test)]

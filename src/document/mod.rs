@@ -2,6 +2,7 @@
 
 pub mod embedded;
 mod fault;
+pub(crate) mod mapping;
 mod nesting;
 mod object;
 mod overlay;

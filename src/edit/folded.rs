@@ -1,4 +1,4 @@
-//! Texts of YAML that a file holds on several lines, though not line for line: in quotes, or folded by `>`.
+//! Texts of YAML that a file holds on several lines, though not line for line: in quotes or in none, or folded by `>`.
 
 use std::ops::Range;
 
@@ -24,6 +24,7 @@ enum Style {
     /// A line's end is an empty line.
     Single,
     Double,
+    Plain,
     Block,
     /// In double quotes, where a line's end is `\n`, and may be followed by one that means nothing.
     Escaped {
@@ -44,7 +45,8 @@ pub(super) fn folded(text: &str) -> Vec<Folded> {
     begins.sort_unstable();
     for begin in begins {
         if found.last().is_none_or(|known| known.range.end <= begin) {
-            found.extend(quoted(text, begin).or_else(|| block(text, begin)));
+            found
+                .extend(quoted(text, begin).or_else(|| block(text, begin)).or_else(|| unquoted(text, begin)));
         }
     }
     found
@@ -68,14 +70,14 @@ impl Folded {
         let between = match self.style {
             Style::Escaped { is_wrapped: false } => "\\n".to_owned(),
             Style::Escaped { is_wrapped: true } => format!("\\n\\{}{}", self.newline, self.indent),
-            Style::Single | Style::Double | Style::Block => {
+            Style::Single | Style::Double | Style::Plain | Style::Block => {
                 format!("{0}{0}{1}", self.newline, self.indent)
             }
         };
         let line = |line: &str| match self.style {
             Style::Single => line.replace('\'', "''"),
             Style::Double | Style::Escaped { .. } => line.replace('\\', "\\\\").replace('"', "\\\""),
-            Style::Block => line.to_owned(),
+            Style::Plain | Style::Block => line.to_owned(),
         };
         text.split('\n').map(line).collect::<Vec<_>>().join(&between)
     }
@@ -131,6 +133,42 @@ fn quoted(text: &str, begin: usize) -> Option<Folded> {
         true => Style::Double,
     };
     Some(reader.done(open + 1..end, style))
+}
+
+/// The text without quotes that begins at `begin`, behind its key or on the line below it.
+fn unquoted(text: &str, begin: usize) -> Option<Folded> {
+    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let before = &text[line_start(begin)..begin];
+    let key = match before.trim().is_empty() {
+        true => text[..line_start(begin)].trim_end().lines().next_back()?,
+        false => before.trim_end_matches(' '),
+    };
+    if !key.ends_with([':', '-']) || key.trim_start().starts_with('#') {
+        return None;
+    }
+    let mut reader = Reader { text, at: begin, out: String::new(), places: Vec::new() };
+    let end = loop {
+        let rest = &text[reader.at..];
+        let Some(one) = rest.chars().next() else { break reader.at };
+        let is_blank = [' ', '\t', '\r', '\n'].contains(&one);
+        match reader.line_ends(true).filter(|_| is_blank) {
+            // A key: it is no text.
+            None if one == ':' && rest[1..].starts_with([' ', '\t', '\r', '\n']) => return None,
+            None if is_blank && rest.trim_start().starts_with('#') => break reader.at,
+            None => reader.takes(&one.to_string(), one.len_utf8()),
+            Some((behind, breaks)) => {
+                let is_within = behind - line_start(behind) > blanks(key) && !text[behind..].starts_with('#');
+                if behind == text.len() || !is_within {
+                    break reader.at;
+                }
+                reader.breaks(behind, breaks);
+            }
+        }
+    };
+    // Lines that follow each other without an empty one are one line, and no PEM.
+    let is_pem = reader.out.contains("-----\n");
+    is_pem.then(|| reader.done(begin..end, Style::Plain))
 }
 
 /// The text behind a `>` that `begin` is in.

@@ -3,6 +3,8 @@
 //! Certificates and keys are found in its files by what they are, in whatever notation they stand there; restarts are set in the
 //! manifest, or beside the chart's values. What is written is what the repository, read with the edits, declares to be the step.
 
+mod encoded;
+mod external;
 mod field;
 mod folded;
 mod json;
@@ -12,6 +14,7 @@ mod pem;
 mod proof;
 mod restart;
 mod sealed;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -32,8 +35,9 @@ use crate::source::SourceError;
 use proof::{Meaning, meaning};
 use work::Work;
 
+pub use external::{Entry, External, Store};
 pub use keys::{PlainKey, plain_keys};
-pub use sealed::{CERTIFICATE_ANNOTATION, Encryption, Plain};
+pub use sealed::{Encryption, Plain};
 
 /// A step in the files of a repository.
 #[derive(Default)]
@@ -42,6 +46,8 @@ pub struct Edited {
     pub files: Vec<EditedFile>,
     /// What the repository does not hold, or not in a way that can be edited.
     pub left: Vec<Left>,
+    /// Of what External Secrets makes the issuer's Secret, where the step changes that and the repository does not hold it.
+    pub external: Option<External>,
 }
 
 /// A file that changes.
@@ -65,6 +71,19 @@ impl EditedFile {
     #[must_use]
     pub fn has_private_key(&self) -> bool {
         !pem::key_lines(&self.after).is_empty()
+    }
+
+    /// Will the file hold a private key in plain text that it does not hold yet?
+    #[must_use]
+    pub fn brings_private_key(&self) -> bool {
+        let [before, after] = [&self.before, &self.after].map(|text| pem::keys(text));
+        !after.is_subset(&before)
+    }
+
+    /// The private keys in plain text that it will hold.
+    #[must_use]
+    pub fn plain_keys(&self) -> Vec<PlainKey> {
+        keys::in_text(&self.place, &self.after)
     }
 
     /// The lines, from 0, that hold a private key: in the file as it was, and as it shall be.
@@ -276,7 +295,18 @@ impl<'a> Target<'a> {
         work.swap();
         work.objects(beside);
         work.restart(maker);
-        work.finish()
+        let mut edited = work.finish();
+        let is_left = |rendered: &&Rendered| edited.left.iter().any(|left| left.object == rendered.object);
+        let secret = step.iter().filter(is_left).find_map(sealed::names);
+        edited.external = secret.and_then(|names| self.external(names));
+        edited
+    }
+
+    /// Pins a version of what External Secrets makes the issuer of, where a step leaves that.
+    pub fn pin_version(&self, edited: &mut Edited, step: &[Rendered], version: &str) {
+        if let (Some(names), true) = (step.iter().find_map(sealed::names), edited.external.is_some()) {
+            self.pin(edited, names, version);
+        }
     }
 }
 
@@ -298,7 +328,7 @@ pub fn edit_files(
         let name = repository.names().find(|name| real(&repository.path(name)) == real(file));
         let name = name.ok_or_else(nothing)?.to_owned();
         let before = Zeroizing::new(repository.text(&name).ok_or_else(nothing)?);
-        let (after, places) = pem::swap(&before, &swaps);
+        let (after, places) = swap::swap(&before, &swaps);
         if places.is_empty() || !proof::only_meant(&before, &after, &swaps, &[]) {
             return Err(nothing());
         }

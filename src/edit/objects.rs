@@ -4,9 +4,9 @@
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::field::{self, Block};
 use super::work::{Contents, Work, block_of, declared};
 use super::{EditedLine, What};
+use crate::document::mapping::{self, Block};
 use crate::document::{self, ObjectRef, yaml};
 use crate::render::{Edit, Rendered, WholeChange};
 
@@ -69,9 +69,9 @@ fn fields(text: &str, object: &ObjectRef, rendered: &Rendered) -> Option<(String
         let Edit::Spec { path, value } = edit else { continue };
         let path: Vec<&str> = ["spec"].into_iter().chain(path.iter().copied()).collect();
         let block = block_of(&after, object)?;
-        let line = field::line_of(&after, block, &path).unwrap_or(block.lines.1);
+        let line = mapping::line_of(&after, block, &path).unwrap_or(block.lines.1);
         after = match value {
-            Value::String(value) => field::set(&after, block, &path, value)?,
+            Value::String(value) => mapping::set(&after, block, &path, value)?,
             Value::Array(items) => list(&after, block, &path, items)?,
             _ => return None,
         };
@@ -98,19 +98,18 @@ fn without(text: &str, block: Block) -> String {
 
 /// A file with other items in the list at a path: those that stay keep their lines.
 fn list(text: &str, block: Block, path: &[&str], items: &[Value]) -> Option<String> {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let key = field::line_of(text, block, path)?;
-    let said = lines[key].trim_end().ends_with(':');
-    let is_content = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
-    let first = (key + 1..block.lines.1).find(|at| is_content(&lines[*at]))?;
-    let dash = indent(lines[first]);
-    if !said || !lines[first].trim_start().starts_with("- ") || dash < indent(lines[key]) {
+    let lines = mapping::lines(text);
+    let (last, above) = path.split_last()?;
+    let mut block = block;
+    for key in above {
+        block = mapping::inner(&lines, block, mapping::find(&lines, block, key)?)?;
+    }
+    let key = mapping::find(&lines, block, last)?;
+    if !key.said(&lines).trim().is_empty() {
         return None;
     }
-    let is_item = |at: usize| indent(lines[at]) == dash && lines[at][dash..].starts_with("- ");
-    let is_behind = |at: &usize| is_content(&lines[*at]) && indent(lines[*at]) <= dash && !is_item(*at);
-    let end = (first..block.lines.1).find(is_behind).unwrap_or(block.lines.1);
+    let Block { lines: (first, end), indent: dash } = mapping::list_below(&lines, block, key)?;
+    let is_item = |at: usize| mapping::indent(lines[at]) == dash && mapping::is_item(lines[at]);
     let begins: Vec<usize> = (first..end).filter(|at| is_item(*at)).collect();
     let known: Vec<(Value, String)> = begins
         .iter()

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::pem::{self, Swap};
+use super::pem;
+use super::swap::Swap;
 use crate::document::{self, Document, DocumentError};
 use crate::linkerd;
 use crate::pki::{Certificate, Fingerprint};

@@ -9,6 +9,7 @@ use super::proof::{self, Setting};
 use super::work::{Contents, Work, block_of, declared};
 use super::{EditedLine, Maker, What, field, json};
 use crate::checkout::is_kustomization;
+use crate::document::mapping::{self, Block};
 use crate::document::{self, Document, ObjectRef, text_at};
 use crate::linkerd;
 use crate::render::Edit;
@@ -24,8 +25,36 @@ struct Wanted<'a> {
 
 const PATCHES: [&str; 1] = ["patches"];
 const OF_FLUX: [&str; 2] = ["spec", "patches"];
-const OF_ARGO: [&str; 4] = ["spec", "source", "kustomize", "patches"];
+const OF_SOURCE: [&str; 2] = ["kustomize", "patches"];
 const TEMPLATE: [&str; 4] = ["spec", "template", "metadata", "annotations"];
+
+/// A list of patches in a file, which may not be there yet.
+struct Patches {
+    within: Within,
+    path: Vec<&'static str>,
+}
+
+/// What such a list stands below.
+enum Within {
+    /// A mapping.
+    Block(Block),
+    /// The item of a list that begins on this line, from 0.
+    Item(usize),
+}
+
+impl Patches {
+    fn below(block: Block, path: &[&'static str]) -> Self {
+        Self { within: Within::Block(block), path: path.to_vec() }
+    }
+
+    fn with(&self, text: &str, item: &[String]) -> Option<String> {
+        let edit = |text: &str, block: Block| mapping::with_item(text, block, &self.path, item);
+        match self.within {
+            Within::Block(block) => edit(text, block),
+            Within::Item(line) => mapping::in_item(text, line, edit),
+        }
+    }
+}
 
 impl Wanted<'_> {
     fn is_there(&self, documents: &[Document]) -> bool {
@@ -45,7 +74,7 @@ impl Wanted<'_> {
         let after = if document::is_json(text.as_bytes()) {
             json::set(text, self.object, &path, self.value)
         } else if let Some(block) = block_of(text, self.object) {
-            field::set(text, block, &path, self.value)
+            mapping::set(text, block, &path, self.value)
         } else {
             field::in_item(text, self.object, &path, self.value)
         };
@@ -56,7 +85,7 @@ impl Wanted<'_> {
     fn in_patch(&self, text: &str) -> Option<String> {
         let path = self.whole_path();
         let known = field::objects(text, self.object).into_iter();
-        let mut made = known.filter_map(|block| field::set(text, block, &path, self.value));
+        let mut made = known.filter_map(|block| mapping::set(text, block, &path, self.value));
         made.find(|after| self.is_only_change(text, after)).or_else(|| self.in_manifest(text))
     }
 
@@ -210,33 +239,60 @@ impl<'a> Work<'a> {
             return Some(());
         }
         let (text, _) = self.current(all, name)?;
-        let (block, path) = *self.patched(name, &text).get(at)?;
+        let patches = self.patched(name, &text);
         let item = field::patch(wanted.object, &wanted.whole_path(), wanted.value);
-        let after = field::with_item(&text, block, path, &item)
-            .filter(|after| proof::only_added(&text, after, &item))?;
+        let after = patches.get(at)?.with(&text, &item);
+        let after = after.filter(|after| proof::only_added(&text, after, &item))?;
         self.put(all, name.to_owned(), wanted, &after)
     }
 
     /// Where a file has patches, or may have some.
-    fn patched(&self, name: &str, text: &str) -> Vec<(field::Block, &'static [&'static str])> {
+    fn patched(&self, name: &str, text: &str) -> Vec<Patches> {
         if is_kustomization(name) {
-            return field::document(text, 1).into_iter().map(|block| (block, &PATCHES[..])).collect();
+            let block = mapping::document(text, 1);
+            return block.into_iter().map(|block| Patches::below(block, &PATCHES)).collect();
         }
         let of_flux = field::of_kind(text, "kustomize.toolkit.fluxcd.io", "Kustomization").into_iter();
-        let mut found: Vec<_> = of_flux.map(|block| (block, &OF_FLUX[..])).collect();
-        // Patches make a source of plain manifests one of Kustomize, which such a directory is not.
-        let is_built = |block: &field::Block| {
-            let path = field::text_of(text, *block, &["spec", "source", "path"]).unwrap_or_default();
-            let directory = path.trim_start_matches("./").trim_matches('/');
-            let is_in = |name: &str| {
-                name.strip_prefix(directory)
-                    .is_some_and(|rest| rest.trim_start_matches('/').find('/').is_none())
-            };
-            self.target.repository.names().any(|name| is_kustomization(name) && is_in(name))
-        };
-        let of_argo = field::of_kind(text, "argoproj.io", "Application").into_iter().filter(is_built);
-        found.extend(of_argo.map(|block| (block, &OF_ARGO[..])));
+        let mut found: Vec<_> = of_flux.map(|block| Patches::below(block, &OF_FLUX)).collect();
+        for (kind, spec) in
+            [("Application", &["spec"][..]), ("ApplicationSet", &["spec", "template", "spec"])]
+        {
+            for block in field::of_kind(text, "argoproj.io", kind) {
+                found.extend(self.sources(text, block, spec));
+            }
+        }
         found
+    }
+
+    /// The patches of the sources of an Application that are kustomizations. They would make a source of plain manifests one, which such
+    /// a directory is not.
+    fn sources(&self, text: &str, block: Block, spec: &[&'static str]) -> Vec<Patches> {
+        let source = [spec, &["source"]].concat();
+        let mut found = Vec::new();
+        if self.is_built(field::text_of(text, block, &[&source[..], &["path"]].concat())) {
+            found.push(Patches::below(block, &[&source[..], &OF_SOURCE].concat()));
+        }
+        for line in mapping::items(text, block, &[spec, &["sources"]].concat()) {
+            let Some((item, block)) = mapping::without_dash(text, line) else { continue };
+            if self.is_built(field::text_of(&item, block, &["path"])) {
+                found.push(Patches { within: Within::Item(line), path: OF_SOURCE.to_vec() });
+            }
+        }
+        found
+    }
+
+    /// Does a directory hold a kustomization?
+    fn is_built(&self, path: Option<String>) -> bool {
+        let Some(path) = path else { return false };
+        let directory = path.trim_start_matches("./").trim_matches('/');
+        let is_in = |name: &str| {
+            let rest = match directory {
+                "" | "." => Some(name),
+                _ => name.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')),
+            };
+            rest.is_some_and(|rest| !rest.contains('/'))
+        };
+        self.target.repository.names().any(|name| is_kustomization(name) && is_in(name))
     }
 
     /// Adds a patch to what a HelmRelease does with the objects of its chart.
@@ -248,7 +304,7 @@ impl<'a> Work<'a> {
     ) -> Option<()> {
         for file in &self.target.files {
             let Some((text, _)) = self.current(all, file) else { continue };
-            let is_it = |block: &field::Block| {
+            let is_it = |block: &Block| {
                 let at = |key| field::text_of(&text, *block, &["metadata", key]).unwrap_or_default();
                 at("name") == *name && (at("namespace").is_empty() || at("namespace") == *namespace)
             };
@@ -261,7 +317,7 @@ impl<'a> Work<'a> {
             let head = ["- kustomize:", "    patches:"].map(str::to_owned);
             let item: Vec<String> =
                 head.into_iter().chain(patch.iter().map(|line| format!("    {line}"))).collect();
-            let after = field::with_item(&text, block, &["spec", "postRenderers"], &item)
+            let after = mapping::with_item(&text, block, &["spec", "postRenderers"], &item)
                 .filter(|after| proof::only_added(&text, after, &item))?;
             return self.put(all, file.clone(), wanted, &after);
         }

@@ -5,16 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::field;
 use super::proof::{self, Setting};
-use super::work::block_of;
+use super::work::{block_of, declared};
 use super::{Edited, EditedFile, EditedLine, Target, What};
-use crate::document::{self, Document, ObjectRef, decoded, text_at, yaml};
+use crate::document::{self, Document, ObjectRef, decoded, mapping, text_at, yaml};
+use crate::linkerd::CERTIFICATE_ANNOTATION;
 use crate::render::{Edit, KeyText, Rendered};
 use crate::seal::Owner;
-
-/// The certificate that was sealed, in plain text beside the ciphertext.
-pub const CERTIFICATE_ANNOTATION: &str = "l5d-rotate/issuer-certificate";
 
 /// What is to be sealed.
 pub enum Plain<'a> {
@@ -96,7 +93,7 @@ impl Target<'_> {
             (None, None) => return Ok(()),
         };
         let after = match encryption {
-            Encryption::Sops => match whole(&file.after, document, rendered, key) {
+            Encryption::Sops => match whole(&file.after, rendered, key) {
                 Some(secret) => {
                     let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
                     Some(seal(Plain::Whole { path, secret, key: key.pem() })?)
@@ -118,10 +115,11 @@ impl Target<'_> {
 }
 
 /// The Secret of a file of SOPS as it shall be, in plain text: its MAC is over everything, so the file is made anew. `None` where it
-/// holds more than what is replaced.
-fn whole(text: &str, document: &Document, rendered: &Rendered, key: &KeyText) -> Option<Zeroizing<String>> {
-    let mut tree = document.tree.clone();
-    let has_other_documents = document::parse(text, "file").ok()?.len() != 1;
+/// holds more than what is replaced. What an overlay adds to it is no part of the file.
+fn whole(text: &str, rendered: &Rendered, key: &KeyText) -> Option<Zeroizing<String>> {
+    let documents = document::parse(text, "file").ok()?;
+    let has_other_documents = documents.len() != 1;
+    let mut tree = declared(&documents, &rendered.object)?.tree.clone();
     let is_plain = tree.get("stringData").is_some();
     let map = if is_plain { "stringData" } else { "data" };
     let key = if is_plain { KeyText::plain(key.pem().trim_end()) } else { key.clone() };
@@ -189,10 +187,10 @@ fn with_values(
     let certificate = certificate(rendered)?;
     let mut after = text.to_owned();
     for (name, value) in sealed {
-        after = field::set(&after, block_of(&after, object)?, &["spec", "encryptedData", name], value)?;
+        after = mapping::set(&after, block_of(&after, object)?, &["spec", "encryptedData", name], value)?;
     }
     let annotation = ["metadata", "annotations", CERTIFICATE_ANNOTATION];
-    after = field::set(&after, block_of(&after, object)?, &annotation, &certificate)?;
+    after = mapping::set(&after, block_of(&after, object)?, &annotation, &certificate)?;
     let mut settings: Vec<Setting<'_>> = sealed.iter().map(|(key, value)| Setting { key, value }).collect();
     settings.push(Setting { key: CERTIFICATE_ANNOTATION, value: &certificate });
     proof::only_meant(text, &after, &[], &settings).then_some(after)
@@ -226,9 +224,19 @@ fn is_key(name: &str, rendered: &Rendered) -> bool {
         .any(|(of, value)| of == name && Some(value) == placeholder.as_deref())
 }
 
+/// What the issuer's certificate and its key are called in the Secret that a step changes.
+pub(super) fn names(rendered: &Rendered) -> Option<[&str; 2]> {
+    let all = || rendered.edits.iter().filter_map(value).map(|(name, _)| name);
+    let certificate = all().find(|name| CERTIFICATE_NAMES.contains(name))?;
+    let key = all().find(|name| is_key(name, rendered))?;
+    Some([certificate, key])
+}
+
+const CERTIFICATE_NAMES: [&str; 2] = ["crt.pem", "tls.crt"];
+
 /// The issuer's certificates, as PEM.
 fn certificate(rendered: &Rendered) -> Option<String> {
-    let of_issuer = |(name, _): &(&str, &str)| ["crt.pem", "tls.crt"].contains(name);
+    let of_issuer = |(name, _): &(&str, &str)| CERTIFICATE_NAMES.contains(name);
     let (_, encoded) = rendered.edits.iter().filter_map(value).find(of_issuer)?;
     String::from_utf8(decoded(encoded)?).ok()
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::field::{self, Block};
-use super::pem::{self, Swap, Swapped};
+use super::pem;
 use super::proof::{self, Meaning, Name, Setting};
+use super::swap::{Swap, Swapped, swap};
 use super::{Edited, EditedFile, EditedLine, Left, Target, What, Why};
+use crate::document::mapping::{self, Block};
 use crate::document::{self, Document, ObjectRef, text_at};
 use crate::pki::Certificate;
 use crate::render::{Edit, Rendered, WholeChange};
@@ -61,7 +62,7 @@ impl<'a> Work<'a> {
         let mut tried = Contents::new();
         for name in self.target.repository.names().filter(|name| self.target.files.contains(*name)) {
             let Some(text) = self.target.repository.text(name) else { continue };
-            let (after, places) = pem::swap(&text, &self.swaps);
+            let (after, places) = swap(&text, &self.swaps);
             if !places.is_empty() && proof::only_meant(&text, &after, &self.swaps, &[]) {
                 let changes = places.iter().map(|place| line(place, &self.swaps)).collect();
                 tried.insert(name.to_owned(), (after, changes));
@@ -104,7 +105,7 @@ impl<'a> Work<'a> {
             let (place, path) = (self.target.repository.place(&name), self.target.repository.path(&name));
             (*before != *after).then_some(EditedFile { name, place, path, before, after, changes })
         };
-        Edited { files: self.contents.into_iter().filter_map(file).collect(), left }
+        Edited { files: self.contents.into_iter().filter_map(file).collect(), left, external: None }
     }
 
     /// What is declared with the edits so far.
@@ -290,6 +291,17 @@ pub(super) fn declared<'d>(documents: &'d [Document], object: &ObjectRef) -> Opt
     })
 }
 
+/// The object of this kind and name among documents, in the namespace where one is named.
+pub(super) fn find_object(documents: &[Document], kind: &str, namespace: &str, name: &str) -> Option<Value> {
+    let is_it = |document: &&Document| {
+        let at = |pointer: &str| text_at(&document.tree, pointer);
+        let is_there =
+            [at("/metadata/namespace"), namespace].contains(&"") || at("/metadata/namespace") == namespace;
+        at("/kind") == kind && at("/metadata/name") == name && is_there
+    };
+    documents.iter().find(is_it).map(|document| document.tree.clone())
+}
+
 fn find<'m>(meaning: &'m Meaning, object: &ObjectRef) -> Option<&'m Value> {
     let is_it = |(name, _): &(&Name, &Value)| {
         name[0] == object.kind
@@ -346,5 +358,5 @@ pub(super) fn block_of(text: &str, object: &ObjectRef) -> Option<Block> {
     }
     let documents = document::parse(text, "file").ok()?;
     let found = declared(&documents, object).filter(|document| document.origin.item == 0)?;
-    field::document(text, found.origin.line)
+    mapping::document(text, found.origin.line)
 }

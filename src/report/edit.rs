@@ -117,9 +117,15 @@ fn why(left: &Left) -> &'static str {
     }
 }
 
-/// Why nothing was edited, and how the step is made manually.
+/// Why nothing was edited, and how the step is made manually; `elsewhere` says so of what no file holds.
 #[must_use]
-pub fn not_edited(planned: &PlannedStep, left: &[Left], dir: &Path, screen: &Screen) -> String {
+pub fn not_edited(
+    planned: &PlannedStep,
+    left: &[Left],
+    elsewhere: &str,
+    dir: &Path,
+    screen: &Screen,
+) -> String {
     let mut out = format!("{} was not edited", planned.step);
     for left in left.iter().take(NAMED) {
         out.push_str(&format!("\n  {} {}", left.object, why(left)));
@@ -132,6 +138,9 @@ pub fn not_edited(planned: &PlannedStep, left: &[Left], dir: &Path, screen: &Scr
         planned.notes.iter().filter(is_managed).map(|note| words(note, screen).todo).collect();
     for place in places.iter().filter(|place| !place.is_empty()) {
         out.push_str(&format!("\n{}", screen.wrapped(place, "  ", "  ").trim_end()));
+    }
+    if !elsewhere.is_empty() {
+        return format!("{out}\n{}", elsewhere.trim_end());
     }
     let step = planned.step;
     out.push_str(&format!(

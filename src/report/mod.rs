@@ -3,6 +3,7 @@
 mod certificate;
 pub mod checks;
 mod edit;
+mod external;
 pub mod findings;
 mod gantt;
 mod inspect;
@@ -39,6 +40,7 @@ pub use edit::{
     Patch, declared_places, edited, edited_already, found_places, git_commands, not_edited,
     not_in_repository, patch,
 };
+pub use external::in_store;
 pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, in_words, restart_again};

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
 use jiff::SignedDuration;
 use l5d_rotate::document;
@@ -11,130 +10,13 @@ use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::layouts::deployed::{Made, declared, deploy, workloads};
+use crate::layouts::deployed::{Made, declared, workloads};
+use crate::layouts::desk::{Desk, said};
 use crate::layouts::{
     Declared, Files, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl, text,
 };
 use crate::runner;
 use crate::sizes;
-
-/// A user with a repository, and a cluster that is deployed from it.
-struct Desk {
-    repository: Repository,
-    beside: tempfile::TempDir,
-    cluster: Cluster,
-    /// The cluster's directory, where the repository deploys to several.
-    unit: Option<&'static str>,
-}
-
-impl Desk {
-    fn new(layout: &Layout, made: Made) -> Option<Self> {
-        let cluster = Cluster::new();
-        let mut files = (layout.1)(&Declared::of(&cluster));
-        files.push(("workloads/all.yaml".to_owned(), text(&workloads(&cluster, made))));
-        Self::over(cluster, &files, None)
-    }
-
-    fn over(cluster: Cluster, files: &Files, unit: Option<&'static str>) -> Option<Self> {
-        let repository = Repository::new()?;
-        repository.write(files);
-        repository.commit();
-        let desk = Self { repository, beside: tempfile::tempdir().unwrap(), cluster, unit };
-        fs::write(desk.at("old.key"), &desk.cluster.issuer_key).unwrap();
-        let started = desk.run(&["start", "--dir", &desk.at("rotation")]);
-        assert!(started.status.success(), "{}", said(&started));
-        Some(desk)
-    }
-
-    fn at(&self, name: &str) -> String {
-        self.beside.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    /// Runs the program in the repository, over the cluster.
-    fn run(&self, arguments: &[&str]) -> Output {
-        fs::write(self.at("dump.json"), self.cluster.dump()).unwrap();
-        runner::plugin()
-            .current_dir(self.repository.home.path())
-            .args(arguments)
-            .args(["-f", &self.at("dump.json"), "--at", &self.cluster.now.to_string()])
-            .output()
-            .unwrap()
-    }
-
-    fn standing(&self) -> Value {
-        let status = self.run(&["status", "--dir", &self.at("rotation"), "-o", "json"]);
-        serde_json::from_slice(&status.stdout).unwrap_or_else(|_| panic!("{}", said(&status)))
-    }
-
-    fn next(&self, direction: &[&str]) -> Output {
-        let dir = self.at("rotation");
-        let next = ["next", "--in", ".", "--dir", &dir, "--allow-plaintext-keys"];
-        let unit = self.unit.map(|unit| ["--unit", unit]);
-        self.run(&[&next[..], direction, unit.as_ref().map_or(&[][..], |unit| &unit[..])].concat())
-    }
-
-    /// Takes one step, which `verify` calls safe; what was edited, and the lines that the commit adds and removes.
-    fn step(&mut self, direction: &[&str]) -> Result<Option<(String, String)>, String> {
-        let next = self.next(direction);
-        match next.status.code() {
-            Some(0) if said(&next).contains("nothing is left") => Err("nothing is left".to_owned()),
-            Some(0) => {
-                let dir = self.at("rotation");
-                let unit = self.unit.map(|unit| ["--unit", unit]);
-                let verify = ["verify", "--git-base", "HEAD", "-f", ".", "-R", "--dir", &dir];
-                let back = if direction.contains(&"--rollback") { &["--rollback"][..] } else { &[] };
-                let unit = unit.as_ref().map_or(&[][..], |unit| &unit[..]);
-                let verify = self.run(&[&verify[..], back, unit].concat());
-                if verify.status.code() != Some(0) {
-                    return Err(format!("{}\n{}", said(&next), said(&verify)));
-                }
-                let git = runner::other("git")
-                    .current_dir(self.repository.home.path())
-                    .args(["diff", "--shortstat"])
-                    .output();
-                let numbers = String::from_utf8(git.unwrap().stdout).unwrap();
-                let first = said(&next).lines().nth(1).unwrap_or_default().to_owned();
-                self.merge();
-                Ok(Some((first, numbers.trim().to_owned())))
-            }
-            Some(3) if !said(&next).contains("was not edited") => {
-                self.cluster.all_manually();
-                self.cluster.wait(SignedDuration::from_hours(1));
-                Ok(None)
-            }
-            _ => Err(said(&next)),
-        }
-    }
-
-    /// What the repository declares is applied.
-    fn merge(&mut self) {
-        self.repository.commit();
-        deploy(&mut self.cluster, self.repository.home.path(), self.unit);
-        self.cluster.wait(SignedDuration::from_mins(5));
-    }
-
-    /// Takes every step that there is, each a commit; what was taken.
-    fn rotate(&mut self) -> Result<Vec<(String, String)>, String> {
-        let mut taken = Vec::new();
-        for _ in 0..40 {
-            match self.step(&[]) {
-                Ok(step) => taken.extend(step),
-                Err(said) if said == "nothing is left" => return Ok(taken),
-                Err(said) => return Err(format!("{taken:?}\n{said}")),
-            }
-        }
-        Err(format!("no end: {taken:?}\n{}", self.standing()["next"]))
-    }
-}
-
-fn said(output: &Output) -> String {
-    format!(
-        "{:?}\n{}{}",
-        output.status.code(),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
 
 fn every(layouts: &[Layout], made: Made) {
     let mut wrong = Vec::new();
@@ -330,6 +212,17 @@ fn application_of(cluster: &str, path: &str) -> Value {
             "source": {"repoURL": "https://git.example.test/x", "path": path}, "syncPolicy": {"automated": {}}}})
 }
 
+/// The kustomization is one of several sources, and not the first.
+fn application_of_sources(cluster: &str, path: &str) -> Value {
+    let mut application = application_of(cluster, path);
+    let spec = application["spec"].as_object_mut().unwrap();
+    let source = spec.remove("source").unwrap();
+    let other = json!({"repoURL": "https://charts.example.test", "chart": "podinfo", "targetRevision": "6.9.0",
+        "helm": {"valuesObject": {"replicaCount": 2}}});
+    spec.insert("sources".to_owned(), json!([other, source]));
+    application
+}
+
 fn kustomization_of(_: &str, path: &str) -> Value {
     let patch = json!({"patch": "- op: add\n  path: /metadata/labels/x\n  value: \"1\"\n", "target": {"kind": "StatefulSet"}});
     json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
@@ -346,8 +239,12 @@ fn what_only_an_engine_tells_apart_is_patched_in_its_object() {
         return;
     }
     type Engine = (&'static str, fn(&str, &str) -> Value);
-    let engines: [Engine; 2] = [("production", application_of), ("clusters/production", kustomization_of)];
-    for (unit, engine) in engines.into_iter().take(sizes::of(1, 2)) {
+    let engines: [Engine; 3] = [
+        ("production", application_of_sources),
+        ("production", application_of),
+        ("clusters/production", kustomization_of),
+    ];
+    for (unit, engine) in engines.into_iter().take(sizes::of(1, 3)) {
         let cluster = Cluster::new();
         let files = shared_by_engines(&cluster, engine);
         let Some(mut desk) = Desk::over(cluster, &files, Some(unit)) else {
@@ -682,4 +579,46 @@ fn a_start_shows_first_where_the_repository_holds_what_is_replaced() {
     let refused = desk.run(&["start", "--in", home, "--dir", &desk.at("third")]);
     assert!(refused.status.code() == Some(3) && said(&refused).contains("not found"), "{}", said(&refused));
     assert!(!desk.beside.path().join("third").exists());
+}
+
+#[test]
+fn a_key_that_stood_in_the_file_before_keeps_no_step_from_it_and_is_found() {
+    let Some(desk) = Desk::new(&RENDERED[0], Made::ByManifests) else {
+        println!("skipped: a_key_that_stood_in_the_file_before_keeps_no_step_from_it_and_is_found: no git");
+        return;
+    };
+    let file = desk.repository.home.path().join("linkerd.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    let key =
+        document::parse(&before, "t").unwrap().remove(1).tree["data"]["key.pem"].as_str().unwrap().to_owned();
+    let dir = desk.at("rotation");
+    // The bundle stands above the key, and nothing of the key changes.
+    let shown = desk.run(&["diff", "bundle", "--step", "1", "--in", ".", "--dir", &dir]);
+    assert!(!said(&shown).contains(&key[..60]), "{}", said(&shown));
+    let next = desk.run(&["next", "--in", ".", "--dir", &dir]);
+    assert!(next.status.success(), "{}", said(&next));
+    assert!(said(&next).contains("private-keys-in-files: "), "{}", said(&next));
+    assert!(said(&next).contains("linkerd.yaml:") && !said(&next).contains(&key[..60]), "{}", said(&next));
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after != before && after.contains(&key));
+}
+
+#[test]
+fn a_step_that_brings_a_key_into_the_file_is_refused_as_ever() {
+    let Some(mut desk) = Desk::new(&RENDERED[0], Made::ByManifests) else {
+        println!("skipped: a_step_that_brings_a_key_into_the_file_is_refused_as_ever: no git");
+        return;
+    };
+    let dir = desk.at("rotation");
+    let mut taken = Vec::new();
+    while taken.len() < 3 {
+        taken.extend(desk.step(&[]).unwrap_or_else(|why| panic!("{taken:?} {why}")));
+    }
+    let before = fs::read_to_string(desk.repository.home.path().join("linkerd.yaml")).unwrap();
+    // What is left of the restarts is done manually.
+    desk.cluster.all_manually();
+    desk.cluster.wait(SignedDuration::from_hours(1));
+    let refused = desk.run(&["next", "--in", ".", "--dir", &dir]);
+    assert!(refused.status.code() == Some(2) && said(&refused).contains("plain text"), "{}", said(&refused));
+    assert_eq!(fs::read_to_string(desk.repository.home.path().join("linkerd.yaml")).unwrap(), before);
 }

@@ -218,10 +218,11 @@ fn values_of_a_sealed_secret_are_sealed_one_by_one_and_open_with_the_controllers
     let after = fs::read_to_string(desk.home().join("linkerd/issuer.yaml")).unwrap();
     assert!(after.starts_with("# kept by platform\n"), "{after}");
     let lines = |text: &str| text.lines().count();
+    let certificate = lines(&fs::read_to_string(desk.at("rotation/issuer.pem")).unwrap());
     assert_eq!(
         lines(&after),
-        lines(&sealed.replace("---\n", "")) + 3,
-        "a comment, and an annotation more: {after}"
+        lines(&sealed.replace("---\n", "")) + 3 + certificate,
+        "a comment, and an annotation more with its lines: {after}"
     );
     let opened = output(
         runner::other("kubeseal")
@@ -304,4 +305,77 @@ fn without_its_program_an_encrypted_secret_is_left_and_nothing_is_written() {
     assert_eq!(next.status.code(), Some(2), "{}", said(&next));
     let status = output(runner::other("git").current_dir(desk.home()).args(["status", "--porcelain"]));
     assert_eq!(status, "");
+}
+
+/// An ExternalSecret with what its data say, and the store that it reads.
+fn with_external(desk: &Desk, reference: &dyn Fn(&str) -> Value, provider: Value) {
+    let data = ["crt.pem", "key.pem"].map(|key| json!({"secretKey": key, "remoteRef": reference(key)}));
+    let external = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": "issuer", "namespace": "linkerd"},
+        "spec": {"refreshInterval": "1h", "secretStoreRef": {"kind": "ClusterSecretStore", "name": "vault"},
+            "target": {"name": "linkerd-identity-issuer"}, "data": data}});
+    let store = json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore",
+        "metadata": {"name": "vault"}, "spec": {"provider": provider}});
+    fs::write(desk.home().join("linkerd/issuer.yaml"), text(&[external])).unwrap();
+    fs::create_dir_all(desk.home().join("stores")).unwrap();
+    fs::write(desk.home().join("stores/vault.yaml"), text(&[store])).unwrap();
+    desk.repository.commit();
+}
+
+#[test]
+fn of_what_external_secrets_makes_the_command_for_its_store_is_printed_without_the_key() {
+    let desk = Desk::new();
+    // No copy of the issuer's certificate: the store alone has it.
+    let mut objects = Declared::of(&desk.cluster).objects();
+    objects.remove(1);
+    let values = objects[1]["data"]["values"].as_str().unwrap().to_owned();
+    objects[1]["data"]["values"] = json!(values.split("  issuer:\n").next().unwrap());
+    fs::write(desk.home().join("linkerd/all.yaml"), text(&objects)).unwrap();
+    let part = |key: &str| json!({"key": "mesh/issuer", "property": key, "version": "3"});
+    with_external(
+        &desk,
+        &part,
+        json!({"vault": {"path": "kv", "version": "v2", "server": "https://vault.example.test"}}),
+    );
+    let dir = desk.at("rotation");
+    let next = desk.run(&["next", "--in", ".", "--dir", &dir]);
+    assert_eq!(next.status.code(), Some(3), "{}", said(&next));
+    let command =
+        format!("vault kv patch -mount=kv mesh/issuer crt.pem=@{dir}/issuer.pem key.pem=@{dir}/issuer.key\n");
+    assert!(said(&next).contains(&command), "{}", said(&next));
+    let file = fs::read_to_string(desk.home().join("linkerd/issuer.yaml")).unwrap();
+    for (line, _) in file.lines().enumerate().filter(|(_, line)| line.contains("version:")) {
+        assert!(said(&next).contains(&format!("issuer.yaml:{}, now 3", line + 1)), "{}", said(&next));
+    }
+    let pinned = desk.run(&["next", "--in", ".", "--dir", &dir, "--store-version", "4"]);
+    assert!(pinned.status.success(), "{}", said(&pinned));
+    assert!(
+        said(&pinned).contains("remoteRef.version of ExternalSecret linkerd/issuer: 4"),
+        "{}",
+        said(&pinned)
+    );
+    let after = fs::read_to_string(desk.home().join("linkerd/issuer.yaml")).unwrap();
+    assert_eq!(after, file.replace("version: \"3\"", "version: \"4\""));
+    assert_eq!(after.matches("version: \"4\"").count(), 2);
+    let key = desk.new_key();
+    assert!(key.lines().all(|line| line.len() < 40 || !said(&next).contains(line)));
+    let whole = |key: &str| json!({"key": format!("issuer-{}", &key[..3])});
+    with_external(&desk, &whole, json!({"gcpsm": {"projectID": "mesh"}}));
+    let next = desk.run(&["next", "--in", ".", "--dir", &dir]);
+    let unpinned = desk.run(&["next", "--in", ".", "--dir", &dir, "--store-version", "4"]);
+    assert!(
+        unpinned.status.code() == Some(2) && said(&unpinned).contains("no version is pinned"),
+        "{}",
+        said(&unpinned)
+    );
+    let command =
+        format!("gcloud secrets versions add issuer-key --project=mesh --data-file={dir}/issuer.key\n");
+    assert!(next.status.code() == Some(3) && said(&next).contains(&command), "{}", said(&next));
+    with_external(&desk, &whole, json!({"doppler": {}}));
+    let next = desk.run(&["next", "--in", ".", "--dir", &dir]);
+    assert!(
+        said(&next).contains("does not tell of") && said(&next).contains("issuer-crt"),
+        "{}",
+        said(&next)
+    );
 }

@@ -145,7 +145,8 @@ impl Record {
     }
 
     /// The file that holds an issuer of this rotation with what stands behind it.
-    pub(in crate::rotation) fn issuer_file(&self, chain: &IssuerChain) -> &'static str {
+    #[must_use]
+    pub fn issuer_file(&self, chain: &IssuerChain) -> &'static str {
         match self.cross {
             _ if self.old_issuer.as_ref() == Some(chain) => OLD_ISSUER_FILE,
             Some(_) if *chain == self.chain_with_cross() => ISSUER_CHAIN_FILE,

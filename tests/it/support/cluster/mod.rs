@@ -40,6 +40,8 @@ pub(crate) struct Cluster {
     pub(crate) workloads: Vec<Load>,
     /// cert-manager and trust-manager, where they make bundle and issuer.
     pub(crate) controllers: Option<controllers::Controllers>,
+    /// Does somebody else than the chart bring the issuer's Secret (scheme `kubernetes.io/tls`)?
+    pub(crate) brought_issuer: bool,
     /// Keys of the material that the cluster was made with, for `start --issuer-only`.
     pub(crate) anchor: Authority,
 }
@@ -92,6 +94,11 @@ impl Cluster {
         Self::valid(fleet, "2026-12-28T09:00:00Z", "2026-12-28T09:00:00Z")
     }
 
+    /// The same mesh with an issuer of scheme `kubernetes.io/tls`, which the chart does not bring.
+    pub(crate) fn with_brought_issuer() -> Self {
+        Self { brought_issuer: true, ..Self::new() }
+    }
+
     /// A small mesh whose anchor and issuer expire at these instants.
     pub(crate) fn expiring(anchor: &str, issuer: &str) -> Self {
         Self::valid(fleet::small, anchor, issuer)
@@ -117,6 +124,7 @@ impl Cluster {
             workloads: fleet(&bundle),
             bundle,
             controllers: None,
+            brought_issuer: false,
             anchor,
         }
     }
@@ -177,10 +185,10 @@ impl Cluster {
             }
             ("ConfigMap", _) => {}
             ("Secret", _) => {
-                let issuer = decoded("/data/crt.pem");
+                let names = if self.brought_issuer { ["tls.crt", "tls.key"] } else { ["crt.pem", "key.pem"] };
+                let [issuer, key] = names.map(|name| decoded(&format!("/data/{name}")));
                 if self.issuer != issuer {
-                    (self.issuer, self.issuer_key, self.issuer_changed) =
-                        (issuer, decoded("/data/key.pem"), self.now);
+                    (self.issuer, self.issuer_key, self.issuer_changed) = (issuer, key, self.now);
                 }
             }
             (kind, name) => {

@@ -39,7 +39,7 @@ impl Cluster {
                 objects.push(load.finished_pod());
             }
         }
-        if self.controllers.is_some() {
+        if self.controllers.is_some() || self.brought_issuer {
             // The chart gives the identity controller the scheme of its Secret.
             let printed =
                 json!(objects).to_string().replace("-scheme=linkerd.io/tls", "-scheme=kubernetes.io/tls");
@@ -99,6 +99,13 @@ impl Cluster {
             indented(&self.issuer, 8),
             indented(&self.bundle, 2),
         );
+        let values = match self.brought_issuer {
+            true => {
+                let tls = format!("    tls:\n      crtPEM: |\n{}", indented(&self.issuer, 8));
+                values.replace(&tls, "").replace("scheme: linkerd.io/tls", "scheme: kubernetes.io/tls")
+            }
+            false => values,
+        };
         json!({
             "apiVersion": "v1",
             "data": {"linkerd-crds-chart-version": "linkerd-crds-1.0.0-edge", "values": values},
@@ -133,12 +140,16 @@ impl Cluster {
                 "type": "kubernetes.io/tls",
             });
         }
+        let (data, kind) = match self.brought_issuer {
+            true => (json!({"tls.crt": encoded(&self.issuer), "tls.key": encoded(key)}), "kubernetes.io/tls"),
+            false => (json!({"crt.pem": encoded(&self.issuer), "key.pem": encoded(key)}), "Opaque"),
+        };
         json!({
             "apiVersion": "v1",
-            "data": {"crt.pem": encoded(&self.issuer), "key.pem": encoded(key)},
+            "data": data,
             "kind": "Secret",
             "metadata": self.metadata("linkerd-identity-issuer", self.issuer_changed),
-            "type": "Opaque",
+            "type": kind,
         })
     }
 }

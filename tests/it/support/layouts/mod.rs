@@ -1,6 +1,7 @@
 //! One mesh, laid out in a repository in the ways in which people do.
 
 pub mod deployed;
+pub mod desk;
 
 use std::fs;
 use std::path::Path;
@@ -348,6 +349,14 @@ pub const VALUES: &[Layout] = &[
             ("mesh/values.yaml", text(&[values])),
             ("mesh/ca.crt", it.bundle.clone()),
         ])
+    }),
+    ("an Application with values in one of several sources", |it| {
+        let mut application = application(json!({"valuesObject": it.values()}));
+        let source = application["spec"].as_object_mut().unwrap().remove("source").unwrap();
+        let other = json!({"repoURL": "https://charts.example.test", "chart": "podinfo", "targetRevision": "6.9.0",
+            "helm": {"parameters": [{"name": "replicaCount", "value": "2"}]}});
+        application["spec"]["sources"] = json!([other, source]);
+        files(&[("apps/linkerd.yaml", text(&[application]))])
     }),
     ("an ApplicationSet with a list", |it| {
         let element = json!({"cluster": "prod", "anchors": it.bundle, "crt": it.issuer, "key": it.key});
