@@ -136,6 +136,13 @@ pub struct Verify {
     #[arg(long, requires = "dir")]
     pub rollback: bool,
 
+    /// Take an encrypted issuer for what its annotation l5d-rotate/issuer-certificate names
+    ///
+    /// Nothing proves that the ciphertext holds this certificate and its key: without this, a change that is safe with it is
+    /// unknown. One that is unsafe with it is unsafe either way.
+    #[arg(long)]
+    pub accept_annotated: bool,
+
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: VerifyFormat,

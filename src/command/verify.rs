@@ -11,10 +11,10 @@ use crate::mesh::{Mesh, MeshError};
 use crate::report::verify::{self as report, Around, Format, Judged, OfRotation};
 use crate::report::{Exit, Response, Screen};
 use crate::rotation::{Record, RestartAnnotation, plan};
-use crate::source::{Proposal, SourceError, Unjudged};
+use crate::source::{Proposal, Sealed, SourceError, Unjudged};
 use crate::verify::{
-    Verdict, Verification, controllers, declared_once, field_unreadable, not_rendered, not_understood,
-    verify, without_effect,
+    Annotated, Verdict, Verification, controllers, declared_once, field_unreadable, not_rendered,
+    not_understood, verify, without_effect,
 };
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
@@ -22,7 +22,8 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Re
     let directed = |dir| rotation::directed(rotation::record(dir)?, args.rollback);
     let record = args.dir.as_deref().map(directed).transpose()?;
     let namespace = input.linkerd_namespace.as_deref();
-    let judge = Judge { record, dir: args.dir.as_deref(), screen, namespace };
+    let accepts_annotated = args.accept_annotated;
+    let judge = Judge { record, dir: args.dir.as_deref(), screen, namespace, accepts_annotated };
     let judged = match &args.git_base {
         Some(revision) => judge.checkout(revision, input)?,
         None => {
@@ -54,6 +55,7 @@ struct Judge<'a> {
     dir: Option<&'a Path>,
     screen: &'a Screen,
     namespace: Option<&'a str>,
+    accepts_annotated: bool,
 }
 
 impl Judge<'_> {
@@ -75,7 +77,8 @@ impl Judge<'_> {
         let open = checkout::render_releases(&mut proposal).iter().map(not_understood).collect();
         let (current, known) = reading::mesh_beside(input)?;
         let unjudged = proposal.unrendered().over(&known, &current);
-        self.between(&current, proposal.over(&current), &unjudged, open)
+        let sealed = proposal.unrendered().laid_over(&known).sealed(&known, issuer_names(&current));
+        self.between(&current, proposal.over(&current), &unjudged, sealed.as_ref(), open)
     }
 
     /// The changes of a checkout, cluster by cluster.
@@ -114,9 +117,10 @@ impl Judge<'_> {
         let before = change.before.unwrap_or_default();
         let after = change.after.unwrap_or_default();
         let unjudged = after.unrendered().since(before.unrendered(), Some(running));
+        let sealed = after.unrendered().sealed(before.unrendered(), issuer_names(running));
         let open =
             change.open.iter().map(not_understood).chain(change.traps.iter().map(without_effect)).collect();
-        self.between(running, after.since(&before).over(running), &unjudged, open)
+        self.between(running, after.since(&before).over(running), &unjudged, sealed.as_ref(), open)
     }
 
     /// A change, against what the repository declared before it.
@@ -127,13 +131,15 @@ impl Judge<'_> {
         let [before, after] = [before, after].map(Option::unwrap_or_default);
         let unrendered = (before.unrendered().clone(), after.unrendered().clone());
         let unjudged = |current: Option<&Mesh>| unrendered.1.since(&unrendered.0, current);
+        let sealed = |current: &Mesh| unrendered.1.sealed(&unrendered.0, issuer_names(current));
         let (old, new) = (self.declared(before)?, self.declared_or_why(after));
         match (old, new) {
             (Some(current), Ok(Some(proposed))) => {
-                self.between(&current, Ok(proposed), &unjudged(Some(&current)), findings)
+                let (unjudged, sealed) = (unjudged(Some(&current)), sealed(&current));
+                self.between(&current, Ok(proposed), &unjudged, sealed.as_ref(), findings)
             }
             (Some(current), Err(why)) => {
-                self.between(&current, Err(why), &unjudged(Some(&current)), findings)
+                self.between(&current, Err(why), &unjudged(Some(&current)), None, findings)
             }
             (old, Ok(new)) => {
                 findings.retain(|one| one.severity != Severity::Warning);
@@ -165,10 +171,15 @@ impl Judge<'_> {
         current: &Mesh,
         proposed: Result<Mesh, SourceError>,
         unjudged: &[Unjudged],
+        sealed: Option<&Sealed>,
         mut beside: Vec<Finding>,
     ) -> Result<Of, Failure> {
+        let annotated = sealed.and_then(|sealed| Annotated::of(sealed, self.accepts_annotated));
         let made = proposed.as_ref().ok().and_then(|proposed| controllers(current, proposed, self.screen.at));
-        let is_known = |one: &&Unjudged| made.as_ref().is_some_and(|made| made.understand(one));
+        let is_known = |one: &&Unjudged| {
+            made.as_ref().is_some_and(|made| made.understand(one))
+                || annotated.is_some_and(|annotated| proposed.is_ok() && annotated.is_of(one))
+        };
         beside.extend(unjudged.iter().filter(|one| !is_known(one)).map(not_rendered));
         let proposed = match made {
             Some(made) => {
@@ -181,13 +192,11 @@ impl Judge<'_> {
             Ok(proposed) => {
                 let record = self.record(current);
                 let steady = record.as_ref().map(|record| record.without_reissues(current));
-                verify(
-                    steady.as_deref().unwrap_or(current),
-                    &proposed,
-                    record.as_ref(),
-                    self.screen.at,
-                    beside,
-                )
+                let (steady, at) = (steady.as_deref().unwrap_or(current), self.screen.at);
+                match annotated {
+                    Some(annotated) => annotated.verify(steady, &proposed, record.as_ref(), at, &beside),
+                    None => verify(steady, &proposed, record.as_ref(), at, beside),
+                }
             }
             Err(SourceError::Mesh(MeshError::Field(fault))) => match field_unreadable(&fault) {
                 Some(finding) => Verification::unreadable(finding),
@@ -207,6 +216,12 @@ impl Judge<'_> {
         });
         Around { mesh: current.clone(), rotation }
     }
+}
+
+/// What the certificate of an issuer and its key are called.
+fn issuer_names(mesh: &Mesh) -> [&'static str; 2] {
+    let (certificate, key) = mesh.control_plane.scheme.keys();
+    [certificate, key]
 }
 
 /// The checkout's paths, and where what runs is read from, if it is not to be what the checkout declared before.

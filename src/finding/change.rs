@@ -58,6 +58,11 @@ pub enum ChangeFact {
     SettingChanged { setting: Setting },
     /// Another program makes trust material of it.
     NotRendered { renderer: Renderer, removed: bool },
+    /// What an encrypted issuer holds is told by the annotation beside it alone. `is_all` where that alone stands between the change
+    /// and a safe one.
+    SealedAsAnnotated { object: ObjectRef, issuer: CertificateRef, accepted: bool, is_all: bool },
+    /// The annotation beside an encrypted issuer does not tell what the ciphertext holds.
+    AnnotationUnproven { object: ObjectRef, because: SealedDoubt },
     /// trust-manager publishes nothing any more, or nothing that is known.
     TrustBundleRemoved { bundle: ObjectRef },
     /// A source of the Bundle holds PEM that cannot be read.
@@ -84,6 +89,20 @@ pub enum ChangeFact {
     ControlPlaneDeclaredOnce { unit: String, gone: bool },
     /// The mesh is broken without the change.
     AlreadyBroken { ways: u64 },
+}
+
+/// Why an annotation does not tell what is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SealedDoubt {
+    /// The ciphertext is another, and the annotation names the same certificates.
+    SameAnnotation,
+    /// The annotation is another, and the ciphertext is the same.
+    SameCiphertext,
+    /// Of certificate and key, one alone is sealed anew.
+    InPart,
+    /// It holds no certificates that the identity controller reads, and why.
+    Unreadable(String),
 }
 
 /// Why cert-manager issues a Certificate again.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::document::{ObjectRef, Origin};
 use crate::step::{Confirmation, Step};
 
-pub use change::{ChangeFact, IssuedAgain, KeyFault, Role, Setting, TrustSource};
+pub use change::{ChangeFact, IssuedAgain, KeyFault, Role, SealedDoubt, Setting, TrustSource};
 pub use check::{
     AlgorithmFault, AnchorRef, BundleDifference, ChainPart, CheckFact, Container, HeldRequest, KeyInFile,
     LateRenewal, Overdue, RefusingProxies, Renewal, RenewalTime, SigningRight, UnreadableBundle,

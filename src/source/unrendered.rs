@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::document::{Document, ObjectRef, Origin, decoded, lay_over, mentions, text_at};
 use crate::linkerd;
@@ -20,7 +20,7 @@ pub struct Unjudged {
     pub renderer: Renderer,
     /// Has only the side before the proposal got it?
     pub gone: bool,
-    tree: Value,
+    pub(super) tree: Value,
 }
 
 /// What another program makes trust material of.
@@ -47,7 +47,7 @@ pub enum Renderer {
 
 /// Everything in an input that another program has to render first.
 #[derive(Debug, Clone, Default)]
-pub struct Unrendered(Vec<Unjudged>);
+pub struct Unrendered(pub(super) Vec<Unjudged>);
 
 /// Where only another program can tell what becomes of it: the kinds, the program, and what they would have to name.
 const RENDERED_ELSEWHERE: [(&[&str], Renderer, &[&str]); 3] = [
@@ -278,16 +278,24 @@ fn hides_key(tree: &Value) -> bool {
     })
 }
 
-/// A Secret as its names and a hash: what is in it stays where it was read.
+/// A Secret as its names and hashes: what is in it stays where it was read. The certificate beside an encrypted issuer is public.
 fn hashed(tree: &Value) -> Value {
-    let [data, plain] = ["data", "stringData"].map(|field| tree.get(field).cloned().unwrap_or_default());
-    let hash = Fingerprint::digest(json!([data, plain]).to_string().as_bytes()).to_string();
-    let metadata =
+    let mut values = Map::new();
+    for field in ["data", "stringData"] {
+        for (name, value) in tree.get(field).and_then(Value::as_object).into_iter().flatten() {
+            let hash = Fingerprint::digest(format!("{field} {value}").as_bytes()).to_string();
+            values.insert(name.clone(), hash.into());
+        }
+    }
+    let mut metadata =
         json!({"name": text_at(tree, "/metadata/name"), "namespace": text_at(tree, "/metadata/namespace")});
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "hash": hash})
+    if let Some(certificate) = tree["metadata"]["annotations"].get(linkerd::CERTIFICATE_ANNOTATION) {
+        metadata["annotations"] = json!({linkerd::CERTIFICATE_ANNOTATION: certificate});
+    }
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "values": values})
 }
 
-fn same_object(one: &Unjudged, other: &Unjudged) -> bool {
+pub(super) fn same_object(one: &Unjudged, other: &Unjudged) -> bool {
     let key = |tree: &Value| {
         ObjectRef::of(tree)
             .map(|object| (object.group().to_owned(), object.kind, object.namespace, object.name))
@@ -296,7 +304,7 @@ fn same_object(one: &Unjudged, other: &Unjudged) -> bool {
 }
 
 /// The object without what changes nothing of what comes out of it.
-fn says(tree: &Value) -> Value {
+pub(super) fn says(tree: &Value) -> Value {
     let mut tree = tree.clone();
     if let Some(tree) = tree.as_object_mut() {
         tree.shift_remove("status");

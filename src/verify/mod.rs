@@ -3,6 +3,7 @@
 mod changes;
 mod managed;
 mod pairs;
+mod sealed;
 mod step;
 mod texts;
 mod wiring;
@@ -22,6 +23,7 @@ use crate::source::Unjudged;
 pub use changes::{Changes, IssuerChange, Restart};
 pub use managed::{Controllers, controllers};
 use pairs::Pair;
+pub use sealed::Annotated;
 pub use step::step_of;
 
 /// The answer.

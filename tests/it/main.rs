@@ -93,6 +93,7 @@ mod verify_proposal;
 mod verify_random;
 mod verify_reach;
 mod verify_repositories;
+mod verify_sealed;
 mod verify_wiring;
 mod waiting;
 mod yaml;

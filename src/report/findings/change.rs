@@ -2,6 +2,7 @@
 
 pub(super) mod managed;
 pub(super) mod repository;
+pub(super) mod sealed;
 
 use super::{Explanation, Words, listed, named};
 use crate::finding::{ChangeFact, KeyFault, Role, Setting, TrustSource};
@@ -140,7 +141,7 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             match renderer {
                 Renderer::SealedSecret => {
                     "Give the Secret as the cluster will have it, decrypted in a pipe: `sops -d FILE | kubectl l5d-rotate verify \
-                     --proposed -`; or put its certificate beside it in Git."
+                     --proposed -`; or name its certificate in the annotation l5d-rotate/issuer-certificate."
                 }
                 _ => {
                     "Give what comes out of it: the output of `kustomize build` or `helm template`, or the object as the cluster \
@@ -148,6 +149,12 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
                 }
             },
         ),
+        ChangeFact::SealedAsAnnotated { object, issuer, accepted, is_all } => {
+            return sealed::as_annotated(&object.to_string(), &named(issuer), *accepted, *is_all);
+        }
+        ChangeFact::AnnotationUnproven { object, because } => {
+            return sealed::unproven(&object.to_string(), because);
+        }
         ChangeFact::ChangeWithoutEffect { object, because } => {
             return repository::without_effect(&object.to_string(), because);
         }

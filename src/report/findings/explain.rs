@@ -51,6 +51,7 @@ pub fn explanations() -> Vec<&'static Explanation> {
         change::EXPLAINED,
         change::managed::EXPLAINED,
         change::repository::EXPLAINED,
+        change::sealed::EXPLAINED,
         recovery::EXPLAINED,
     ];
     let mut all: Vec<_> = all.into_iter().flatten().collect();
