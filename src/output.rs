@@ -207,6 +207,21 @@ pub fn directories_with(directory: &Path, name: &str) -> Vec<String> {
     names
 }
 
+/// The files of ours in a directory, by their names, without their mark.
+#[must_use]
+pub fn files_of_ours(directory: &Path) -> Vec<(String, Zeroizing<String>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (Ok(name), path) = (entry.file_name().into_string(), entry.path()) else { continue };
+        let text = Some(path).filter(|path| is_ours(path)).and_then(|path| fs::read_to_string(path).ok());
+        let text = text.map(Zeroizing::new);
+        let Some(rest) = text.as_deref().and_then(|text| text.strip_prefix(MARK)) else { continue };
+        found.push((name, Zeroizing::new(rest.to_owned())));
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
 /// Refuses a file that is there and is not of this program's making.
 ///
 /// # Errors

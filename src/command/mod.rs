@@ -3,6 +3,7 @@
 mod check;
 pub mod complete;
 pub mod completion;
+mod current;
 mod diff;
 mod edit;
 mod explain;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::render::finished;
 use super::rotation::UnderWay;
-use super::{Environment, Failure, edit, gate, reading};
+use super::{Environment, Failure, current, edit, gate, reading};
 use crate::cli;
 use crate::output::{self, Access, MARKDOWN_MARK, NewFile};
 use crate::render::Form;
@@ -40,17 +40,22 @@ pub(super) fn run(
     if planned.is_merged(&under_way.mesh) {
         return Err(merged(planned, screen));
     }
-    let Some(place) = &args.pr_body else {
-        return finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment);
+    let take = |passed| {
+        let mut response =
+            finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment)?;
+        if let (Some(root), None) = (&args.printing.out, &args.editing.checkout) {
+            response.notes.extend(current::write(planned, &under_way, root, &args.printing, screen)?);
+        }
+        Ok(response)
     };
+    let Some(place) = &args.pr_body else { return take(passed) };
     let body = pull_request(planned, &under_way, args, input, screen);
     if place != Path::new("-") {
         output::refuse_foreign(place)?;
     } else if args.printing.out.is_none() && args.editing.checkout.is_none() {
         return Ok(Response { out: body, notes: passed.notes, ..Response::default() });
     }
-    let mut response =
-        finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment)?;
+    let mut response = take(passed)?;
     if place == Path::new("-") {
         // What was edited is said beside it, so that the body alone is on standard output.
         response.notes.push(std::mem::replace(&mut response.out, body));

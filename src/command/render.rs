@@ -257,14 +257,16 @@ pub(super) fn directory(
             files.push(kept);
         }
     }
-    let new = |file: render::File| {
-        let mut content = Zeroizing::new(String::with_capacity(MARK.len() + file.content.len()));
-        content.push_str(MARK);
-        content.push_str(&file.content);
-        let access = if file.secret { Access::PrivateKey } else { Access::Public };
-        NewFile { path: root.join(file.path), content, access }
-    };
-    Ok((directory, files.into_iter().map(new).collect()))
+    Ok((directory, files.into_iter().map(|file| new_file(root, file)).collect()))
+}
+
+/// A file of a step below `root`, with the mark by which it is known as ours.
+pub(super) fn new_file(root: &Path, file: render::File) -> NewFile {
+    let mut content = Zeroizing::new(String::with_capacity(MARK.len() + file.content.len()));
+    content.push_str(MARK);
+    content.push_str(&file.content);
+    let access = if file.secret { Access::PrivateKey } else { Access::Public };
+    NewFile { path: root.join(file.path), content, access }
 }
 
 /// Writes the directories of several steps, and says so.

@@ -95,12 +95,12 @@ pub fn emptied(step: &PlannedStep, namespace: &str, form: Form) -> File {
     plain(root.join(KUSTOMIZATION), &head, &kustomization(form, "resources", Vec::new()))
 }
 
-fn plain(path: PathBuf, head: &[String], tree: &Value) -> File {
+pub(super) fn plain(path: PathBuf, head: &[String], tree: &Value) -> File {
     let head: Vec<_> = head.iter().map(|line| one_line(line)).collect();
     File { path, content: Zeroizing::new(yaml::write_stream(&[(head, tree.clone())])), secret: false }
 }
 
-fn kustomization(form: Form, field: &str, entries: Vec<Value>) -> Value {
+pub(super) fn kustomization(form: Form, field: &str, entries: Vec<Value>) -> Value {
     let (version, kind) = match form {
         Form::Object => ("v1beta1", "Kustomization"),
         Form::Patch | Form::JsonPatch => ("v1alpha1", "Component"),
@@ -110,7 +110,7 @@ fn kustomization(form: Form, field: &str, entries: Vec<Value>) -> Value {
 
 /// What a patch is aimed at: whole names, group and version (Kustomize takes names as regular expressions). An object without a
 /// namespace counts as one of `default` there, until the overlay's own namespace is set, after its components.
-fn target(object: &ObjectRef) -> Value {
+pub(super) fn target(object: &ObjectRef) -> Value {
     let exactly = |name: &str| json!(format!("^{}$", name.replace('.', "\\.")));
     let mut target = json!({});
     // Of a HelmRelease any version that the base has will do.
@@ -152,7 +152,7 @@ fn about(step: &PlannedStep, rendered: &[Rendered], form: Form, notes: &[String]
     lines
 }
 
-fn namespace(object: &ObjectRef) -> Result<&str, RenderError> {
+pub(super) fn namespace(object: &ObjectRef) -> Result<&str, RenderError> {
     match object.namespace.as_str() {
         "" => Ok(NO_NAMESPACE),
         name if is_dns_1123(name) => Ok(name),
@@ -161,7 +161,7 @@ fn namespace(object: &ObjectRef) -> Result<&str, RenderError> {
 }
 
 /// `deployment-web.yaml`; names are at most 253 bytes, file names 255, so the end of a long one is left off for its hash.
-fn file_name(object: &ObjectRef) -> Result<String, RenderError> {
+pub(super) fn file_name(object: &ObjectRef) -> Result<String, RenderError> {
     let kind = object.kind.to_lowercase();
     if !is_dns_1123(&object.name) || !is_dns_1123(&kind) {
         return Err(RenderError::Name { kind: one_line(&object.kind), name: one_line(&object.name) });

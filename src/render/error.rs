@@ -1,5 +1,7 @@
 //! Why a step cannot be rendered.
 
+use std::path::PathBuf;
+
 use super::key_text::PLACEHOLDER;
 use crate::document::ObjectRef;
 use crate::document::embedded::EditError;
@@ -33,6 +35,12 @@ pub enum RenderError {
     Placeholder {
         /// The object.
         object: Box<ObjectRef>,
+    },
+    /// A file that an earlier step wrote holds no object any more.
+    #[error("{}: holds no patch any more: remove the file, or restore it from Git", path.display())]
+    NoObject {
+        /// The file.
+        path: PathBuf,
     },
     /// An object that every Linkerd of this era has is not in the input.
     #[error("{object} is not in the input: add it (`{}`)", get(object))]

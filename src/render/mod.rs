@@ -1,5 +1,6 @@
 //! A step of a rotation as documents: the same change as a patch, as a JSON patch, or as the whole object.
 
+mod advance;
 mod config;
 mod current;
 mod directory;
@@ -18,6 +19,7 @@ mod template;
 mod tree;
 mod trust;
 
+pub use advance::{CURRENT, advance, can_advance};
 pub use current::Current;
 pub use directory::{File, KUSTOMIZATION, directory, emptied};
 pub use edit::{Edit, Form};

@@ -9,6 +9,7 @@ mod checkouts;
 mod ci_github;
 mod ci_gitlab;
 mod completion;
+mod current_components;
 mod custody;
 mod demo;
 mod docs;
