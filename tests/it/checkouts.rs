@@ -12,14 +12,16 @@ use crate::layouts::{Files, Repository, has_kubectl};
 use crate::runner;
 
 /// What differs between the pull requests.
-struct Material {
-    anchors: String,
+pub(crate) struct Material {
+    pub(crate) anchors: String,
+    /// The anchors of the other cluster, where there is one.
+    pub(crate) others: String,
 }
 
 /// A kind of repository.
-type Shape = (&'static str, fn(&Material) -> Files);
+pub(crate) type Shape = (&'static str, fn(&Material) -> Files);
 
-const SHAPES: [Shape; 6] = [
+pub(crate) const SHAPES: [Shape; 6] = [
     ("flux", flux),
     ("argocd", argocd),
     ("kustomize", kustomize),
@@ -50,7 +52,6 @@ fn flux(it: &Material) -> Files {
             indented(anchors, 6)
         )
     };
-    let old = fs::read_to_string(testdata("rotation/old-anchors.pem")).unwrap();
     let mut all = files(&[
         (
             "infrastructure/base/kustomization.yaml",
@@ -77,7 +78,7 @@ fn flux(it: &Material) -> Files {
             "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  selector:\n    matchLabels:\n      app: web\n  template:\n    metadata:\n      annotations:\n        linkerd.io/inject: enabled\n      labels:\n        app: web\n    spec:\n      containers:\n      - name: web\n        image: registry.example.com/web:1.4.0\n",
         ),
     ]);
-    for (cluster, anchors) in [("production", &it.anchors), ("staging", &old)] {
+    for (cluster, anchors) in [("production", &it.anchors), ("staging", &it.others)] {
         all.push((format!("clusters/{cluster}/infrastructure.yaml"), entry(cluster)));
         all.push((format!("infrastructure/{cluster}/kustomization.yaml"), overlay.to_owned()));
         all.push((format!("infrastructure/{cluster}/linkerd.yaml"), values(anchors)));
@@ -88,14 +89,13 @@ fn flux(it: &Material) -> Files {
 /// An ApplicationSet with a file of values for each cluster.
 fn argocd(it: &Material) -> Files {
     let set = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata:\n  name: linkerd\n  namespace: argocd\nspec:\n  generators:\n  - list:\n      elements:\n      - cluster: eu\n      - cluster: us\n  template:\n    metadata:\n      name: 'linkerd-{{cluster}}'\n    spec:\n      project: platform\n      destination:\n        name: '{{cluster}}'\n        namespace: linkerd\n      sources:\n      - repoURL: https://helm.linkerd.io/edge\n        chart: linkerd-control-plane\n        targetRevision: 2025.4.4\n        helm:\n          valueFiles:\n          - $values/environments/{{cluster}}/linkerd.yaml\n          fileParameters:\n          - name: identityTrustAnchorsPEM\n            path: $values/environments/{{cluster}}/ca.crt\n      - repoURL: https://git.example.com/platform\n        targetRevision: main\n        ref: values\n";
-    let old = fs::read_to_string(testdata("rotation/old-anchors.pem")).unwrap();
     let values = "identity:\n  issuer:\n    scheme: kubernetes.io/tls\ncontrollerReplicas: 3\n";
     files(&[
         ("applicationsets/linkerd.yaml", set),
         ("environments/eu/linkerd.yaml", values),
         ("environments/eu/ca.crt", &it.anchors),
         ("environments/us/linkerd.yaml", values),
-        ("environments/us/ca.crt", &old),
+        ("environments/us/ca.crt", &it.others),
     ])
 }
 
@@ -183,7 +183,8 @@ fn testdata(path: &str) -> PathBuf {
 }
 
 fn material(file: &str) -> Material {
-    Material { anchors: fs::read_to_string(testdata("rotation").join(file)).unwrap() }
+    let read = |file: &str| fs::read_to_string(testdata("rotation").join(file)).unwrap();
+    Material { anchors: read(file), others: read("old-anchors.pem") }
 }
 
 const UPDATE: &str = "UPDATE_GOLDEN";

@@ -14,6 +14,7 @@ mod custody;
 mod demo;
 mod docs;
 mod document;
+mod edited_checkouts;
 mod edits;
 mod end_to_end;
 mod external_diff;
