@@ -69,6 +69,8 @@ pub enum Confirmation {
     AllPodsSeen,
     /// cert-manager renews neither anchor nor issuer before the rotation is finished
     RenewalSuspended,
+    /// The next Helm or CLI upgrade of Linkerd publishes the anchors that are published now
+    UpgradeKeepsBundle,
 }
 
 impl Confirmation {
@@ -146,6 +148,7 @@ impl fmt::Display for Confirmation {
             Self::ControlPlaneRestarted => "control-plane-restarted",
             Self::AllPodsSeen => "all-pods-seen",
             Self::RenewalSuspended => "renewal-suspended",
+            Self::UpgradeKeepsBundle => "upgrade-keeps-bundle",
         })
     }
 }

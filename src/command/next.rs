@@ -10,7 +10,9 @@ use super::{Environment, Failure, current, edit, gate, reading};
 use crate::cli;
 use crate::output::{self, Access, MARKDOWN_MARK, NewFile};
 use crate::render::Form;
-use crate::report::{Exit, PullRequest, Response, Screen, acts, in_words, restart_again, shell_word};
+use crate::report::{
+    Exit, PullRequest, Response, Screen, acts, in_words, others_restart, restart_again, shell_word,
+};
 use crate::rotation::{Direction, PlannedStep, StepState};
 
 /// Renders the first step that is not done, if it is ready and there is something left to merge.
@@ -89,33 +91,30 @@ fn pull_request(
 
 /// Nothing is left to merge, and the step is not done: pods are still to restart, or something is to be done manually.
 fn merged(planned: &PlannedStep, screen: &Screen) -> Failure {
-    let is_empty = planned.changes.is_empty() && planned.manual.is_empty();
+    let merges_nothing = planned.changes.is_empty();
+    let merged = if merges_nothing { "has nothing to merge" } else { "is merged" };
     let mut manual: Vec<_> =
         planned.manual.iter().map(|manual| format!("{}: {}", manual.object, acts(manual))).collect();
+    if !manual.is_empty() {
+        manual.insert(0, "do manually:".to_owned());
+    }
     // What is not known is no rollout to wait for: no waiting makes it known.
     if let StepState::Unknown(why) = &planned.state {
-        let merged = if is_empty { "has nothing to merge" } else { "is merged" };
         let message = format!("{} {merged}, and it is not known whether it is done", planned.step);
-        if !manual.is_empty() {
-            manual.insert(0, "do manually:".to_owned());
-        }
         manual.insert(0, in_words(why, screen));
         return Failure::new(message, manual.join("\n  ")).exiting(Exit::NotMet);
     }
-    if is_empty {
-        let message = format!("{} has nothing to merge, and is not done yet", planned.step);
-        let help = "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is";
-        return Failure::new(message, help).exiting(Exit::NotMet);
-    }
-    let help = if manual.is_empty() {
-        format!(
+    let help = match (manual.is_empty(), merges_nothing) {
+        (false, _) => {
+            manual.push(others_restart(planned));
+            manual.join("\n  ").trim_end().to_owned()
+        }
+        (true, true) => "wait, then ask again; `kubectl l5d-rotate plan` shows how far it is".to_owned(),
+        (true, false) => format!(
             "wait for the rollouts, then ask again; `kubectl l5d-rotate plan` shows how far they are. {}",
             restart_again(planned, screen)
-        )
-    } else {
-        manual.insert(0, "do manually:".to_owned());
-        manual.join("\n  ")
+        ),
     };
-    Failure::new(format!("{} is merged, and not everything has restarted yet", planned.step), help)
-        .exiting(Exit::NotMet)
+    let left = if merges_nothing { "is not done yet" } else { "not everything has restarted yet" };
+    Failure::new(format!("{} {merged}, and {left}", planned.step), help).exiting(Exit::NotMet)
 }

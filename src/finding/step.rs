@@ -8,7 +8,7 @@ use super::managed::Instead;
 use super::rotation::{Need, RotationAnchors, RotationIssuer, SecretGap, WhyRefused};
 use super::{CertificateRef, Fact, IssuerRole, Pods};
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, GoDuration, Owner, RequestOutcome};
+use crate::mesh::{BundlePlace, GoDuration, Owner, RequestOutcome, Unread};
 use crate::pki::Refusal;
 use crate::step::{Direction, Phase, Step};
 
@@ -72,7 +72,11 @@ pub enum StepFact {
     /// The step would publish an expired anchor again.
     ExpiredAnchorReturns { anchor: CertificateRef },
     /// The copy in `linkerd-config`, which the next upgrade publishes again, does not accept the issuer.
-    UpgradeRevertsBundle { config: ObjectRef, issuer: RotationIssuer, value: &'static str, why: Refusal },
+    UpgradeRevertsBundle { config: ObjectRef, issuer: RotationIssuer, value: &'static str, why: WhyRefused },
+    /// Whether what the next upgrade publishes accepts the issuer is not known, as the copy in `linkerd-config` is not.
+    UpgradeNotJudged { config: ObjectRef, issuer: RotationIssuer, value: &'static str, why: Option<Unread> },
+    /// How long workload certificates are valid is not known: the default is assumed.
+    LifetimeAssumed { deployment: ObjectRef, config: ObjectRef, assumed: GoDuration },
     /// cert-manager renews the anchor or the issuer while the step is loaded.
     RenewalDue { certificate: ObjectRef, due: Timestamp, until: Timestamp },
     /// A kubelet may still have an object mounted as it was.

@@ -43,7 +43,7 @@ pub use edit::{
 pub use external::in_store;
 pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
-pub use next::{Next, UnderWay, in_words, restart_again};
+pub use next::{Next, UnderWay, in_words, others_restart, restart_again};
 pub use plan::{
     acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_imagined, plan_json,
     plan_markdown, plan_names, plan_text, plan_wide, refused, step_notes,

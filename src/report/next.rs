@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::Screen;
 use super::findings::{Words, words};
 use super::plan::acts;
-use super::words::{shell_word, styled};
+use super::words::{count, shell_word, styled};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::mesh::Mesh;
-use crate::rotation::{Direction, Plan, PlannedStep, Record, Standing, Step, StepState};
+use crate::rotation::{Direction, Manual, Plan, PlannedStep, Record, Stage, Standing, Step, StepState};
 
 /// The next thing to do.
 #[derive(Debug, Clone, Serialize)]
@@ -182,6 +182,9 @@ fn made_elsewhere(planned: &PlannedStep, screen: &Screen) -> String {
 /// What is left of a step of which everything is merged.
 fn merged(planned: &PlannedStep, screen: &Screen) -> String {
     let step = planned.step;
+    if planned.changes.is_empty() && planned.notes.iter().any(tells_why_nothing_changes) {
+        return nothing_to_merge(planned, screen);
+    }
     if let Some(manual) = planned.manual.first() {
         let unknown = match &planned.state {
             StepState::Unknown(why) => {
@@ -189,11 +192,19 @@ fn merged(planned: &PlannedStep, screen: &Screen) -> String {
             }
             StepState::Done | StepState::Pending { .. } => String::new(),
         };
-        return format!("{step} is merged. Manual: {}: {}{unknown}", manual.object, acts(manual));
+        let others = others_restart(planned);
+        return format!("{step} is merged. {}{unknown} {others}", first_of(manual, planned))
+            .trim_end()
+            .to_owned();
     }
     if !planned.changes.is_empty() {
         return format!("{step} is merged, and {}", left_of(planned, screen));
     }
+    nothing_to_merge(planned, screen)
+}
+
+/// What is left of a step that merges nothing: time, the restarts of others, and what no deploy replaces.
+fn nothing_to_merge(planned: &PlannedStep, screen: &Screen) -> String {
     let progress = match planned.state {
         StepState::Pending { done, of } => format!(", {done} of {of} are done"),
         StepState::Done | StepState::Unknown(_) => String::new(),
@@ -210,7 +221,29 @@ fn merged(planned: &PlannedStep, screen: &Screen) -> String {
         StepState::Unknown(why) => format!(" {}", in_words(why, screen)),
         StepState::Done | StepState::Pending { .. } => String::new(),
     };
-    format!("{step} has nothing to merge{progress}. {why}{unknown}")
+    let manual = planned.manual.first().map(|manual| format!(" {}", first_of(manual, planned)));
+    format!("{} has nothing to merge{progress}. {why}{}{unknown}", planned.step, manual.unwrap_or_default())
+}
+
+/// What is done manually for the first workload, and for how many it is.
+fn first_of(manual: &Manual, planned: &PlannedStep) -> String {
+    let more = match planned.manual.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" (and for {})", count(more as u64, "more workload", "more workloads")),
+    };
+    format!("Manual{more}: {}: {}", manual.object, acts(manual))
+}
+
+/// That proxies are still to restart beside those of the workloads that are restarted manually; empty where none are.
+#[must_use]
+pub fn others_restart(planned: &PlannedStep) -> String {
+    let StepState::Pending { done, of } = planned.state else { return String::new() };
+    let manual: u64 = planned.manual.iter().map(|manual| manual.proxies).sum();
+    match of.saturating_sub(done).saturating_sub(manual) {
+        0 => String::new(),
+        _ if planned.step.stage != Stage::DataPlane => String::new(),
+        left => format!("Of the others, {} still to restart.", count(left, "proxy is", "proxies are")),
+    }
 }
 
 /// What is known of the pods of a merged step, and what leads on.

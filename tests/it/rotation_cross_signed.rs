@@ -9,8 +9,8 @@ use l5d_rotate::pki::{
     mint_issuer,
 };
 use l5d_rotate::rotation::{
-    Change, CrossError, Direction, Phase, PlannedStep, Record, RestartAnnotation, Restarts, Standing, Step,
-    StepState, Strategy, anchor_of_key, plan,
+    Act, Change, CrossError, Direction, Phase, PlannedStep, Record, RestartAnnotation, Restarts, Standing,
+    Step, StepState, Strategy, anchor_of_key, plan,
 };
 
 use crate::support::rotation::*;
@@ -298,18 +298,45 @@ fn a_cross_certificate_is_not_put_in_place_when_it_is_about_to_expire() {
 }
 
 #[test]
-fn what_was_injected_manually_is_named_as_no_restart_of_its_own_brings_it_the_new_anchor() {
-    let (_, mut cluster, record) = cross_signed(Era::V2_12);
-    let manual = cluster.add("Deployment", "legacy", "manual", 2, &[Obstacle::ManualInjection]);
-    cluster.add("StatefulSet", "apps", "db", 2, &[Obstacle::OnDelete]);
-    cluster.advance(&record, step(Phase::Prune, 3));
-    let named = |cluster: &Cluster| -> Vec<String> {
-        let manual = planned(&cluster.plan(&record), step(Phase::Prune, 3)).manual;
-        manual.into_iter().map(|act| act.object.name).collect()
+fn pods_that_no_deploy_replaces_are_named_with_what_is_done_for_them() {
+    use Obstacle::*;
+    let named = |cluster: &Cluster, record: &Record| -> Vec<_> {
+        let manual = planned(&cluster.plan(record), step(Phase::Prune, 3)).manual;
+        manual.into_iter().map(|manual| (manual.object.name, manual.obstacles, manual.acts)).collect()
     };
-    assert_eq!(named(&cluster), ["manual"]);
-    cluster.restart(manual);
-    assert_eq!(named(&cluster), [""; 0]);
+    let table = [
+        ("Deployment", vec![ManualInjection], vec![ManualInjection], vec![Act::InjectAgain]),
+        ("StatefulSet", vec![OnDelete], vec![OnDelete], vec![Act::DeletePods]),
+        ("DaemonSet", vec![OnDelete], vec![OnDelete], vec![Act::DeletePods]),
+        ("StatefulSet", vec![Partition(2)], vec![Partition(2)], vec![Act::DeletePods]),
+        ("Deployment", vec![Paused], vec![Paused], vec![Act::DeletePods]),
+        ("ReplicaSet", vec![BareReplicas], vec![BareReplicas], vec![Act::DeletePods]),
+        ("Pod", vec![BarePod], vec![BarePod], vec![Act::RecreatePod]),
+        (
+            "StatefulSet",
+            vec![OnDelete, ManualInjection],
+            vec![OnDelete, ManualInjection],
+            vec![Act::DeletePods, Act::InjectAgain],
+        ),
+        // A deploy replaces them, or they end.
+        ("Deployment", vec![], vec![], vec![]),
+        ("Deployment", vec![ZeroReplicas], vec![], vec![]),
+        ("Job", vec![RunningJob], vec![], vec![]),
+        ("CronJob", vec![NextRun], vec![], vec![]),
+        ("Rollout", vec![Promotion], vec![], vec![]),
+        ("Strimzi", vec![UnknownOwner], vec![], vec![]),
+    ];
+    for (kind, obstacles, told, acts) in table {
+        let (_, mut cluster, record) = cross_signed(Era::V2_12);
+        let id = cluster.add(kind, "apps", "it", 2, &obstacles);
+        cluster.advance(&record, step(Phase::Prune, 3));
+        let left = if acts.is_empty() { vec![] } else { vec![("it".to_owned(), told, acts)] };
+        assert_eq!(named(&cluster, &record), left, "{kind} {obstacles:?}");
+        let planned = planned(&cluster.plan(&record), step(Phase::Prune, 3));
+        assert!(planned.changes.is_empty(), "{kind} {obstacles:?}");
+        cluster.restart(id);
+        assert_eq!(named(&cluster, &record), [], "{kind} {obstacles:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use l5d_rotate::document::ObjectRef;
 use l5d_rotate::finding::{Fact, Finding, InputFact, Opens, Severity, StepFact, WhyRefused};
-use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Held, Known, Starts, Unread};
+use l5d_rotate::mesh::{CertManagerCertificate, ChangeTime, Era, Held, Known, Owner, Starts, Unread};
 use l5d_rotate::pki::{
     AnchorRequest, Authority, BundleText, IssuerChain, IssuerRequest, Refusal, Rules, mint_anchor,
     mint_issuer,
@@ -364,9 +364,86 @@ fn the_swap_waits_while_the_next_upgrade_would_publish_the_old_anchors_again() {
     let fact = step_fact(&at(&cluster, &record, Phase::Issuer, 1), Severity::Wait, "upgrade-reverts-bundle");
     let StepFact::UpgradeRevertsBundle { config, value, why, .. } = fact else { panic!() };
     assert_eq!((config.name.as_str(), value), ("linkerd-config", "identityTrustAnchorsPEM"));
-    assert!(is_unsigned(&why), "{why}");
+    assert!(matches!(&why, WhyRefused::Refusal(why) if is_unsigned(why)), "{why:?}");
     cluster.mesh.control_plane.external_ca = true;
     assert_eq!(planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked, []);
+}
+
+#[test]
+fn without_linkerd_config_the_swap_waits_until_somebody_has_looked_at_the_value() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 1));
+    let swap = |cluster: &Cluster| planned(&cluster.plan(&record), step(Phase::Issuer, 1)).blocked;
+    for config in [Known::Absent, Known::Unknown(Unread::Refused("jane may not".into()))] {
+        cluster.mesh.trust.config = config;
+        let finding =
+            blocker(&at(&cluster, &record, Phase::Issuer, 1), Severity::Unknown, "upgrade-not-judged");
+        let Fact::Step(StepFact::UpgradeNotJudged { config, value, why, .. }) = &finding.fact else {
+            panic!()
+        };
+        assert_eq!((config.name.as_str(), *value), ("linkerd-config", "identityTrustAnchorsPEM"));
+        assert_eq!(why.is_some(), matches!(cluster.mesh.trust.config, Known::Unknown(_)));
+        assert!(finding.is_confirmed_by(Confirmation::UpgradeKeepsBundle));
+        cluster.confirmed.insert(Confirmation::UpgradeKeepsBundle);
+        assert_eq!(swap(&cluster), []);
+        cluster.confirmed.clear();
+    }
+    // No step but the swap needs it.
+    assert_eq!(
+        planned(&cluster.plan(&record), step(Phase::Issuer, 2))
+            .blocked
+            .iter()
+            .find(|one| one.code() == "upgrade-not-judged"),
+        None
+    );
+    // Who publishes the anchors otherwise, or has given the chart none, loses nothing by an upgrade.
+    cluster.mesh.control_plane.external_ca = true;
+    assert_eq!(swap(&cluster), []);
+    cluster.mesh.control_plane.external_ca = false;
+    cluster.own("ConfigMap", "linkerd-config", Owner::LinkerdCli);
+    cluster.mesh.trust.config = Known::Absent;
+    assert_eq!(swap(&cluster), []);
+}
+
+#[test]
+fn where_linkerd_config_is_the_bundle_itself_nothing_of_an_upgrade_is_missing() {
+    for era in [Era::V2_9, Era::V2_10] {
+        let (_, mut cluster, record) = fixture(era);
+        cluster.advance(&record, step(Phase::Issuer, 1));
+        cluster.mesh.trust.config = Known::Absent;
+        let codes = codes(&at(&cluster, &record, Phase::Issuer, 1), Severity::Unknown);
+        assert!(!codes.contains(&"upgrade-not-judged"), "{codes:?}");
+    }
+}
+
+#[test]
+fn a_copy_that_cannot_be_read_is_no_copy_that_accepts_the_issuer() {
+    let (_, mut cluster, record) = fixture(Era::V2_12);
+    cluster.advance(&record, step(Phase::Issuer, 1));
+    cluster.mesh.trust.config = Known::Is(BundleText::read("-----BEGIN CERTIFICATE-----\nno\n"));
+    let fact = step_fact(&at(&cluster, &record, Phase::Issuer, 1), Severity::Wait, "upgrade-reverts-bundle");
+    let StepFact::UpgradeRevertsBundle { why, .. } = fact else { panic!() };
+    assert!(matches!(why, WhyRefused::Unreadable(_)), "{why:?}");
+}
+
+#[test]
+fn whoever_waits_for_certificates_to_expire_must_know_how_long_they_are_valid() {
+    let waiting = |strategy, unread: bool| {
+        let (pki, mut cluster, _) = fixture(Era::V2_12);
+        let record = pki.record(&cluster.mesh, strategy);
+        cluster.advance(&record, step(Phase::Prune, 1));
+        if unread {
+            cluster.mesh.trust.config = Known::Unknown(Unread::Refused("jane may not".into()));
+            cluster.mesh.workloads.iter_mut().for_each(|one| one.template = None);
+        }
+        let prune = at(&cluster, &record, Phase::Prune, 1);
+        codes(&prune, Severity::Unknown).contains(&"lifetime-assumed")
+    };
+    use l5d_rotate::rotation::Strategy::{CrossSigned, Patient, Staged};
+    for strategy in [Patient, CrossSigned] {
+        assert!(waiting(strategy, true) && !waiting(strategy, false), "{strategy}");
+    }
+    assert!(!waiting(Staged, true), "restarts take the place of time");
 }
 
 /// Who must be prepared outside the cluster.

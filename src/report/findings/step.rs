@@ -170,10 +170,28 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             format!(
                 "{config} still holds other anchors, which do not accept {}: {}.",
                 rotation_issuer(issuer),
-                refused(why, screen)
+                rejected(why, screen)
             ),
             "The next Helm or CLI upgrade publishes them again.",
             format!("Put the published anchors into the value {value} first."),
+        ),
+        StepFact::UpgradeNotJudged { config, issuer, value, why } => say(
+            match why {
+                Some(why) => format!("The copy of the anchors in {config} is not known: {why}."),
+                None => format!("{config}, which holds a copy of the anchors, is not in the input."),
+            },
+            format!(
+                "The next Helm or CLI upgrade may publish anchors that do not accept {}.",
+                rotation_issuer(issuer)
+            ),
+            format!("Let the input have it, or look whether the value {value} holds the published anchors."),
+        ),
+        StepFact::LifetimeAssumed { deployment, config, assumed } => say(
+            format!(
+                "How long workload certificates are valid is not known: neither {deployment} nor {config} is in the input."
+            ),
+            format!("Linkerd's default of {assumed} is assumed, and old certificates may outlive it."),
+            "Let the input have either.",
         ),
         StepFact::RenewalDue { certificate, due, until } => say(
             format!(

@@ -14,7 +14,7 @@ use crate::mesh::{BundleId, Held, ProxyGroup};
 use crate::pki::{Bundle, IssuerChain, Refusal, Rules, accepts};
 
 /// The rules, each giving what it has against a step that is not done.
-const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 23] = [
+const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 24] = [
     issuer_needs_proxies,
     issuer_needs_bundle,
     issuer_needs_control_plane,
@@ -28,6 +28,7 @@ const RULES: [fn(&View<'_>, Step) -> Vec<Finding>; 23] = [
     invariant::restart_needs_injector,
     invariant::change_outlives_upgrade,
     invariant::change_outlives_renewal,
+    invariant::lifetime_is_known,
     invariant::material_has_begun,
     invariant::material_has_not_expired,
     invariant::cross_lasts,

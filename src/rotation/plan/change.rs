@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::obstacle::{Remedy, remedy};
+use super::obstacle::{Remedy, instead_of_deploys, remedy};
 use super::state::{lacking_bundle, lost, no_pods, old_certificates};
 use super::view::View;
 use super::{Change, Manual, PhaseSpec, Stage, Step, StepState, managed};
@@ -64,7 +64,8 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
         (Stage::DataPlane, None)
             if strategy == Strategy::CrossSigned && view.certificates_since().is_none() =>
         {
-            let manual = restarts(view, spec, step.stage, false).manual.into_iter().filter(never_by_itself);
+            let manual =
+                restarts(view, spec, step.stage, false).manual.into_iter().filter_map(never_deployed);
             // When the cross certificate has expired, no restart helps before it is gone.
             let by_time = Some(loaded_by_time(view)).filter(|_| !view.cross_gives_way());
             Planned { manual: manual.collect(), notes: by_time.into_iter().collect(), ..Planned::default() }
@@ -74,9 +75,17 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
     }
 }
 
-/// Does no restart of its own bring the bundle to a workload, as its template holds another?
-fn never_by_itself(manual: &Manual) -> bool {
-    manual.obstacles.contains(&Obstacle::ManualInjection)
+/// What is left to do for a workload whose pods no ordinary deploy brings the bundle, with the obstacles in its way.
+fn never_deployed(manual: Manual) -> Option<Manual> {
+    let mut left = Manual { obstacles: Vec::new(), acts: Vec::new(), ..manual };
+    for obstacle in manual.obstacles {
+        let Some(act) = instead_of_deploys(obstacle) else { continue };
+        left.obstacles.push(obstacle);
+        if !left.acts.contains(&act) {
+            left.acts.push(act);
+        }
+    }
+    (!left.acts.is_empty()).then_some(left)
 }
 
 /// By when everyone must hold the new anchor: workload certificates are capped by the cross certificate (`findFirstExpiration` in

@@ -6,9 +6,11 @@ use super::blocker::{error, rotation_issuer, wait};
 use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
 use super::{Phase, PhaseSpec, Stage, Step, managed};
-use crate::finding::{CertificateRef, Fact, Finding, InputFact, Opens, Pods, Severity, StepFact};
-use crate::mesh::{CertManagerCertificate, Change, GoDuration, Unread, handed_over};
-use crate::pki::{Bundle, Certificate, IssuerChain, Refusal, Rules, accepts};
+use crate::document::ObjectRef;
+use crate::finding::{CertificateRef, Fact, Finding, InputFact, Opens, Pods, Severity, StepFact, WhyRefused};
+use crate::linkerd;
+use crate::mesh::{CertManagerCertificate, Change, GoDuration, Known, Mesh, Unread, Workload, handed_over};
+use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::rotation::record::cross_expires_too_soon;
 use crate::rotation::{Confirmation, Direction};
 use crate::states::{Holding, Invariant, Sides, States, Violation};
@@ -240,13 +242,60 @@ pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Findin
         return Vec::new();
     }
     let spec = view.spec(step);
-    let copy = mesh.trust.config.as_option().and_then(|copy| copy.as_read_by(Rules::Controller).ok());
-    let found = copy.zip(spec.swapped_in()).and_then(|(copy, chain)| {
-        let why = accepts(copy, chain, mesh.identity_name(), view.at, Rules::Controller).err()?;
-        let (config, value) = (mesh.linkerd_config(), era.chart_names().anchors);
-        Some(wait(StepFact::UpgradeRevertsBundle { config, issuer: rotation_issuer(spec)?, value, why }))
-    });
-    found.into_iter().collect()
+    let (Some(chain), Some(issuer)) = (spec.swapped_in(), rotation_issuer(spec)) else { return Vec::new() };
+    let (config, value) = (mesh.linkerd_config(), era.chart_names().anchors);
+    let unread = match &mesh.trust.config {
+        Known::Is(copy) => {
+            let why = copy_refuses(view, copy, chain);
+            let found = why.map(|why| wait(StepFact::UpgradeRevertsBundle { config, issuer, value, why }));
+            return found.into_iter().collect();
+        }
+        Known::Unknown(why) => Some(why.clone()),
+        // Who has given the chart no anchors has no copy that an upgrade could publish.
+        Known::Absent if has_config(mesh) => return Vec::new(),
+        Known::Absent => None,
+    };
+    let fact = StepFact::UpgradeNotJudged { config, issuer, value, why: unread };
+    vec![to_confirm(fact, Confirmation::UpgradeKeepsBundle)]
+}
+
+/// Why the copy of the anchors in `linkerd-config` does not accept a chain; an empty one is none.
+fn copy_refuses(view: &View<'_>, copy: &BundleText, chain: &IssuerChain) -> Option<WhyRefused> {
+    if copy.text().trim().is_empty() {
+        return None;
+    }
+    match copy.as_read_by(Rules::Controller) {
+        Ok(copy) => {
+            let refused = accepts(copy, chain, view.mesh.identity_name(), view.at, Rules::Controller).err();
+            refused.map(WhyRefused::Refusal)
+        }
+        Err(defect) => Some(WhyRefused::Unreadable(defect.clone())),
+    }
+}
+
+fn has_config(mesh: &Mesh) -> bool {
+    let config = mesh.linkerd_config();
+    mesh.manifest(&config.kind, &config.namespace, &config.name).is_some()
+}
+
+/// Where time takes the place of restarts, it must be known how much of it: the identity controller's Deployment tells, or
+/// `linkerd-config`.
+pub(super) fn lifetime_is_known(view: &View<'_>, step: Step) -> Vec<Finding> {
+    let (mesh, control_plane) = (view.mesh, &view.mesh.control_plane);
+    let is_told = |one: &Workload| one.is_identity_controller() && one.template.is_some();
+    let waits =
+        step.stage == Stage::Trust && view.spec(step).drops && view.record.strategy.waits_for_renewal();
+    if !waits
+        || mesh.trust.config.as_option().is_some()
+        || has_config(mesh)
+        || mesh.workloads.iter().any(is_told)
+    {
+        return Vec::new();
+    }
+    let deployment = ObjectRef::new("apps/v1", "Deployment", &control_plane.namespace, linkerd::IDENTITY);
+    let assumed = GoDuration(view.workload_certificate_lifetime());
+    let fact = StepFact::LifetimeAssumed { deployment, config: mesh.linkerd_config(), assumed };
+    vec![Finding::new(Severity::Unknown, fact)]
 }
 
 /// S6: cert-manager does not renew anchor or issuer while the step is loaded, which takes as long as a workload certificate is valid.

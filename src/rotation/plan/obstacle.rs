@@ -31,6 +31,24 @@ pub enum Act {
     RestartByOwner,
 }
 
+/// What is done where ordinary deploys bring a bundle, for pods that no deploy replaces; `None` where one does, or where they end on
+/// their own. No template changes then, so that a pod is made again of the one that it has, and is injected anew.
+pub(super) const fn instead_of_deploys(obstacle: Obstacle) -> Option<Act> {
+    match obstacle {
+        Obstacle::OnDelete | Obstacle::Partition(_) | Obstacle::Paused | Obstacle::BareReplicas => {
+            Some(Act::DeletePods)
+        }
+        Obstacle::BarePod => Some(Act::RecreatePod),
+        Obstacle::ManualInjection => Some(Act::InjectAgain),
+        Obstacle::RunningJob
+        | Obstacle::NextRun
+        | Obstacle::ZeroReplicas
+        | Obstacle::ArgoRollout
+        | Obstacle::Promotion
+        | Obstacle::UnknownOwner => None,
+    }
+}
+
 /// What an obstacle leaves to do.
 pub(super) enum Remedy {
     /// Nothing: what starts next is new, and nothing old runs on.

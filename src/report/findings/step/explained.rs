@@ -188,6 +188,16 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
             copy of the last render.",
     },
     Explanation {
+        code: "lifetime-assumed",
+        means: "Neither the identity controller's Deployment nor ConfigMap `linkerd-config` was read, which tell how long workload \
+            certificates are valid.",
+        matters: "This strategy waits until certificates of the old issuer have expired. Where they are valid for longer than \
+            Linkerd's default, some are still in use when the old anchor is removed.",
+        act: "Let the input have one of the two objects, or the right to read it.",
+        example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
+        source: "Linkerd's chart: `identity.issuer.issuanceLifetime`, the argument `-identity-issuance-lifetime`.",
+    },
+    Explanation {
         code: "linked-clusters-first",
         means: "Clusters that are linked share the trust of this one, and their proxies cannot be seen here.",
         matters: "The step breaks connections between clusters that are not prepared.",
@@ -384,6 +394,15 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         act: "Remove them in a commit of their own, or finish the other rotation first.",
         example: "kubectl l5d-rotate inspect -f cluster.yaml",
         source: "linkerd2#4287.",
+    },
+    Explanation {
+        code: "upgrade-not-judged",
+        means: "ConfigMap `linkerd-config` was not read, so which trust anchors the next upgrade of Linkerd publishes is not known.",
+        matters: "If they do not accept the new issuer, the identity controller fails at its next start after the upgrade.",
+        act: "Let the input have the ConfigMap, or the right to read it. Or look at the value that is named, where Linkerd is \
+            installed from, and confirm that it holds the published anchors.",
+        example: "kubectl l5d-rotate next --confirm upgrade-keeps-bundle",
+        source: "Linkerd's chart renders the bundle from `identityTrustAnchorsPEM`, and keeps its values in `linkerd-config`.",
     },
     Explanation {
         code: "upgrade-reverts-bundle",
