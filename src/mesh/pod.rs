@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::linkerd;
 use crate::printable::escaped;
 
 /// A field that manifests may also leave as null.
@@ -15,6 +16,13 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(field: D
 /// A name, which may also be left as null; what no name has is escaped.
 fn name<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
     Ok(escaped(&or_default::<D, String>(field)?).into_owned())
+}
+
+/// The variables of a container that tell its bundle; of the others it is only known that they can be decoded.
+fn bundles<'de, D: Deserializer<'de>>(field: D) -> Result<Vec<EnvVar>, D::Error> {
+    let mut variables: Vec<EnvVar> = or_default(field)?;
+    variables.retain(|variable| variable.name == linkerd::TRUST_ANCHORS_ENV);
+    Ok(variables)
 }
 
 /// The fields of a Pod that tell of its proxy; everything else is skipped while decoding.
@@ -77,7 +85,8 @@ pub struct PodSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub name: String,
-    #[serde(deserialize_with = "or_default")]
+    /// Only variables that a proxy's bundle is given in.
+    #[serde(deserialize_with = "bundles")]
     pub env: Vec<EnvVar>,
 }
 

@@ -1,13 +1,15 @@
 //! JSON of any length, read as a stream: one object is held at a time.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::Value;
 
+use super::ahead::{self, Joint};
 use super::intake::Intake;
-use super::object::{Fields, Kind, Object, Seed};
+use super::object::{Fields, Kind, Object};
 use super::scan::{Fault, Scanner, Wrong};
 use super::{Sink, SourceError};
 use crate::document::{Document, DocumentError, Origin, item_kind};
@@ -35,9 +37,39 @@ pub(super) fn read<S: Sink>(
     resume: Option<Resume>,
     intake: &mut Intake<S>,
 ) -> Result<Outcome, SourceError> {
+    read_from(reader, source, resume, intake, 0)
+}
+
+/// The same, without a look ahead.
+#[cfg(test)]
+pub(super) fn read_one_by_one<S: Sink>(
+    reader: impl Read,
+    source: &str,
+    resume: Option<Resume>,
+    intake: &mut Intake<S>,
+) -> Result<Outcome, SourceError> {
+    read_from(reader, source, resume, intake, usize::MAX)
+}
+
+/// Reads it, so many items of each list one by one at first.
+fn read_from<S: Sink>(
+    reader: impl Read,
+    source: &str,
+    resume: Option<Resume>,
+    intake: &mut Intake<S>,
+    alone: usize,
+) -> Result<Outcome, SourceError> {
     let origin = Origin { source: source.to_owned(), ..Origin::default() };
-    let mut stream =
-        Stream { scan: Scanner::new(reader), origin, outcome: Outcome::default(), kindless: false, intake };
+    let mut stream = Stream {
+        scan: Scanner::new(reader),
+        origin,
+        outcome: Outcome::default(),
+        kindless: false,
+        joint: None,
+        alone,
+        ahead: VecDeque::new(),
+        intake,
+    };
     let (from, mut implied) = resume.map_or((1, None), |(from, kind)| (from, Some(kind)));
     while let Some(first) = stream.scan.peek().map_err(|fault| stream.fault(fault))? {
         stream.outcome.documents += 1;
@@ -63,8 +95,18 @@ struct Stream<'a, S, R> {
     outcome: Outcome,
     /// Has the first item of the list no kind, and the list none yet?
     kindless: bool,
+    /// What stands between the items of the list that is read, once it is known.
+    joint: Option<Joint>,
+    /// How many items are decoded one by one after a guess that was wrong: a list that is not as it was guessed takes twice as long
+    /// at most.
+    alone: usize,
+    /// The items that come next, each with its length.
+    ahead: VecDeque<(Fields, usize)>,
     intake: &'a mut Intake<S>,
 }
+
+/// At least so many.
+const ALONE: usize = 16;
 
 const KINDLESS: Wrong = Wrong::Not("an item with a `kind`");
 
@@ -115,9 +157,7 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
                 self.scan.value(|json| IgnoredAny::deserialize(json)).map_err(|fault| self.fault(fault))?;
                 continue;
             }
-            let wants = |api_version: &str, kind: &str| self.intake.interest(api_version, kind);
-            let decoded = self.scan.value(|json| Seed { kind: &kind, wants: &wants }.deserialize(json));
-            let fields = decoded.map_err(|fault| self.fault(fault))?;
+            let fields = self.item(&kind).map_err(|fault| self.fault(fault))?;
             if fields.kind.kind.is_some() {
                 self.take(fields)?;
             } else if self.origin.item > 1 || list.kind.is_some() {
@@ -127,7 +167,34 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
             }
         }
         (self.origin.item, self.origin.line) = (0, line);
+        self.joint = None;
         Ok(())
+    }
+
+    /// The next item of a list.
+    fn item(&mut self, kind: &Kind) -> Result<Fields, Fault> {
+        let wants = |api_version: &str, kind: &str| self.intake.interest(api_version, kind);
+        if self.ahead.is_empty()
+            && let Some(joint) = self.joint.take()
+        {
+            let items = joint.items(self.scan.ahead()?);
+            self.ahead = ahead::decoded(&items, kind, &wants).into();
+            match self.ahead.is_empty() {
+                true => self.alone = items.len().max(ALONE),
+                false => self.joint = Some(joint),
+            }
+        }
+        if let Some((fields, length)) = self.ahead.pop_front() {
+            self.scan.pass(length);
+            return Ok(fields);
+        }
+        let fields = self.scan.value_by(|text| ahead::one(text, kind, &wants))?;
+        self.alone = self.alone.saturating_sub(1);
+        if self.alone == 0 {
+            let (before, after) = self.scan.around();
+            self.joint = Joint::between(before, after);
+        }
+        Ok(fields)
     }
 
     fn end_list(&mut self, list: &Fields) -> Result<(), SourceError> {

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(crate) use cluster::asked;
+mod ahead;
 mod cluster;
 mod error;
 mod files;
@@ -14,7 +15,10 @@ mod progress;
 mod proposal;
 mod scan;
 mod sealed;
+mod skim;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timed;
 mod unrendered;
@@ -130,7 +134,7 @@ impl Cluster {
 }
 
 /// Takes in what is read. A clone is a checkpoint: when a list has to be read again, it is what the list's start goes back to.
-pub trait Sink: Clone {
+pub trait Sink: Clone + Sync {
     /// What is done with objects of this kind.
     fn interest(&self, api_version: &str, kind: &str) -> Interest;
     /// Takes in an object.

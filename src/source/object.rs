@@ -33,7 +33,7 @@ impl Kind {
 }
 
 /// Which kinds are of interest.
-pub(super) type Wants<'a> = &'a dyn Fn(&str, &str) -> Interest;
+pub(super) type Wants<'a> = &'a (dyn Fn(&str, &str) -> Interest + Sync);
 
 /// What was decoded of an object so far.
 #[derive(Debug, Default)]

@@ -107,12 +107,22 @@ impl<R: Read> Scanner<R> {
         &mut self,
         decode: impl Fn(&mut serde_json::Deserializer<SliceRead<'_>>) -> serde_json::Result<T>,
     ) -> Result<T, Fault> {
+        self.value_by(|text| {
+            let mut deserializer = serde_json::Deserializer::from_slice(text);
+            let decoded = decode(&mut deserializer);
+            (decoded, deserializer.into_iter::<IgnoredAny>().byte_offset())
+        })
+    }
+
+    /// The same, where `decode` is given the text from the value's start, and tells how many bytes the value has.
+    pub(super) fn value_by<T>(
+        &mut self,
+        decode: impl Fn(&[u8]) -> (serde_json::Result<T>, usize),
+    ) -> Result<T, Fault> {
         loop {
             self.peek()?;
             let rest = &self.window[self.start..self.end];
-            let mut deserializer = serde_json::Deserializer::from_slice(rest);
-            let decoded = decode(&mut deserializer);
-            let used = deserializer.into_iter::<IgnoredAny>().byte_offset();
+            let (decoded, used) = decode(rest);
             match decoded {
                 // A number at the window's end may go on.
                 Ok(value) if self.ended || used < rest.len() => {
@@ -130,17 +140,34 @@ impl<R: Read> Scanner<R> {
         }
     }
 
+    /// What the window holds of the text that was passed, and of what comes next.
+    pub(super) fn around(&self) -> (&[u8], &[u8]) {
+        (&self.window[..self.start], &self.window[self.start..self.end])
+    }
+
+    /// What comes next, most of a window where there is as much.
+    pub(super) fn ahead(&mut self) -> Result<&[u8], Fault> {
+        if self.end - self.start < WINDOW / 2 && !self.ended {
+            self.fill()?;
+        }
+        Ok(&self.window[self.start..self.end])
+    }
+
+    /// Steps over what was decoded of [`Self::ahead`].
+    pub(super) fn pass(&mut self, length: usize) {
+        self.advance(length);
+    }
+
     fn fault(&self, wrong: Wrong) -> Fault {
         Fault { line: self.line, column: self.column + 1, wrong }
     }
 
     fn advance(&mut self, length: usize) {
         let passed = &self.window[self.start..self.start + length];
-        let lines = passed.iter().filter(|byte| **byte == b'\n').count();
-        self.line += lines;
-        self.column = match lines {
-            0 => self.column + length,
-            _ => passed.iter().rev().take_while(|byte| **byte != b'\n').count(),
+        self.line += memchr::memchr_iter(b'\n', passed).count();
+        self.column = match memchr::memrchr(b'\n', passed) {
+            None => self.column + length,
+            Some(last) => length - last - 1,
         };
         self.start += length;
     }
