@@ -12,15 +12,6 @@ use l5d_rotate::cli::Cli;
 
 use crate::runner;
 
-fn found(test: &str, program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
-    if !found {
-        println!("skipped: {test}: no {program} on PATH");
-    }
-    found
-}
-
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
@@ -44,7 +35,7 @@ fn path_with_completion(dir: &Path) -> OsString {
 
 #[test]
 fn kubectl_offers_what_the_plugin_offers() {
-    if !found("kubectl_offers_what_the_plugin_offers", "kubectl") {
+    if !runner::has("kubectl_offers_what_the_plugin_offers", &["kubectl"]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -72,7 +63,7 @@ fn kubectl_offers_what_the_plugin_offers() {
 }
 
 fn accepts(test: &str, shell: &str, name: &str) {
-    if found(test, shell) {
+    if runner::has(test, &[shell]) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(name);
         fs::write(&file, script(name)).unwrap();
@@ -108,7 +99,7 @@ fn powershell_and_elvish_have_scripts_with_every_verb_that_help_shows() {
 
 #[test]
 fn bash_offers_verbs_and_the_values_of_a_flag() {
-    if !found("bash_offers_verbs_and_the_values_of_a_flag", "bash") {
+    if !runner::has("bash_offers_verbs_and_the_values_of_a_flag", &["bash"]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -138,7 +129,7 @@ fn bash_offers_verbs_and_the_values_of_a_flag() {
 
 #[test]
 fn fish_offers_verbs_with_their_descriptions() {
-    if !found("fish_offers_verbs_with_their_descriptions", "fish") {
+    if !runner::has("fish_offers_verbs_with_their_descriptions", &["fish"]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

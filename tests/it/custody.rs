@@ -1,7 +1,7 @@
 //! An issuer that somebody else signs: real openssl is the one who holds the anchor's key.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use jiff::SignedDuration;
 use l5d_rotate::pki::{Facts, IssuerChain};
@@ -18,8 +18,7 @@ struct Desk {
 impl Desk {
     /// `None` where there is no openssl.
     fn new(test: &str) -> Option<Self> {
-        if Command::new("openssl").arg("version").output().is_err() {
-            println!("skipped: {test}: no openssl");
+        if !runner::has(test, &["openssl"]) {
             return None;
         }
         // openssl signs by the real clock.

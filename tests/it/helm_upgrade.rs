@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Proxy};
 use crate::runner::{self, Ran};
-use crate::support::render::kubectl;
 use crate::support::user::User;
 
 /// Who renders the control plane.
@@ -280,7 +279,10 @@ fn what_a_helm_release_renders_is_changed_in_the_release_and_not_beside_it() {
 
 #[test]
 fn kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of() {
-    if !kubectl::present("kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of") {
+    if !runner::has(
+        "kustomize_takes_the_restart_into_the_helm_release_whatever_version_it_is_of",
+        &["kubectl"],
+    ) {
         return;
     }
     let mut desk = Desk::new(Renderer::HelmRelease);

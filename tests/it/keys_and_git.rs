@@ -63,18 +63,9 @@ impl Desk {
     }
 }
 
-fn no_git(test: &str) -> bool {
-    let found = runner::other("git").arg("--version").stdout(Stdio::null()).status();
-    let missing = !found.is_ok_and(|status| status.success());
-    if missing {
-        println!("skipped: {test}: no git");
-    }
-    missing
-}
-
 #[test]
 fn a_directory_that_a_link_leads_into_a_work_tree_is_one_of_it() {
-    if no_git("a_directory_that_a_link_leads_into_a_work_tree_is_one_of_it") {
+    if !runner::has("a_directory_that_a_link_leads_into_a_work_tree_is_one_of_it", &["git"]) {
         return;
     }
     let desk = Desk::new();
@@ -97,7 +88,7 @@ fn a_directory_that_a_link_leads_into_a_work_tree_is_one_of_it() {
 
 #[test]
 fn a_work_tree_that_lies_elsewhere_is_one_all_the_same() {
-    if no_git("a_work_tree_that_lies_elsewhere_is_one_all_the_same") {
+    if !runner::has("a_work_tree_that_lies_elsewhere_is_one_all_the_same", &["git"]) {
         return;
     }
     let desk = Desk::new();
@@ -110,7 +101,7 @@ fn a_work_tree_that_lies_elsewhere_is_one_all_the_same() {
 
 #[test]
 fn a_foreign_repository_does_not_speak_for_a_work_tree() {
-    if no_git("a_foreign_repository_does_not_speak_for_a_work_tree") {
+    if !runner::has("a_foreign_repository_does_not_speak_for_a_work_tree", &["git"]) {
         return;
     }
     let desk = Desk::new();
@@ -145,7 +136,7 @@ fn of_two_starts_at_once_one_begins_a_rotation_and_the_other_harms_nothing() {
 
 #[test]
 fn a_start_that_was_killed_leaves_no_key_for_git() {
-    if no_git("a_start_that_was_killed_leaves_no_key_for_git") {
+    if !runner::has("a_start_that_was_killed_leaves_no_key_for_git", &["git"]) {
         return;
     }
     let desk = Desk::new();

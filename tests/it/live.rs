@@ -7,7 +7,8 @@ use l5d_rotate::mesh::{Known, Unread};
 use l5d_rotate::source::{Cluster, Observed, Request, SourceError, observe};
 use serde_json::json;
 
-use crate::support::api_server::{EXPIRED, NOT_FOUND, Reply, Server, no_kubectl};
+use crate::runner;
+use crate::support::api_server::{EXPIRED, NOT_FOUND, Reply, Server};
 use crate::support::recorder::Recorder;
 
 /// What the cluster path makes of a server.
@@ -71,7 +72,7 @@ fn pods(recorder: &Recorder) -> Vec<&str> {
 
 #[test]
 fn a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap() {
-    if no_kubectl("a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap") {
+    if !runner::has("a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap", &["kubectl"]) {
         return;
     }
     let server = Server::start(linkerd(|target| match target.split_once("continue=") {
@@ -102,7 +103,7 @@ fn a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap() {
 
 #[test]
 fn kinds_that_a_cluster_does_not_serve_are_not_asked_for() {
-    if no_kubectl("kinds_that_a_cluster_does_not_serve_are_not_asked_for") {
+    if !runner::has("kinds_that_a_cluster_does_not_serve_are_not_asked_for", &["kubectl"]) {
         return;
     }
     for (whole, asked) in [("apps", vec!["v1alpha2"]), ("batch", vec!["v1alpha3", "v1alpha2", "v1alpha1"])] {
@@ -123,7 +124,7 @@ fn kinds_that_a_cluster_does_not_serve_are_not_asked_for() {
 
 #[test]
 fn a_kind_in_versions_that_are_not_known_is_a_gap() {
-    if no_kubectl("a_kind_in_versions_that_are_not_known_is_a_gap") {
+    if !runner::has("a_kind_in_versions_that_are_not_known_is_a_gap", &["kubectl"]) {
         return;
     }
     let group = |name: &str, version: &str| json!({"name": name, "versions": [{"version": version}]});
@@ -144,7 +145,7 @@ fn a_kind_in_versions_that_are_not_known_is_a_gap() {
 
 #[test]
 fn connection_flags_are_handed_to_kubectl() {
-    if no_kubectl("connection_flags_are_handed_to_kubectl") {
+    if !runner::has("connection_flags_are_handed_to_kubectl", &["kubectl"]) {
         return;
     }
     let server = Server::start(linkerd(|_| list("PodList", &[], "")));
@@ -172,7 +173,7 @@ fn connection_flags_are_handed_to_kubectl() {
 
 #[test]
 fn a_namespace_narrows_the_data_plane_but_not_the_control_plane() {
-    if no_kubectl("a_namespace_narrows_the_data_plane_but_not_the_control_plane") {
+    if !runner::has("a_namespace_narrows_the_data_plane_but_not_the_control_plane", &["kubectl"]) {
         return;
     }
     let server = Server::start(|target| match target.split('?').next().unwrap_or_default() {
@@ -197,7 +198,7 @@ fn a_namespace_narrows_the_data_plane_but_not_the_control_plane() {
 
 #[test]
 fn a_user_who_may_not_see_all_pods_still_sees_the_control_plane() {
-    if no_kubectl("a_user_who_may_not_see_all_pods_still_sees_the_control_plane") {
+    if !runner::has("a_user_who_may_not_see_all_pods_still_sees_the_control_plane", &["kubectl"]) {
         return;
     }
     let server = Server::start(|target| match target.split('?').next().unwrap_or_default() {
@@ -216,7 +217,8 @@ fn a_user_who_may_not_see_all_pods_still_sees_the_control_plane() {
 
 #[test]
 fn a_list_that_expires_is_read_again_from_its_start_and_nothing_counts_twice() {
-    if no_kubectl("a_list_that_expires_is_read_again_from_its_start_and_nothing_counts_twice") {
+    if !runner::has("a_list_that_expires_is_read_again_from_its_start_and_nothing_counts_twice", &["kubectl"])
+    {
         return;
     }
     let expired = Arc::new(Mutex::new(0));
@@ -234,7 +236,7 @@ fn a_list_that_expires_is_read_again_from_its_start_and_nothing_counts_twice() {
 
 #[test]
 fn a_list_that_always_expires_is_read_in_one_piece_at_last() {
-    if no_kubectl("a_list_that_always_expires_is_read_in_one_piece_at_last") {
+    if !runner::has("a_list_that_always_expires_is_read_in_one_piece_at_last", &["kubectl"]) {
         return;
     }
     let server =
@@ -249,7 +251,7 @@ fn a_list_that_always_expires_is_read_in_one_piece_at_last() {
 
 #[test]
 fn an_answer_that_breaks_off_is_never_taken_for_the_whole() {
-    if no_kubectl("an_answer_that_breaks_off_is_never_taken_for_the_whole") {
+    if !runner::has("an_answer_that_breaks_off_is_never_taken_for_the_whole", &["kubectl"]) {
         return;
     }
     let whole = r#"{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":"a"}}]}"#;
@@ -264,7 +266,7 @@ fn an_answer_that_breaks_off_is_never_taken_for_the_whole() {
 
 #[test]
 fn a_list_whose_later_pages_are_refused_is_an_error() {
-    if no_kubectl("a_list_whose_later_pages_are_refused_is_an_error") {
+    if !runner::has("a_list_whose_later_pages_are_refused_is_an_error", &["kubectl"]) {
         return;
     }
     let server = Server::start(linkerd(|target| match target.contains("continue=") {
@@ -276,7 +278,7 @@ fn a_list_whose_later_pages_are_refused_is_an_error() {
 
 #[test]
 fn answers_that_are_not_the_api_servers_are_called_so() {
-    if no_kubectl("answers_that_are_not_the_api_servers_are_called_so") {
+    if !runner::has("answers_that_are_not_the_api_servers_are_called_so", &["kubectl"]) {
         return;
     }
     for text in ["<html>please log in</html>", "", "{\"kind\":\"PodList\",\"items\":["] {
@@ -287,7 +289,7 @@ fn answers_that_are_not_the_api_servers_are_called_so() {
 
 #[test]
 fn refusals_of_everything_are_an_error_that_says_which() {
-    if no_kubectl("refusals_of_everything_are_an_error_that_says_which") {
+    if !runner::has("refusals_of_everything_are_an_error_that_says_which", &["kubectl"]) {
         return;
     }
     let forbidden = Server::start(|_| Reply::Status(403, "Forbidden", "no")).read().unwrap_err();
@@ -301,7 +303,7 @@ fn refusals_of_everything_are_an_error_that_says_which() {
 
 #[test]
 fn a_cluster_that_is_not_there_is_told_from_a_context_that_is_not_there() {
-    if no_kubectl("a_cluster_that_is_not_there_is_told_from_a_context_that_is_not_there") {
+    if !runner::has("a_cluster_that_is_not_there_is_told_from_a_context_that_is_not_there", &["kubectl"]) {
         return;
     }
     let server = Server::start(|_| NOT_FOUND);
@@ -342,7 +344,10 @@ fn a_kubectl_that_dies_midway_is_never_believed() {
 
 #[test]
 fn a_secret_that_the_cluster_does_not_have_is_absent_and_one_that_it_hides_is_unknown() {
-    if no_kubectl("a_secret_that_the_cluster_does_not_have_is_absent_and_one_that_it_hides_is_unknown") {
+    if !runner::has(
+        "a_secret_that_the_cluster_does_not_have_is_absent_and_one_that_it_hides_is_unknown",
+        &["kubectl"],
+    ) {
         return;
     }
     let values = "identityTrustAnchorsPEM: x\nidentity: {externalCA: false}\n";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, NOW};
 use crate::layouts::{Declared, Repository, VALUES};
 use crate::runner;
-use crate::support::api_server::{NOT_FOUND, Reply, Server, no_kubectl};
+use crate::support::api_server::{NOT_FOUND, Reply, Server};
 use crate::support::reviewer::{bundle, new_anchor};
 
 /// What an API server without CRDs beyond Argo Rollouts answers for these objects: items of a list have no kind of their own.
@@ -126,7 +126,7 @@ fn unplaced(text: &str) -> String {
 #[test]
 fn every_command_says_the_same_of_the_live_cluster_and_of_its_dump() {
     const NAME: &str = "every_command_says_the_same_of_the_live_cluster_and_of_its_dump";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let user = User::new(&Cluster::realistic(), |_| None);
@@ -158,7 +158,7 @@ fn every_command_says_the_same_of_the_live_cluster_and_of_its_dump() {
 #[test]
 fn a_snapshot_of_the_live_cluster_says_what_the_cluster_says() {
     const NAME: &str = "a_snapshot_of_the_live_cluster_says_what_the_cluster_says";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let user = User::new(&Cluster::realistic(), |_| None);
@@ -171,7 +171,7 @@ fn a_snapshot_of_the_live_cluster_says_what_the_cluster_says() {
 #[test]
 fn a_forbidden_secret_is_unknown_by_name_and_no_step_of_the_issuer_is_taken_on_faith() {
     const NAME: &str = "a_forbidden_secret_is_unknown_by_name_and_no_step_of_the_issuer_is_taken_on_faith";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let user = User::new(&Cluster::new(), |target| {
@@ -209,7 +209,7 @@ fn a_forbidden_secret_is_unknown_by_name_and_no_step_of_the_issuer_is_taken_on_f
 #[test]
 fn forbidden_pods_leave_every_step_that_needs_them_unknown() {
     const NAME: &str = "forbidden_pods_leave_every_step_that_needs_them_unknown";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let user =
@@ -237,7 +237,7 @@ fn forbidden_pods_leave_every_step_that_needs_them_unknown() {
 #[test]
 fn what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed() {
     const NAME: &str = "what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for (resource, confirmation) in
@@ -262,7 +262,7 @@ fn what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed() {
 #[test]
 fn a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement() {
     const NAME: &str = "a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for (reply, finding) in [
@@ -317,7 +317,7 @@ fn moved(objects: Vec<Value>, to: &str) -> Vec<Value> {
 #[test]
 fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
     const NAME: &str = "a_control_plane_in_another_namespace_is_found_by_one_more_get";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for hidden in [false, true] {
@@ -347,7 +347,7 @@ fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
 #[test]
 fn a_control_plane_where_it_is_expected_is_not_looked_for() {
     const NAME: &str = "a_control_plane_where_it_is_expected_is_not_looked_for";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let user = User::new(&Cluster::new(), |_| None);
@@ -366,7 +366,7 @@ fn a_control_plane_where_it_is_expected_is_not_looked_for() {
 fn what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_that_names_another() {
     const NAME: &str =
         "what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_that_names_another";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let two = [moved(objects(&Cluster::new()), "mesh"), moved(objects(&Cluster::new()), "mesh-two")].concat();
@@ -402,7 +402,7 @@ fn what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_t
 #[test]
 fn a_cluster_without_linkerd_is_called_so() {
     const NAME: &str = "a_cluster_without_linkerd_is_called_so";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     let user = User::new(&Cluster::new(), |_| Some(NOT_FOUND));
@@ -413,7 +413,7 @@ fn a_cluster_without_linkerd_is_called_so() {
 
 #[test]
 fn a_pull_request_is_judged_against_the_cluster_of_the_context() {
-    if no_kubectl("a_pull_request_is_judged_against_the_cluster_of_the_context") {
+    if !runner::has("a_pull_request_is_judged_against_the_cluster_of_the_context", &["kubectl"]) {
         return;
     }
     let cluster = Cluster::new();

@@ -3,15 +3,16 @@
 use l5d_rotate::mesh::{Gap, Issuer, KeyState, Known, Mesh, MeshError, REDACTED, Unread};
 use serde_json::{Value, json};
 
-use crate::support::manifests::{Pki, control_plane, documents, list, mesh, observe, refused};
+use crate::support::manifests::{control_plane, documents, list, mesh, mint, observe, refused};
+use crate::support::pki::Pair;
 
 fn v2_12() -> String {
-    control_plane("2.12", &Pki::mint("root"))
+    control_plane("2.12", &mint("root"))
 }
 
 /// A control plane of 2.12 with its issuer Secret changed.
-fn with_issuer(change: impl FnOnce(&mut Value, &Pki)) -> Mesh {
-    let pki = Pki::mint("root");
+fn with_issuer(change: impl FnOnce(&mut Value, &Pair)) -> Mesh {
+    let pki = mint("root");
     let mut trees: Vec<Value> =
         documents(&[&control_plane("2.12", &pki)]).into_iter().map(|document| document.tree).collect();
     change(trees.iter_mut().find(|tree| tree["kind"] == "Secret").unwrap(), &pki);
@@ -42,7 +43,7 @@ fn nothing_that_could_be_read_names_what_could_not() {
 #[test]
 fn two_linkerds_are_listed_and_one_can_be_chosen() {
     let one = v2_12();
-    let two = control_plane("2.10", &Pki::mint("other"))
+    let two = control_plane("2.10", &mint("other"))
         .replace("namespace: linkerd\n", "namespace: mesh-two\n")
         .replace("control-plane-ns: linkerd\n", "control-plane-ns: mesh-two\n");
     let error = observe(&[&one, &two]).finish(None).unwrap_err();
@@ -76,7 +77,7 @@ fn copies_that_trust_manager_makes_in_every_namespace_are_not_control_planes() {
 
 #[test]
 fn objects_of_two_eras_are_named_with_their_places() {
-    let old = control_plane("2.8", &Pki::mint("root"));
+    let old = control_plane("2.8", &mint("root"));
     let roots = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: linkerd-identity-trust-roots, namespace: linkerd}\ndata: {ca-bundle.crt: x}\n";
     assert_eq!(
         refused(&[&old, roots]),
@@ -87,7 +88,7 @@ fn objects_of_two_eras_are_named_with_their_places() {
 
 #[test]
 fn a_configuration_of_one_era_and_a_controller_of_another_do_not_go_together() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let config = control_plane("2.9", &pki);
     let config = config.split("\n---\n").next().unwrap();
     let identity = control_plane("2.10", &pki);
@@ -128,10 +129,10 @@ fn a_config_map_without_its_key_is_named_with_the_key() {
             "data.values, global.identityTrustAnchorsPEM, is missing or empty: it is this version's trust bundle",
         ),
     ] {
-        let text = refused(&[&without(&control_plane(era, &Pki::mint("root")), line)]);
+        let text = refused(&[&without(&control_plane(era, &mint("root")), line)]);
         assert_eq!(text, format!("1.yaml:1: ConfigMap linkerd/linkerd-config: {field}"));
     }
-    let v2_8 = control_plane("2.8", &Pki::mint("root")).replace("trustAnchorsPem", "trustAnchors");
+    let v2_8 = control_plane("2.8", &mint("root")).replace("trustAnchorsPem", "trustAnchors");
     assert_eq!(
         refused(&[&v2_8]),
         "1.yaml:1: ConfigMap linkerd/linkerd-config: data.global, identityContext.trustAnchorsPem, is missing or empty: it is this version's trust bundle"
@@ -151,11 +152,10 @@ fn a_config_map_whose_text_cannot_be_read_is_named_with_the_line_in_it() {
     let text = v2_12().replace("    clusterDomain: cluster.local\n", "    clusterDomain: [\n");
     let said = refused(&[&text]);
     assert!(said.contains("ConfigMap linkerd/linkerd-config: data.values cannot be read: line "), "{said}");
-    let text =
-        control_plane("2.8", &Pki::mint("root")).replace("\"linkerdNamespace\":", "\"linkerdNamespace\"");
+    let text = control_plane("2.8", &mint("root")).replace("\"linkerdNamespace\":", "\"linkerdNamespace\"");
     let said = refused(&[&text]);
     assert!(said.contains("ConfigMap linkerd/linkerd-config: data.global cannot be read: line 1 "), "{said}");
-    let text = control_plane("2.8", &Pki::mint("root"));
+    let text = control_plane("2.8", &mint("root"));
     let start = text.find("    {\"linkerdNamespace\"").unwrap();
     let end = start + text[start..].find('\n').unwrap();
     let said = refused(&[&text.replace(&text[start..end], "    just text")]);
@@ -199,7 +199,7 @@ fn anchors_in_a_secret_that_are_not_base64_are_named_with_their_place() {
 
 #[test]
 fn the_controller_s_own_copy_that_is_not_base64_is_named_with_its_place() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for (era, field, marks) in [
         ("2.9", "argument -identity-trust-anchors-pem", "-identity-trust-anchors-pem="),
         ("2.10", "variable LINKERD2_IDENTITY_TRUST_ANCHORS", "value: "),
@@ -236,14 +236,14 @@ fn a_foreign_block_where_the_issuer_should_be_is_said_of_the_chain() {
 
 #[test]
 fn each_state_of_the_key_is_told_and_the_key_is_gone() {
-    let other = Pki::mint("other").key_pem();
+    let other = mint("other").key_pem();
     let parameters =
         format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{other}");
     let states = [
         (json!(other), KeyState::Mismatch),
         (json!(""), KeyState::Missing),
         (
-            json!(Pki::mint("before").anchor_pem() + &other),
+            json!(mint("before").anchor_pem() + &other),
             KeyState::Unreadable(
                 "a block CERTIFICATE stands before it, which Linkerd does not pass over".to_owned(),
             ),
@@ -273,7 +273,7 @@ fn each_state_of_the_key_is_told_and_the_key_is_gone() {
 
 #[test]
 fn a_pkcs8_key_is_unreadable_up_to_2_8_and_read_since() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let pkcs8 = pki.issuer.key.to_pem(l5d_rotate::pki::KeyEncoding::Pkcs8).unwrap();
     let key = |era: &str| {
         let text = control_plane(era, &pki);

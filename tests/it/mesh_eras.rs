@@ -5,7 +5,8 @@ use l5d_rotate::pki::Rules;
 use serde_json::{Value, json};
 
 use crate::support::manifests;
-use crate::support::manifests::{Pki, at, control_plane, list, mesh, pod, refused};
+use crate::support::manifests::{control_plane, list, mesh, mint, pod, refused};
+use crate::support::pki::{Pair, at};
 
 const ERAS: [(&str, Era); 6] = [
     ("2.6", Era::V2_6),
@@ -18,7 +19,7 @@ const ERAS: [(&str, Era); 6] = [
 
 #[test]
 fn each_era_is_told_and_its_material_found() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for (name, era) in ERAS {
         let mesh = mesh(&[&control_plane(name, &pki)]);
         assert_eq!(mesh.control_plane.era, era, "{name}");
@@ -42,7 +43,7 @@ fn each_era_is_told_and_its_material_found() {
 
 #[test]
 fn the_arguments_of_the_identity_controller_go_before_the_configuration() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for (name, _) in ERAS {
         let control_plane = mesh(&[&control_plane(name, &pki)]).control_plane;
         assert_eq!(control_plane.trust_domain, "mesh.example", "{name}");
@@ -59,7 +60,7 @@ fn the_arguments_of_the_identity_controller_go_before_the_configuration() {
 
 #[test]
 fn a_duration_that_the_controller_cannot_read_is_what_it_falls_back_to() {
-    let text = control_plane("2.12", &Pki::mint("root"));
+    let text = control_plane("2.12", &mint("root"));
     let text = text.replace("lifetime=12h0m0s", "lifetime=1 day").replace("allowance=30s", "allowance=soon");
     let control_plane = mesh(&[&text]).control_plane;
     assert_eq!(control_plane.issuance_lifetime, GoDuration::from_secs(86_400));
@@ -68,7 +69,7 @@ fn a_duration_that_the_controller_cannot_read_is_what_it_falls_back_to() {
 
 #[test]
 fn version_and_installer_are_told() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let helm = |release: &str, namespace: &str| {
         Some(Owner::Helm { release: release.to_owned(), namespace: namespace.to_owned() })
     };
@@ -96,7 +97,7 @@ fn version_and_installer_are_told() {
 
 #[test]
 fn a_global_that_an_umbrella_chart_hands_down_is_not_the_2_9_notation() {
-    let text = control_plane("2.12", &Pki::mint("root"))
+    let text = control_plane("2.12", &mint("root"))
         .replace("    cliVersion: \"\"\n", "    cliVersion: \"\"\n    global: {}\n");
     assert!(text.contains("global: {}"));
     assert_eq!(mesh(&[&text]).control_plane.era, Era::V2_12);
@@ -104,7 +105,7 @@ fn a_global_that_an_umbrella_chart_hands_down_is_not_the_2_9_notation() {
 
 #[test]
 fn the_configuration_alone_tells_the_era_where_it_can() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for (name, era) in ERAS {
         let text = control_plane(name, &pki);
         let config: Vec<&str> = text
@@ -132,7 +133,7 @@ fn control_plane_pods_alone_tell_an_era_by_reference_or_nothing() {
 }
 
 /// The documents of a control plane as trees, to be changed by a test.
-fn trees(era: &str, pki: &Pki) -> Vec<Value> {
+fn trees(era: &str, pki: &Pair) -> Vec<Value> {
     manifests::documents(&[&control_plane(era, pki)]).into_iter().map(|document| document.tree).collect()
 }
 
@@ -142,7 +143,7 @@ fn named<'a>(trees: &'a mut [Value], kind: &str, name: &str) -> &'a mut Value {
 
 #[test]
 fn change_times_come_from_the_managers_of_the_data() {
-    let mut all = trees("2.12", &Pki::mint("root"));
+    let mut all = trees("2.12", &mint("root"));
     named(&mut all, "ConfigMap", "linkerd-identity-trust-roots")["metadata"]["managedFields"] = json!([
         {"manager": "helm", "operation": "Update", "time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:data": {"f:ca-bundle.crt": {}}}},
         {"manager": "labels", "operation": "Update", "time": "2026-03-01T00:00:00Z", "fieldsV1": {"f:metadata": {}}},
@@ -158,7 +159,7 @@ fn change_times_come_from_the_managers_of_the_data() {
 
 #[test]
 fn an_issuer_of_cert_manager_is_read_by_its_scheme() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let mut all = trees("2.12", &pki);
     let secret = named(&mut all, "Secret", "linkerd-identity-issuer");
     secret["type"] = "kubernetes.io/tls".into();
@@ -192,7 +193,7 @@ fn an_issuer_of_cert_manager_is_read_by_its_scheme() {
 
 #[test]
 fn an_external_ca_is_told_by_the_setting_the_owner_or_the_hash_of_nothing() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let text = control_plane("2.12", &pki);
     assert!(!mesh(&[&text]).control_plane.external_ca);
     let hash = l5d_rotate::pki::Fingerprint::digest(pki.anchor_pem().as_bytes()).to_string();
@@ -243,7 +244,7 @@ kind: Certificate
 metadata: {name: shop, namespace: shop}
 spec: {secretName: shop-tls, issuerRef: {name: mesh-ca, kind: ClusterIssuer}}
 ";
-    let mesh = mesh(&[&control_plane("2.12", &Pki::mint("root")), cert_manager]);
+    let mesh = mesh(&[&control_plane("2.12", &mint("root")), cert_manager]);
     let found: Vec<_> = mesh.certificates.iter().map(|certificate| certificate.object.to_string()).collect();
     assert_eq!(found, ["Certificate cert-manager/mesh-root", "Certificate linkerd/linkerd-identity-issuer"]);
     let issuer = &mesh.certificates[1];

@@ -5,7 +5,8 @@ use l5d_rotate::mesh::{Held, Injection, Known, Made, Mesh, Observer, Plane, Pod,
 use l5d_rotate::pki::{Fingerprint, Rules};
 use serde_json::{Value, json};
 
-use crate::support::manifests::{Pki, at, control_plane, list, mesh, observe, pod};
+use crate::support::manifests::{control_plane, list, mesh, mint, observe, pod};
+use crate::support::pki::at;
 
 const EARLY: &str = "2026-03-01T00:00:00Z";
 const LATE: &str = "2026-03-02T00:00:00Z";
@@ -19,12 +20,12 @@ fn group<'a>(mesh: &'a Mesh, workload: &str) -> &'a ProxyGroup {
 }
 
 fn with_pods(pods: &[Value]) -> Mesh {
-    mesh(&[&control_plane("2.12", &Pki::mint("root")), &list(pods)])
+    mesh(&[&control_plane("2.12", &mint("root")), &list(pods)])
 }
 
 #[test]
 fn proxies_of_one_workload_with_one_bundle_are_one_group() {
-    let (old, new) = (Pki::mint("old").anchor_pem(), Pki::mint("new").anchor_pem());
+    let (old, new) = (mint("old").anchor_pem(), mint("new").anchor_pem());
     let mut pods: Vec<Value> = ["g", "f", "e", "d", "c", "b", "a"]
         .iter()
         .map(|suffix| pod("shop", "web", suffix, EARLY, &old))
@@ -153,7 +154,7 @@ fn missing(web_replicas: u32, pods: &[Value]) -> Option<String> {
         "name": "shop", "annotations": {"linkerd.io/inject": "enabled"}}});
     let others = [namespace, deployment("web", web_replicas), deployment("api", 1)];
     let all = list(&others.iter().chain(pods).cloned().collect::<Vec<_>>());
-    match mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods {
+    match mesh(&[&control_plane("2.12", &mint("root")), &all]).pods {
         Known::Is(()) => None,
         Known::Absent => panic!("pods are in the input"),
         Known::Unknown(why) => Some(why.to_string()),
@@ -188,7 +189,7 @@ fn fewer(kind: &str, status: Value, pods: &[Value]) -> Option<String> {
         "spec": {"replicas": 9, "template": {"spec": {"containers": [{"name": "app"}]}}}, "status": status});
     let other = pod("shop", "other", "a", EARLY, "x");
     let all = list(&[namespace, workload, other].iter().chain(pods).cloned().collect::<Vec<_>>());
-    match mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods {
+    match mesh(&[&control_plane("2.12", &mint("root")), &all]).pods {
         Known::Is(()) => None,
         Known::Absent => panic!("pods are in the input"),
         Known::Unknown(why) => Some(why.to_string()),
@@ -255,9 +256,7 @@ fn a_daemon_set_and_the_control_plane_are_counted_too() {
         "spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "proxy-injector"}, {"name": "linkerd-proxy"}]}}},
         "status": {"replicas": 3, "readyReplicas": 3}});
     let all = list(&[identity, pod("shop", "web", "a", EARLY, "x")]);
-    let Known::Unknown(why) = mesh(&[&control_plane("2.12", &Pki::mint("root")), &all]).pods else {
-        panic!()
-    };
+    let Known::Unknown(why) = mesh(&[&control_plane("2.12", &mint("root")), &all]).pods else { panic!() };
     assert!(
         why.to_string().starts_with("none of the 3 pods of Deployment linkerd/linkerd-proxy-injector"),
         "{why}"
@@ -323,7 +322,7 @@ fn control_plane_pods_show_each_container_that_reads_trust_material() {
 
 #[test]
 fn input_without_pods_says_so_and_an_empty_answer_is_an_answer() {
-    let text = control_plane("2.12", &Pki::mint("root"));
+    let text = control_plane("2.12", &mint("root"));
     assert_eq!(mesh(&[&text]).pods, Known::Absent);
     let mut asked = observe(&[&text]);
     asked.pods_were_read();
@@ -341,8 +340,8 @@ fn a_pod_s_manifest_may_leave_fields_empty() {
 
 #[test]
 fn hundred_thousand_pods_are_few_groups() {
-    let mut observer = observe(&[&control_plane("2.12", &Pki::mint("root"))]);
-    let pki = Pki::mint("root").anchor_pem();
+    let mut observer = observe(&[&control_plane("2.12", &mint("root"))]);
+    let pki = mint("root").anchor_pem();
     let template: Pod = serde_json::from_value(pod("shop", "web", "a", EARLY, &pki)).unwrap();
     for at in 0..100_000_u32 {
         let mut pod = template.clone();

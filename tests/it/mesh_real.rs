@@ -5,8 +5,8 @@ use l5d_rotate::mesh::{
 };
 use l5d_rotate::pki::Rules;
 
-use crate::support::manifests;
 use crate::support::manifests::{mesh, real};
+use crate::support::pki::at;
 
 fn read(test: &str, path: &str) -> Option<String> {
     real(test).map(|folder| std::fs::read_to_string(folder.join(path)).unwrap())
@@ -161,7 +161,7 @@ fn a_native_sidecar_is_a_proxy_with_its_own_start() {
     let mesh = mesh(&[&install, &pod]);
     let [group] = mesh.proxies.as_slice() else { panic!("{:?}", mesh.proxies) };
     assert_eq!((group.count(), group.sample.as_slice()), (1, ["vote-bot".to_owned()].as_slice()));
-    assert_eq!(group.starts.not_after(manifests::at("2026-05-01T10:00:00Z")), 1);
+    assert_eq!(group.starts.not_after(at("2026-05-01T10:00:00Z")), 1);
     let Held::Literal(_) = group.held else { panic!("{:?}", group.held) };
     let bundle = mesh.literal_bundle(&group.held).unwrap().as_read_by(Rules::Proxy).unwrap();
     let published = mesh.trust.published.as_option().unwrap().text.as_read_by(Rules::Proxy).unwrap();

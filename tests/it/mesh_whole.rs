@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::sizes;
-use crate::support::manifests::{Pki, control_plane, documents, list, observe_all, pod};
+use crate::support::manifests::{control_plane, documents, list, mint, observe_all, pod};
 
 /// An input with something of everything, none of it twice.
 static INPUT: LazyLock<Vec<Document>> = LazyLock::new(|| {
-    let pki = Pki::mint("root");
-    let (old, new) = (Pki::mint("old").anchor_pem(), pki.anchor_pem());
+    let pki = mint("root");
+    let (old, new) = (mint("old").anchor_pem(), pki.anchor_pem());
     let mut trees: Vec<Value> = Vec::new();
     for (deployment, bundle) in [("web", &old), ("api", &new), ("web2", &new)] {
         trees.extend(
@@ -91,7 +91,7 @@ fn read_again(snapshot: &serde_json::Value) -> Mesh {
 #[test]
 fn a_mesh_written_down_and_read_again_is_the_same() {
     for era in ["2.6", "2.8", "2.9", "2.10", "2.11"] {
-        let mesh = mesh(documents(&[&control_plane(era, &Pki::mint("root"))]));
+        let mesh = mesh(documents(&[&control_plane(era, &mint("root"))]));
         assert_eq!(read_again(&source::snapshot(&mesh)), mesh, "{era}");
     }
     let mesh = mesh(INPUT.clone());

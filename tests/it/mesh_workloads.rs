@@ -3,13 +3,13 @@
 use l5d_rotate::mesh::{Injection, Known, Mesh, Obstacle, Owner, Plane, Workload};
 use serde_json::{Value, json};
 
-use crate::support::manifests::{Pki, control_plane, documents, list, mesh, observe_all, pod};
+use crate::support::manifests::{control_plane, documents, list, mesh, mint, observe_all, pod};
 
 const NOW: &str = "2026-03-01T00:00:00Z";
 
 /// The data plane's workloads of a mesh with these objects.
 fn data(objects: &[Value]) -> Vec<Workload> {
-    let mesh = mesh(&[&control_plane("2.12", &Pki::mint("root")), &list(objects)]);
+    let mesh = mesh(&[&control_plane("2.12", &mint("root")), &list(objects)]);
     mesh.workloads.into_iter().filter(|workload| workload.plane == Plane::Data).collect()
 }
 
@@ -287,7 +287,7 @@ fn parts_of_viz_in_the_control_plane_s_namespace_belong_to_it() {
     web["spec"]["template"]["spec"]["containers"] = json!([{"name": "web"}, {"name": "linkerd-proxy"}]);
     let mut mirror = web.clone();
     mirror["metadata"]["namespace"] = "linkerd-multicluster".into();
-    let mesh = mesh(&[&control_plane("2.9", &Pki::mint("root")), &list(&[web, mirror])]);
+    let mesh = mesh(&[&control_plane("2.9", &mint("root")), &list(&[web, mirror])]);
     let planes: Vec<_> =
         mesh.workloads.iter().map(|workload| (workload.object.to_string(), workload.injection)).collect();
     assert_eq!(
@@ -310,7 +310,7 @@ fn whole_manifests_of_meshed_workloads_are_kept_when_asked_for() {
     let mut other = web.clone();
     other["metadata"]["name"] = "other".into();
     other["spec"]["template"]["metadata"] = json!({});
-    let texts = [control_plane("2.12", &Pki::mint("root")), list(&[web, other, open])];
+    let texts = [control_plane("2.12", &mint("root")), list(&[web, other, open])];
     let kept =
         |keep: bool| -> Mesh { observe_all(documents(&[&texts[0], &texts[1]]), keep).finish(None).unwrap() };
     assert!(kept(false).manifest("Deployment", "shop", "web").is_none());
@@ -330,7 +330,7 @@ fn external_workloads_and_links_are_named() {
         object("workload.linkerd.io/v1beta1", "ExternalWorkload"),
         object("multicluster.linkerd.io/v1alpha3", "Link"),
     ];
-    let mesh = mesh(&[&control_plane("2.12", &Pki::mint("root")), &list(&objects)]);
+    let mesh = mesh(&[&control_plane("2.12", &mint("root")), &list(&objects)]);
     assert_eq!((mesh.external_workloads, mesh.links), (vec!["shop/a".to_owned()], vec!["shop/a".to_owned()]));
 }
 
@@ -351,7 +351,7 @@ fn pods_without_the_proxy_that_their_workload_asks_for_are_counted_once_by_it() 
             bare("db-1", "Running"),
             bare("db-2", "Failed"),
         ];
-        let mesh = mesh(&[&control_plane("2.12", &Pki::mint("root")), &list(&objects)]);
+        let mesh = mesh(&[&control_plane("2.12", &mint("root")), &list(&objects)]);
         let told = |found: &l5d_rotate::mesh::Unmeshed| {
             (mesh.workload(found.workload).object.to_string(), found.count, found.sample.clone())
         };

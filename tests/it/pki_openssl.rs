@@ -10,7 +10,8 @@ use l5d_rotate::pki::{
     cross_sign, mint_issuer,
 };
 
-use crate::support::pki::{anchor, anchor_until, at, has, issuer, issuer_request, now};
+use crate::runner;
+use crate::support::pki::{anchor, anchor_until, at, issuer, issuer_request, now};
 
 /// Runs openssl in `folder` and gives what it prints; fails the test if it fails.
 fn openssl(folder: &Path, arguments: &str) -> String {
@@ -33,7 +34,7 @@ fn read_certificate(folder: &Path, name: &str) -> Certificate {
 
 #[test]
 fn openssl_verifies_minted_chains() {
-    if !has("openssl", "openssl_verifies_minted_chains") {
+    if !runner::has("openssl_verifies_minted_chains", &["openssl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +81,7 @@ fn sorted(shape: &str) -> (Vec<String>, BTreeSet<String>) {
 
 #[test]
 fn minted_certificates_have_the_fields_that_step_gives() {
-    if !has("openssl", "minted_certificates_have_the_fields_that_step_gives") {
+    if !runner::has("minted_certificates_have_the_fields_that_step_gives", &["openssl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +133,7 @@ fn minted_certificates_have_the_fields_that_step_gives() {
 #[test]
 fn minted_certificates_have_the_fields_of_a_real_step() {
     let test = "minted_certificates_have_the_fields_of_a_real_step";
-    if !has("openssl", test) || !has("step", test) {
+    if !runner::has(test, &["openssl", "step"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -178,7 +179,7 @@ fn minted_certificates_have_the_fields_of_a_real_step() {
 
 #[test]
 fn openssl_reads_our_keys_and_we_read_its_keys() {
-    if !has("openssl", "openssl_reads_our_keys_and_we_read_its_keys") {
+    if !runner::has("openssl_reads_our_keys_and_we_read_its_keys", &["openssl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -224,7 +225,7 @@ fn openssl_reads_our_keys_and_we_read_its_keys() {
 
 #[test]
 fn keys_that_cannot_be_used_are_refused_each_for_its_own_reason() {
-    if !has("openssl", "keys_that_cannot_be_used_are_refused_each_for_its_own_reason") {
+    if !runner::has("keys_that_cannot_be_used_are_refused_each_for_its_own_reason", &["openssl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -282,7 +283,7 @@ const P256: &str = "ecparam -name prime256v1 -genkey -noout -out key";
 
 #[test]
 fn anchors_of_every_key_and_name_sign_issuers_that_openssl_verifies() {
-    if !has("openssl", "anchors_of_every_key_and_name_sign_issuers_that_openssl_verifies") {
+    if !runner::has("anchors_of_every_key_and_name_sign_issuers_that_openssl_verifies", &["openssl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -308,7 +309,7 @@ fn anchors_of_every_key_and_name_sign_issuers_that_openssl_verifies() {
 
 #[test]
 fn an_anchor_that_cannot_issue_is_refused_each_for_its_own_reason() {
-    if !has("openssl", "an_anchor_that_cannot_issue_is_refused_each_for_its_own_reason") {
+    if !runner::has("an_anchor_that_cannot_issue_is_refused_each_for_its_own_reason", &["openssl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

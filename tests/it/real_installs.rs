@@ -91,15 +91,6 @@ fn kubectl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn no_kubectl(test: &str) -> bool {
-    let missing =
-        !Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|out| out.status.success());
-    if missing {
-        println!("skipped: {test}: no kubectl");
-    }
-    missing
-}
-
 /// Each install in its checkout, with a rotation begun.
 fn checkouts(test: &str) -> Vec<Checkout> {
     let checkouts: Vec<_> = INSTALLS.iter().filter_map(|(version, ..)| Checkout::of(test, version)).collect();
@@ -139,7 +130,7 @@ fn every_install_is_read_judged_and_planned() {
 #[test]
 fn patches_of_every_install_give_what_the_object_form_prints_when_kubectl_applies_them() {
     const NAME: &str = "patches_of_every_install_give_what_the_object_form_prints_when_kubectl_applies_them";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for checkout in checkouts(NAME) {
@@ -177,7 +168,7 @@ fn patches_of_every_install_give_what_the_object_form_prints_when_kubectl_applie
 #[test]
 fn an_overlay_over_every_install_takes_a_step_with_one_line() {
     const NAME: &str = "an_overlay_over_every_install_takes_a_step_with_one_line";
-    if no_kubectl(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for checkout in checkouts(NAME) {

@@ -24,7 +24,7 @@ fn traces(rotation: &Rotation) -> Vec<String> {
     let mut traces = vec!["PRIVATE KEY-----".to_owned()];
     // In SEC1 the number starts at byte 7 of the DER, in PKCS#8 at byte 36: on the first and on the second line.
     for (encoding, line, from) in [(KeyEncoding::Sec1, 1, 12), (KeyEncoding::Pkcs8, 2, 2)] {
-        let pem = rotation.new.key().to_pem(encoding).unwrap();
+        let pem = &rotation.new.issuer.key.to_pem(encoding).unwrap();
         let piece = &pem.lines().nth(line).unwrap()[from..from + 20];
         let at = pem.find(piece).unwrap();
         let encoded = STANDARD.encode(pem.as_bytes());
@@ -72,7 +72,7 @@ fn no_private_key_is_in_a_diff_a_head_or_a_terminal() {
 #[test]
 fn a_key_in_a_text_is_masked_and_the_rest_of_the_text_is_not() {
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
-    let pem = rotation.new.key().to_pem(KeyEncoding::Pkcs8).unwrap();
+    let pem = &rotation.new.issuer.key.to_pem(KeyEncoding::Pkcs8).unwrap();
     let encoded = STANDARD.encode(pem.as_bytes());
     let tree = json!({
         "kind": "ConfigMap",

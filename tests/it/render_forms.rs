@@ -4,6 +4,7 @@ use l5d_rotate::document::yaml;
 use l5d_rotate::render::{Current, Form, Rendered};
 use serde_json::Value;
 
+use crate::runner;
 use crate::support::render::install::{ERAS, Install, SCHEMES};
 use crate::support::render::{Rotation, kubectl};
 
@@ -21,7 +22,7 @@ fn text(item: &Rendered, form: Form) -> String {
 
 #[test]
 fn kubectl_makes_the_same_object_of_every_form() {
-    if !kubectl::present("kubectl_makes_the_same_object_of_every_form") {
+    if !runner::has("kubectl_makes_the_same_object_of_every_form", &["kubectl"]) {
         return;
     }
     let mut objects = 0;
@@ -43,7 +44,7 @@ fn kubectl_makes_the_same_object_of_every_form() {
 
 #[test]
 fn a_json_patch_refuses_an_object_that_changed_since() {
-    if !kubectl::present("a_json_patch_refuses_an_object_that_changed_since") {
+    if !runner::has("a_json_patch_refuses_an_object_that_changed_since", &["kubectl"]) {
         return;
     }
     let rotation = Rotation::over(|old| Install::new(ERAS[5], SCHEMES[0], old));

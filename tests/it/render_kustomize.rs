@@ -9,6 +9,7 @@ use l5d_rotate::render::{Current, File, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, PlannedStep, Stage};
 use serde_json::{Value, json};
 
+use crate::runner;
 use crate::support::render::install::{ERAS, Install};
 use crate::support::render::kubectl::overlay;
 use crate::support::render::{Rotation, kubectl, planned, step, written};
@@ -34,7 +35,7 @@ fn at(step: &PlannedStep) -> String {
 
 #[test]
 fn an_overlay_with_a_step_gives_the_whole_objects_in_every_era() {
-    if !kubectl::present("an_overlay_with_a_step_gives_the_whole_objects_in_every_era") {
+    if !runner::has("an_overlay_with_a_step_gives_the_whole_objects_in_every_era", &["kubectl"]) {
         return;
     }
     for era in ERAS {
@@ -56,7 +57,7 @@ fn an_overlay_with_a_step_gives_the_whole_objects_in_every_era() {
 
 #[test]
 fn a_namespace_takes_its_own_part_of_a_step() {
-    if !kubectl::present("a_namespace_takes_its_own_part_of_a_step") {
+    if !runner::has("a_namespace_takes_its_own_part_of_a_step", &["kubectl"]) {
         return;
     }
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
@@ -76,7 +77,7 @@ fn a_namespace_takes_its_own_part_of_a_step() {
 
 #[test]
 fn a_target_is_one_object_and_no_other() {
-    if !kubectl::present("a_target_is_one_object_and_no_other") {
+    if !runner::has("a_target_is_one_object_and_no_other", &["kubectl"]) {
         return;
     }
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
@@ -102,7 +103,7 @@ fn a_target_is_one_object_and_no_other() {
 
 #[test]
 fn an_overlay_whose_base_sets_the_namespace_takes_a_step() {
-    if !kubectl::present("an_overlay_whose_base_sets_the_namespace_takes_a_step") {
+    if !runner::has("an_overlay_whose_base_sets_the_namespace_takes_a_step", &["kubectl"]) {
         return;
     }
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
@@ -124,7 +125,7 @@ fn an_overlay_whose_base_sets_the_namespace_takes_a_step() {
 /// Kustomize sets an overlay's own namespace after its components: until then the objects have none, or `default`.
 #[test]
 fn an_overlay_that_sets_the_namespace_itself_takes_a_step() {
-    if !kubectl::present("an_overlay_that_sets_the_namespace_itself_takes_a_step") {
+    if !runner::has("an_overlay_that_sets_the_namespace_itself_takes_a_step", &["kubectl"]) {
         return;
     }
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
@@ -162,7 +163,7 @@ fn an_overlay_that_sets_the_namespace_itself_takes_a_step() {
 
 #[test]
 fn steps_follow_each_other_in_one_overlay() {
-    if !kubectl::present("steps_follow_each_other_in_one_overlay") {
+    if !runner::has("steps_follow_each_other_in_one_overlay", &["kubectl"]) {
         return;
     }
     let rotation = Rotation::over(|old| Install::new(Era::V2_12, Scheme::Linkerd, old));
@@ -192,7 +193,7 @@ fn an_empty_step_builds_and_says_why() {
         let [file] = files.as_slice() else { panic!("one file") };
         assert_eq!(file.path, Path::new("issuer/3-data-plane/kustomization.yaml"));
         assert!(file.content.contains("# workload certificates expire instead\n"), "{}", *file.content);
-        if kubectl::present("an_empty_step_builds_and_says_why") {
+        if runner::has("an_empty_step_builds_and_says_why", &["kubectl"]) {
             let field = if form == Form::Object { "resources" } else { "components" };
             let built = overlay(&objects(&rotation), &files, field, &[&at(&step)]).unwrap();
             assert_eq!(by_name(built), by_name(objects(&rotation)), "{form:?}");

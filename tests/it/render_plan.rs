@@ -7,7 +7,8 @@ use l5d_rotate::mesh::{Interest, Mesh, Observer};
 use l5d_rotate::render::{Form, directory, render};
 use l5d_rotate::rotation::{Phase, Plan, Record, RestartAnnotation, Scope, Stage, Strategy, plan};
 
-use crate::support::render::{Pair, start};
+use crate::support::pki::Pair;
+use crate::support::render::{mint, start};
 
 fn read(name: &str) -> Option<String> {
     std::fs::read_to_string(format!("{}/../shared/real/{name}", env!("CARGO_MANIFEST_DIR"))).ok()
@@ -53,11 +54,11 @@ fn every_planned_step_of_a_real_install_renders_in_every_form() {
             );
             return;
         };
-        let (mesh, new) = (observe(&texts, true), Pair::mint("new"));
+        let (mesh, new) = (observe(&texts, true), mint("new"));
         let (record, plan) = planned(&mesh, &new);
         let mut objects = 0;
         for step in &plan.steps {
-            let rendered = render(step, &mesh, &record, Some(new.key())).unwrap();
+            let rendered = render(step, &mesh, &record, Some(&new.issuer.key)).unwrap();
             for form in [Form::Patch, Form::JsonPatch, Form::Object] {
                 let files = directory(step, &rendered, form, &[]).unwrap();
                 assert!(files.len() > rendered.len(), "{version} {}", step.step);
@@ -81,13 +82,13 @@ fn what_was_not_kept_whole_still_gives_both_patches() {
         println!("skipped: what_was_not_kept_whole_still_gives_both_patches: no ../shared/real");
         return;
     };
-    let new = Pair::mint("new");
+    let new = mint("new");
     let [whole, part] = [true, false].map(|keep| {
         let mesh = observe(&texts, keep);
         let (record, plan) = planned(&mesh, &new);
         plan.steps
             .iter()
-            .flat_map(|step| render(step, &mesh, &record, Some(new.key())).unwrap())
+            .flat_map(|step| render(step, &mesh, &record, Some(&new.issuer.key)).unwrap())
             .collect::<Vec<_>>()
     });
     assert_eq!(whole.len(), part.len());

@@ -8,6 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
+use crate::runner;
 use crate::support::render::{kubectl, planned, step};
 
 const KEYS: [&str; 5] = ["a", "on", "l5d-rotate/trust-bundle", "linkerd.io/inject", "x.y/z~1"];
@@ -149,7 +150,7 @@ fn a_json_patch_makes_the_whole_object() {
 
 #[test]
 fn kubectl_makes_the_same_object_of_random_edits() {
-    if !kubectl::present("kubectl_makes_the_same_object_of_random_edits") {
+    if !runner::has("kubectl_makes_the_same_object_of_random_edits", &["kubectl"]) {
         return;
     }
     let check = |item: Rendered| {
@@ -170,7 +171,7 @@ fn kubectl_makes_the_same_object_of_random_edits() {
 
 #[test]
 fn kustomize_makes_the_same_objects_of_random_edits() {
-    if !kubectl::present("kustomize_makes_the_same_objects_of_random_edits") {
+    if !runner::has("kustomize_makes_the_same_objects_of_random_edits", &["kubectl"]) {
         return;
     }
     let mut runner = runner(1);

@@ -8,6 +8,7 @@ use l5d_rotate::render::{Current, Form, Rendered, directory};
 use l5d_rotate::rotation::{Phase, Stage};
 use serde_json::Value;
 
+use crate::runner;
 use crate::support::render::install::Install;
 use crate::support::render::{Rotation, kubectl, step, written};
 
@@ -42,7 +43,7 @@ fn current(item: &Rendered) -> &Value {
 #[test]
 fn kubectl_and_the_whole_form_agree_on_real_installs() {
     const NAME: &str = "kubectl_and_the_whole_form_agree_on_real_installs";
-    if !kubectl::present(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for (version, era) in VERSIONS {
@@ -65,7 +66,7 @@ fn kubectl_and_the_whole_form_agree_on_real_installs() {
 #[test]
 fn kustomize_builds_real_installs_with_every_step() {
     const NAME: &str = "kustomize_builds_real_installs_with_every_step";
-    if !kubectl::present(NAME) {
+    if !runner::has(NAME, &["kubectl"]) {
         return;
     }
     for (version, era) in VERSIONS {

@@ -10,9 +10,10 @@ use l5d_rotate::report::{Screen, head_notes};
 use l5d_rotate::rotation::{Phase, Stage};
 use serde_json::{Value, json};
 
+use crate::runner;
 use crate::support::render;
 use crate::support::render::install::{ERAS, Install, SCHEMES};
-use crate::support::render::{Pair, Rotation, kubectl, named, step, written};
+use crate::support::render::{Rotation, kubectl, mint, named, step, written};
 
 fn over(era: Era, scheme: Scheme) -> Rotation {
     Rotation::over(|old| Install::new(era, scheme, old))
@@ -40,7 +41,7 @@ fn rendered(rotation: &Rotation, phase: Phase, stage: Stage, name: &str) -> Rend
 
 fn error(rotation: &Rotation, phase: Phase, stage: Stage) -> RenderError {
     let step = rotation.step(step(phase, stage));
-    render(&step, &rotation.install.mesh, &rotation.record, Some(rotation.new.key())).err().unwrap()
+    render(&step, &rotation.install.mesh, &rotation.record, Some(&rotation.new.issuer.key)).err().unwrap()
 }
 
 fn issuer(rotation: &Rotation) -> Rendered {
@@ -210,9 +211,9 @@ fn a_swap_needs_the_key_of_that_issuer() {
     let swap = rotation.step(step(Phase::Issuer, Stage::Issuer));
     let with = |key| render(&swap, &rotation.install.mesh, &rotation.record, key).err().unwrap();
     assert!(matches!(with(None), RenderError::NoKey { .. }));
-    let other = Pair::mint("other");
-    assert!(matches!(with(Some(other.key())), RenderError::WrongKey { .. }));
-    assert!(with(Some(other.key())).to_string().contains("identity.linkerd.cluster.local"));
+    let other = mint("other");
+    assert!(matches!(with(Some(&other.issuer.key)), RenderError::WrongKey { .. }));
+    assert!(with(Some(&other.issuer.key)).to_string().contains("identity.linkerd.cluster.local"));
 }
 
 #[test]
@@ -314,7 +315,7 @@ fn a_variable_that_stands_twice_counts_where_it_stands_last() {
     assert_eq!(env[3]["value"], rotation.both().to_pem());
     let error = item.document(Form::Patch).unwrap_err();
     assert!(error.to_string().contains("/spec/template/spec/containers/env"), "{error}");
-    if kubectl::present("a_variable_that_stands_twice_counts_where_it_stands_last") {
+    if runner::has("a_variable_that_stands_twice_counts_where_it_stands_last", &["kubectl"]) {
         let patch = item.document(Form::JsonPatch).unwrap().to_string();
         assert_eq!(kubectl::patch("json", item.current.tree().unwrap(), &patch).unwrap(), object);
     }
@@ -345,7 +346,7 @@ fn a_namespace_that_a_manifest_leaves_open_stays_open() {
     let roots = rendered.iter().find(|item| item.object.name == "linkerd-identity-trust-roots").unwrap();
     assert!(roots.document(Form::Patch).unwrap()["metadata"]["namespace"].is_null());
     let files = l5d_rotate::render::directory(&planned, &rendered, Form::Patch, &[]).unwrap();
-    if kubectl::present("a_namespace_that_a_manifest_leaves_open_stays_open") {
+    if runner::has("a_namespace_that_a_manifest_leaves_open_stays_open", &["kubectl"]) {
         let objects = [roots.current.tree().unwrap().clone()];
         let built = kubectl::overlay(&objects, &files, "components", &["bundle/1-trust"]).unwrap();
         assert_eq!(built, [roots.document(Form::Object).unwrap()]);

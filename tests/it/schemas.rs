@@ -13,7 +13,7 @@ use crate::cluster::{Cluster, NOW};
 use crate::runner;
 use crate::simulate_orders::merge;
 use crate::sizes;
-use crate::support::manifests::{Pki, control_plane};
+use crate::support::manifests::{control_plane, mint};
 use crate::support::reviewer::{Reviewer, bundle, issuer_of, new_anchor, secret_of, trust_roots};
 use crate::support::user::User;
 
@@ -139,7 +139,7 @@ fn whatever_a_mesh_is_like_its_json_fits_its_schema() {
 #[test]
 fn a_mesh_of_each_era_fits_its_schemas() {
     let home = tempfile::tempdir().unwrap();
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for era in ["2.6", "2.8", "2.9", "2.10", "2.11", "2.12"] {
         fs::write(home.path().join("mesh.yaml"), control_plane(era, &pki)).unwrap();
         for verb in ["status", "check", "recover", "inspect"] {

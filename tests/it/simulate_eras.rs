@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use l5d_rotate::finding::InputFact;
 use l5d_rotate::mesh::{Era, Gap, Obstacle, Unread};
-use l5d_rotate::pki::{IssuerChain, IssuerRequest, mint_issuer};
 use l5d_rotate::rotation::simulate::{OrderError, Simulation, Verdict, When, simulate};
 use l5d_rotate::rotation::{Confirmation, Phase, Record, Scope, Stage, Strategy};
 use l5d_rotate::states::Invariant;
 
+use crate::support::pki;
 use crate::support::rotation::*;
 
 const ERAS: [Era; 6] = [Era::V2_6, Era::V2_7, Era::V2_9, Era::V2_10, Era::V2_11, Era::V2_12];
@@ -99,14 +99,8 @@ fn an_expired_workload_certificate_is_accepted_by_nobody() {
     let pki = Pki::mint();
     let mut cluster = Cluster::new(&pki, Era::V2_12);
     cluster.now = time("2027-01-02T00:00:00Z");
-    let request = IssuerRequest {
-        common_name: "identity.linkerd.cluster.local".into(),
-        dns_names: vec![],
-        not_before: time("2027-01-01T00:00:00Z"),
-        not_after: time("2028-01-01T00:00:00Z"),
-    };
-    let chain =
-        IssuerChain { issuer: mint_issuer(&request, &pki.new).unwrap().certificate, intermediates: vec![] };
+    let issuer = pki::issuer_within(&pki.new, time("2027-01-01"), time("2028-01-01"));
+    let chain = pki::chain(&issuer.certificate, &[]);
     let scope = Scope::Full { anchor: pki.new.certificate.clone() };
     let record = Record::new(&cluster.mesh, cluster.now, Strategy::Recover, scope, chain, false).unwrap();
     let simulation = simulated(&cluster, &record, None, &[]);

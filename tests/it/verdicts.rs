@@ -17,7 +17,7 @@ use l5d_rotate::verify::{self, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::manifests::{Pki, documents, list, observe_all, real};
+use crate::support::manifests::{documents, list, mint, observe_all, real};
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/verdicts.json");
 
@@ -458,7 +458,7 @@ fn recorded_starts_without_keys_are_judged_as_they_went() {
 
 #[test]
 fn a_controller_does_not_start_with_a_key_that_it_cannot_use() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let good = pki.key_pem();
     let pkcs8 = pki.issuer.key.to_pem(KeyEncoding::Pkcs8).unwrap().to_string();
     let parameters =
@@ -471,7 +471,7 @@ fn a_controller_does_not_start_with_a_key_that_it_cannot_use() {
         ("stable-2.14.10", &chain, &pkcs8, true),
         ("stable-2.14.10", &chain, &parameters, false),
         ("stable-2.14.10", &chain, &behind_a_certificate, false),
-        ("stable-2.14.10", &chain, &Pki::mint("root").key_pem(), false),
+        ("stable-2.14.10", &chain, &mint("root").key_pem(), false),
         ("stable-2.14.10", &wrong_order, &good, false),
         ("stable-2.9.0", &chain, &pkcs8, true),
         ("stable-2.8.1", &chain, &pkcs8, false),

@@ -3,22 +3,18 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use l5d_rotate::finding::{Finding, Severity};
 use l5d_rotate::mesh::{Era, Known, Mesh};
-use l5d_rotate::pki::{AnchorRequest, IssuerChain, cross_sign, mint_anchor};
+use l5d_rotate::pki::{IssuerChain, cross_sign};
 use l5d_rotate::rotation::Record;
 use l5d_rotate::verify::{self, Verdict, Verification};
 
+use crate::support::pki;
 use crate::support::rotation::*;
 
 /// A mesh whose old anchor, and so a cross certificate that it signs, has so many hours left; and the issuer with it.
 fn crossed(hours: i64) -> (Pki, Cluster, IssuerChain) {
     let now = time(STARTED);
-    let request = AnchorRequest {
-        common_name: "root.linkerd.cluster.local".into(),
-        not_before: time("2026-01-01T00:00:00Z"),
-        not_after: now + hours.hours(),
-    };
     let new = mint_root("root.linkerd.cluster.local");
-    let old = mint_anchor(&request).unwrap();
+    let old = pki::anchor_until("root.linkerd.cluster.local", now + hours.hours());
     let cross = cross_sign(&new.certificate, &old, time("2026-05-31T00:00:00Z")).unwrap();
     let issuer = mint_chain(&new).issuer;
     let chain = IssuerChain { issuer, intermediates: vec![cross] };

@@ -4,10 +4,10 @@ use std::fs;
 
 use jiff::SignedDuration;
 use l5d_rotate::document;
-use l5d_rotate::pki::{IssuerRequest, mint_issuer};
 use serde_json::{Value, json};
 
 use crate::cluster::{at, pem};
+use crate::support::pki;
 use crate::support::reviewer::{
     Reviewer, anchor, bundle, codes, issuer_of, new_anchor, restart, secret, secret_of, swapped, trust_roots,
     violated,
@@ -366,16 +366,8 @@ fn every_step_that_is_rendered_when_it_is_ready_is_found_safe() {
 #[test]
 fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
     let mut reviewer = Reviewer::new();
-    let issuer = mint_issuer(
-        &IssuerRequest {
-            common_name: "identity.over".to_owned(),
-            dns_names: Vec::new(),
-            not_before: at("2025-12-28T09:00:00Z"),
-            not_after: at("2026-11-20T09:00:00Z"),
-        },
-        &reviewer.cluster.anchor,
-    )
-    .unwrap();
+    let (from, to) = (at("2025-12-28T09:00:00Z"), at("2026-11-20T09:00:00Z"));
+    let issuer = pki::issuer_named("identity.over", &reviewer.cluster.anchor, from, to);
     reviewer.cluster.issuer = issuer.certificate.to_pem();
     reviewer.cluster.issuer_key = pem(&issuer.key);
     let (verdict, exit) = reviewer.verdict(&[secret_of(&issuer_of(&reviewer.cluster.anchor))]);
@@ -386,14 +378,9 @@ fn an_expired_issuer_is_replaced_rightly_and_the_outage_is_named() {
 #[test]
 fn an_issuer_that_begins_later_is_safe_once_it_has_begun_by_every_clock() {
     let reviewer = Reviewer::new();
-    let request = IssuerRequest {
-        common_name: "identity.early".to_owned(),
-        dns_names: Vec::new(),
-        not_before: at("2026-11-23T03:00:00Z"),
-        not_after: at("2026-12-20T09:00:00Z"),
-    };
-    let (verdict, exit) =
-        reviewer.verdict(&[secret_of(&mint_issuer(&request, &reviewer.cluster.anchor).unwrap())]);
+    let (from, to) = (at("2026-11-23T03:00:00Z"), at("2026-12-20T09:00:00Z"));
+    let early = pki::issuer_named("identity.early", &reviewer.cluster.anchor, from, to);
+    let (verdict, exit) = reviewer.verdict(&[secret_of(&early)]);
     assert_eq!((verdict["verdict"].as_str(), exit), (Some("safe-after"), 3), "{verdict:#}");
     assert_eq!(
         verdict["after"], "2026-11-23T03:00:20Z",
@@ -486,13 +473,8 @@ fn a_patch_directive_counts_for_workloads_of_the_mesh_and_no_others() {
 
 /// An issuer of the present anchor that is valid from before now until then.
 fn present_issuer(reviewer: &Reviewer, not_after: &str) -> Value {
-    let request = IssuerRequest {
-        common_name: "identity.short".to_owned(),
-        dns_names: Vec::new(),
-        not_before: at("2025-12-28T09:00:00Z"),
-        not_after: at(not_after),
-    };
-    secret_of(&mint_issuer(&request, &reviewer.cluster.anchor).unwrap())
+    let (from, to) = (at("2025-12-28T09:00:00Z"), at(not_after));
+    secret_of(&pki::issuer_named("identity.short", &reviewer.cluster.anchor, from, to))
 }
 
 #[test]

@@ -5,12 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use l5d_rotate::finding::Severity;
 use l5d_rotate::verify::{Verdict, Verification, verify};
 
-use crate::support::manifests::{Pki, at, control_plane, mesh};
+use crate::support::manifests::{control_plane, mesh, mint};
+use crate::support::pki::{Pair, at};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
 
 /// The verdict on a control plane of `era` in whose text `from` becomes `to`.
-fn judged(era: &str, pki: &Pki, from: &str, to: &str) -> Verification {
+fn judged(era: &str, pki: &Pair, from: &str, to: &str) -> Verification {
     let before = control_plane(era, pki);
     assert!(before.contains(from), "{era}: {from}");
     let [current, proposed] = [before.clone(), before.replace(from, to)].map(|text| mesh(&[&text]));
@@ -24,7 +25,7 @@ fn codes(verification: &Verification) -> Vec<(Severity, &'static str)> {
 #[test]
 fn anchors_that_the_identity_controller_is_given_count_like_a_bundle() {
     for era in ["2.9", "2.10"] {
-        let (pki, other) = (Pki::mint("root"), Pki::mint("other"));
+        let (pki, other) = (mint("root"), mint("other"));
         let [own, others] = [&pki, &other].map(|pki| STANDARD.encode(pki.anchor_pem()));
         let dropped = judged(era, &pki, &own, &others);
         assert_eq!(dropped.verdict, Verdict::Unsafe, "{era}: {:?}", codes(&dropped));
@@ -40,7 +41,7 @@ fn anchors_that_the_identity_controller_is_given_count_like_a_bundle() {
 
 #[test]
 fn another_trust_domain_in_linkerd_config_alone_is_unknown() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for (era, from, to) in [
         ("2.8", r#""trustDomain":"mesh.example""#, r#""trustDomain":"other.example""#),
         ("2.10", "identityTrustDomain: mesh.example", "identityTrustDomain: other.example"),
@@ -61,7 +62,7 @@ fn another_trust_domain_in_linkerd_config_alone_is_unknown() {
 
 #[test]
 fn a_control_plane_that_reads_another_object_is_unknown() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     for (from, to) in [
         (
             "      - name: trust-roots\n        configMap:\n          name: linkerd-identity-trust-roots",
@@ -80,7 +81,7 @@ fn a_control_plane_that_reads_another_object_is_unknown() {
 
 #[test]
 fn another_image_and_more_replicas_are_not_about_trust() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let found = judged("2.12", &pki, "  replicas: 1\n", "  replicas: 3\n");
     assert_eq!((found.verdict, codes(&found)), (Verdict::NotAboutTrust, Vec::new()));
     let found = judged(
@@ -94,7 +95,7 @@ fn another_image_and_more_replicas_are_not_about_trust() {
 
 #[test]
 fn an_argument_or_variable_of_the_identity_controller_alone_is_never_taken_for_green() {
-    let pki = Pki::mint("root");
+    let pki = mint("root");
     let own = STANDARD.encode(pki.anchor_pem());
     let value = format!("value: {own}");
     let mut wrong = Vec::new();

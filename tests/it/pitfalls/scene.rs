@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Load, at};
 use crate::runner::{self, Ran};
-use crate::support::manifests::{Pki, control_plane};
+use crate::support::manifests::{control_plane, mint};
+use crate::support::pki::Pair;
 
 /// What is done to the objects of the cluster before they are printed: whatever the cluster itself does not know.
 type Edit = Box<dyn Fn(&mut Vec<Value>)>;
@@ -41,8 +42,8 @@ impl Scene {
     }
 
     /// A Linkerd of an era as its installer leaves it, with pods that hold these texts.
-    pub fn of_era(era: &str, pods: impl Fn(&Pki) -> Vec<Value>) -> (Self, Pki) {
-        let pki = Pki::mint("root");
+    pub fn of_era(era: &str, pods: impl Fn(&Pair) -> Vec<Value>) -> (Self, Pair) {
+        let pki = mint("root");
         let pods = pods(&pki).iter().map(|pod| format!("---\n{pod}\n")).collect::<String>();
         let text = format!("{}{pods}", control_plane(era, &pki));
         (Self { text: Some(text), ..Self::new() }, pki)

@@ -6,12 +6,13 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
-use l5d_rotate::pki::{Certificate, IssuerRequest, mint_issuer, pem};
+use l5d_rotate::pki::{Certificate, pem};
 use serde_json::{Value, json};
 
 use crate::cluster::at;
 use crate::pitfalls::order::{LOADED, one_of_two_reloaded};
 use crate::pitfalls::scene::{Scene, judged};
+use crate::support::pki;
 use crate::support::reviewer::{bundle, new_anchor, restart, secret_of, trust_roots};
 
 const STEPS: [(&str, u8); 9] = [
@@ -219,13 +220,8 @@ fn pitfall_21_certificates_begin_in_the_past_of_every_clock() {
 fn pitfall_21_an_issuer_that_begins_in_the_future_is_not_called_safe() {
     let mut scene = Scene::new();
     let begins = scene.cluster.now + SignedDuration::from_mins(1);
-    let request = IssuerRequest {
-        common_name: "identity.new".to_owned(),
-        dns_names: vec![],
-        not_before: begins,
-        not_after: at("2026-12-20T00:00:00Z"),
-    };
-    let proposed = [secret_of(&mint_issuer(&request, &scene.cluster.anchor).unwrap())];
+    let issuer = pki::issuer_named("identity.new", &scene.cluster.anchor, begins, at("2026-12-20T00:00:00Z"));
+    let proposed = [secret_of(&issuer)];
     let verdict = scene.verify(&proposed);
     judged(&verdict, "safe-after", 3);
     let by_every_clock = begins + SignedDuration::from_secs(20);

@@ -13,7 +13,6 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
 use crate::runner;
-use crate::support::api_server::no_kubectl;
 
 /// Where the programs are; `.ci/cluster` builds them.
 const PROGRAMS: &str = "L5D_ROTATE_TEST_CLUSTER";
@@ -65,7 +64,7 @@ impl Servers {
             );
             return None;
         };
-        if no_kubectl(test) {
+        if !runner::has(test, &["kubectl"]) {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();

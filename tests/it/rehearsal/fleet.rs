@@ -6,13 +6,11 @@ use l5d_rotate::mesh::{
     BundleId, ChangeTime, Era, Held, Injection, Known, Made, Obstacle, Plane, ProxyGroup, Replica, Starts,
     WorkloadId,
 };
-use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, BundleText, IssuerChain, IssuerRequest, Rules, accepts, cross_sign,
-    mint_anchor, mint_issuer,
-};
+use l5d_rotate::pki::{Authority, Bundle, BundleText, IssuerChain, Rules, accepts, cross_sign};
 use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Strategy};
 use rcgen::KeyPair;
 
+use crate::support::pki;
 use crate::support::pki::IDENTITY;
 use crate::support::pki::random::Dice;
 use crate::support::pki::tls::{self, Proxy, key_pair};
@@ -56,24 +54,14 @@ impl Pki {
 
     /// The same with an old anchor, and so an old issuer, that expires then.
     pub fn expiring(old_expiry: Timestamp) -> Self {
-        let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
-        let anchor = |not_after| {
-            let common_name = "root.linkerd.cluster.local".to_owned();
-            mint_anchor(&AnchorRequest { common_name, not_before, not_after }).unwrap()
-        };
-        let anchors = [anchor(old_expiry), anchor(not_after)];
-        let request = IssuerRequest {
-            common_name: "identity.linkerd.cluster.local".into(),
-            dns_names: vec![],
-            not_before: time("2026-01-02T00:00:00Z"),
-            not_after: time("2027-01-01T00:00:00Z"),
-        };
-        let [old, new] = anchors.each_ref().map(|anchor| mint_issuer(&request, anchor).unwrap());
+        let anchors = [old_expiry, time("2036-01-01")]
+            .map(|expiry| pki::anchor_until("root.linkerd.cluster.local", expiry));
+        let (from, to) = (time("2026-01-02"), time("2027-01-01"));
+        let [old, new] = anchors.each_ref().map(|anchor| pki::issuer_within(anchor, from, to));
         let signers = [&old, &new, &new].map(key_pair);
-        let cross = cross_sign(&anchors[1].certificate, &anchors[0], not_before).unwrap();
+        let cross = cross_sign(&anchors[1].certificate, &anchors[0], time("2026-01-01")).unwrap();
         let [old, new] = [old, new].map(|issuer| issuer.certificate);
-        let chain = |issuer, intermediates| IssuerChain { issuer, intermediates };
-        let chains = [chain(old, vec![]), chain(new.clone(), vec![]), chain(new, vec![cross])];
+        let chains = [pki::chain(&old, &[]), pki::chain(&new, &[]), pki::chain(&new, &[cross])];
         let keys = (0..8).map(|_| KeyPair::generate().unwrap()).collect();
         Self { anchors, signers, chains, keys }
     }

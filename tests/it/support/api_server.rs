@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -92,19 +91,6 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<String>>, reply: &dyn Fn(&str) -> R
         "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     let _ = { stream }.write_all((head + &body).as_bytes());
-}
-
-pub fn no_kubectl(test: &str) -> bool {
-    let found = Command::new("kubectl")
-        .args(["version", "--client"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let missing = !found.is_ok_and(|status| status.success());
-    if missing {
-        println!("skipped: {test}: no kubectl");
-    }
-    missing
 }
 
 pub const NOT_FOUND: Reply =

@@ -2,21 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use l5d_rotate::check::{Checked, Options, run};
-use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::document::ObjectRef;
 use l5d_rotate::finding::{AnchorRef, CertificateRef, Fact, Finding, Severity, TrustFact};
 use l5d_rotate::mesh::{
-    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Made,
-    Mesh, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Trust, TrustHome, Workload, WorkloadId,
+    BundleId, ChangeTime, Era, Held, Injection, Known, Made, Mesh, Plane, ProxyGroup, Replica, Scheme,
+    Starts, Workload, WorkloadId,
 };
-use l5d_rotate::pki::{
-    AnchorRequest, Authority, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal, mint_anchor,
-    mint_issuer,
-};
+use l5d_rotate::pki::{Authority, BundleText, Certificate, IssuerChain, Refusal};
 
-pub(crate) fn at(text: &str) -> Timestamp {
-    let text = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
-    text.parse().unwrap()
-}
+pub(crate) use super::mesh::{issuer_of as secret, published};
+pub(crate) use super::pki::at;
+use super::{mesh, pki};
 
 /// The instant that everything is evaluated as of.
 pub(crate) fn now() -> Timestamp {
@@ -28,24 +24,16 @@ pub(crate) fn options() -> Options {
 }
 
 pub(crate) fn anchor(name: &str, not_before: &str, not_after: &str) -> Authority {
-    let request =
-        AnchorRequest { common_name: name.into(), not_before: at(not_before), not_after: at(not_after) };
-    mint_anchor(&request).unwrap()
+    pki::anchor_within(name, at(not_before), at(not_after))
 }
 
 pub(crate) fn issuer(anchor: &Authority, not_before: &str, not_after: &str) -> Authority {
-    let request = IssuerRequest {
-        common_name: "identity.linkerd.cluster.local".into(),
-        dns_names: vec![],
-        not_before: at(not_before),
-        not_after: at(not_after),
-    };
-    mint_issuer(&request, anchor).unwrap()
+    pki::issuer_within(anchor, at(not_before), at(not_after))
 }
 
 /// An anchor that is good for years.
 pub(crate) fn root(name: &str) -> Authority {
-    anchor(name, "2026-01-01", "2036-01-01")
+    pki::anchor(name)
 }
 
 /// An issuer that is good for half a year.
@@ -62,7 +50,7 @@ pub(crate) fn text(authorities: &[&Authority]) -> BundleText {
 }
 
 pub(crate) fn chain(issuer: &Certificate) -> IssuerChain {
-    IssuerChain { issuer: issuer.clone(), intermediates: vec![] }
+    pki::chain(issuer, &[])
 }
 
 /// Everything as it should be: bundle, copy, issuer, a restarted control plane and one workload with two proxies.
@@ -74,56 +62,16 @@ pub(crate) fn mesh(anchors: &[&Authority], issuer: &Authority) -> Mesh {
         started: Some(at("2026-02-01T00:10:00Z")),
         made: Made::default(),
     };
-    let mut mesh = Mesh {
-        control_plane: ControlPlane {
-            namespace: "linkerd".into(),
-            version: Some("stable-2.14.10".into()),
-            era: Era::V2_12,
-            installer: None,
-            trust_domain: "cluster.local".into(),
-            issuance_lifetime: GoDuration::from_secs(86_400),
-            clock_skew: GoDuration::from_secs(20),
-            scheme: Scheme::Linkerd,
-            external_ca: false,
-            replicas: vec![
-                replica("identity", "identity"),
-                replica("identity", "linkerd-proxy"),
-                replica("proxy-injector", "proxy-injector"),
-            ],
-            is_restart_confirmed: false,
-        },
-        trust: Trust {
-            published: Known::Is(Published {
-                home: TrustHome::TrustRoots,
-                text: text(anchors),
-                changed: ChangeTime::At(at("2026-02-01")),
-            }),
-            config: Known::Is(text(anchors)),
-            identity: None,
-        },
-        issuer: Known::Is(Issuer {
-            from_secret: true,
-            keys: vec!["crt.pem".into(), "key.pem".into()],
-            secret_type: Some("Opaque".into()),
-            chain: Ok(chain(&issuer.certificate)),
-            key: KeyState::Matches,
-            ca: None,
-            changed: ChangeTime::At(at("2026-02-01")),
-        }),
-        bundles: vec![],
-        proxies: vec![],
-        workloads: vec![],
-        manifests: vec![],
-        certificates: vec![],
-        certificate_issuers: vec![],
-        trust_bundle: None,
-        external_workloads: vec![],
-        links: vec![],
-        pods: Known::Is(()),
-        only: None,
-        unmeshed: vec![],
-        gaps: vec![],
-    };
+    let mut mesh = mesh::bare(Era::V2_12, Scheme::Linkerd);
+    mesh.control_plane.version = Some("stable-2.14.10".into());
+    mesh.control_plane.replicas = vec![
+        replica("identity", "identity"),
+        replica("identity", "linkerd-proxy"),
+        replica("proxy-injector", "proxy-injector"),
+    ];
+    mesh.trust = mesh::trust(Era::V2_12, &text(anchors), ChangeTime::At(at("2026-02-01")));
+    mesh.issuer = Known::Is(mesh::issuer(chain(&issuer.certificate), ChangeTime::At(at("2026-02-01"))));
+    mesh.pods = Known::Is(());
     proxies(&mut mesh, "web", text(anchors), &["web-1", "web-2"], 2);
     let identity =
         workload(&mut mesh, "linkerd", "linkerd-identity", Plane::Control, Injection::ControlPlane);
@@ -138,16 +86,8 @@ pub(crate) fn workload(
     plane: Plane,
     injection: Injection,
 ) -> WorkloadId {
-    mesh.workloads.push(Workload {
-        object: ObjectRef::new("apps/v1", "Deployment", namespace, name),
-        plane,
-        injection,
-        template: None,
-        replicas: None,
-        obstacles: vec![],
-        owners: vec![],
-        origin: Origin::default(),
-    });
+    let object = ObjectRef::new("apps/v1", "Deployment", namespace, name);
+    mesh.workloads.push(mesh::workload(object, plane, injection));
     WorkloadId(mesh.workloads.len() - 1)
 }
 
@@ -166,20 +106,6 @@ pub(crate) fn proxies(mesh: &mut Mesh, name: &str, held: BundleText, sample: &[&
     let id = BundleId(mesh.bundles.len() - 1);
     let workload = workload(mesh, "emojivoto", name, Plane::Data, Injection::Webhook);
     group(mesh, workload, Held::Literal(id), sample, count);
-}
-
-pub(crate) fn published(mesh: &mut Mesh) -> &mut Published {
-    match &mut mesh.trust.published {
-        Known::Is(published) => published,
-        other => panic!("{other:?}"),
-    }
-}
-
-pub(crate) fn secret(mesh: &mut Mesh) -> &mut Issuer {
-    match &mut mesh.issuer {
-        Known::Is(issuer) => issuer,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// The Secret as an external issuer has it.

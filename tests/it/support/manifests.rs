@@ -2,49 +2,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use l5d_rotate::document::{self, Document};
 use l5d_rotate::mesh::{Interest, Mesh, MeshError, Observer, Pod};
-use l5d_rotate::pki::{
-    AnchorRequest, Authority, Fingerprint, IssuerRequest, KeyEncoding, mint_anchor, mint_issuer,
-};
+use l5d_rotate::pki::Fingerprint;
 use serde_json::Value;
 
-pub fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
+use super::pki::{self, Pair, at};
 
-/// An anchor and an issuer that it signed.
-pub struct Pki {
-    pub anchor: Authority,
-    pub issuer: Authority,
-}
-
-impl Pki {
-    pub fn mint(name: &str) -> Self {
-        let (not_before, not_after) = (at("2026-01-01T00:00:00Z"), at("2036-01-01T00:00:00Z"));
-        let common_name = format!("{name}.linkerd.cluster.local");
-        let anchor = mint_anchor(&AnchorRequest { common_name, not_before, not_after }).unwrap();
-        let common_name = "identity.linkerd.cluster.local".to_owned();
-        let issuer = mint_issuer(
-            &IssuerRequest { common_name, dns_names: Vec::new(), not_before, not_after },
-            &anchor,
-        )
-        .unwrap();
-        Self { anchor, issuer }
-    }
-
-    pub fn anchor_pem(&self) -> String {
-        self.anchor.certificate.to_pem()
-    }
-
-    pub fn issuer_pem(&self) -> String {
-        self.issuer.certificate.to_pem()
-    }
-
-    pub fn key_pem(&self) -> String {
-        self.issuer.key.to_pem(KeyEncoding::Sec1).unwrap().to_string()
-    }
+/// An anchor and an issuer for a mesh.
+pub fn mint(name: &str) -> Pair {
+    let (from, to) = (at("2026-01-01"), at("2036-01-01"));
+    let anchor = pki::anchor_within(&format!("{name}.linkerd.cluster.local"), from, to);
+    let issuer = pki::issuer_within(&anchor, from, to);
+    Pair { anchor, issuer }
 }
 
 /// A skeleton with its placeholders filled. `@NAME@` after nothing but blanks is replaced with every line indented alike,
@@ -67,7 +37,7 @@ pub fn fill(skeleton: &str, values: &[(&str, &str)]) -> String {
 }
 
 /// A control plane of an era, as `testdata/mesh/ERA.yaml` has it.
-pub fn control_plane(era: &str, pki: &Pki) -> String {
+pub fn control_plane(era: &str, pki: &Pair) -> String {
     let path = format!("{}/testdata/mesh/{era}.yaml", env!("CARGO_MANIFEST_DIR"));
     let skeleton = std::fs::read_to_string(path).unwrap();
     let (anchor, issuer, key) = (pki.anchor_pem(), pki.issuer_pem(), pki.key_pem());

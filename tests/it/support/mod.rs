@@ -13,6 +13,8 @@ pub(crate) mod forge;
 pub(crate) mod layouts;
 /// Meshes read from manifests: the skeletons of `testdata/mesh`, filled.
 pub(crate) mod manifests;
+/// A `Mesh` in memory, from nothing.
+pub(crate) mod mesh;
 /// Certificates of every shape, and who judges them beside us: Go, TLS handshakes.
 pub(crate) mod pki;
 /// A sink that writes down what it is given.

@@ -7,13 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use l5d_rotate::finding::TrustFact;
-use l5d_rotate::pki::{AnchorRequest, Authority, IssuerRequest, mint_anchor, mint_issuer};
+use l5d_rotate::pki::Authority;
 use serde_json::{Value, json};
 use strum::VariantNames as _;
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, at, pem};
 use crate::runner;
+use crate::support::pki;
 
 /// A reviewer with a cluster's dump and somebody's proposal.
 pub struct Reviewer {
@@ -24,8 +25,7 @@ pub struct Reviewer {
 }
 
 pub fn anchor(name: &str, from: &str, to: &str) -> Authority {
-    let (common_name, not_before, not_after) = (name.to_owned(), at(from), at(to));
-    mint_anchor(&AnchorRequest { common_name, not_before, not_after }).unwrap()
+    pki::anchor_within(name, at(from), at(to))
 }
 
 pub fn new_anchor() -> Authority {
@@ -33,13 +33,7 @@ pub fn new_anchor() -> Authority {
 }
 
 pub fn issuer_of(anchor: &Authority) -> Authority {
-    let request = IssuerRequest {
-        common_name: "identity.new".to_owned(),
-        dns_names: Vec::new(),
-        not_before: at("2026-11-22T02:00:00Z"),
-        not_after: at("2027-11-22T02:00:00Z"),
-    };
-    mint_issuer(&request, anchor).unwrap()
+    pki::issuer_named("identity.new", anchor, at("2026-11-22T02:00:00Z"), at("2027-11-22T02:00:00Z"))
 }
 
 pub fn bundle(anchors: &[&Authority]) -> String {

@@ -6,19 +6,18 @@ use jiff::{Timestamp, ToSpan};
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::finding::{Fact, Finding, Severity, StepFact};
 use l5d_rotate::mesh::{
-    BundleId, ChangeTime, ControlPlane, Era, GoDuration, Held, Injection, Issuer, KeyState, Known, Made,
-    Manifest, Mesh, Obstacle, Owner, Plane, ProxyGroup, Published, Replica, Scheme, Starts, Template, Trust,
-    Workload, WorkloadId,
+    BundleId, ChangeTime, Era, Held, Injection, Issuer, Known, Made, Manifest, Mesh, Obstacle, Owner, Plane,
+    ProxyGroup, Published, Replica, Scheme, Starts, Template, Workload, WorkloadId,
 };
-use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, BundleText, Certificate, IssuerChain, IssuerRequest, Refusal,
-    cross_sign, mint_anchor, mint_issuer,
-};
+use l5d_rotate::pki::{Authority, Bundle, BundleText, Certificate, IssuerChain, Refusal, cross_sign};
 use l5d_rotate::rotation::{
     Annotation, Change, Confirmation, Phase, Plan, PlannedStep, Record, RestartAnnotation, Scope, Stage,
     Step, StepState, Strategy, plan,
 };
 use serde_json::Value;
+
+pub use super::pki::{anchor as mint_root, at as time};
+use super::{mesh, pki};
 
 pub const INSTALLED: &str = "2026-05-01T00:00:00Z";
 pub const STARTED: &str = "2026-06-01T00:00:00Z";
@@ -32,29 +31,15 @@ pub fn strategies(era: Era) -> Vec<Strategy> {
     all.into_iter().filter(|strategy| era >= Era::V2_9 || *strategy != Strategy::CrossSigned).collect()
 }
 
-pub fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
 pub fn step(phase: Phase, number: usize) -> Step {
     let first =
         if matches!(phase, Phase::Issuer | Phase::RemoveCross) { Stage::Issuer } else { Stage::Trust };
     Step { phase, stage: [first, Stage::ControlPlane, Stage::DataPlane][number - 1] }
 }
 
-pub fn mint_root(name: &str) -> Authority {
-    let (not_before, not_after) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
-    mint_anchor(&AnchorRequest { common_name: name.into(), not_before, not_after }).unwrap()
-}
-
 pub fn mint_chain(anchor: &Authority) -> IssuerChain {
-    let request = IssuerRequest {
-        common_name: "identity.linkerd.cluster.local".into(),
-        dns_names: vec![],
-        not_before: time("2026-01-02T00:00:00Z"),
-        not_after: time("2027-01-01T00:00:00Z"),
-    };
-    IssuerChain { issuer: mint_issuer(&request, anchor).unwrap().certificate, intermediates: vec![] }
+    let issuer = pki::issuer_within(anchor, time("2026-01-02"), time("2027-01-01"));
+    pki::chain(&issuer.certificate, &[])
 }
 
 pub fn text(anchors: &[&Certificate]) -> BundleText {
@@ -115,15 +100,12 @@ pub fn workload(kind: &str, namespace: &str, name: &str, plane: Plane, obstacles
         _ => "apps/v1",
     };
     let manual = obstacles.contains(&Obstacle::ManualInjection);
+    let injection = if manual { Injection::Manual } else { Injection::Webhook };
     Workload {
-        object: ObjectRef::new(api_version, kind, namespace, name),
-        plane,
-        injection: if manual { Injection::Manual } else { Injection::Webhook },
         template: Some(Template { annotations: None }),
         replicas: Some(1),
         obstacles: obstacles.to_vec(),
-        owners: vec![],
-        origin: Origin::default(),
+        ..mesh::workload(ObjectRef::new(api_version, kind, namespace, name), plane, injection)
     }
 }
 
@@ -132,48 +114,11 @@ impl Cluster {
     pub fn new(pki: &Pki, era: Era) -> Self {
         let old = &pki.old.certificate;
         let installed = ChangeTime::At(time(INSTALLED));
-        let published = Published { home: era.trust_home(), text: text(&[old]), changed: installed };
-        let issuer = Issuer {
-            from_secret: true,
-            keys: vec!["crt.pem".into(), "key.pem".into()],
-            secret_type: Some("Opaque".into()),
-            chain: Ok(pki.old_issuer.clone()),
-            key: KeyState::Matches,
-            ca: None,
-            changed: installed,
-        };
-        let control_plane = ControlPlane {
-            namespace: "linkerd".into(),
-            version: None,
-            era,
-            installer: None,
-            trust_domain: "cluster.local".into(),
-            issuance_lifetime: GoDuration::from_secs(86_400),
-            clock_skew: GoDuration::from_secs(20),
-            scheme: Scheme::Linkerd,
-            external_ca: false,
-            replicas: vec![],
-            is_restart_confirmed: false,
-        };
-        let identity = matches!(era, Era::V2_9 | Era::V2_10).then(|| text(&[old]));
-        let mesh = Mesh {
-            control_plane,
-            trust: Trust { published: Known::Is(published), config: Known::Is(text(&[old])), identity },
-            issuer: Known::Is(issuer),
-            bundles: vec![],
-            proxies: vec![],
-            workloads: vec![],
-            manifests: vec![],
-            certificates: vec![],
-            certificate_issuers: vec![],
-            trust_bundle: None,
-            external_workloads: vec![],
-            links: vec![],
-            pods: Known::Is(()),
-            only: None,
-            unmeshed: vec![],
-            gaps: vec![],
-        };
+        let mut mesh = mesh::bare(era, Scheme::Linkerd);
+        mesh.trust = mesh::trust(era, &text(&[old]), installed);
+        mesh.trust.identity = matches!(era, Era::V2_9 | Era::V2_10).then(|| text(&[old]));
+        mesh.issuer = Known::Is(mesh::issuer(pki.old_issuer.clone(), installed));
+        mesh.pods = Known::Is(());
         let mut cluster = Self { mesh, now: time(STARTED), confirmed: BTreeSet::new() };
         for component in ["destination", "identity", "proxy-injector"] {
             cluster.add_component(component, old);
@@ -256,17 +201,11 @@ impl Cluster {
     }
 
     pub fn issuer(&mut self) -> &mut Issuer {
-        match &mut self.mesh.issuer {
-            Known::Is(issuer) => issuer,
-            _ => panic!("no issuer"),
-        }
+        mesh::issuer_of(&mut self.mesh)
     }
 
     pub fn bundle(&mut self) -> &mut Published {
-        match &mut self.mesh.trust.published {
-            Known::Is(published) => published,
-            _ => panic!("no bundle"),
-        }
+        mesh::published(&mut self.mesh)
     }
 
     /// Puts a manifest with an owner beside the mesh.

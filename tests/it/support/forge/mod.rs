@@ -12,12 +12,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::docs::is_there;
 use crate::layouts::deployed::{Made, deploy, workloads};
 use crate::layouts::{Declared, RENDERED, text};
 use crate::live_commands::{answers, objects};
 use crate::runner;
-use crate::support::api_server::{Server, no_kubectl};
+use crate::support::api_server::Server;
 
 /// What `gh` does here: pull requests in `pulls.json`, their comments in `comments.json`, its calls in `calls`.
 const GH: &str = r##"
@@ -107,11 +106,7 @@ pub(crate) struct Forge {
 impl Forge {
     /// A repository that declares the mesh of a cluster, with a rotation that has begun. `None`, said by name, where a program is missing.
     pub(crate) fn new(test: &str) -> Option<Self> {
-        if no_kubectl(test) {
-            return None;
-        }
-        if let Some(missing) = ["git", "jq", "tar", "bash"].iter().find(|program| !is_there(program)) {
-            println!("skipped: {test}: no {missing}");
+        if !runner::has(test, &["kubectl", "git", "jq", "tar", "bash"]) {
             return None;
         }
         let cluster = Cluster::new();

@@ -10,6 +10,8 @@ use l5d_rotate::pki::{Bundle, Certificate, IssuerChain};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::runner;
+
 #[derive(Debug, Deserialize)]
 pub struct Answer {
     pub error: String,
@@ -21,7 +23,7 @@ pub struct Oracle(tempfile::TempDir);
 impl Oracle {
     /// Builds the oracle. `None` where there is no Go.
     pub fn build(test: &str) -> Option<Self> {
-        if !super::has("go", test) {
+        if !runner::has(test, &["go"]) {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,8 @@ use l5d_rotate::mesh::*;
 use l5d_rotate::pki::{BundleText, IssuerChain};
 use serde_json::{Value, json};
 
-use super::Pair;
+use crate::support::mesh;
+use crate::support::pki::Pair;
 
 /// What was observed.
 pub struct Install {
@@ -36,7 +37,7 @@ impl Install {
         let manifests: Vec<_> = objects.into_iter().map(manifest).collect();
         let workloads = manifests.iter().filter(|manifest| manifest.tree["spec"]["template"].is_object());
         let workloads: Vec<_> = workloads.map(|manifest| workload_of(&manifest.tree)).collect();
-        let mut mesh = empty(era, scheme);
+        let mut mesh = mesh::bare(era, scheme);
         mesh.issuer = issuer(scheme, &manifests);
         mesh.trust = trust(era, &manifests);
         (mesh.manifests, mesh.workloads) = (manifests, workloads);
@@ -198,15 +199,12 @@ fn workload_of(tree: &Value) -> Workload {
     let annotations = annotations.map(|map| {
         map.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect()
     });
+    let (plane, injection) =
+        if control { (Plane::Control, Injection::ControlPlane) } else { (Plane::Data, Injection::Webhook) };
     Workload {
-        object,
-        plane: if control { Plane::Control } else { Plane::Data },
-        injection: if control { Injection::ControlPlane } else { Injection::Webhook },
         template: Some(Template { annotations }),
         replicas: Some(1),
-        obstacles: vec![],
-        owners: vec![],
-        origin: Origin::default(),
+        ..mesh::workload(object, plane, injection)
     }
 }
 
@@ -250,37 +248,4 @@ fn issuer(scheme: Scheme, manifests: &[Manifest]) -> Known<Issuer> {
         ca: text("ca.crt").map(BundleText::read),
         changed: ChangeTime::Unknown,
     })
-}
-
-fn empty(era: Era, scheme: Scheme) -> Mesh {
-    Mesh {
-        control_plane: ControlPlane {
-            namespace: "linkerd".to_owned(),
-            version: None,
-            era,
-            installer: None,
-            trust_domain: "cluster.local".to_owned(),
-            issuance_lifetime: GoDuration::from_secs(86400),
-            clock_skew: GoDuration::from_secs(20),
-            scheme,
-            external_ca: false,
-            replicas: vec![],
-            is_restart_confirmed: false,
-        },
-        trust: Trust { published: Known::Absent, config: Known::Absent, identity: None },
-        issuer: Known::Absent,
-        bundles: vec![],
-        proxies: vec![],
-        workloads: vec![],
-        manifests: vec![],
-        certificates: vec![],
-        certificate_issuers: vec![],
-        trust_bundle: None,
-        external_workloads: vec![],
-        links: vec![],
-        pods: Known::Absent,
-        only: None,
-        unmeshed: vec![],
-        gaps: vec![],
-    }
 }

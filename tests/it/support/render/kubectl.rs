@@ -6,16 +6,6 @@ use l5d_rotate::document::yaml;
 use l5d_rotate::render::File;
 use serde_json::{Value, json};
 
-/// Is there a kubectl? If not, says that the test of this name is skipped.
-pub fn present(test: &str) -> bool {
-    let present =
-        Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|out| out.status.success());
-    if !present {
-        println!("skipped: {test}: no kubectl");
-    }
-    present
-}
-
 fn run(arguments: &[&str]) -> Result<String, String> {
     let out = Command::new("kubectl").args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

@@ -6,58 +6,28 @@ pub mod kubectl;
 use jiff::Timestamp;
 use l5d_rotate::document::ObjectRef;
 use l5d_rotate::mesh::{Era, WorkloadId};
-use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, IssuerChain, IssuerRequest, PrivateKey, mint_anchor, mint_issuer,
-};
+use l5d_rotate::pki::Bundle;
 use l5d_rotate::render::{Form, Rendered, render};
 use l5d_rotate::rotation::{
     Annotation, Change, Phase, PlannedStep, Record, Scope, Stage, Step, StepState, Strategy,
 };
 
+use super::pki::{self, Pair, at};
 use install::Install;
 
 /// When everything here happens.
 pub fn start() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().unwrap()
+    at("2026-03-01T12:00:00Z")
 }
 
-/// An anchor and an issuer signed by it.
-pub struct Pair {
-    pub anchor: Authority,
-    pub issuer: Authority,
-}
-
-impl Pair {
-    pub fn mint(name: &str) -> Self {
-        let (not_before, end) = (start(), "2036-03-01T12:00:00Z".parse().unwrap());
-        let anchor = AnchorRequest {
-            common_name: format!("{name}.root.linkerd.cluster.local"),
-            not_before,
-            not_after: end,
-        };
-        let anchor = mint_anchor(&anchor).unwrap();
-        let end = "2027-03-01T12:00:00Z".parse().unwrap();
-        let issuer = IssuerRequest {
-            common_name: "identity.linkerd.cluster.local".to_owned(),
-            dns_names: vec![],
-            not_before,
-            not_after: end,
-        };
-        let issuer = mint_issuer(&issuer, &anchor).unwrap();
-        Self { anchor, issuer }
-    }
-
-    pub fn bundle(&self) -> Bundle {
-        Bundle::new([self.anchor.certificate.clone()]).unwrap()
-    }
-
-    pub fn chain(&self) -> IssuerChain {
-        IssuerChain { issuer: self.issuer.certificate.clone(), intermediates: vec![] }
-    }
-
-    pub fn key(&self) -> &PrivateKey {
-        &self.issuer.key
-    }
+pub fn mint(name: &str) -> Pair {
+    let anchor = pki::anchor_within(
+        &format!("{name}.root.linkerd.cluster.local"),
+        start(),
+        at("2036-03-01T12:00:00Z"),
+    );
+    let issuer = pki::issuer_within(&anchor, start(), at("2027-03-01T12:00:00Z"));
+    Pair { anchor, issuer }
 }
 
 /// A rotation from one pair to another over an install.
@@ -70,7 +40,7 @@ pub struct Rotation {
 
 impl Rotation {
     pub fn over(install: impl FnOnce(&Pair) -> Install) -> Self {
-        let (old, new) = (Pair::mint("old"), Pair::mint("new"));
+        let (old, new) = (mint("old"), mint("new"));
         let record = Record {
             started: start(),
             namespace: "linkerd".to_owned(),
@@ -135,7 +105,7 @@ impl Rotation {
     }
 
     pub fn render(&self, step: &PlannedStep) -> Vec<Rendered> {
-        render(step, &self.install.mesh, &self.record, Some(self.new.key())).unwrap()
+        render(step, &self.install.mesh, &self.record, Some(&self.new.issuer.key)).unwrap()
     }
 }
 
