@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, NOW};
 use crate::layouts::{Declared, Repository, VALUES};
 use crate::runner;
+use crate::sizes;
 use crate::support::api_server::{NOT_FOUND, Reply, Server};
 use crate::support::reviewer::{bundle, new_anchor};
 
@@ -320,27 +321,26 @@ fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
     if !runner::has(NAME, &["kubectl"]) {
         return;
     }
-    for hidden in [false, true] {
+    let both = [false, true];
+    let all = both.map(|hidden| ["check -o json", "status -o json", "status -n shop"].map(|it| (hidden, it)));
+    for (hidden, command) in all.concat().into_iter().step_by(sizes::of(2, 1)) {
         // A role may well allow the ConfigMaps of the control plane's namespace alone.
         let user = User::of(moved(objects(&Cluster::realistic()), "mesh"), move |target| {
             (hidden && target.contains("/namespaces/linkerd/")).then(|| forbidden("is forbidden"))
         });
-        for command in ["check -o json", "status -o json", "status -n shop"] {
-            user.server.seen.lock().unwrap().clear();
-            let live = user.run(command);
-            let looked = user.server.targets("labelSelector=linkerd.io%2Fcontrol-plane-component%3Didentity");
-            assert_eq!(looked.len(), 1, "{command}: {looked:?}");
-            let told = user.run(&format!("{command} --linkerd-namespace mesh"));
-            let unflagged = |out: &[u8]| text(out).replace(" --linkerd-namespace mesh", "");
-            assert_eq!(text(&live.stdout), unflagged(&told.stdout), "{command}: {}", text(&live.stderr));
-            assert_eq!(
-                unplaced(&text(&live.stdout)),
-                unplaced(&unnamed(&user.run(&format!("{command} -f dump.json")).stdout, "dump.json"))
-            );
-            assert_eq!(live.status.code(), told.status.code());
-            let looked = user.server.targets("labelSelector=linkerd.io%2Fcontrol-plane-component%3Didentity");
-            assert_eq!(looked.len(), 1, "a namespace that is given is not looked for: {command}");
-        }
+        let live = user.run(command);
+        let looked = user.server.targets("labelSelector=linkerd.io%2Fcontrol-plane-component%3Didentity");
+        assert_eq!(looked.len(), 1, "{command}: {looked:?}");
+        let told = user.run(&format!("{command} --linkerd-namespace mesh"));
+        let unflagged = |out: &[u8]| text(out).replace(" --linkerd-namespace mesh", "");
+        assert_eq!(text(&live.stdout), unflagged(&told.stdout), "{command}: {}", text(&live.stderr));
+        assert_eq!(
+            unplaced(&text(&live.stdout)),
+            unplaced(&unnamed(&user.run(&format!("{command} -f dump.json")).stdout, "dump.json"))
+        );
+        assert_eq!(live.status.code(), told.status.code());
+        let looked = user.server.targets("labelSelector=linkerd.io%2Fcontrol-plane-component%3Didentity");
+        assert_eq!(looked.len(), 1, "a namespace that is given is not looked for: {command}");
     }
 }
 

@@ -21,7 +21,7 @@ static EXPIRING: LazyLock<Pki> =
 
 /// How many seeds each strategy is rehearsed with.
 fn seeds() -> u64 {
-    sizes::of(6, 40)
+    sizes::of(4, 40)
 }
 
 /// How many seeds each rollback is rehearsed with, from each step.
@@ -188,7 +188,7 @@ fn with_gates_obeyed_every_rollback_finishes_and_nothing_fails() {
 #[test]
 fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
     let (mut handshakes, mut recovered) = (0, 0);
-    for seed in (0..40).step_by(sizes::of(6, 1)) {
+    for seed in (0..40).step_by(sizes::of(10, 1)) {
         let mut fleet = Fleet::new(&EXPIRING, seed);
         // From an hour after it expired on, with workload certificates left or without.
         (0..3 + seed).for_each(|_| fleet.tick(SignedDuration::from_hours(1)));

@@ -144,7 +144,7 @@ fn a_change_gets_one_verdict_whatever_surrounds_it() {
     let layouts: Vec<Layout> = RENDERED.iter().chain(VALUES).copied().collect();
     let plain = std::cell::RefCell::new(BTreeMap::new());
     let mut runner = TestRunner::new(Config {
-        cases: sizes::of(24, 1000),
+        cases: sizes::of(12, 1000),
         failure_persistence: None,
         ..Config::default()
     });
