@@ -1,4 +1,4 @@
-//! The rooms of the library use each other in one direction.
+//! The rules of the house, read from the sources: which room uses which, who holds sentences, how long a file is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,42 @@ fn sentences(code: &str) -> Vec<String> {
         found.extend(literals.filter(is_sentence).filter(|_| !inside).map(|_| line.trim().to_owned()));
     }
     found
+}
+
+/// About 450 lines: what is longer has two ideas in it.
+const MOST_LINES: usize = 470;
+
+/// One idea each, all the same, or still to be divided.
+const LONG: [&str; 8] = [
+    "src/cli.rs",
+    "tests/it/edits.rs",
+    "tests/it/managed.rs",
+    "tests/it/rehearsal/fleet.rs",
+    "tests/it/states_gates.rs",
+    "tests/it/support/layouts/mod.rs",
+    "tests/it/verdicts.rs",
+    "tests/it/verify_reach.rs",
+];
+
+#[test]
+fn every_file_says_first_what_is_in_it_and_has_one_idea() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    files(&root.join("src"), &mut found);
+    files(&root.join("tests/it"), &mut found);
+    let mut wrong = Vec::new();
+    for path in found.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+        if !text.starts_with("//! ") {
+            wrong.push(format!("{name} does not begin with `//!` and what is in it"));
+        }
+        let lines = text.lines().count();
+        if lines > MOST_LINES && !LONG.contains(&name.as_str()) {
+            wrong.push(format!("{name} has {lines} lines"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
