@@ -63,11 +63,11 @@ pub fn accepts(
     rules: Rules,
 ) -> Result<(), Refusal> {
     let identity = identity.into();
-    let judge = || match rules {
+    let verify = || match rules {
         Rules::Proxy => proxy::accepts(anchors, chain, &identity.name, at),
         Rules::Controller => controller::accepts(anchors, chain, &identity, at),
     };
-    known::accepts((anchors, chain), &identity, at, rules, judge)
+    known::accepts((anchors, chain), &identity, at, rules, verify)
 }
 
 /// Does `chain` come from this anchor, as the identity controller judged it when the issuer began?

@@ -232,6 +232,6 @@ fn is_soon(certificate: &Certificate, diagnosis: &Diagnosis) -> bool {
 }
 
 /// Has anything stopped?
-const fn is_broken(diagnosis: &Diagnosis) -> bool {
+const fn has_stopped(diagnosis: &Diagnosis) -> bool {
     matches!(diagnosis.issuance, Issuance::Stopped(_) | Issuance::Refused(_))
 }

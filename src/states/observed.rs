@@ -246,8 +246,8 @@ impl Seen<'_> {
         let (holds, other) = holds;
         let mut strange = |chain: usize| {
             let mut asked = |held: &&usize| {
-                let judge = || is_strange(&self.classes, &self.identity_name, **held, chain);
-                *judged.entry((**held, chain)).or_insert_with(judge)
+                let evaluate = || is_strange(&self.classes, &self.identity_name, **held, chain);
+                *judged.entry((**held, chain)).or_insert_with(evaluate)
             };
             holds.iter().filter(|held| asked(held)).count()
         };

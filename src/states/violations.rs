@@ -8,8 +8,8 @@ use super::class::{Class, Classes};
 use super::{Certainty, Sides, States, Violation};
 use crate::pki::{Bundle, Certificate, Fingerprint, Identity, IssuerChain, Refusal, Rules, accepts};
 
-/// Judgements, each made once.
-struct Judge<'a> {
+/// Who refuses which chain, each asked once.
+struct Refusals<'a> {
     identity: &'a Identity,
     at: Timestamp,
     /// Does a workload certificate expire with the first certificate of its issuer's file (`findFirstExpiration` in Linkerd's
@@ -18,8 +18,8 @@ struct Judge<'a> {
     made: BTreeMap<(Fingerprint, Vec<Fingerprint>, bool), Option<Refusal>>,
 }
 
-impl Judge<'_> {
-    fn refusal(&mut self, bundle: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<Refusal> {
+impl Refusals<'_> {
+    fn of(&mut self, bundle: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<Refusal> {
         let certificates = chain.certificates();
         let key = (
             bundle.fingerprint(),
@@ -27,11 +27,11 @@ impl Judge<'_> {
             rules == Rules::Controller,
         );
         let (identity, at, capped) = (self.identity, self.at, self.capped && rules == Rules::Proxy);
-        let judge = || {
+        let evaluate = || {
             let expired = || capped.then(|| expired_in_chain(chain, at)).flatten();
             accepts(bundle, chain, identity, at, rules).err().or_else(expired)
         };
-        self.made.entry(key).or_insert_with(judge).clone()
+        self.made.entry(key).or_insert_with(evaluate).clone()
     }
 }
 
@@ -39,13 +39,13 @@ impl States {
     /// Everything that does not hold at `at`, the certain first.
     #[must_use]
     pub fn violations(&self, at: Timestamp) -> Vec<Violation> {
-        let mut judge =
-            Judge { identity: &self.identity, at, capped: self.classes.reloads, made: BTreeMap::new() };
-        let mut violations: Vec<_> = self.start(&mut judge).into_iter().collect();
+        let mut refusals =
+            Refusals { identity: &self.identity, at, capped: self.classes.reloads, made: BTreeMap::new() };
+        let mut violations: Vec<_> = self.start(&mut refusals).into_iter().collect();
         let expired = |until: Option<Timestamp>| until.is_some_and(|end| end < at);
         for (bundle, held) in self.bundles.iter().enumerate() {
             for (presented, chain) in self.presented.iter().enumerate() {
-                let Some(refusal) = judge.refusal(&held.what, &chain.what, Rules::Proxy) else { continue };
+                let Some(refusal) = refusals.of(&held.what, &chain.what, Rules::Proxy) else { continue };
                 // Whoever could not renew has an expired certificate, and is refused for good.
                 let asks = held.by_identity.min(chain.by_others);
                 let passes = hangs_on_time(&refusal);
@@ -61,9 +61,8 @@ impl States {
             for (controller, replica) in self.controllers.iter().enumerate() {
                 // What a controller has skipped, or failed to start with, it signs nothing with.
                 let (own, chain) = &replica.what;
-                let signs =
-                    judge.refusal(own, chain, Rules::Controller).is_none_or(|why| hangs_on_time(&why));
-                if signs && let Some(refusal) = judge.refusal(&held.what, chain, Rules::Proxy) {
+                let signs = refusals.of(own, chain, Rules::Controller).is_none_or(|why| hangs_on_time(&why));
+                if signs && let Some(refusal) = refusals.of(&held.what, chain, Rules::Proxy) {
                     let sides = Sides::Renewal { bundle, controller };
                     violations.push(Violation { sides, refusal, certain: held.certain && replica.certain });
                 }
@@ -71,7 +70,7 @@ impl States {
         }
         for (controller, replica) in self.controllers.iter().enumerate() {
             let (bundle, chain) = &replica.what;
-            if let Some(refusal) = judge.refusal(bundle, chain, Rules::Controller) {
+            if let Some(refusal) = refusals.of(bundle, chain, Rules::Controller) {
                 let sides = Sides::Signing { controller };
                 violations.push(Violation { sides, refusal, certain: replica.certain });
             }
@@ -81,10 +80,10 @@ impl States {
     }
 
     /// S1, of what an identity controller reads when it starts.
-    fn start(&self, judge: &mut Judge<'_>) -> Option<Violation> {
+    fn start(&self, refusals: &mut Refusals<'_>) -> Option<Violation> {
         let refusal = match (&self.unreadable, &self.published, &self.issuer) {
             (Some(defect), ..) => Refusal::BundleUnreadable { defect: defect.clone() },
-            (None, Some(bundle), Some(chain)) => judge.refusal(bundle, chain, Rules::Controller)?,
+            (None, Some(bundle), Some(chain)) => refusals.of(bundle, chain, Rules::Controller)?,
             _ => return None,
         };
         Some(Violation { sides: Sides::Start, refusal, certain: true })

@@ -52,7 +52,7 @@ struct Open {
     body: String,
     /// A defect that was already told of this block, so that it is not told again for each line or of the contents.
     indented: bool,
-    broken: bool,
+    unreadable: bool,
 }
 
 enum Mark<'t> {
@@ -116,7 +116,7 @@ impl Scan {
         }
         self.certificates += usize::from(label == "CERTIFICATE");
         self.open =
-            Some(Open { label: label.to_owned(), line, body: String::new(), indented, broken: false });
+            Some(Open { label: label.to_owned(), line, body: String::new(), indented, unreadable: false });
     }
 
     fn body(&mut self, text: &str, line: usize, indented: bool) {
@@ -130,7 +130,7 @@ impl Scan {
             _ => None,
         };
         let told = match kind {
-            Some(DefectKind::Base64 | DefectKind::Headers) => std::mem::replace(&mut open.broken, true),
+            Some(DefectKind::Base64 | DefectKind::Headers) => std::mem::replace(&mut open.unreadable, true),
             _ => false,
         };
         let indent_told = !indented || std::mem::replace(&mut open.indented, true);
@@ -181,7 +181,7 @@ impl Scan {
         if open.label != "CERTIFICATE" {
             return self.tell(line, DefectKind::ForeignBlock { label: shortened(&open.label) });
         }
-        if open.broken {
+        if open.unreadable {
             return;
         }
         let Ok(der) = STANDARD.decode(&open.body) else {

@@ -20,16 +20,16 @@ thread_local! {
 
 type Verdicts<E> = RefCell<HashMap<Fingerprint, Result<(), E>>>;
 
-/// The verdict that is kept, or else the one that `judge` gives.
+/// The verdict that is kept, or else the one that `verify` gives.
 fn once<E: Clone>(
     kept: &Verdicts<E>,
     question: Fingerprint,
-    judge: impl FnOnce() -> Result<(), E>,
+    verify: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
     if let Some(verdict) = kept.borrow().get(&question) {
         return verdict.clone();
     }
-    let verdict = judge();
+    let verdict = verify();
     let mut kept = kept.borrow_mut();
     if kept.len() == KEPT {
         kept.clear();
@@ -73,17 +73,17 @@ pub(super) fn verify(
         .with(key)
         .with(message)
         .with(signature);
-    let judge = || algorithm.verify_signature(key, message, signature);
-    SIGNATURES.with(|kept| once(kept, question.fingerprint(), judge))
+    let verify = || algorithm.verify_signature(key, message, signature);
+    SIGNATURES.with(|kept| once(kept, question.fingerprint(), verify))
 }
 
-/// What `judge` says of a chain; the order of anchors is part of the question, as a refusal names one of them.
+/// What `verify` says of a chain; the order of anchors is part of the question, as a refusal names one of them.
 pub(super) fn accepts(
     (anchors, chain): (&Bundle, &IssuerChain),
     identity: &Identity,
     at: Timestamp,
     rules: Rules,
-    judge: impl FnOnce() -> Result<(), Refusal>,
+    verify: impl FnOnce() -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let Identity { name, issuer, takes_any_issuer } = identity;
     let flags = [u8::from(rules == Rules::Proxy), u8::from(issuer.is_some()), u8::from(*takes_any_issuer)];
@@ -94,5 +94,5 @@ pub(super) fn accepts(
         .with(&at.as_nanosecond().to_be_bytes())
         .with_all(chain.certificates())
         .with_all(anchors.anchors().iter());
-    CHAINS.with(|kept| once(kept, question.fingerprint(), judge))
+    CHAINS.with(|kept| once(kept, question.fingerprint(), verify))
 }

@@ -1,7 +1,7 @@
 //! The remedy in sentences, and the next command to type.
 
 use super::super::{Next, Screen, shell_word};
-use super::{is_broken, is_soon};
+use super::{has_stopped, is_soon};
 use crate::document::ObjectRef;
 use crate::mesh::Owner;
 use crate::pki::Certificate;
@@ -195,7 +195,7 @@ const GIVE: &str =
 
 /// What to type, the best first; `arguments` let a command read what this one read.
 pub(super) fn next(diagnosis: &Diagnosis, arguments: &str) -> Vec<Next> {
-    if !diagnosis.unknown.is_empty() && !is_broken(diagnosis) {
+    if !diagnosis.unknown.is_empty() && !has_stopped(diagnosis) {
         return vec![plugin(GIVE, "check", arguments)];
     }
     match &diagnosis.remedy {

@@ -60,7 +60,7 @@ impl Constraints {
         let Self { permitted, excluded } = self;
         for ip in &names.ips {
             let inside = |subtree: &&Vec<u8>| ip_is_inside(ip, subtree);
-            judge("IP address", &address(ip), &permitted.ips, &excluded.ips, inside, |subtree| {
+            constrain("IP address", &address(ip), &permitted.ips, &excluded.ips, inside, |subtree| {
                 network(subtree)
             })?;
         }
@@ -85,7 +85,7 @@ impl Constraints {
                 }
                 None => is_below(at, subtree, true),
             };
-            judge("email address", email, &permitted.emails, &excluded.emails, inside, Clone::clone)?;
+            constrain("email address", email, &permitted.emails, &excluded.emails, inside, Clone::clone)?;
         }
         Ok(())
     }
@@ -98,12 +98,19 @@ fn domain(
     permitted: &[String],
     excluded: &[String],
 ) -> Result<(), String> {
-    judge(kind, name, permitted, &[], |subtree: &&String| is_below(domain, subtree, false), Clone::clone)?;
-    judge(kind, name, &[], excluded, |subtree: &&String| is_below(domain, subtree, true), Clone::clone)
+    constrain(
+        kind,
+        name,
+        permitted,
+        &[],
+        |subtree: &&String| is_below(domain, subtree, false),
+        Clone::clone,
+    )?;
+    constrain(kind, name, &[], excluded, |subtree: &&String| is_below(domain, subtree, true), Clone::clone)
 }
 
 /// Go's `checkConstraints`: within one of the permitted if there are any, and in none of the excluded.
-fn judge<T>(
+fn constrain<T>(
     kind: &str,
     name: &str,
     permitted: &[T],
