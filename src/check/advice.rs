@@ -37,7 +37,7 @@ pub enum Advice {
         /// The instant at which the last workload certificate expires.
         last_workload_certificate: Timestamp,
     },
-    /// cert-manager makes what expires soon, or has expired: change its resources, not the Secret.
+    /// cert-manager makes what expires soon, or has expired: its objects are changed, not the Secret.
     CertManager {
         expires: CertificateRef,
         /// Is it the anchor (else the issuer)?
@@ -181,7 +181,8 @@ impl Advice {
             Self::ReplaceIssuer { .. } => Some(Procedure::ReplaceIssuer),
             Self::RemoveExpired { .. } => Some(Procedure::RemoveExpired),
             Self::ReplaceExpired { .. } => Some(Procedure::ReplaceExpired),
-            Self::CertManager { .. } => Some(Procedure::CertManager),
+            Self::CertManager { anchor: true, .. } => Some(Procedure::RotateManaged),
+            Self::CertManager { anchor: false, .. } => Some(Procedure::RenewManaged),
             Self::Fine { .. } | Self::Untrusted { .. } | Self::Repair { .. } | Self::Unknown { .. } => None,
         }
     }

@@ -106,8 +106,10 @@ pub enum Procedure {
     RemoveExpired,
     /// Anchor and issuer at once, after the anchor has expired.
     ReplaceExpired,
-    /// Whatever cert-manager makes, in its own resources.
-    CertManager,
+    /// The anchor, by changes of cert-manager's objects.
+    RotateManaged,
+    /// The issuer, which cert-manager should have renewed.
+    RenewManaged,
 }
 
 /// An object, and where it was read.

@@ -13,37 +13,23 @@ pub(super) fn sentence(procedure: Procedure) -> String {
              everything else, in this order"
         }
         Procedure::ReplaceExpired => "Replace trust anchor and issuer, which takes downtime",
-        Procedure::CertManager => "Change cert-manager's resources in Git, not the Secret",
+        Procedure::RotateManaged => "Rotate the trust anchor by changes of cert-manager's objects in Git",
+        Procedure::RenewManaged => "See why cert-manager has not renewed the issuer",
     };
-    match command(procedure) {
-        Some(command) => format!("{what}: `{command}`."),
-        None => format!("{what}: \"{}\" in Linkerd's documentation.", guide(procedure)),
-    }
-}
-
-/// The page of Linkerd's documentation that the procedure follows, by its title.
-#[must_use]
-pub(in crate::report) const fn guide(procedure: Procedure) -> &'static str {
-    match procedure {
-        Procedure::RotateAnchor | Procedure::RotateIssuer | Procedure::ReplaceIssuer => {
-            "Rotating control plane TLS credentials"
-        }
-        Procedure::RemoveExpired | Procedure::ReplaceExpired => "Replacing expired certificates",
-        Procedure::CertManager => "Automatically rotating control plane TLS credentials",
-    }
+    format!("{what}: `{}`.", command(procedure))
 }
 
 /// The command to begin with.
 #[must_use]
-pub(in crate::report) const fn command(procedure: Procedure) -> Option<&'static str> {
+pub(in crate::report) const fn command(procedure: Procedure) -> &'static str {
     match procedure {
-        Procedure::RotateAnchor => Some("kubectl l5d-rotate start --dir rotation"),
+        Procedure::RotateAnchor | Procedure::RotateManaged => "kubectl l5d-rotate start --dir rotation",
         Procedure::RotateIssuer => {
-            Some("kubectl l5d-rotate start --issuer-only --anchor ca.crt --anchor-key ca.key --dir rotation")
+            "kubectl l5d-rotate start --issuer-only --anchor ca.crt --anchor-key ca.key --dir rotation"
         }
         Procedure::ReplaceIssuer | Procedure::RemoveExpired | Procedure::ReplaceExpired => {
-            Some("kubectl l5d-rotate recover")
+            "kubectl l5d-rotate recover"
         }
-        Procedure::CertManager => None,
+        Procedure::RenewManaged => "kubectl describe certificates.cert-manager.io -A",
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn next(advice: &Advice, screen: &Screen) -> Next {
 fn command(advice: &Advice) -> Option<&'static str> {
     match advice {
         Advice::Untrusted { .. } | Advice::Repair { .. } => Some("kubectl l5d-rotate check -o short"),
-        _ => procedure::command(advice.procedure()?),
+        _ => advice.procedure().map(procedure::command),
     }
 }
 
@@ -47,13 +47,14 @@ fn why(advice: &Advice, screen: &Screen) -> String {
              and new proxies do not trust each other. {}",
             last(*last_workload_certificate, screen)
         ),
-        Advice::CertManager { anchor, certificates, .. } => format!(
-            "cert-manager makes the {}: change its resources in Git, not the Secret ({}). Linkerd's page \"{}\" shows \
-             how.",
-            if *anchor { "trust anchor" } else { "issuer" },
-            certificates.join(", "),
-            procedure::guide(crate::finding::Procedure::CertManager)
+        Advice::CertManager { expires, anchor: true, certificates } => format!(
+            "Rotate the trust anchor before {}. Its steps change cert-manager's objects in Git ({}), and no Secret.",
+            screen.when(expires.not_after),
+            findings::listed(certificates)
         ),
+        Advice::CertManager { certificates, .. } => {
+            format!("cert-manager has not renewed the issuer ({}). See why.", findings::listed(certificates))
+        }
         Advice::Untrusted { refusal: Refusal::NotYetValid { not_before, .. } } => format!(
             "The issuer is not valid before {}. Restore the one before it until then.",
             screen.when(*not_before)

@@ -113,7 +113,7 @@ fn what_cert_manager_makes_is_changed_in_its_own_resources() {
             certificates: vec!["linkerd/linkerd-identity-issuer".into()],
         }
     );
-    assert_eq!(advice.procedure(), Some(Procedure::CertManager));
+    assert_eq!(advice.procedure(), Some(Procedure::RenewManaged));
     let manifest = |certificate: &str| Manifest {
         object: secret_ref(),
         origin: Origin::default(),
