@@ -21,6 +21,7 @@ const README: &str = "\
 `rotation/` is a rotation started over it that night, without its keys; `stages/` are snapshots of the same cluster after each step of that rotation; `sick/` are snapshots of meshes that something is wrong with.
 `cert-manager/` is such a cluster under cert-manager and trust-manager after the first step of the rotation beside it, written by `cargo test --test it managed -- --ignored`; its `verdicts.json` holds what packages of cert-manager 1.21.2 and trust-manager 0.25.0 (Apache-2.0) made of certificates of `rotation/`.
 `checkouts/` holds repositories of six kinds, in which the anchor of `rotation/` is published; `UPDATE_GOLDEN=1 cargo test --test it checkouts` writes them.
+`mesh/` holds control planes of six eras of Linkerd without their certificates: skeletons (`.yaml.in`), in which tests put what they mint in the place of `@ANCHORS@` and the like. They are no YAML before that.
 `snapshot-v1.yaml` is a snapshot of version 1 in which every field is set; it is never written anew.
 `verdicts.json` holds what real identity controllers did when this project's people started linkerd2 at version-2.20 and older tags (Apache-2.0) with these bundles and issuers; it is made of their records, without keys, by `cargo test --test it verdicts -- --ignored`.
 Everything is written by this project with throw-away keys that are kept nowhere, and no file holds a private key (the Secret's `key.pem` says so in words).
@@ -195,6 +196,30 @@ fn certificates() -> Vec<Value> {
         json!({"apiVersion": "trust.cert-manager.io/v1alpha1", "kind": "Bundle", "metadata": {"name": "linkerd-identity-trust-roots"},
             "spec": {"sources": [{"secret": {"key": "tls.crt", "name": "linkerd-trust-anchor"}}], "target": {"configMap": {"key": "ca-bundle.crt"}}}}),
     ]
+}
+
+/// What is called YAML there is what a stranger gives to `-f`.
+#[test]
+fn each_mesh_can_be_read_by_itself() {
+    let mut read = 0;
+    for directory in ["", "mesh", "stages", "sick"] {
+        for entry in fs::read_dir(testdata(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            let status =
+                runner::plugin().arg("-f").arg(&path).args(["--at", crate::cluster::NOW]).output().unwrap();
+            assert!(
+                status.status.success(),
+                "{}: {}",
+                path.display(),
+                String::from_utf8_lossy(&status.stderr)
+            );
+            read += 1;
+        }
+    }
+    assert!(read > 10, "{read}");
 }
 
 #[test]

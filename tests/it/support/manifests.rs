@@ -36,9 +36,9 @@ pub fn fill(skeleton: &str, values: &[(&str, &str)]) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// A control plane of an era, as `testdata/mesh/ERA.yaml` has it.
+/// A control plane of an era, as `testdata/mesh/ERA.yaml.in` has it.
 pub fn control_plane(era: &str, pki: &Pair) -> String {
-    let path = format!("{}/testdata/mesh/{era}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/testdata/mesh/{era}.yaml.in", env!("CARGO_MANIFEST_DIR"));
     let skeleton = std::fs::read_to_string(path).unwrap();
     let (anchor, issuer, key) = (pki.anchor_pem(), pki.issuer_pem(), pki.key_pem());
     fill(
