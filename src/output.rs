@@ -58,6 +58,9 @@ pub enum OutputError {
     /// Git would take a private key.
     #[error("{}: would put a private key, in plain text, into a Git work tree", .0.display())]
     PlaintextKey(PathBuf),
+    /// Git has the file already, so that it would take a private key whatever it ignores.
+    #[error("{}: is tracked by Git, and would hold a private key in plain text", .0.display())]
+    TrackedKey(PathBuf),
     /// Somebody else has changed the file since it was read.
     #[error("{}: has changed since it was read", .0.display())]
     Changed(PathBuf),
@@ -85,6 +88,12 @@ impl OutputError {
             Self::PlaintextKey(path) => format!(
                 "let Git ignore it (a line `{}` in .gitignore), write outside the work tree, print it into an encrypting \
                  tool instead (render … | kubeseal, sops), or say --allow-plaintext-keys",
+                path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            ),
+            Self::TrackedKey(path) => format!(
+                "a line in .gitignore does nothing for a file that Git tracks: encrypt it (sops, kubeseal) and commit that \
+                 first, or take it out of Git (`git rm --cached`, and a line `{}` in .gitignore); a key that was committed \
+                 stays in the history, so replace it; or say --allow-plaintext-keys",
                 path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
             ),
             Self::Changed(_) => "nothing was written; run again".to_owned(),
@@ -151,8 +160,8 @@ pub fn replace(files: &[Replacement<'_>], allow_plaintext_keys: bool) -> Result<
         if *now != file.before.as_bytes() {
             return Err(OutputError::Changed(file.path.to_owned()));
         }
-        if file.brings_key && !allow_plaintext_keys && git::would_take(file.path) {
-            return Err(OutputError::PlaintextKey(file.path.to_owned()));
+        if file.brings_key && !allow_plaintext_keys {
+            git::refuse_plaintext_key(file.path)?;
         }
     }
     for (at, file) in files.iter().enumerate() {
@@ -337,6 +346,35 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::remove_file(dir.path().join(".gitignore")).unwrap();
         create(&key, true).unwrap();
+    }
+
+    #[test]
+    fn a_key_in_a_file_that_git_tracks_is_not_sent_to_gitignore() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            Command::new("git").args(arguments).current_dir(dir.path()).status().is_ok_and(|s| s.success())
+        };
+        if !git(&["init", "-q"]) {
+            println!("skipped: a_key_in_a_file_that_git_tracks_is_not_sent_to_gitignore: no git");
+            return;
+        }
+        let path = dir.path().join("secret.yaml");
+        fs::write(&path, "k").unwrap();
+        fs::write(dir.path().join(".gitignore"), "secret.yaml\n").unwrap();
+        let replaced = [Replacement {
+            path: &path,
+            before: "k",
+            after: "l",
+            access: Access::PrivateKey,
+            brings_key: true,
+        }];
+        assert!(git(&["add", "-f", "secret.yaml"]));
+        let refused = replace(&replaced, false).unwrap_err();
+        assert!(matches!(refused, OutputError::TrackedKey(_)), "{refused}");
+        assert!(refused.help().contains("git rm --cached") && refused.help().contains("history"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "k");
+        assert!(git(&["rm", "-q", "--cached", "secret.yaml"]));
+        replace(&replaced, false).unwrap();
     }
 
     #[test]

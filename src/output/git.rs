@@ -8,11 +8,26 @@ use super::{Access, NewFile, OutputError};
 use crate::process::git;
 
 pub(super) fn refuse_plaintext_keys(files: &[NewFile], allow: bool) -> Result<(), OutputError> {
-    let is_key = |file: &&NewFile| file.access == Access::PrivateKey;
-    match files.iter().filter(is_key).find(|file| !allow && would_take(&file.path)) {
-        Some(file) => Err(OutputError::PlaintextKey(file.path.clone())),
-        None => Ok(()),
+    let is_key = |file: &&NewFile| file.access == Access::PrivateKey && !allow;
+    files.iter().filter(is_key).try_for_each(|file| refuse_plaintext_key(&file.path))
+}
+
+/// Refuses a file with a private key that Git would take.
+pub(super) fn refuse_plaintext_key(path: &Path) -> Result<(), OutputError> {
+    match path {
+        path if !would_take(path) => Ok(()),
+        path if is_tracked(path) => Err(OutputError::TrackedKey(path.to_owned())),
+        path => Err(OutputError::PlaintextKey(path.to_owned())),
     }
+}
+
+/// Is the file in the index of the repository that its directory is part of?
+fn is_tracked(path: &Path) -> bool {
+    let Some(name) = path.file_name() else { return false };
+    let mut git = git(directory_of(path));
+    git.env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "--error-unmatch", "--"]).arg(name);
+    git.stdout(Stdio::null()).stderr(Stdio::null());
+    git.status().is_ok_and(|status| status.success())
 }
 
 /// Is the path inside a Git work tree, and not ignored there? Where Git cannot be asked, the answer is yes.
