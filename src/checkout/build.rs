@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::kustomization::{self, Reach, list};
+use super::kustomization::{self, Reach};
 use super::open::{Open, Why};
 use super::release;
 use super::side::{Side, directory_of};
@@ -125,10 +125,9 @@ impl Tree {
         for directory in &reach.charts {
             let Some((file, mut tree)) = self.kustomization(side, directory) else { continue };
             let origin = Origin { source: place(&file), document: 1, item: 0, line: 1 };
-            let charts = tree.get("helmCharts").cloned().unwrap_or_default();
             let mut made = Vec::new();
-            for entry in list(Some(&charts)) {
-                if let Some(release) = release::of_kustomization(entry, directory, &origin, side) {
+            for entry in kustomization::charts(&tree) {
+                if let Some(release) = release::of_kustomization(&entry, directory, &origin, side) {
                     made.extend(release.objects.into_iter().map(|document| document.tree));
                     built.open.extend(release.open);
                     built.deployment.extend(release.deployment);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::annotated::PostRenderers;
+use super::application_set::{self, Made};
 use super::behind::Behind;
 use super::chart::Chart;
 use super::engine;
@@ -104,20 +105,23 @@ fn changed_on_the_way(document: &Document) -> Open {
 fn not_followed(reading: &Reading<'_>, document: &Document) -> Option<Open> {
     let is_followed = !engine::deployed(document, reading.side).is_empty();
     let is_about_trust = net::names_trust(&document.tree.to_string());
-    (!is_followed && is_about_trust).then(|| Open::new(&document.origin, Why::Unexplained, &document.tree))
+    let said = || net::weighty(&net::narrowed(&document.tree));
+    (!is_followed && is_about_trust).then(|| Open::new(&document.origin, Why::Unexplained, &said()))
 }
 
 /// The releases of an object, with the Application that each is of.
 fn released(document: &Document, sources: &Sources<'_>) -> Vec<(Option<Document>, Release)> {
-    let applications = match document.tree["kind"].as_str() {
-        Some("ApplicationSet") => engine::applications(document, sources.side).0,
-        Some("Application") => vec![document.clone()],
+    let Made { applications, files, .. } = match document.tree["kind"].as_str() {
+        Some("ApplicationSet") => application_set::applications(document, sources.side),
+        Some("Application") => Made { applications: vec![document.clone()], ..Made::default() },
         _ => return release::of(document, sources).into_iter().map(|release| (None, release)).collect(),
     };
     let mut found = Vec::new();
     for application in &applications {
-        let releases = release::of(application, sources);
-        found.extend(releases.into_iter().map(|release| (Some(application.clone()), release)));
+        for mut release in release::of(application, sources) {
+            release.files.extend(files.iter().cloned());
+            found.push((Some(application.clone()), release));
+        }
     }
     found
 }

@@ -1,18 +1,14 @@
 //! Which directories GitOps engines deploy, and what they change on the way.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::annotated::PostRenderers;
 use super::kustomization::{list, strings};
-use super::net;
 use super::open::{Open, Why};
 use super::path::{is_within, join};
-use super::place::is_path_like;
 use super::side::{Side, directory_of};
 use super::values;
-use crate::document::{self, Document, Origin, mentions, text_at};
+use crate::document::{Document, Origin, text_at};
 
 /// A directory that an engine deploys.
 #[derive(Debug)]
@@ -225,189 +221,6 @@ fn argo(document: &Document, side: &Side) -> Vec<Deployed> {
     all.iter().filter_map(deployed).collect()
 }
 
-/// The Applications of an ApplicationSet, as far as its generators stand in the repository.
-pub(super) fn applications(set: &Document, side: &Side) -> (Vec<Document>, Option<Open>) {
-    let spec = &set.tree["spec"];
-    let mut found = Vec::new();
-    let mut is_open = spec.get("templatePatch").is_some();
-    for generator in list(spec.get("generators")) {
-        // A generator may have a template of its own, which is laid over the other.
-        is_open |= generator.as_object().into_iter().flatten().any(|(_, one)| one.get("template").is_some());
-        match parameters(generator, side) {
-            Some(all) => {
-                found.extend(all.iter().map(|parameters| application(set, &spec["template"], parameters)))
-            }
-            None => is_open = true,
-        }
-    }
-    is_open |= found.iter().any(|one| mentions(&one.tree, &["{{"]));
-    if !is_open {
-        return (found, None);
-    }
-    let said = json!([generating(spec), inputs(spec, side)]);
-    let about = net::names_trust(&said.to_string()) || mentions(&said, &["linkerd"]);
-    (found, about.then(|| Open::new(&set.origin, Why::Generated, &said)))
-}
-
-/// What of an ApplicationSet decides which Applications come of it, and what they say.
-fn generating(spec: &Value) -> Value {
-    const HARMLESS: [&str; 6] = [
-        "syncPolicy",
-        "strategy",
-        "ignoreApplicationDifferences",
-        "preservedFields",
-        "goTemplateOptions",
-        "requeueAfterSeconds",
-    ];
-    let mut said = net::narrowed(&net::weighty(spec));
-    if let Some(said) = said.as_object_mut() {
-        said.retain(|key, _| !HARMLESS.contains(&key.as_str()));
-    }
-    said
-}
-
-/// The files that generators read, with what they say; where some are Linkerd's, those alone.
-fn inputs(tree: &Value, side: &Side) -> Vec<Value> {
-    let mut patterns = Vec::new();
-    patterns_of(tree, &mut patterns);
-    let mut found = Vec::new();
-    for name in side.names().filter(|name| patterns.iter().any(|pattern| is_path_like(pattern, name))) {
-        let text = side.text(name).unwrap_or_default();
-        found.push(json!([name, net::significant(&text)]));
-    }
-    let is_linkerds = |one: &Value| mentions(one, &["linkerd"]);
-    if found.iter().any(is_linkerds) {
-        found.retain(is_linkerds);
-    }
-    found
-}
-
-/// The patterns of generators of files, at whatever depth.
-fn patterns_of<'a>(tree: &'a Value, found: &mut Vec<&'a str>) {
-    let files = list(tree.pointer("/git/files"));
-    found.extend(files.map(|rule| text_at(rule, "/path")).filter(|path| !path.is_empty()));
-    match tree {
-        Value::Array(items) => items.iter().for_each(|item| patterns_of(item, found)),
-        Value::Object(map) => map.values().for_each(|value| patterns_of(value, found)),
-        _ => {}
-    }
-}
-
-fn application(set: &Document, template: &Value, parameters: &[(String, String)]) -> Document {
-    let mut tree = filled(template, parameters);
-    tree["apiVersion"] = "argoproj.io/v1alpha1".into();
-    tree["kind"] = "Application".into();
-    Document { origin: set.origin.clone(), tree }
-}
-
-/// The parameters of each Application; `None` for a generator that asks a cluster or another service.
-fn parameters(generator: &Value, side: &Side) -> Option<Vec<Vec<(String, String)>>> {
-    if let Some(elements) = generator.pointer("/list/elements").and_then(Value::as_array) {
-        return Some(elements.iter().map(|element| flat("", element)).collect());
-    }
-    if let Some(rules) = generator.pointer("/git/files").and_then(Value::as_array) {
-        return Some(of_files(rules, side));
-    }
-    let directories = generator.pointer("/git/directories").and_then(Value::as_array)?;
-    let mut all = BTreeSet::new();
-    for name in side.names() {
-        let mut directory = directory_of(name);
-        while !directory.is_empty() && all.insert(directory) {
-            directory = directory_of(directory);
-        }
-    }
-    let is = |directory: &str, excluded: bool| {
-        let mut rules = directories.iter().filter(|rule| (rule["exclude"] == true) == excluded);
-        rules.any(|rule| is_like(text_at(rule, "/path"), directory))
-    };
-    let of = |directory: &&str| {
-        let name = directory.rsplit('/').next().unwrap_or_default();
-        [("path", *directory), ("path.path", *directory), ("path.basename", name)]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .to_vec()
-    };
-    Some(all.iter().filter(|directory| is(directory, false) && !is(directory, true)).map(of).collect())
-}
-
-/// The parameters in files, each with where its file is.
-fn of_files(rules: &[Value], side: &Side) -> Vec<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    let is_named = |name: &&str| rules.iter().any(|rule| is_path_like(text_at(rule, "/path"), name));
-    for name in side.names().filter(is_named) {
-        let documents =
-            side.text(name).and_then(|text| document::parse(&text, name).ok()).unwrap_or_default();
-        let directory = directory_of(name);
-        let place = [
-            ("path", directory),
-            ("path.path", directory),
-            ("path.basename", directory.rsplit('/').next().unwrap_or_default()),
-            ("path.filename", name.rsplit('/').next().unwrap_or_default()),
-        ];
-        for document in documents {
-            let elements = match document.tree {
-                Value::Array(items) => items,
-                other => vec![other],
-            };
-            for element in elements {
-                let mut parameters = flat("", &element);
-                parameters.extend(place.map(|(key, value)| (key.to_owned(), value.to_owned())));
-                found.push(parameters);
-            }
-        }
-    }
-    found
-}
-
-/// `*` stands for a name, or a part of one.
-fn is_like(pattern: &str, directory: &str) -> bool {
-    let (pattern, names): (Vec<&str>, Vec<&str>) =
-        (pattern.split('/').collect(), directory.split('/').collect());
-    let like = |(pattern, name): (&&str, &&str)| match pattern.split_once('*') {
-        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
-        None => pattern == name,
-    };
-    pattern.len() == names.len() && pattern.iter().zip(&names).all(like)
-}
-
-/// All texts of an element by their path: `values.region`.
-fn flat(prefix: &str, element: &Value) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (key, value) in element.as_object().into_iter().flatten() {
-        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            Value::String(text) => found.push((path, text.clone())),
-            Value::Object(_) => found.extend(flat(&path, value)),
-            other => found.push((path, other.to_string())),
-        }
-    }
-    found
-}
-
-/// The template with its parameters in place, in both notations: `{{key}}` and `{{.key}}`.
-fn filled(template: &Value, parameters: &[(String, String)]) -> Value {
-    match template {
-        Value::String(text) => parameters
-            .iter()
-            .fold(text.clone(), |text, (key, value)| {
-                let forms = [
-                    format!("{{{{{key}}}}}"),
-                    format!("{{{{ {key} }}}}"),
-                    format!("{{{{.{key}}}}}"),
-                    format!("{{{{ .{key} }}}}"),
-                ];
-                forms.iter().fold(text, |text, form| text.replace(form, value))
-            })
-            .into(),
-        Value::Array(items) => items.iter().map(|item| filled(item, parameters)).collect(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(key, value)| (key.clone(), filled(value, parameters)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        other => other.clone(),
-    }
-}
-
 /// Is this file deployed with the directory?
 pub(super) fn covers(deployed: &Deployed, name: &str) -> bool {
     match deployed.recursive {
@@ -419,25 +232,4 @@ pub(super) fn covers(deployed: &Deployed, name: &str) -> bool {
 /// Components that an engine adds, by their directories.
 pub(super) fn components(deployed: &Deployed) -> Vec<String> {
     strings(deployed.edits.get("components")).filter_map(|name| join(&deployed.directory, name)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_template_is_filled_in_both_notations() {
-        let parameters = flat("", &json!({"cluster": "prod", "values": {"pem": "A"}}));
-        let template = json!({"path": "clusters/{{cluster}}", "list": ["{{ .values.pem }}", "{{other}}"]});
-        assert_eq!(
-            filled(&template, &parameters),
-            json!({"path": "clusters/prod", "list": ["A", "{{other}}"]})
-        );
-    }
-
-    #[test]
-    fn a_star_stands_within_one_name() {
-        assert!(is_like("clusters/*", "clusters/prod") && is_like("a/l*d", "a/linkerd"));
-        assert!(!is_like("clusters/*", "clusters/prod/linkerd") && !is_like("clusters/*", "apps/prod"));
-    }
 }

@@ -83,16 +83,6 @@ impl Kustomization {
     pub(super) fn has_charts(&self) -> bool {
         ["helmCharts", "helmChartInflationGenerator"].iter().any(|field| self.tree.get(*field).is_some())
     }
-
-    /// Files of values for its charts.
-    fn value_files(&self) -> Vec<&str> {
-        let mut found = Vec::new();
-        for chart in list(self.tree.get("helmCharts")) {
-            found.extend(chart["valuesFile"].as_str());
-            found.extend(strings(chart.get("additionalValuesFiles")));
-        }
-        found
-    }
 }
 
 impl Reach {
@@ -117,6 +107,15 @@ impl Reach {
         if kustomization.has_charts() {
             self.charts.push(directory.to_owned());
         }
+        for chart in charts(&kustomization.tree) {
+            if let Some(local) = chart_directory(side, directory, &chart) {
+                self.files.extend(side.below(&local).map(str::to_owned));
+            }
+            let files = chart["valuesFile"].as_str().into_iter();
+            for file in files.chain(strings(chart.get("additionalValuesFiles"))) {
+                self.file(side, directory, file);
+            }
+        }
         for base in kustomization.bases() {
             // A generator or transformer may be written in place.
             if !base.contains('\n') {
@@ -124,9 +123,6 @@ impl Reach {
             }
         }
         for file in kustomization.files() {
-            self.file(side, directory, file);
-        }
-        for file in kustomization.value_files() {
             self.file(side, directory, file);
         }
     }
@@ -148,15 +144,47 @@ impl Reach {
     }
 }
 
-/// Directories with a kustomization that another one refers to.
-pub(super) fn referred(side: &Side) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for directory in directories(side) {
-        let Some(Some(kustomization)) = Kustomization::read(side, &directory) else { continue };
-        let bases = kustomization.bases().filter_map(|base| join(&directory, base));
-        found.extend(bases.filter(|path| *path != directory && of(side, path).is_some()));
+/// The Helm charts of a kustomization as entries of `helmCharts`, each with the directory of charts that it is looked for in
+/// (`api/types/helmchartargs.go`).
+pub(super) fn charts(tree: &Value) -> Vec<Value> {
+    const OLD_NAMES: [(&str, &str); 9] = [
+        ("chartName", "name"),
+        ("chartVersion", "version"),
+        ("chartRepoUrl", "repo"),
+        ("chartHome", "chartHome"),
+        ("releaseName", "releaseName"),
+        ("releaseNamespace", "namespace"),
+        ("values", "valuesFile"),
+        ("valuesLocal", "valuesInline"),
+        ("valuesMerge", "valuesMerge"),
+    ];
+    let home = tree.pointer("/helmGlobals/chartHome").and_then(Value::as_str).unwrap_or("charts");
+    let mut found: Vec<Value> =
+        list(tree.get("helmCharts")).filter(|entry| entry.is_object()).cloned().collect();
+    for old in list(tree.get("helmChartInflationGenerator")) {
+        let renamed = OLD_NAMES
+            .iter()
+            .filter_map(|(old_name, name)| Some(((*name).to_owned(), old.get(*old_name)?.clone())));
+        found.push(renamed.collect::<serde_json::Map<_, _>>().into());
+    }
+    for entry in &mut found {
+        if entry.get("chartHome").is_none() {
+            entry["chartHome"] = home.into();
+        }
     }
     found
+}
+
+/// Where a chart stands in the repository. What was pulled from elsewhere is below a directory with its version, since
+/// Kustomize 5.1.
+pub(super) fn chart_directory(side: &Side, directory: &str, chart: &Value) -> Option<String> {
+    let text = |key: &str| chart[key].as_str().unwrap_or_default();
+    let home = join(directory, text("chartHome"))?;
+    let (name, version) = (text("name"), text("version"));
+    let below = [format!("{name}-{version}/{name}"), name.to_owned()];
+    let pulled = !version.is_empty() && !text("repo").is_empty();
+    let mut places = below.iter().skip(usize::from(!pulled)).filter_map(|below| join(&home, below));
+    places.find(|place| side.has(&format!("{place}/Chart.yaml")))
 }
 
 /// Directories with a kustomization.

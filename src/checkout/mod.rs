@@ -1,6 +1,7 @@
 //! A repository as what it deploys, cluster by cluster.
 
 mod annotated;
+mod application_set;
 mod behind;
 mod build;
 mod chart;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use super::application_set::{self, Made};
 use super::at;
 use super::build::{self, Built, build, generated};
 use super::declared;
@@ -87,33 +88,39 @@ impl<'a> Reading<'a> {
     /// Everything that is deployed from the files.
     pub(super) fn roots(&self) -> Vec<Root> {
         let mut set_open = Vec::new();
-        let mut deployed: Vec<(String, Deployed)> = Vec::new();
+        let mut roots: Vec<Root> = Vec::new();
         for (name, document) in self.objects() {
-            let (applications, open) = match document.tree["kind"] == "ApplicationSet" {
-                true => engine::applications(document, self.side),
-                false => (vec![document.clone()], None),
+            let made = match document.tree["kind"] == "ApplicationSet" {
+                true => application_set::applications(document, self.side),
+                false => Made { applications: vec![document.clone()], ..Made::default() },
             };
-            set_open.extend(open);
-            for one in applications.iter().flat_map(|one| engine::deployed(one, self.side)) {
-                deployed.push((name.to_owned(), one));
+            set_open.extend(made.open);
+            for one in made.applications.iter().flat_map(|one| engine::deployed(one, self.side)) {
+                let mut root = self.deployed(name, &one);
+                root.files.extend(made.files.iter().cloned());
+                roots.push(root);
             }
         }
-        let mut roots: Vec<Root> = deployed.iter().map(|(by, one)| self.deployed(by, one)).collect();
         let claimed: BTreeSet<String> = roots.iter().flat_map(|root| root.files.iter().cloned()).collect();
-        let referred = kustomization::referred(self.side);
-        let mut taken = claimed.clone();
+        let mut reaches = Vec::new();
         for directory in kustomization::directories(self.side) {
-            let Some(file) = kustomization::of(self.side, &directory) else { continue };
             let reach = Reach::of(self.side, &directory);
+            reaches.push((directory, reach));
+        }
+        let referred: BTreeSet<&String> =
+            reaches.iter().flat_map(|(_, reach)| reach.directories.iter().skip(1)).collect();
+        let mut taken = claimed.clone();
+        for (directory, reach) in &reaches {
+            let Some(file) = kustomization::of(self.side, directory) else { continue };
             taken.extend(reach.files.iter().cloned());
             if !self.places.has(&file) || claimed.contains(&file) {
                 continue;
             }
             let is_component = self.side.text(&file).is_some_and(|text| text.contains("kind: Component"));
-            if !referred.contains(&directory) && !is_component {
-                let mut root = self.built(&directory, directory.clone(), &json!({}), &reach);
+            if !referred.contains(directory) && !is_component {
+                let mut root = self.built(directory, directory.clone(), &json!({}), reach);
                 // Whoever deploys it names it, and is not seen.
-                let origin = build::origin(&directory, &|name: &str| self.places.name(name));
+                let origin = build::origin(directory, &|name: &str| self.places.name(name));
                 root.deployment.push(Open::new(&origin, Why::Redeployed, &json!([directory])));
                 roots.push(root);
             }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::chart::Chart;
 use super::kustomization::list;
 use super::net;
 use super::path::join;
 use super::side::{Side, directory_of};
 use super::values::parse;
+use crate::document::text_at;
 
 /// What of a chart, and of those below it, makes trust material or installs a control plane.
 #[derive(Debug, Default)]
@@ -28,14 +30,17 @@ impl Templates {
     /// Those of the chart in `directory`; `None` where none of them has to do with trust.
     pub(super) fn of(side: &Side, directory: &str) -> Option<Self> {
         let mut found = Self::default();
-        found.add(side, directory, &[], DEPTH);
+        found.add(side, directory, &[], DEPTH, false);
         (!found.texts.is_empty()).then_some(found)
     }
 
-    fn add(&mut self, side: &Side, directory: &str, below: &[String], depth: usize) {
+    /// What Linkerd's own chart makes of values is known, so that of its templates only what they say counts.
+    fn add(&mut self, side: &Side, directory: &str, below: &[String], depth: usize, within_linkerds: bool) {
         if depth == 0 {
             return;
         }
+        let chart = chart_of(side, directory);
+        let is_linkerds = within_linkerds || Chart::of(text_at(&chart, "/name"), "", &Value::Null).is_some();
         let all: Vec<(String, String)> = side
             .below(&format!("{directory}/templates"))
             .filter_map(|name| Some((name.to_owned(), side.text(name)?)))
@@ -49,7 +54,7 @@ impl Templates {
         }
         let blocks: Vec<(String, String)> = all.iter().flat_map(|(_, text)| defined(text)).collect();
         texts.extend(included(&texts, &blocks));
-        for text in &texts {
+        for text in texts.iter().filter(|_| !is_linkerds) {
             self.paths.extend(used(text).into_iter().map(|path| placed(below, path)));
         }
         if texts.iter().any(|text| text.contains(".Files")) {
@@ -61,7 +66,7 @@ impl Templates {
         }
         self.texts.extend(texts);
         for (name, directory) in charts_below(side, directory) {
-            self.add(side, &directory, &placed(below, vec![name]), depth - 1);
+            self.add(side, &directory, &placed(below, vec![name]), depth - 1, is_linkerds);
         }
     }
 
@@ -113,11 +118,15 @@ fn placed(below: &[String], path: Vec<String>) -> Vec<String> {
     below.iter().cloned().chain(path).collect()
 }
 
+/// What the chart in a directory says of itself.
+fn chart_of(side: &Side, directory: &str) -> Value {
+    side.text(&format!("{directory}/Chart.yaml")).and_then(|text| parse(&text)).unwrap_or_default()
+}
+
 /// Charts of the repository within a chart, by the names under which it hands values to them.
 fn charts_below(side: &Side, directory: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let chart =
-        side.text(&format!("{directory}/Chart.yaml")).and_then(|text| parse(&text)).unwrap_or_default();
+    let chart = chart_of(side, directory);
     for one in list(chart.get("dependencies")) {
         let Some(name) = one["name"].as_str() else { continue };
         let local = one["repository"].as_str().and_then(|url| url.strip_prefix("file://"));

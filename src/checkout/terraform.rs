@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
+use super::kustomization::list;
 use super::net;
 use super::path::join;
 use super::side::{Side, directory_of};
+use crate::document::yaml;
 
 /// The blocks of all modules of a side.
 #[derive(Debug, Default)]
@@ -12,7 +16,7 @@ pub(super) struct Modules {
     blocks: Vec<Block>,
 }
 
-/// A block of the outermost level: `resource "TYPE" "NAME" {`.
+/// A block of the outermost level: `resource "TYPE" "NAME" {`, and what is within it; written as JSON, what is within is YAML.
 #[derive(Debug)]
 struct Block {
     file: String,
@@ -23,7 +27,7 @@ struct Block {
 
 /// Is it a file with blocks?
 pub(super) fn is_module_file(name: &str) -> bool {
-    name.ends_with(".tf")
+    [".tf", ".tf.json"].iter().any(|end| name.ends_with(end))
 }
 
 /// Is it a file with values of variables?
@@ -36,7 +40,7 @@ impl Modules {
         let mut modules = Self::default();
         for name in side.names().filter(|name| is_module_file(name)) {
             let text = side.text(name).unwrap_or_default();
-            for block in blocks(&text) {
+            for block in if name.ends_with(".json") { blocks_of_json(&text) } else { blocks(&text) } {
                 let reaches = net::names_trust(&block) || net::names_chart(&block);
                 modules.blocks.push(Block { file: name.to_owned(), text: block, reaches });
             }
@@ -105,7 +109,7 @@ impl Block {
             ["data", kind, name] => has(format!("data.{kind}.{name}")),
             ["variable", name] => has(format!("var.{name}")),
             ["module", name] => has(format!("module.{name}")),
-            ["locals"] => self.text.lines().skip(1).any(|line| match line.split_once('=') {
+            ["locals"] => self.text.lines().skip(1).any(|line| match line.split_once(['=', ':']) {
                 Some((key, _)) => has(format!("local.{}", key.trim())),
                 None => false,
             }),
@@ -119,7 +123,11 @@ impl Block {
             return None;
         }
         let line = self.text.lines().find(|line| line.trim_start().starts_with("source"))?;
-        let path = line.split('"').nth(1).filter(|path| path.starts_with('.'))?;
+        let (_, path) = line.split_once(['=', ':'])?;
+        let path = path.trim().trim_matches(['"', '\'']);
+        if !path.starts_with('.') {
+            return None;
+        }
         join(directory_of(&self.file), path)
     }
 }
@@ -155,6 +163,38 @@ fn blocks(text: &str) -> Vec<String> {
     found
 }
 
+/// The blocks of a file in JSON: below each kind stand labels, as many as it has, and then what is within; each may be a list.
+fn blocks_of_json(text: &str) -> Vec<String> {
+    let Ok(tree) = serde_json::from_str::<Value>(text) else { return vec![text.to_owned()] };
+    let mut found = Vec::new();
+    for (kind, within) in members(&tree) {
+        let labels = match kind.as_str() {
+            "resource" | "data" => 2,
+            "locals" | "terraform" => 0,
+            _ => 1,
+        };
+        labelled(kind, within, labels, &mut found);
+    }
+    found
+}
+
+fn labelled(head: &str, tree: &Value, labels: usize, found: &mut Vec<String>) {
+    if labels == 0 {
+        let within = yaml::write(tree);
+        found.push(format!("{head} {{\n{within}"));
+        return;
+    }
+    for (label, within) in members(tree) {
+        labelled(&format!("{head} \"{label}\""), within, labels - 1, found);
+    }
+}
+
+/// The members of an object, or of all objects of a list.
+fn members(tree: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let alone = tree.as_object().into_iter();
+    alone.chain(list(Some(tree)).filter_map(Value::as_object)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,5 +207,19 @@ mod tests {
         let block = |text: &str| Block { file: String::new(), text: text.to_owned(), reaches: false };
         assert!(block(&found[1]).is_named("x = a.b.id") && !block(&found[1]).is_named("x = a.bc.id"));
         assert!(block(&found[2]).is_named("x = local.root") && !block(&found[2]).is_named("x = local.other"));
+    }
+
+    #[test]
+    fn a_file_in_json_has_the_same_blocks() {
+        let found = blocks_of_json(
+            r#"{"resource": [{"a": {"b": {"x": "${local.root}", "y": "one\ntwo"}}}], "locals": {"root": "${var.root}"}, "module": {"m": {"source": "../m"}}}"#,
+        );
+        assert_eq!(found.len(), 3);
+        assert_eq!(head(&found[0]), ["resource", "a", "b"]);
+        assert!(found[0].lines().any(|line| line.trim() == "two"), "{}", found[0]);
+        let block =
+            |text: &str| Block { file: "live/a.tf.json".to_owned(), text: text.to_owned(), reaches: false };
+        assert!(block(&found[1]).is_named("x = local.root") && !block(&found[1]).is_named("x = local.other"));
+        assert_eq!(block(&found[2]).source().as_deref(), Some("m"));
     }
 }

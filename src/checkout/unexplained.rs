@@ -15,7 +15,7 @@ use super::template::Templates;
 use super::terraform::{self, Modules};
 use super::unit::Unit;
 use super::values;
-use crate::document::{self, Document, decoded, mentions, text_at};
+use crate::document::{self, Document, decoded, mentions, text_at, yaml};
 use crate::linkerd;
 use crate::mesh::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
 
@@ -158,7 +158,8 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
     let mut found = Vec::new();
     for name in changed {
         let text = |side: &Side| side.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let [before, after] = [&sides.before, &sides.after].map(text);
+        let line = text(&sides.after).as_deref().and_then(first_line).unwrap_or_default();
+        let [before, after] = [&sides.before, &sides.after].map(|side| text(side).map(line_by_line));
         let [old, new] = if explained.contains(name) {
             [&before, &after].map(|text| others.given(name, text.as_deref().unwrap_or_default(), true))
         } else {
@@ -167,7 +168,6 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
         // What has a name of other bytes than UTF-8 cannot be opened by it, and neither can a submodule or a link to a directory.
         let is_closed = name.contains(char::REPLACEMENT_CHARACTER) || (before.is_none() && after.is_none());
         let is_odd = !explained.contains(name) && (is_closed || name.ends_with(".sourceignore"));
-        let line = after.as_deref().and_then(first_line).unwrap_or_default();
         let origin = at(&places.name(name), line);
         if old != new || is_odd {
             found.push((name.clone(), Open::new(&origin, Why::Unexplained, &json!(new))));
@@ -176,6 +176,17 @@ pub(super) fn files(sides: &Sides, places: &Places, explained: &BTreeSet<String>
         }
     }
     found
+}
+
+/// JSON as the lines that it has in YAML; another text as it is.
+fn line_by_line(text: String) -> String {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return text;
+    }
+    match serde_json::from_str::<Value>(&text) {
+        Ok(tree) => yaml::write(&tree),
+        Err(_) => text,
+    }
 }
 
 /// What other files say of a changed one.

@@ -9,18 +9,18 @@ use crate::layouts::{Files, text};
 use crate::verify_repositories::{Scene, below, edit, files, kustomization, layout, scene};
 
 /// A change in a repository: its name, the files, what reaches trust material, and what does not.
-struct Row {
+pub struct Row {
     name: &'static str,
     base: Files,
     change: fn(&mut Files),
     harmless: fn(&mut Files),
 }
 
-fn row(name: &'static str, base: Files, change: fn(&mut Files), harmless: fn(&mut Files)) -> Row {
+pub fn row(name: &'static str, base: Files, change: fn(&mut Files), harmless: fn(&mut Files)) -> Row {
     Row { name, base, change, harmless }
 }
 
-fn judge(scene: &Scene, rows: Vec<Row>) {
+pub fn judge(scene: &Scene, rows: Vec<Row>) {
     let mut wrong = Vec::new();
     for Row { name, base, change, harmless } in rows {
         scene.base(&base);
@@ -63,7 +63,7 @@ fn chart(dependencies: &str) -> Files {
     ])
 }
 
-fn with(mut all: Files, more: &[(&str, String)]) -> Files {
+pub fn with(mut all: Files, more: &[(&str, String)]) -> Files {
     all.extend(files(more));
     all
 }
@@ -222,6 +222,25 @@ fn what_engines_make_applications_of() {
             )]),
         )],
     );
+    let sealed = files(&[
+        (
+            "release.yaml",
+            text(&[helm_release(
+                "mesh",
+                json!({"interval": "5m", "chart": {"spec": {"chart": "platform"}}, "values": {"linkerd-control-plane": now.values()},
+                    "valuesFrom": [{"kind": "Secret", "name": "roots", "valuesKey": "ca.crt", "targetPath": "linkerd-control-plane.identityTrustAnchorsPEM"}]}),
+            )]),
+        ),
+        (
+            "sealed.yaml",
+            text(&[object(
+                "bitnami.com/v1alpha1",
+                "SealedSecret",
+                "roots",
+                json!({"spec": {"encryptedData": {"ca.crt": "AgB1"}}}),
+            )]),
+        ),
+    ]);
     let charts = files(&[(
         "mesh/kustomization.yaml",
         kustomization(
@@ -298,6 +317,12 @@ fn what_engines_make_applications_of() {
                 by_repository,
                 |it| edit(it, "source.yaml", "one.example", "two.example"),
                 |it| edit(it, "source.yaml", "interval: 5m", "interval: 9m"),
+            ),
+            row(
+                "a sealed value of an umbrella chart",
+                sealed,
+                |it| edit(it, "sealed.yaml", "AgB1", "AgB2"),
+                |it| edit(it, "release.yaml", "interval: 5m", "interval: 9m"),
             ),
             row(
                 "another repository of a kustomization's chart",
