@@ -21,7 +21,7 @@ pub(super) fn run(
     let under_way = UnderWay::read(&selection.rotation, input, screen.at, true, environment)?;
     let steps = under_way.selected(selection)?;
     if let Some(directory) = &args.checkout {
-        return super::edit::show(&steps, directory, &under_way, input, screen);
+        return super::edit::show(&steps, directory, &under_way, &under_way.input, screen);
     }
     let blocked: Vec<_> = steps.iter().copied().filter(|planned| !planned.blocked.is_empty()).collect();
     let mut notes = Vec::new();

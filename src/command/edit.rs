@@ -244,6 +244,24 @@ fn open(directory: &Path, input: &cli::Input) -> Result<Repository, Failure> {
     Ok(Repository::open(&request)?)
 }
 
+/// The cluster that is named, or the one of several that the rotation is of.
+fn target<'a>(
+    repository: &'a Repository,
+    under_way: &UnderWay,
+    input: &cli::Input,
+) -> Result<Target<'a>, Failure> {
+    let several = match Target::find(repository, input.unit.as_deref()) {
+        Err(EditError::Several(names)) => names,
+        found => return Ok(found?),
+    };
+    let filename = vec![repository.asked().to_owned()];
+    let declared = cli::Input { filename, recursive: true, ..input.clone() };
+    match reading::of_record(&declared, false, Some(&under_way.record)) {
+        Ok(own) => Ok(Target::find(repository, Some(&own.unit))?),
+        Err(_) => Err(EditError::Several(several).into()),
+    }
+}
+
 /// The edit of a step; what is encrypted is sealed where `seal` is given, by the program that it may name.
 fn edit_of(
     planned: &PlannedStep,
@@ -254,7 +272,7 @@ fn edit_of(
     input: &cli::Input,
     screen: &Screen,
 ) -> Result<Edited, Failure> {
-    let target = Target::find(repository, input.unit.as_deref())?;
+    let target = target(repository, under_way, input)?;
     // What is rendered starts from what the repository declares, not from what the cluster has.
     let mesh = under_way.mesh.as_declared(target.documents());
     let documents = super::render::documents(planned, &mesh, under_way, "", screen)?;

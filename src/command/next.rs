@@ -25,6 +25,7 @@ pub(super) fn run(
     let under_way =
         UnderWay::read(&args.rotation, input, screen.at, args.printing.output == Form::Object, environment)?
             .editing(&args.editing);
+    let input = &under_way.input;
     let shown = under_way.shown();
     let Some(planned) = shown.standing() else {
         let dir = under_way.dir.display();

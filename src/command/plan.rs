@@ -1,16 +1,16 @@
 //! `plan`: all phases and steps of a rotation, or of one that is not begun.
 
-use std::path::Path;
-
+use super::reading::{self, Read};
 use super::render::{committed, directory, write};
 use super::rotation::UnderWay;
 use super::rotation_dir::Asked;
-use super::{Environment, Failure, reading, start};
+use super::{Environment, Failure, start};
 use crate::cli::{self, DataFormat, PlanFormat};
+use crate::mesh::Mesh;
 use crate::render::Form;
 use crate::report::{
-    self, Response, Screen, as_data, plan_imagined, plan_json, plan_markdown, plan_names, plan_text,
-    plan_wide,
+    Exit, NoPreview, Preview, Response, Screen, as_data, plan_json, plan_markdown, plan_names, plan_previews,
+    plan_text, plan_wide,
 };
 use crate::rotation::{self, Strategy};
 
@@ -34,7 +34,7 @@ pub(super) fn run(
         directories.push(directory(&under_way.below(root), planned, &documents, Form::Patch, screen)?);
     }
     let notes = write(&directories, args.allow_plaintext_keys)?.collect();
-    let arguments = reading::arguments(input);
+    let arguments = reading::arguments(&under_way.input);
     let data = |format| as_data(format, &plan_json(&shown, mesh, &arguments, screen)).unwrap_or_default();
     let out = match args.output {
         PlanFormat::Text => plan_text(&shown, mesh, &arguments, screen),
@@ -59,18 +59,8 @@ fn is_imagined(args: &cli::Plan, environment: &Environment) -> Result<bool, Fail
     Ok(matches!(asked, Asked::Found(found) if found.is_empty()))
 }
 
-/// What a rotation would be. Its certificates do not exist, so that no format is given which names them.
+/// What a rotation would be; of a repository that declares several clusters, in each by itself.
 fn imagined(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let is_named = match args.output {
-        PlanFormat::Text | PlanFormat::Wide => false,
-        PlanFormat::Name => true,
-        PlanFormat::Json | PlanFormat::Yaml | PlanFormat::Markdown => {
-            return Err(Failure::new(
-                "no rotation is begun: there is a preview on the screen alone, and no data",
-                "name a rotation's directory with --dir, or begin one: kubectl l5d-rotate start --dir rotation",
-            ));
-        }
-    };
     let strategy = args.strategy.unwrap_or(Strategy::Staged);
     if strategy == Strategy::CrossSigned {
         return Err(Failure::new(
@@ -78,14 +68,55 @@ fn imagined(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Result<Res
             "kubectl l5d-rotate start --dir rotation --old-anchor-key FILE changes nothing in the cluster: plan that rotation",
         ));
     }
-    let mesh = reading::mesh(input, false)?;
+    let mut all = Vec::new();
+    let mut notes = Vec::new();
+    for Read { unit, mesh, notes: found, .. } in reading::meshes(input, false)? {
+        let arguments = reading::arguments(&reading::of_unit(input, &unit));
+        notes.extend(found.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+        all.push((unit, preview(args, strategy, mesh, arguments, screen)));
+    }
+    if let [(_, Ok(one))] = &*all
+        && args.output == PlanFormat::Name
+    {
+        return Ok(Response { out: plan_names(&one.plan), notes, ..Response::default() });
+    }
+    match (all.pop(), all.is_empty()) {
+        (Some((_, one)), true) => {
+            let previews = [(String::new(), Ok(one?))];
+            Ok(Response { out: plan_previews(&previews, args.output, screen), notes, ..Response::default() })
+        }
+        (last, _) => {
+            all.extend(last);
+            // Names of steps are for `wait`, which waits for those of one rotation.
+            if args.output == PlanFormat::Name {
+                let names: Vec<&str> = all.iter().map(|(unit, _)| unit.as_str()).collect();
+                return Err(reading::several(&names));
+            }
+            let exit = if all.iter().any(|(_, one)| one.is_err()) { Exit::Usage } else { Exit::Fine };
+            let told = |failure: Failure| NoPreview {
+                what: failure.to_string(),
+                todo: failure.help().map(str::to_owned),
+            };
+            let previews: Vec<_> = all.into_iter().map(|(unit, one)| (unit, one.map_err(told))).collect();
+            Ok(Response {
+                out: plan_previews(&previews, args.output, screen),
+                notes,
+                exit,
+                ..Response::default()
+            })
+        }
+    }
+}
+
+fn preview(
+    args: &cli::Plan,
+    strategy: Strategy,
+    mesh: Mesh,
+    arguments: String,
+    screen: &Screen,
+) -> Result<Preview, Failure> {
     let record = start::imagined(&mesh, strategy, screen.at)?;
     let confirmed = args.rotation.confirm.iter().copied().collect();
     let plan = rotation::plan(&record, &mesh, args.rotation.restart_annotation, &confirmed, screen.at)?;
-    if is_named {
-        return Ok(Response::fine(plan_names(&plan)));
-    }
-    let shown = report::UnderWay { dir: Path::new("rotation"), record: &record, plan: &plan, checkout: None };
-    let is_wide = args.output == PlanFormat::Wide;
-    Ok(Response::fine(plan_imagined(&shown, &mesh, is_wide, &reading::arguments(input), screen)))
+    Ok(Preview { record, plan, mesh, arguments })
 }

@@ -13,6 +13,7 @@ use crate::linkerd;
 use crate::mesh::{Gap, Mesh, MeshError, Unread};
 use crate::report::findings::Words;
 use crate::report::{self, count, not_understood, shell_word};
+use crate::rotation::Record;
 use crate::source::{
     self, Cluster, Input, Observed, Progress, Proposal, Request, SourceError, Unrendered, git,
 };
@@ -39,6 +40,31 @@ pub(super) fn mesh(input: &cli::Input, keep_workloads: bool) -> Result<Mesh, Fai
 /// The same, with how it was read.
 pub(super) fn one(input: &cli::Input, keep_workloads: bool) -> Result<Read, Failure> {
     single(meshes(input, keep_workloads)?, |read| &read.unit)
+}
+
+/// The mesh that a rotation is of: where a repository declares several, the only one that can be its.
+pub(super) fn of_record(
+    input: &cli::Input,
+    keep_workloads: bool,
+    record: Option<&Record>,
+) -> Result<Read, Failure> {
+    let mut all = meshes(input, keep_workloads)?;
+    if let Some(record) = record.filter(|_| all.len() > 1) {
+        let names: Vec<String> = all.iter().map(|read| read.unit.clone()).collect();
+        all.retain(|read| record.is_of(&read.mesh) != Some(false));
+        match &*all {
+            [] => {
+                return Err(Failure::new(
+                    "no cluster of this repository publishes an anchor of this rotation",
+                    format!("name another --dir, or one of the clusters with --unit: {}", listed(&names)),
+                ));
+            }
+            // It is not known to be another's, and not known to be the rotation's.
+            [one] if record.is_of(&one.mesh).is_none() => return Err(several(&[one.unit.as_str()])),
+            _ => {}
+        }
+    }
+    single(all, |read| &read.unit)
 }
 
 fn single<T>(mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<T, Failure> {
@@ -271,6 +297,12 @@ fn places(paths: &[PathBuf]) -> Vec<Input> {
     let place =
         |path: &PathBuf| if path == Path::new("-") { Input::Stdin } else { Input::Path(path.clone()) };
     paths.iter().map(place).collect()
+}
+
+/// The same arguments with the cluster that was read, of several, by name.
+pub(super) fn of_unit(input: &cli::Input, unit: &str) -> cli::Input {
+    let unit = Some(unit.to_owned()).filter(|unit| !unit.is_empty());
+    cli::Input { unit: unit.or_else(|| input.unit.clone()), ..input.clone() }
 }
 
 /// The input arguments for a command that reads the same, as a shell takes them.

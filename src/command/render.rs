@@ -36,6 +36,7 @@ pub(super) fn run(
         environment,
     )?
     .editing(&args.editing);
+    let input = &under_way.input;
     let steps = under_way.selected(selection)?;
     let passed = gate::pass(&steps, selection.force, &under_way, &reading::arguments(input), screen)?;
     finished(passed, &under_way, &args.printing, &args.editing, input, screen, environment)

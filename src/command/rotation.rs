@@ -21,6 +21,8 @@ pub(super) struct UnderWay {
     pub(super) dir: PathBuf,
     pub(super) record: Record,
     pub(super) mesh: Mesh,
+    /// Where that is read from: of several clusters, the one that the rotation is of.
+    pub(super) input: cli::Input,
     pub(super) plan: Plan,
     /// The checkout whose files its steps edit: the one that the mesh is read from, or that of `--in`.
     pub(super) checkout: Option<PathBuf>,
@@ -44,7 +46,8 @@ impl UnderWay {
         let restarts = Restarts { annotation: args.restart_annotation, on_request: args.restart_data_plane };
         // What is wrong with a directory that is named is said before anything is read.
         let early = asked.alone().map(record).transpose()?;
-        let Read { mesh, checkout, .. } = reading::one(input, keep_workloads)?;
+        let Read { unit, mesh, checkout, .. } = reading::of_record(input, keep_workloads, early.as_ref())?;
+        let input = reading::of_unit(input, &unit);
         let dir = asked.over(&mesh, at)?;
         let kept = directed(early.map_or_else(|| record(&dir), Ok)?, args.rollback)?;
         let record = kept.clone().observed(&mesh);
@@ -52,7 +55,7 @@ impl UnderWay {
         let plan = rotation::plan(&record, &mesh, restarts, &args.confirm.iter().copied().collect(), at)?;
         let own_key = dir.join(ISSUER_KEY_FILE);
         let issuer_key = args.issuer_key.clone().unwrap_or_else(|| own_key.clone());
-        Ok(Self { dir, record, mesh, plan, issuer_key, own_key, checkout, has_learned })
+        Ok(Self { dir, record, mesh, input, plan, issuer_key, own_key, checkout, has_learned })
     }
 
     /// Keeps what cert-manager has made since the record was written; what is to be said of it.

@@ -17,7 +17,7 @@ pub(super) fn run(
 ) -> Result<Response, Failure> {
     let asked = Asked::of(args.dir.as_deref(), environment)?;
     let early = asked.alone().map(rotation::record).transpose()?;
-    let mesh = reading::mesh(input, false)?;
+    let mesh = reading::of_record(input, false, early.as_ref())?.mesh;
     let record = early.map_or_else(|| rotation::record(&asked.over(&mesh, screen.at)?), Ok)?;
     let record = rotation::directed(record, args.rollback)?.observed(&mesh);
     // cert-manager renews the issuer all the time: what it signs with counts, and not when that one expires.

@@ -1,6 +1,6 @@
 //! `status`: one screen, ending with the next command.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::reading::{self, Read};
 use super::rotation_dir::Asked;
@@ -40,18 +40,19 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<Response, Failure> {
     let asked = Asked::of(request.dir, environment)?;
-    let all = match asked {
+    let all = match &asked {
         Asked::Found(_) => reading::meshes(input, false)?,
-        Asked::Named(_) => vec![reading::one(input, false)?],
+        Asked::Named(dir) => vec![reading::of_record(input, false, Some(&rotation::record(dir)?))?],
     };
     let several = all.len() > 1;
     let (mut shown, mut notes) = (Vec::new(), Vec::new());
     for Read { unit, mesh, notes: found, checkout } in all {
-        let input = cli::Input {
-            unit: Some(unit).filter(|_| several).or_else(|| input.unit.clone()),
-            ..input.clone()
+        let input = reading::of_unit(input, &unit);
+        // A rotation of one cluster is none of the others beside it.
+        let is_other = |dir: &PathBuf| {
+            several && rotation::record(dir).is_ok_and(|record| record.is_of(&mesh) == Some(false))
         };
-        let dir = asked.of_status(&mesh, screen.at);
+        let dir = asked.of_status(&mesh, screen.at).filter(|dir| !is_other(dir));
         if dir.is_none() && (request.rollback || !request.confirm.is_empty()) {
             asked.over(&mesh, screen.at)?;
         }

@@ -23,7 +23,8 @@ pub(super) fn run(args: &cli::Verify, input: &cli::Input, screen: &Screen) -> Re
     let record = args.dir.as_deref().map(directed).transpose()?;
     let namespace = input.linkerd_namespace.as_deref();
     let accepts_annotated = args.accept_annotated;
-    let judge = Judge { record, dir: args.dir.as_deref(), screen, namespace, accepts_annotated };
+    let dir = args.dir.as_deref();
+    let judge = Judge { record, dir, screen, namespace, accepts_annotated, of_several: false };
     let judged = match &args.git_base {
         Some(revision) => judge.checkout(revision, input)?,
         None => {
@@ -56,12 +57,16 @@ struct Judge<'a> {
     screen: &'a Screen,
     namespace: Option<&'a str>,
     accepts_annotated: bool,
+    /// Does the repository declare several clusters?
+    of_several: bool,
 }
 
 impl Judge<'_> {
-    /// The rotation with what cert-manager has made of it in this mesh.
+    /// The rotation with what cert-manager has made of it in this mesh; `None` where it is one of another cluster.
     fn record(&self, current: &Mesh) -> Option<Record> {
-        self.record.clone().map(|record| record.observed(current))
+        let record = self.record.clone()?;
+        let is_other = self.of_several && record.is_of(current) == Some(false);
+        (!is_other).then(|| record.observed(current))
     }
 
     fn laid_over(&self, args: &cli::Verify, input: &cli::Input) -> Result<Of, Failure> {
@@ -82,7 +87,7 @@ impl Judge<'_> {
     }
 
     /// The changes of a checkout, cluster by cluster.
-    fn checkout(&self, revision: &str, input: &cli::Input) -> Result<Vec<Judged>, Failure> {
+    fn checkout(self, revision: &str, input: &cli::Input) -> Result<Vec<Judged>, Failure> {
         let (paths, running) = sides(input)?;
         let request = checkout::Request {
             recursive: input.recursive || input.filename.is_empty(),
@@ -97,12 +102,13 @@ impl Judge<'_> {
             let names = changes.iter().filter(|one| one.is_mesh).map(|one| one.name.as_str());
             return Err(reading::several(&names.collect::<Vec<_>>()));
         }
+        let judge = Self { of_several: meshes > 1, ..self };
         let mut judged = Vec::new();
         for change in changes {
             let (unit, is_mesh) = (change.name.clone(), change.is_mesh);
             let (verification, around) = match &running {
-                Some(running) => self.against(running, change)?,
-                None => self.alone(change)?,
+                Some(running) => judge.against(running, change)?,
+                None => judge.alone(change)?,
             };
             // What has nothing to do with a control plane is of no interest beside one.
             if is_mesh || meshes == 0 || verification.verdict != Verdict::NotAboutTrust {

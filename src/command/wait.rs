@@ -67,7 +67,7 @@ fn look(
     let said = if is_so {
         waited(planned)
     } else {
-        let next = Next::of(&shown, &under_way.mesh, screen).reading(&reading::arguments(input));
+        let next = Next::of(&shown, &under_way.mesh, screen).reading(&reading::arguments(&under_way.input));
         not_yet(planned, &next, screen)
     };
     Ok(Look { said, is_so })

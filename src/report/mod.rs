@@ -45,8 +45,8 @@ pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, in_words, others_restart, restart_again};
 pub use plan::{
-    acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered, plan_imagined, plan_json,
-    plan_markdown, plan_names, plan_text, plan_wide, refused, step_notes,
+    NoPreview, Preview, acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered,
+    plan_json, plan_markdown, plan_names, plan_previews, plan_text, plan_wide, refused, step_notes,
 };
 pub use progress::Progress;
 pub use pull::PullRequest;

@@ -4,6 +4,7 @@ mod json;
 mod manual;
 mod markdown;
 mod notes;
+mod preview;
 mod refused;
 mod table;
 
@@ -17,7 +18,7 @@ use super::words::{count, styled};
 use super::{Next, Screen};
 use crate::finding::{Fact, Finding, StepFact};
 use crate::mesh::{Mesh, Owner};
-use crate::rotation::{Change, Direction, Plan, PlannedStep, Record, Scope, StepState, Strategy};
+use crate::rotation::{Change, Direction, Plan, PlannedStep, Record, Scope, StepState};
 
 pub use json::plan_json;
 pub use manual::acts;
@@ -25,6 +26,7 @@ pub(super) use manual::acts_and_commands;
 pub use markdown::plan_markdown;
 pub(super) use notes::committed_to;
 pub use notes::{directory_notes, head_notes, step_notes};
+pub use preview::{NoPreview, Preview, plan_previews};
 pub use refused::{made_elsewhere, not_ready, not_rendered, refused};
 pub(super) use table::{Row, rows, table};
 
@@ -42,33 +44,6 @@ pub fn plan_wide(under_way: &UnderWay<'_>, mesh: &Mesh, arguments: &str, screen:
     let head = head(under_way.record, under_way.plan.steps.len(), screen);
     let next = Next::of(under_way, mesh, screen).reading(arguments);
     head + &body(under_way, mesh, true, screen) + &next.text(screen)
-}
-
-/// The plan of a rotation that is not begun.
-#[must_use]
-pub fn plan_imagined(
-    under_way: &UnderWay<'_>,
-    mesh: &Mesh,
-    is_wide: bool,
-    arguments: &str,
-    screen: &Screen,
-) -> String {
-    let UnderWay { record, plan, .. } = under_way;
-    let head = format!(
-        "A rotation of {}, as `start` would begin it\nStrategy {}, {} steps; nothing is minted or written\n",
-        record.trust_domain,
-        record.strategy,
-        plan.steps.len()
-    );
-    let strategy = match record.strategy {
-        Strategy::Staged => String::new(),
-        other => format!(" --strategy {other}"),
-    };
-    let next = Next {
-        why: "Begin it: this mints certificates, and changes nothing in the cluster.".to_owned(),
-        command: Some(format!("kubectl l5d-rotate start --dir rotation{strategy}{arguments}")),
-    };
-    head + &body(under_way, mesh, is_wide, screen) + &next.text(screen)
 }
 
 /// The steps by name, one a line.

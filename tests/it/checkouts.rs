@@ -235,6 +235,10 @@ fn each_repository_and_two_pull_requests_in_it_read_as_their_golden_files() {
             .into_iter()
             .find(|unit| seen.contains(*unit));
         let unit = unit.map_or_else(String::new, |unit| format!(" --unit {unit}"));
+        if !unit.is_empty() {
+            seen.push_str("\n# what a rotation would be\n");
+            seen.push_str(&said(&repository, "kubectl l5d-rotate plan -f . -R"));
+        }
         let home = tempfile::tempdir().unwrap();
         let rotation = home.path().join("rotation");
         let rotation = rotation.to_str().unwrap();

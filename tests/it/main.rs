@@ -74,6 +74,7 @@ mod rotation_simulated;
 mod rotation_stuck;
 mod schemas;
 mod sealing;
+mod several_clusters;
 mod simulate_eras;
 mod simulate_golden;
 mod simulate_orders;

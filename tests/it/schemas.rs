@@ -145,6 +145,16 @@ fn a_mesh_of_each_era_fits_its_schemas() {
         for verb in ["status", "check", "recover", "inspect"] {
             fits(verb, &json_of(home.path(), &format!("{verb} -f mesh.yaml --at {NOW}")));
         }
+        fits("plan", &json_of(home.path(), &format!("plan --strategy patient -f mesh.yaml --at {NOW}")));
+    }
+}
+
+#[test]
+fn a_plan_of_a_rotation_that_is_not_begun_fits_its_schema() {
+    let plan = Schema::of("plan");
+    for input in ["cluster.yaml", "cert-manager/cluster.yaml", "checkouts/flux -R", "checkouts/argocd -R"] {
+        let input = format!("plan --strategy staged -f testdata/{input} --at {NOW}");
+        plan.fits(&json_of(repository(), &input));
     }
 }
 

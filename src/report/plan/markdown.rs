@@ -7,7 +7,7 @@ use super::{head, untold};
 use crate::finding::Finding;
 use crate::mesh::{Mesh, Owner};
 use crate::report::Screen;
-use crate::report::findings::listed;
+use crate::report::findings;
 use crate::report::lifetimes;
 use crate::report::markdown::{escaped, fenced, folded};
 use crate::report::next::UnderWay;
@@ -89,12 +89,17 @@ fn whereto(planned: &PlannedStep) -> String {
     if owners.is_empty() {
         return String::new();
     }
-    format!(", commit it where it is applied from ({})", escaped(&listed(&owners)))
+    format!(", commit it where it is applied from ({})", escaped(&findings::listed(&owners)))
 }
 
 /// A box to tick, with the command under it.
 fn item(text: &str, command: Option<&str>) -> String {
-    let mut out = format!("- [ ] {text}\n");
+    listed(&format!("[ ] {text}"), command)
+}
+
+/// An item of a list, with the command under it.
+pub(super) fn listed(text: &str, command: Option<&str>) -> String {
+    let mut out = format!("- {text}\n");
     for line in command.map(|command| fenced("sh", command)).iter().flat_map(|code| code.lines()) {
         out.push_str(&format!("  {line}\n"));
     }

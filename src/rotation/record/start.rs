@@ -155,6 +155,19 @@ impl Record {
         Ok(record)
     }
 
+    /// Is it a rotation of this mesh, by its namespace, its trust domain and the anchors that it publishes? `None` where these
+    /// are not known.
+    #[must_use]
+    pub fn is_of(&self, mesh: &Mesh) -> Option<bool> {
+        let found = &mesh.control_plane;
+        if self.namespace != found.namespace || self.trust_domain != found.trust_domain {
+            return Some(false);
+        }
+        let published = published_bundle(mesh).ok()?;
+        let mut own = self.old.anchors().iter().chain(self.anchor());
+        Some(own.any(|anchor| published.contains(anchor)))
+    }
+
     fn issuer_is_of(&self, anchor: &Certificate, mesh: &Mesh) -> Result<(), StartError> {
         let anchors = Bundle::of(anchor);
         for rules in [Rules::Controller, Rules::Proxy] {

@@ -68,7 +68,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
         "kubectl l5d-rotate plan @cluster
          kubectl l5d-rotate plan --strategy patient -o name @cluster
          kubectl l5d-rotate plan --strategy cross-signed @cluster
-         kubectl l5d-rotate plan -o json @cluster",
+         kubectl l5d-rotate plan -o markdown @cluster",
     ),
     (
         "near-misses",
