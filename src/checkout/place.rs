@@ -88,22 +88,40 @@ pub(super) fn is_path_like(pattern: &str, name: &str) -> bool {
     matches(&pattern, &name)
 }
 
+/// Of what stands between two `**`, and between two `*`, the first place that fits is as good as any: nothing is tried twice, whatever
+/// a pattern asks for.
 fn matches(pattern: &[&str], names: &[&str]) -> bool {
-    match (pattern, names) {
-        ([], []) => true,
-        (["**", rest @ ..], _) => (0..=names.len()).any(|skipped| matches(rest, &names[skipped..])),
-        ([first, pattern @ ..], [name, names @ ..]) => part(first, name) && matches(pattern, names),
-        _ => false,
+    let fits = |run: &[&str], names: &[&str]| {
+        run.len() == names.len() && run.iter().zip(names).all(|(pattern, name)| is_name_like(pattern, name))
+    };
+    let runs: Vec<&[&str]> = pattern.split(|name| *name == "**").collect();
+    let [first, middle @ .., last] = &runs[..] else { return fits(pattern, names) };
+    if names.len() < first.len() + last.len() {
+        return false;
     }
+    let (start, rest) = names.split_at(first.len());
+    let (mut rest, end) = rest.split_at(rest.len() - last.len());
+    if !fits(first, start) || !fits(last, end) {
+        return false;
+    }
+    for run in middle.iter().filter(|run| !run.is_empty()) {
+        let Some(at) = rest.windows(run.len()).position(|names| fits(run, names)) else { return false };
+        rest = &rest[at + run.len()..];
+    }
+    true
 }
 
-fn part(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => name.strip_prefix(start).is_some_and(|left| {
-            left.char_indices().map(|(at, _)| at).chain([left.len()]).any(|at| part(rest, &left[at..]))
-        }),
+fn is_name_like(pattern: &str, name: &str) -> bool {
+    let pieces: Vec<&str> = pattern.split('*').collect();
+    let [first, middle @ .., last] = &pieces[..] else { return pattern == name };
+    let Some(mut rest) = name.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
+        return false;
+    };
+    for piece in middle {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
     }
+    true
 }
 
 #[cfg(test)]
@@ -123,5 +141,31 @@ mod tests {
         ] {
             assert_eq!(is_like(pattern, name), excluded, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn a_pattern_of_a_whole_path_is_that_of_all_of_it() {
+        for (pattern, name, is_it) in [
+            ("a/**/b", "a/b", true),
+            ("a/**/b", "a/x/b/y/b", true),
+            ("a/**/b", "a/x/b/y", false),
+            ("**/x/**/y", "a/x/b/y/c/y", true),
+            ("**/x/**/y", "y/x", false),
+            ("**", "a/b", true),
+            ("a*b*a", "aba", true),
+            ("a*b*a", "abba", true),
+            ("a*a", "a", false),
+            ("ab*ba", "aba", false),
+            ("*b*", "abc", true),
+        ] {
+            assert_eq!(is_path_like(pattern, name), is_it, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_costs_no_more_the_more_it_asks_for() {
+        let (many, name) = ("*a".repeat(200), "a".repeat(150));
+        assert!(!is_path_like(&many, &name));
+        assert!(!is_path_like(&"**/a/".repeat(200), &"a/".repeat(150)));
     }
 }
