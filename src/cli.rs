@@ -17,8 +17,8 @@ use crate::step::Confirmation;
 
 pub use input::{Color, Display, Input};
 pub use rotation::{Diff, Next, Plan, PlanFormat, Render, Rotation, Selection};
-pub use value::Lifetime;
 use value::{Code, duration, interval};
+pub use value::{Lifetime, Signer};
 pub use verbs::{
     ANCHOR_LIFETIME, Awaited, Editing, ISSUER_LIFETIME, Minting, Printing, Recover, Simulate,
     SimulationFormat, Verify, VerifyFormat, Wait,
@@ -256,6 +256,10 @@ pub struct Start {
     /// The private key of the present anchor: the new one is signed with it, and no data-plane restart is needed
     #[arg(long, value_name = "FILE", conflicts_with = "issuer_only")]
     pub old_anchor_key: Option<PathBuf>,
+
+    /// Under cert-manager: the Issuer that signs below --anchor, whose key stays outside of the cluster
+    #[arg(long, value_name = "KIND/NAME", requires = "anchor", conflicts_with_all = ["csr", "issuer_cert", "issuer_only", "old_anchor_key", "anchor_key"])]
+    pub signer: Option<Signer>,
 
     /// First show where this Git checkout holds what is replaced, and end where `--in` would not find the trust bundle there
     #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]

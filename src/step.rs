@@ -71,6 +71,8 @@ pub enum Confirmation {
     RenewalSuspended,
     /// The next Helm or CLI upgrade of Linkerd publishes the anchors that are published now
     UpgradeKeepsBundle,
+    /// The Issuer that the step names signs below the anchor of that step, whose key is kept outside of the cluster
+    SignerOfAnchor,
 }
 
 impl Confirmation {
@@ -149,6 +151,7 @@ impl fmt::Display for Confirmation {
             Self::AllPodsSeen => "all-pods-seen",
             Self::RenewalSuspended => "renewal-suspended",
             Self::UpgradeKeepsBundle => "upgrade-keeps-bundle",
+            Self::SignerOfAnchor => "signer-of-anchor",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Durations and instants as people type them.
+//! Durations, instants and names as people type them.
 
 use std::ffi::OsStr;
 use std::str::FromStr;
@@ -34,6 +34,35 @@ impl FromStr for Lifetime {
             return Err(format!("`{text}` is not in the future"));
         }
         Ok(Self(span))
+    }
+}
+
+/// An Issuer or ClusterIssuer of cert-manager.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    /// `Issuer`, in the control plane's namespace, or `ClusterIssuer`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}
+
+impl FromStr for Signer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is not a name such as ClusterIssuer/linkerd-2027");
+        let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
+        let kind = ["ClusterIssuer", "Issuer"].into_iter().find(|known| *known == kind).ok_or_else(wrong)?;
+        // A DNS subdomain, as Kubernetes asks for it (RFC 1123).
+        let is_part = |part: &str| {
+            let inner =
+                part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+            inner && !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
+        };
+        if name.len() > 253 || !name.split('.').all(is_part) {
+            return Err(wrong());
+        }
+        Ok(Self { kind, name: name.to_owned() })
     }
 }
 

@@ -9,14 +9,15 @@ use zeroize::Zeroizing;
 use super::{Failure, edit, reading};
 use crate::check;
 use crate::cli::{self, ANCHOR_LIFETIME, ISSUER_LIFETIME, Lifetime};
-use crate::mesh::{ControlPlane, Era, Mesh};
+use crate::document::ObjectRef;
+use crate::mesh::{CERT_MANAGER_GROUP, ControlPlane, Era, Mesh};
 use crate::output::{self, Access, Claim, NewFile};
 use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
     mint_anchor, mint_issuer, request_issuer,
 };
 use crate::report::{Response, Screen, requested, started, started_managed};
-use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
+use crate::rotation::{self, CrossError, OutsideAnchor, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(10);
@@ -65,7 +66,7 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
 /// A rotation that is not begun: nothing of what is made for it is kept.
 pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result<Record, Failure> {
     if mesh.issuer_certificate().is_some() {
-        return Ok(Record::managed(mesh, at)?);
+        return Ok(Record::managed(mesh, at, None)?);
     }
     let lifetime = |text: &str| text.parse::<Lifetime>().map_err(Failure::bare);
     let ControlPlane { namespace, trust_domain, .. } = &mesh.control_plane;
@@ -91,6 +92,7 @@ fn is_managed(args: &cli::Start, mesh: &Mesh) -> bool {
         || minting.allow_managed;
     match args.strategy {
         Some(strategy) => strategy == Strategy::Managed,
+        None if args.signer.is_some() => true,
         None => mesh.issuer_certificate().is_some() && !asks_otherwise,
     }
 }
@@ -98,7 +100,7 @@ fn is_managed(args: &cli::Start, mesh: &Mesh) -> bool {
 /// Begins a rotation in which cert-manager mints the certificates: only its record is written.
 fn managed(args: &cli::Start, mesh: &Mesh, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let given = [
-        ("--anchor", args.minting.anchor.is_some()),
+        ("--anchor without --signer", args.minting.anchor.is_some() && args.signer.is_none()),
         ("--csr", args.csr),
         ("--issuer-cert", args.issuer_cert.is_some()),
         ("--issuer-only", args.issuer_only),
@@ -107,13 +109,14 @@ fn managed(args: &cli::Start, mesh: &Mesh, input: &cli::Input, screen: &Screen) 
     if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
         return Err(Failure::new(
             format!("{flag} does not go with --strategy managed: cert-manager mints the certificates"),
-            format!("leave {flag} out, or choose another strategy"),
+            "leave it out, or choose another strategy; for an anchor from outside give --anchor and --signer"
+                .to_owned(),
         ));
     }
-    let record = Record::managed(mesh, screen.at)?;
+    let record = Record::managed(mesh, screen.at, outside(args, mesh)?)?;
     let found = args.checkout.as_deref().zip(record.managed.as_ref()).map(|(directory, managed)| {
-        let own = [&managed.old.certificate, &managed.old.signer, &managed.issuer];
-        let objects: Vec<_> = own.into_iter().chain(managed.bundle.as_ref()).collect();
+        let old = managed.old.made().into_iter().flat_map(|old| [&old.certificate, &old.signer]);
+        let objects: Vec<_> = old.chain([&managed.issuer]).chain(managed.bundle.as_ref()).collect();
         edit::found_objects(directory, &objects, input, screen)
     });
     let found = found.transpose()?.unwrap_or_default();
@@ -123,6 +126,15 @@ fn managed(args: &cli::Start, mesh: &Mesh, input: &cli::Input, screen: &Screen) 
     output::create(&files, false)?;
     let out = found + &started_managed(&record, &args.dir, &reading::arguments(input), screen);
     Ok(Response::fine(out))
+}
+
+/// An anchor from outside, and the Issuer that signs below it.
+fn outside(args: &cli::Start, mesh: &Mesh) -> Result<Option<OutsideAnchor>, Failure> {
+    let (Some(path), Some(signer)) = (&args.minting.anchor, &args.signer) else { return Ok(None) };
+    let namespace = if signer.kind == "ClusterIssuer" { "" } else { &mesh.control_plane.namespace };
+    let version = format!("{CERT_MANAGER_GROUP}/v1");
+    let signer = ObjectRef::new(&version, signer.kind, namespace, &signer.name);
+    Ok(Some(OutsideAnchor { anchor: known_anchor(path, mesh)?, signer }))
 }
 
 /// A rotation to be begun.

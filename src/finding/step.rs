@@ -154,6 +154,8 @@ pub enum StepFact {
     SignerMissing { issuer: ObjectRef },
     /// The Issuer that is to sign the issuer signs with another Secret.
     SignerOfAnother { issuer: ObjectRef, secret: String },
+    /// Nothing that is read tells that an Issuer signs below the anchor that the step leads to.
+    SignerNotShown { issuer: ObjectRef, anchor: CertificateRef },
     /// cert-manager has issued another certificate meanwhile than the anchor that proxies were given.
     AnchorReissued { certificate: ObjectRef, known: CertificateRef, issued: CertificateRef },
     /// No CertificateRequest shows which certificate an anchor's Certificate was issued last.

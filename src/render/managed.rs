@@ -6,7 +6,7 @@ use super::current::named;
 use super::draft::Draft;
 use super::{Current, Edit, RenderError, Rendered, WholeChange};
 use crate::document::ObjectRef;
-use crate::mesh::{BundleSource, GoDuration};
+use crate::mesh::{BundleSource, CERT_MANAGER_GROUP, GoDuration};
 use crate::pki::{BundleText, Rules};
 use crate::rotation::{ManagedAnchor, ManagedChange, RENEWED_BEFORE};
 
@@ -26,9 +26,7 @@ pub(super) fn change(draft: &mut Draft<'_>, change: &ManagedChange) -> Result<()
             Ok(())
         }
         ManagedChange::SignedBy { certificate, signer } => {
-            let edit = Edit::Spec { path: &["issuerRef", "name"], value: json!(signer.name) };
-            let purpose = "the identity issuer is signed by the other trust anchor";
-            observed(draft, certificate, purpose).edits.push(edit);
+            signed_by(draft, certificate, signer);
             Ok(())
         }
         ManagedChange::IssuedAnew { certificate } => issue_anew(draft, certificate),
@@ -38,6 +36,24 @@ pub(super) fn change(draft: &mut Draft<'_>, change: &ManagedChange) -> Result<()
             item.whole = Some(WholeChange::Removed);
             Ok(())
         }
+    }
+}
+
+fn signed_by(draft: &mut Draft<'_>, certificate: &ObjectRef, signer: &ObjectRef) {
+    let manifest = draft.manifest(certificate);
+    let is = |key: &str, default: &str, wanted: &str| {
+        let told = manifest.and_then(|one| one.tree.pointer(&format!("/spec/issuerRef/{key}"))?.as_str());
+        told.filter(|text| !text.is_empty()).unwrap_or(default) == wanted
+    };
+    let same_kind = is("kind", "Issuer", &signer.kind);
+    let same_group = is("group", CERT_MANAGER_GROUP, signer.group());
+    let item = observed(draft, certificate, "the identity issuer is signed by the other trust anchor");
+    item.edits.push(Edit::Spec { path: &["issuerRef", "name"], value: json!(signer.name) });
+    if !same_kind {
+        item.edits.push(Edit::Spec { path: &["issuerRef", "kind"], value: json!(signer.kind) });
+    }
+    if !same_group {
+        item.edits.push(Edit::Spec { path: &["issuerRef", "group"], value: json!(signer.group()) });
     }
 }
 

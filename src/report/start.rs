@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::{CertificateView, Screen, shell_word};
-use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record};
+use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record, Signing};
 
 /// What was written into `dir`, and the next commands; they end with `arguments`, to read what this one has read.
 #[must_use]
@@ -43,11 +43,14 @@ pub fn started_managed(record: &Record, dir: &Path, arguments: &str, screen: &Sc
     let mut out = format!("Started a rotation over cert-manager's objects in {dir}\n\n");
     let Some(managed) = &record.managed else { return out };
     let bundle = managed.bundle.as_ref().map(ToString::to_string);
+    let made = |signing: &Signing| {
+        signing.made().map_or_else(|| "from outside".to_owned(), |made| made.certificate.to_string())
+    };
     let rows = [
-        ("old anchor", managed.old.certificate.to_string()),
-        ("  signs by", managed.old.signer.to_string()),
-        ("new anchor", managed.new.certificate.to_string()),
-        ("  signs by", managed.new.signer.to_string()),
+        ("old anchor", made(&managed.old)),
+        ("  signs by", managed.old.signer().to_string()),
+        ("new anchor", made(&managed.new)),
+        ("  signs by", managed.new.signer().to_string()),
         ("issuer", managed.issuer.to_string()),
         (
             "published by",
@@ -59,6 +62,11 @@ pub fn started_managed(record: &Record, dir: &Path, arguments: &str, screen: &Sc
     }
     out.push('\n');
     let anchor = match record.anchor() {
+        Some(anchor) if managed.new.made().is_none() => format!(
+            "The first step publishes the new anchor {}. Its key is not needed: {} is to sign below it.",
+            anchor.fingerprint().short(),
+            managed.new.signer()
+        ),
         Some(anchor) => format!(
             "The new anchor {} is published beside the old one already: the rotation goes on from there.",
             anchor.fingerprint().short()

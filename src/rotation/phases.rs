@@ -136,7 +136,7 @@ impl Record {
     /// Does cert-manager's Certificate of the old anchor go in the end, and the Issuer that signs with it? Not on a rollback: it
     /// needs them.
     fn removes_objects(&self) -> bool {
-        let are_others = |managed: &Managed| managed.old != managed.new;
+        let are_others = |managed: &Managed| managed.old.made().is_some() && managed.old != managed.new;
         self.direction == Direction::Forward && self.managed.as_ref().is_some_and(are_others)
     }
 

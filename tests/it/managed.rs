@@ -14,17 +14,21 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A user with such a cluster, a shell and a rotation directory.
-struct User {
-    home: TempDir,
-    cluster: Cluster,
+pub(crate) struct User {
+    pub(crate) home: TempDir,
+    pub(crate) cluster: Cluster,
 }
 
 impl User {
     fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), cluster: Cluster::by_cert_manager() }
+        Self::of(Cluster::by_cert_manager())
     }
 
-    fn run(&self, arguments: &str) -> Output {
+    pub(crate) fn of(cluster: Cluster) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), cluster }
+    }
+
+    pub(crate) fn run(&self, arguments: &str) -> Output {
         fs::write(self.home.path().join("dump.json"), self.cluster.dump()).unwrap();
         runner::plugin()
             .current_dir(self.home.path())
@@ -34,26 +38,26 @@ impl User {
             .unwrap()
     }
 
-    fn out(&self, arguments: &str) -> String {
+    pub(crate) fn out(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments}: {:?}\n{stderr}", output.status.code());
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn anchors(&self) -> Vec<Certificate> {
+    pub(crate) fn anchors(&self) -> Vec<Certificate> {
         let bundle = BundleText::read(self.cluster.bundle.as_str());
         bundle.as_read_by(Rules::Controller).unwrap().anchors().to_vec()
     }
 
-    fn standing(&self, direction: &str) -> String {
+    pub(crate) fn standing(&self, direction: &str) -> String {
         let plan: Value =
             serde_json::from_str(&self.out(&format!("plan --dir rotation{direction} -o json"))).unwrap();
         plan["standing"].as_str().unwrap_or("finished").to_owned()
     }
 
     /// What `verify` says of documents: its exit code, and the codes of what it found.
-    fn verified(&self, documents: &str) -> (i32, Vec<String>) {
+    pub(crate) fn verified(&self, documents: &str) -> (i32, Vec<String>) {
         fs::write(self.home.path().join("proposed.yaml"), documents).unwrap();
         let dir = if self.home.path().join("rotation").exists() { " --dir rotation" } else { "" };
         let output = self.run(&format!("verify --proposed proposed.yaml -o json{dir}"));
@@ -65,7 +69,7 @@ impl User {
         (output.status.code().unwrap(), codes)
     }
 
-    fn merge(&mut self, text: &str) {
+    pub(crate) fn merge(&mut self, text: &str) {
         for document in document::parse(text, "step").unwrap() {
             self.cluster.apply(&document.tree);
         }
@@ -88,7 +92,7 @@ impl User {
     }
 
     /// Follows `next` to the end, and tells the commits that it took.
-    fn rotate(&mut self, direction: &str) -> Vec<String> {
+    pub(crate) fn rotate(&mut self, direction: &str) -> Vec<String> {
         let mut taken = Vec::new();
         for _ in 0..200 {
             let standing = self.standing(direction);
@@ -106,14 +110,14 @@ impl User {
         panic!("it does not finish: {taken:?}\n{}", self.out(&format!("plan --dir rotation{direction}")));
     }
 
-    fn object(&self, kind: &str, name: &str) -> Value {
+    pub(crate) fn object(&self, kind: &str, name: &str) -> Value {
         let objects = &self.cluster.controllers.as_ref().unwrap().objects;
         let is_it = |one: &&Value| one["kind"] == kind && one["metadata"]["name"] == name;
         objects.iter().find(is_it).unwrap().clone()
     }
 }
 
-const COMMITS: [&str; 9] = [
+pub(crate) const COMMITS: [&str; 9] = [
     "bundle/1-trust",
     "bundle/2-control-plane",
     "bundle/3-data-plane",

@@ -96,6 +96,7 @@ const fn confirmed(confirmation: Confirmation) -> &'static str {
         Confirmation::AllPodsSeen => "the input holds every pod of the mesh",
         Confirmation::RenewalSuspended => "it is suspended",
         Confirmation::UpgradeKeepsBundle => "that value holds the published anchors",
+        Confirmation::SignerOfAnchor => "it signs below that anchor",
     }
 }
 

@@ -10,8 +10,8 @@ use crate::finding::{CertificateRef, Finding, InputFact, Opens, Severity, StepFa
 use crate::mesh::{
     BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CertManagerCertificate, GoDuration, Mesh, SignsWith,
 };
-use crate::pki::{Bundle, BundleText, Rules};
-use crate::rotation::{Confirmation, Direction, Managed, ManagedAnchor};
+use crate::pki::{Bundle, BundleText, Rules, is_signed_by};
+use crate::rotation::{Confirmation, Direction, Managed, ManagedAnchor, Signing};
 
 /// A change of one of these objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,44 +112,43 @@ pub(super) fn changes(view: &View<'_>, step: Step) -> Option<Vec<ManagedChange>>
     match step.stage {
         Stage::Trust => {
             let mut changes = Vec::new();
-            if step.phase == Phase::Bundle && forward {
-                changes.extend(new_anchor(managed));
-                changes.extend(stopped(managed, view.mesh));
-            }
+            let adds = step.phase == Phase::Bundle && forward;
+            changes.extend(adds.then(|| new_anchor(managed)).flatten());
             match &managed.bundle {
                 Some(bundle) => changes.extend(sources(view, managed, bundle, step)),
                 None if view.record.awaits_anchor() => {}
                 // The anchors are published as ever, once the new one is known.
                 None => return None,
             }
+            changes.extend(adds.then(|| stopped(managed, view.mesh)).flatten());
             Some(changes)
         }
         Stage::Issuer => {
             let to = if forward { &managed.new } else { &managed.old };
             let certificate = managed.issuer.clone();
-            Some(vec![match managed.old.signer.is_same(&managed.new.signer) {
+            Some(vec![match managed.old.signer().is_same(managed.new.signer()) {
                 true => ManagedChange::IssuedAnew { certificate },
-                false => ManagedChange::SignedBy { certificate, signer: to.signer.clone() },
+                false => ManagedChange::SignedBy { certificate, signer: to.signer().clone() },
             }])
         }
         Stage::Objects => {
-            let ManagedAnchor { certificate, signer, .. } = managed.old.clone();
-            let remove = |object| ManagedChange::Remove { object };
-            Some([certificate, signer].map(remove).into())
+            let old = managed.old.made().into_iter();
+            let objects = old.flat_map(|old| [old.certificate.clone(), old.signer.clone()]);
+            Some(objects.map(|object| ManagedChange::Remove { object }).collect())
         }
         Stage::ControlPlane | Stage::DataPlane => None,
     }
 }
 
 fn new_anchor(managed: &Managed) -> Option<ManagedChange> {
-    let (old, new) = (managed.old.clone(), managed.new.clone());
+    let (old, new) = (managed.old.made()?.clone(), managed.new.made()?.clone());
     (old != new).then(|| ManagedChange::NewAnchor(Box::new(NewAnchor { old, new })))
 }
 
 /// The old anchor must not change on the way. A later renewal starts nothing, whatever the Certificate says besides
 /// (`Trigger` in cert-manager's `internal/controller/certificates/policies`).
 fn stopped(managed: &Managed, mesh: &Mesh) -> Option<ManagedChange> {
-    let certificate = &managed.old.certificate;
+    let certificate = &managed.old.made()?.certificate;
     let found = mesh.certificate(certificate)?;
     (!found.renewal_disabled).then(|| ManagedChange::StopRenewal { certificate: certificate.clone() })
 }
@@ -158,33 +157,37 @@ fn stopped(managed: &Managed, mesh: &Mesh) -> Option<ManagedChange> {
 pub(super) fn stopped_by(view: &View<'_>, step: Step) -> Option<ObjectRef> {
     let managed = view.record.managed.as_ref()?;
     let is_first = (step.phase, step.stage) == (Phase::Bundle, Stage::Trust);
-    let certificate = &managed.old.certificate;
+    let certificate = &managed.old.made()?.certificate;
     let due = view.mesh.certificate(certificate)?.renewal_time;
     let is_near = due.is_some_and(|due| view.at.duration_until(due) < RENEWED_BEFORE.0);
     (is_first && view.record.direction == Direction::Forward && !is_near).then(|| certificate.clone())
 }
 
 /// The Bundle's sources once a step over it is through. A Certificate may renew behind its Secret, so the old anchor stands there
-/// as PEM, too, until it is taken away.
+/// as PEM, too, until it is taken away. One that cert-manager does not make stands there as PEM alone.
 fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -> Option<ManagedChange> {
     let now = &view.mesh.trust_bundle.as_ref()?.sources;
-    let of = |anchor: &ManagedAnchor| {
+    let secret = |anchor: &ManagedAnchor| {
+        let old = managed.old.made().map(|old| old.secret.as_str());
         let key = now.iter().find_map(|source| match source {
-            BundleSource::Secret { name, key } if *name == managed.old.secret => Some(key.as_str()),
+            BundleSource::Secret { name, key } if Some(name.as_str()) == old => Some(key.as_str()),
             _ => None,
         });
         let key = key.unwrap_or(CERTIFICATE_KEY).to_owned();
         BundleSource::Secret { name: anchor.secret.clone(), key }
     };
-    let (old, new) = (of(&managed.old), of(&managed.new));
+    let old = managed.old.made().map(secret);
+    let new = match managed.new.made() {
+        Some(made) => secret(made),
+        None => BundleSource::InLine(view.record.anchor()?.to_pem()),
+    };
     let sources = match (step.phase, view.record.direction) {
         (Phase::Prune, Direction::Forward) => vec![new],
         (Phase::Bundle, Direction::Rollback) => {
-            let kept = now.iter().filter(|source| **source != new && !is_pinned(source, &view.record.old));
+            let is_old = |source: &BundleSource| old.is_some() && is_pinned(source, &view.record.old);
+            let kept = now.iter().filter(|source| **source != new && !is_old(source));
             let mut kept: Vec<_> = kept.cloned().collect();
-            if !kept.contains(&old) {
-                kept.push(old);
-            }
+            kept.extend(old.filter(|old| !now.contains(old)));
             kept
         }
         _ => {
@@ -192,7 +195,7 @@ fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -
             if !all.iter().any(|source| is_pinned(source, &view.record.old)) {
                 all.push(BundleSource::InLine(view.record.old.to_pem()));
             }
-            for source in [old, new] {
+            for source in old.into_iter().chain([new]) {
                 if !all.contains(&source) {
                     all.push(source);
                 }
@@ -223,7 +226,8 @@ pub(super) fn removed(view: &View<'_>) -> StepState {
     if let Some(why) = unread(view, &OBJECTS) {
         return StepState::Unknown(Box::new(why));
     }
-    let objects = [&managed.old.certificate, &managed.old.signer];
+    let Some(old) = managed.old.made() else { return StepState::Done };
+    let objects = [&old.certificate, &old.signer];
     let left = objects.iter().filter(|object| is_there(view.mesh, object)).count() as u64;
     if left == 0 { StepState::Done } else { StepState::Pending { done: 2 - left, of: 2 } }
 }
@@ -244,16 +248,41 @@ pub(super) fn signer_is_ready(view: &View<'_>, step: Step) -> Vec<Finding> {
     let Some(managed) = view.record.managed.as_ref().filter(|_| step.stage == Stage::Issuer) else {
         return Vec::new();
     };
-    let anchor = match view.record.direction {
+    let signing = match view.record.direction {
         Direction::Forward => &managed.new,
         Direction::Rollback => &managed.old,
     };
-    let (issuer, secret) = (anchor.signer.clone(), anchor.secret.clone());
-    match view.mesh.certificate_issuer(&issuer).map(|found| &found.signs_with) {
-        None => vec![unread(view, &OBJECTS).unwrap_or_else(|| error(StepFact::SignerMissing { issuer }))],
-        Some(SignsWith::Secret(found)) if *found == secret => Vec::new(),
-        Some(_) => vec![error(StepFact::SignerOfAnother { issuer, secret })],
+    let issuer = signing.signer().clone();
+    let found = view.mesh.certificate_issuer(&issuer).map(|found| &found.signs_with);
+    match (found, signing) {
+        // Those of other groups are not read.
+        (None, Signing::Outside(_)) if issuer.group() != CERT_MANAGER_GROUP => {
+            signs_below(view, managed, issuer)
+        }
+        (None, _) => {
+            vec![unread(view, &OBJECTS).unwrap_or_else(|| error(StepFact::SignerMissing { issuer }))]
+        }
+        (Some(SignsWith::Secret(found)), Signing::Made(made)) if *found == made.secret => Vec::new(),
+        (Some(_), Signing::Made(made)) => {
+            vec![error(StepFact::SignerOfAnother { issuer, secret: made.secret.clone() })]
+        }
+        (Some(_), Signing::Outside(_)) => signs_below(view, managed, issuer),
     }
+}
+
+/// What an Issuer signs with that cert-manager does not make is for a human to know, until it has signed.
+fn signs_below(view: &View<'_>, managed: &Managed, issuer: ObjectRef) -> Vec<Finding> {
+    let anchor = match (view.record.direction, view.record.anchor()) {
+        (Direction::Forward, Some(anchor)) => anchor,
+        (Direction::Forward, None) => return Vec::new(),
+        (Direction::Rollback, _) => &managed.old_anchor,
+    };
+    let has_signed = |chain| is_signed_by(chain, anchor, view.mesh.identity_name());
+    if view.mesh.secret_chain().is_some_and(has_signed) {
+        return Vec::new();
+    }
+    let fact = StepFact::SignerNotShown { issuer, anchor: anchor.into() };
+    vec![Finding::new(Severity::Unknown, fact).opened_by(Opens::Confirm(Confirmation::SignerOfAnchor))]
 }
 
 /// What the signing Certificate was issued last must be the anchor that proxies were given: a renewal has another key.
@@ -261,11 +290,12 @@ pub(super) fn anchor_is_the_same(view: &View<'_>, step: Step) -> Vec<Finding> {
     let (record, spec) = (view.record, view.spec(step));
     let is_about_anchors = matches!(step.stage, Stage::Trust | Stage::Issuer);
     let Some(managed) = record.managed.as_ref().filter(|_| is_about_anchors) else { return Vec::new() };
-    let (certificate, known) = match (record.direction, record.anchor()) {
-        (Direction::Forward, Some(anchor)) => (&managed.new.certificate, anchor),
+    let (signing, known) = match (record.direction, record.anchor()) {
+        (Direction::Forward, Some(anchor)) => (&managed.new, anchor),
         (Direction::Forward, None) => return Vec::new(),
-        (Direction::Rollback, _) => (&managed.old.certificate, &managed.old_anchor),
+        (Direction::Rollback, _) => (&managed.old, &managed.old_anchor),
     };
+    let Some(ManagedAnchor { certificate, .. }) = signing.made() else { return Vec::new() };
     let found = view.mesh.certificate(certificate);
     match found.and_then(CertManagerCertificate::issued) {
         Some(issued) if issued == known => Vec::new(),
@@ -294,22 +324,21 @@ pub(super) fn bundle_is_known(view: &View<'_>, step: Step) -> Vec<Finding> {
 /// What to know beside a step over these objects.
 pub(super) fn notes(view: &View<'_>, step: Step) -> Vec<StepFact> {
     let Some(managed) = &view.record.managed else { return Vec::new() };
-    let certificate = &managed.new.certificate;
-    match (step.stage, view.mesh.certificate(certificate)) {
-        (Stage::Trust, Some(found)) if view.record.awaits_anchor() => {
-            vec![StepFact::AnchorAwaited { certificate: certificate.clone(), request: found.request.clone() }]
-        }
-        (Stage::Trust, Some(_))
-            if step.phase == Phase::Bundle && view.record.direction == Direction::Rollback =>
-        {
-            let ManagedAnchor { certificate, signer, .. } = managed.new.clone();
-            vec![StepFact::NewObjectsLeft { certificate, signer }]
-        }
-        (Stage::Objects, _) => {
-            let namespace = &managed.old.certificate.namespace;
-            let secret = ObjectRef::new("v1", "Secret", namespace, &managed.old.secret);
-            vec![StepFact::OldKeyStays { secret, signer: managed.old.signer.clone() }]
-        }
-        _ => Vec::new(),
+    if step.stage == Stage::Objects {
+        let of = |old: &ManagedAnchor| StepFact::OldKeyStays {
+            secret: ObjectRef::new("v1", "Secret", &old.certificate.namespace, &old.secret),
+            signer: old.signer.clone(),
+        };
+        return managed.old.made().map(of).into_iter().collect();
     }
+    let Some(new) = managed.new.made().filter(|_| step.stage == Stage::Trust) else { return Vec::new() };
+    let Some(found) = view.mesh.certificate(&new.certificate) else { return Vec::new() };
+    let ManagedAnchor { certificate, signer, .. } = new.clone();
+    if view.record.awaits_anchor() {
+        return vec![StepFact::AnchorAwaited { certificate, request: found.request.clone() }];
+    }
+    if step.phase == Phase::Bundle && view.record.direction == Direction::Rollback {
+        return vec![StepFact::NewObjectsLeft { certificate, signer }];
+    }
+    Vec::new()
 }

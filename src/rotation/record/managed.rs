@@ -1,12 +1,17 @@
 //! A rotation over the objects of cert-manager: which ones, and what of it shows only in the mesh.
 
+mod error;
+mod written;
+
 use std::borrow::Cow;
 
+pub use error::ManagedError;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+pub(super) use written::WrittenManaged;
 
-use super::{Record, Scope, StartError, Strategy, published_bundle};
+use super::{Record, Scope, Strategy, published_bundle};
 use crate::document::ObjectRef;
 use crate::mesh::{
     BundleSource, CertManagerCertificate, ChangeTime, Known, Mesh, Owner, SignsWith, TrustBundle,
@@ -21,12 +26,12 @@ pub struct Managed {
     pub issuer: ObjectRef,
     /// The Bundle that publishes the anchors; none where they are published in another way.
     pub bundle: Option<ObjectRef>,
-    /// What makes the old anchor, and signs with it.
-    pub old: ManagedAnchor,
+    /// What signs with the old anchor.
+    pub old: Signing,
     /// The old anchor: the one of the published ones that signed the issuer when the rotation was started.
     pub old_anchor: Certificate,
-    /// What makes the new anchor, and signs with it.
-    pub new: ManagedAnchor,
+    /// What signs with the new anchor.
+    pub new: Signing,
     /// Which anchor signs the issuers in the Secret, and since when.
     pub signed: Option<Signed>,
 }
@@ -44,6 +49,44 @@ pub struct Signed {
     pub generation: u64,
 }
 
+/// What signs with an anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signing {
+    /// An Issuer with what cert-manager makes.
+    Made(ManagedAnchor),
+    /// An Issuer whose key comes from elsewhere.
+    Outside(ObjectRef),
+}
+
+impl Signing {
+    /// The Issuer or ClusterIssuer.
+    #[must_use]
+    pub const fn signer(&self) -> &ObjectRef {
+        match self {
+            Self::Made(made) => &made.signer,
+            Self::Outside(signer) => signer,
+        }
+    }
+
+    /// What cert-manager makes of it.
+    #[must_use]
+    pub const fn made(&self) -> Option<&ManagedAnchor> {
+        match self {
+            Self::Made(made) => Some(made),
+            Self::Outside(_) => None,
+        }
+    }
+}
+
+/// An anchor whose key is kept outside of the cluster, and the Issuer that signs below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideAnchor {
+    /// The anchor.
+    pub anchor: Certificate,
+    /// The Issuer or ClusterIssuer.
+    pub signer: ObjectRef,
+}
+
 /// An anchor as cert-manager makes it and signs with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,122 +99,53 @@ pub struct ManagedAnchor {
     pub signer: ObjectRef,
 }
 
-/// Why cert-manager's objects are not rotated.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ManagedError {
-    /// It cannot be started at all.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// No Certificate writes the issuer's Secret.
-    #[error("no Certificate in the input writes {secret}")]
-    NoCertificate {
-        /// The issuer Secret.
-        secret: String,
-    },
-    /// The issuer of that Certificate was not seen.
-    #[error("{certificate} is signed by {}, and the input does not show it", signer.as_deref().unwrap_or("an Issuer"))]
-    SignerUnknown {
-        /// The Certificate.
-        certificate: String,
-        /// Its `spec.issuerRef`, where that is known.
-        signer: Option<String>,
-    },
-    /// The issuer of that Certificate has no CA in the cluster.
-    #[error("{signer} signs with nothing that cert-manager makes in this cluster")]
-    SignedElsewhere {
-        /// The Issuer.
-        signer: String,
-    },
-    /// The anchor's Certificate was not seen.
-    #[error("{signer} signs with Secret {secret}, and no Certificate in the input makes it")]
-    AnchorUnknown {
-        /// The Issuer.
-        signer: String,
-        /// Its `spec.ca.secretName`.
-        secret: String,
-    },
-    /// What signs the issuer is an intermediate.
-    #[error("{certificate} is signed by {signer}: it is no trust anchor, but an intermediate")]
-    NotSelfSigned {
-        /// The Certificate.
-        certificate: String,
-        /// Its `spec.issuerRef`.
-        signer: String,
-    },
-    /// trust-manager writes the bundle, and its Bundle was not seen.
-    #[error("{config_map} is written by trust-manager, and its Bundle is not in the input")]
-    BundleUnknown {
-        /// The ConfigMap.
-        config_map: String,
-    },
-    /// The Bundle has a source that does not tell by itself what it adds.
-    #[error("{bundle} has a source that is neither a Secret, a ConfigMap nor inLine")]
-    SourceUnknown {
-        /// The Bundle.
-        bundle: String,
-    },
-    /// The issuer's Secret was not read, or none of the published anchors signed what it holds.
-    #[error("{secret}: which of the published anchors signed the issuer is not known")]
-    IssuerUnknown {
-        /// The issuer Secret.
-        secret: String,
-    },
-}
-
-impl ManagedError {
-    /// The next thing to do.
-    #[must_use]
-    pub fn help(&self) -> String {
-        let help = match self {
-            Self::Start(error) => return error.help(),
-            Self::NoCertificate { .. } => {
-                "give it in the input, or start with --strategy staged where no Certificate makes the issuer"
-            }
-            Self::SignerUnknown { .. } | Self::AnchorUnknown { .. } | Self::BundleUnknown { .. } => {
-                "give it in the input, or the right to read it (`kubectl l5d-rotate rbac`)"
-            }
-            Self::SignedElsewhere { .. } => {
-                "rotate its CA where that is kept, with both anchors in the trust bundle first; `verify` judges each change"
-            }
-            Self::NotSelfSigned { .. } => {
-                "rotate the CA above it as its own issuer asks; `verify` judges each change"
-            }
-            Self::SourceUnknown { .. } => {
-                "name each Secret and ConfigMap with its key in the Bundle's sources first"
-            }
-            Self::IssuerUnknown { .. } => "give the issuer's Secret in the input, or the right to read it",
-        };
-        help.to_owned()
-    }
-}
-
 impl Record {
-    /// Begins a rotation of `mesh` at `started` over cert-manager's objects. Where a new anchor is published beside an older one
-    /// already, as half-way through Linkerd's guide, it goes on from there; else cert-manager mints the new anchor in the first
-    /// step.
+    /// Begins a rotation of `mesh` at `started` over cert-manager's objects, to an anchor from outside where one is given. Else, where
+    /// a new anchor is published beside an older one already, as half-way through Linkerd's guide, it goes on from there, and where
+    /// none is, cert-manager mints it in the first step.
     ///
     /// # Errors
     /// Objects that were not read, or that make the certificates in another way than Linkerd's guide has it.
-    pub fn managed(mesh: &Mesh, started: Timestamp) -> Result<Self, ManagedError> {
+    pub fn managed(
+        mesh: &Mesh,
+        started: Timestamp,
+        outside: Option<OutsideAnchor>,
+    ) -> Result<Self, ManagedError> {
         let old = published_bundle(mesh)?;
-        let (issuer, now) = chain_of(mesh)?;
+        let issuer = issuer_of(mesh)?;
+        let now = match anchor_of(issuer, mesh) {
+            Ok(made) => Signing::Made(made),
+            Err(why) if outside.is_none() => return Err(why),
+            Err(why) => Signing::Outside(issuer.signer.clone().ok_or(why)?),
+        };
+        let issuer = issuer.object.clone();
         let bundle = bundle_of(mesh)?;
         let below_a_second = i64::from(started.subsec_nanosecond()).nanoseconds();
         let started = started - below_a_second;
         let unknown = || ManagedError::IssuerUnknown { secret: mesh.issuer_secret().to_string() };
         let secret = mesh.secret_chain().ok_or_else(unknown)?;
         let signed_by = signing_anchor(&old, secret, mesh).ok_or_else(unknown)?.clone();
-        // The latest one of the anchor's Certificate is published beside others: the guide stands half-way.
-        let latest = mesh.certificate(&now.certificate).and_then(CertManagerCertificate::issued);
-        let half_way = latest.filter(|latest| old.contains(latest) && old.anchors().len() > 1);
-        // An anchor that another Certificate makes is no older one: it came after.
-        let is_made = |one: &Certificate| mesh.certificates.iter().any(|made| made.issued() == Some(one));
-        let older = |one: &&Certificate| half_way != Some(*one) && !is_made(one);
-        let other = half_way.and_then(|_| old.anchors().iter().find(older)).cloned();
-        let (scope, old_anchor, new) = match (half_way, other) {
-            (Some(new), Some(other)) => (Scope::Full { anchor: new.clone() }, other, now.clone()),
-            _ => (Scope::Awaited, signed_by, renamed(&now, mesh, started)),
+        let (scope, old_anchor, new) = match (&now, outside) {
+            (_, Some(outside)) => {
+                let OutsideAnchor { anchor, signer } = outside;
+                if anchor == signed_by {
+                    return Err(ManagedError::Present {
+                        what: format!("anchor {}", anchor.fingerprint().short()),
+                    });
+                }
+                if signer.is_same(now.signer()) {
+                    return Err(ManagedError::Present { what: signer.to_string() });
+                }
+                (Scope::Full { anchor }, signed_by, Signing::Outside(signer))
+            }
+            (Signing::Made(made), None) => match half_way(&old, made, mesh) {
+                Some([new, other]) => (Scope::Full { anchor: new }, other, now.clone()),
+                None => (Scope::Awaited, signed_by, Signing::Made(renamed(made, mesh, started))),
+            },
+            // Without an anchor from outside there is none that cert-manager does not make.
+            (Signing::Outside(signer), None) => {
+                return Err(ManagedError::SignedElsewhere { signer: signer.to_string() });
+            }
         };
         let managed = Managed { issuer, bundle, old: now, old_anchor, new, signed: None };
         let record = Self {
@@ -196,7 +170,8 @@ impl Record {
     pub fn observed(mut self, mesh: &Mesh) -> Self {
         let Some(managed) = &self.managed else { return self };
         if self.scope == Scope::Awaited
-            && let Some(anchor) = mesh.certificate(&managed.new.certificate).and_then(|one| one.issued())
+            && let Some(new) = managed.new.made()
+            && let Some(anchor) = mesh.certificate(&new.certificate).and_then(|one| one.issued())
         {
             self.scope = Scope::Full { anchor: anchor.clone() };
         }
@@ -275,10 +250,26 @@ impl Record {
     }
 }
 
-/// The issuer's Certificate, and the anchor that it comes from.
-fn chain_of(mesh: &Mesh) -> Result<(ObjectRef, ManagedAnchor), ManagedError> {
+/// Where Linkerd's guide stands half-way, the latest anchor of its Certificate, published beside others, and the one before it.
+fn half_way(published: &Bundle, made: &ManagedAnchor, mesh: &Mesh) -> Option<[Certificate; 2]> {
+    let latest = mesh.certificate(&made.certificate).and_then(CertManagerCertificate::issued)?;
+    if !published.contains(latest) {
+        return None;
+    }
+    // An anchor that another Certificate makes is no older one: it came after.
+    let is_made = |one: &Certificate| mesh.certificates.iter().any(|made| made.issued() == Some(one));
+    let older = published.anchors().iter().find(|one| *one != latest && !is_made(one))?;
+    Some([latest.clone(), older.clone()])
+}
+
+/// The issuer's Certificate.
+fn issuer_of(mesh: &Mesh) -> Result<&CertManagerCertificate, ManagedError> {
     let none = || ManagedError::NoCertificate { secret: mesh.issuer_secret().to_string() };
-    let issuer = mesh.issuer_certificate().ok_or_else(none)?;
+    mesh.issuer_certificate().ok_or_else(none)
+}
+
+/// The anchor that the issuer's Certificate comes from.
+fn anchor_of(issuer: &CertManagerCertificate, mesh: &Mesh) -> Result<ManagedAnchor, ManagedError> {
     let unknown = |certificate: &CertManagerCertificate| ManagedError::SignerUnknown {
         certificate: certificate.object.to_string(),
         signer: certificate.signer.as_ref().map(ToString::to_string),
@@ -299,7 +290,7 @@ fn chain_of(mesh: &Mesh) -> Result<(ObjectRef, ManagedAnchor), ManagedError> {
         return Err(ManagedError::NotSelfSigned { certificate, signer });
     }
     let (certificate, secret, signer) = (anchor.object.clone(), anchor.secret.clone(), signer.object.clone());
-    Ok((issuer.object.clone(), ManagedAnchor { certificate, secret, signer }))
+    Ok(ManagedAnchor { certificate, secret, signer })
 }
 
 fn bundle_of(mesh: &Mesh) -> Result<Option<ObjectRef>, ManagedError> {
@@ -346,92 +337,4 @@ fn renamed(now: &ManagedAnchor, mesh: &Mesh, started: Timestamp) -> ManagedAncho
 /// The anchor that signed a chain, as the identity controller judged it when the issuer began.
 fn signing_anchor<'a>(anchors: &'a Bundle, chain: &IssuerChain, mesh: &Mesh) -> Option<&'a Certificate> {
     anchors.anchors().iter().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))
-}
-
-/// `certManager` of `rotation.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct WrittenManaged {
-    issuer: WrittenObject,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    bundle: Option<WrittenObject>,
-    old: WrittenAnchor,
-    /// The old anchor, one of those in `old-anchors.pem`.
-    old_anchor: Fingerprint,
-    new: WrittenAnchor,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    signed: Option<Signed>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenAnchor {
-    certificate: WrittenObject,
-    secret: String,
-    signer: WrittenObject,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenObject {
-    api_version: String,
-    kind: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    namespace: String,
-    name: String,
-}
-
-impl From<&ObjectRef> for WrittenObject {
-    fn from(object: &ObjectRef) -> Self {
-        let ObjectRef { api_version, kind, namespace, name } = object.clone();
-        Self { api_version, kind, namespace, name }
-    }
-}
-
-impl From<&WrittenObject> for ObjectRef {
-    fn from(written: &WrittenObject) -> Self {
-        Self::new(&written.api_version, &written.kind, &written.namespace, &written.name)
-    }
-}
-
-impl From<&ManagedAnchor> for WrittenAnchor {
-    fn from(anchor: &ManagedAnchor) -> Self {
-        let (certificate, signer) = ((&anchor.certificate).into(), (&anchor.signer).into());
-        Self { certificate, secret: anchor.secret.clone(), signer }
-    }
-}
-
-impl From<&WrittenAnchor> for ManagedAnchor {
-    fn from(written: &WrittenAnchor) -> Self {
-        let (certificate, signer) = ((&written.certificate).into(), (&written.signer).into());
-        Self { certificate, secret: written.secret.clone(), signer }
-    }
-}
-
-impl From<&Managed> for WrittenManaged {
-    fn from(managed: &Managed) -> Self {
-        Self {
-            issuer: (&managed.issuer).into(),
-            bundle: managed.bundle.as_ref().map(Into::into),
-            old: (&managed.old).into(),
-            old_anchor: managed.old_anchor.fingerprint(),
-            new: (&managed.new).into(),
-            signed: managed.signed,
-        }
-    }
-}
-
-impl WrittenManaged {
-    /// What was written; `None` where the old anchor is none of these.
-    pub(super) fn read(&self, old: &Bundle) -> Option<Managed> {
-        let is_it = |anchor: &&Certificate| anchor.fingerprint() == self.old_anchor;
-        Some(Managed {
-            issuer: (&self.issuer).into(),
-            bundle: self.bundle.as_ref().map(Into::into),
-            old: (&self.old).into(),
-            old_anchor: old.anchors().iter().find(is_it)?.clone(),
-            new: (&self.new).into(),
-            signed: self.signed,
-        })
-    }
 }

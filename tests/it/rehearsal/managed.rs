@@ -78,7 +78,7 @@ impl<'a> Fleet<'a> {
     }
 
     pub fn managed_record(&self) -> Record {
-        Record::managed(&self.objects.mesh, time(STARTED)).unwrap()
+        Record::managed(&self.objects.mesh, time(STARTED), None).unwrap()
     }
 
     /// Renews the issuer where that is due.

@@ -31,12 +31,17 @@ pub(super) fn words(fact: &StepFact) -> Words {
         StepFact::SignerMissing { issuer } => say(
             format!("{issuer}, which is to sign the identity issuer, does not exist."),
             "cert-manager would wait for it until the present issuer expires.",
-            "Merge step bundle/1-trust again: it holds it.",
+            "Bring it. One that the rotation makes is in step bundle/1-trust: merge that again.",
         ),
         StepFact::SignerOfAnother { issuer, secret } => say(
             format!("{issuer} does not sign with Secret {secret}."),
             "What it signs with is not the anchor that proxies were given.",
             "Put its `spec.ca.secretName` back.",
+        ),
+        StepFact::SignerNotShown { issuer, anchor } => say(
+            format!("Nothing that is read tells that {issuer} signs below {}.", named(anchor)),
+            "Proxies reject what an issuer of another anchor signs.",
+            "Have it sign any Certificate, and compare: openssl verify -CAfile anchor.pem tls.crt.",
         ),
         StepFact::AnchorReissued { certificate, known, issued } => say(
             format!(
@@ -112,9 +117,19 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         code: "signer-missing",
         means: "The Issuer or ClusterIssuer that the step names does not exist in the cluster.",
         matters: "The request would stay pending, and the present issuer is not renewed any more.",
-        act: "Merge the step again that brings it.",
+        act: "Bring it. One that the rotation makes is in step bundle/1-trust: merge that again.",
         example: "kubectl l5d-rotate render bundle --step 1",
         source: "`pkg/controller/certificaterequests/sync.go` in cert-manager: IssuerNotFound",
+    },
+    Explanation {
+        code: "signer-not-shown",
+        means: "The Issuer that is to sign the identity issuer has its key from outside of the cluster, or from a Secret that no \
+                Certificate makes.",
+        matters: "What it signs with is not read. Were it below another anchor than proxies are given, they would reject workload certificates \
+                  of the new issuer.",
+        act: "Have that Issuer sign any Certificate of yours, verify its tls.crt against the anchor, and confirm it.",
+        example: "kubectl l5d-rotate next --confirm signer-of-anchor",
+        source: "`pkg/controller/certificaterequests` in cert-manager",
     },
     Explanation {
         code: "signer-of-another",

@@ -98,6 +98,27 @@ impl Controllers {
         Self { objects, ..Self::default() }
     }
 
+    /// The guide's, but for the anchor: its key comes from outside, into a Secret that no Certificate makes, and its certificate stands
+    /// in the Bundle.
+    pub(crate) fn of_outside(anchor: Authority) -> Self {
+        let mut controllers = Self::of_the_guide();
+        controllers.objects.retain(|one| key(one).0 != "cert-manager");
+        for one in &mut controllers.objects {
+            if one["kind"] == "Bundle" {
+                one["spec"]["sources"] = json!([{"inLine": anchor.certificate.to_pem()}]);
+            }
+        }
+        controllers.bring("linkerd-trust-anchor", anchor);
+        controllers
+    }
+
+    /// Somebody brings a CA into a Secret.
+    pub(crate) fn bring(&mut self, secret: &str, anchor: Authority) {
+        let ca = anchor.certificate.clone();
+        let made = Made { authority: Rc::new(anchor), ca, of: None };
+        self.secrets.insert(("cert-manager".to_owned(), secret.to_owned()), made);
+    }
+
     /// An anchor that nobody knows.
     pub(crate) fn stranger() -> String {
         let (not_before, not_after) = (at("2026-10-05T08:00:00Z"), at("2027-10-05T08:00:00Z"));
@@ -278,6 +299,11 @@ impl Cluster {
         Self::made_between(controllers, loads, [at("2026-10-05T08:00:00Z"), at(NOW)])
     }
 
+    /// The same with an anchor from outside.
+    pub(crate) fn by_cert_manager_below(anchor: Authority) -> Self {
+        Self::made_by(Controllers::of_outside(anchor), fleet::small)
+    }
+
     /// The same for a test in which time is not its own.
     pub(crate) fn by_cert_manager_at(now: Timestamp) -> Self {
         Self::made_between(Controllers::of_the_guide(), fleet::small, [now; 2])
@@ -290,7 +316,9 @@ impl Cluster {
     ) -> Self {
         let mut cluster = Self::made(loads);
         controllers.reconcile(begun);
-        controllers.copy("linkerd-trust-anchor", "linkerd-previous-anchor");
+        if !controllers.objects.iter().any(|one| one["spec"]["sources"][0].get("inLine").is_some()) {
+            controllers.copy("linkerd-trust-anchor", "linkerd-previous-anchor");
+        }
         cluster.now = begun;
         cluster.controllers = Some(controllers);
         cluster.follow();

@@ -1,0 +1,170 @@
+//! Rotations under cert-manager to an anchor whose key is kept outside of the cluster.
+
+use std::fs;
+
+use jiff::SignedDuration;
+use l5d_rotate::pki::{AnchorRequest, Authority, mint_anchor};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, at};
+use crate::managed::{COMMITS, User};
+
+fn anchor(name: &str) -> Authority {
+    let (not_before, not_after) = (at("2026-01-01T00:00:00Z"), at("2036-01-01T00:00:00Z"));
+    mint_anchor(&AnchorRequest { common_name: name.to_owned(), not_before, not_after }).unwrap()
+}
+
+const START: &str = "start --dir rotation --anchor new.pem --signer ClusterIssuer/company-2027";
+const CONFIRMED: &str = " --confirm signer-of-anchor";
+
+/// A mesh below an anchor from outside, the new one's certificate in new.pem, and its authority.
+fn user() -> (User, Authority) {
+    let user = User::of(Cluster::by_cert_manager_below(anchor("company 2026")));
+    let new = anchor("company 2027");
+    fs::write(user.home.path().join("new.pem"), new.certificate.to_pem()).unwrap();
+    (user, new)
+}
+
+/// Somebody brings the Issuer that signs below the new anchor.
+fn bring_signer(user: &mut User, new: Authority) {
+    let controllers = user.cluster.controllers.as_mut().unwrap();
+    controllers.bring("company-2027", new);
+    controllers.apply(&json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer",
+        "metadata": {"name": "company-2027"}, "spec": {"ca": {"secretName": "company-2027"}}}));
+}
+
+/// What a command says on standard error, with its exit code.
+fn said(user: &User, arguments: &str) -> (Option<i32>, String) {
+    let output = user.run(arguments);
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Follows `next` until this step is next.
+fn until(user: &mut User, step: &str) {
+    for _ in 0..60 {
+        if user.standing("") == step {
+            return;
+        }
+        let next = user.run("next --dir rotation -o object");
+        if next.status.success() {
+            user.merge(&String::from_utf8(next.stdout).unwrap());
+        } else {
+            user.cluster.all_manually();
+            user.cluster.wait(SignedDuration::from_mins(55));
+        }
+        user.cluster.wait(SignedDuration::from_mins(5));
+    }
+    panic!("{step} is not reached: {}", user.out("plan --dir rotation"));
+}
+
+#[test]
+fn an_anchor_from_outside_comes_as_its_certificate_alone() {
+    let (mut user, new) = user();
+    let (code, refused) = said(&user, "start --dir rotation");
+    assert_eq!(code, Some(2), "{refused}");
+    assert!(refused.contains("--anchor FILE --signer KIND/NAME"), "{refused}");
+    let started = user.out(START);
+    assert!(started.contains("ClusterIssuer company-2027"), "{started}");
+    let files: Vec<_> = fs::read_dir(user.home.path().join("rotation")).unwrap().collect();
+    assert!(
+        !files.iter().any(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "key"))
+    );
+
+    until(&mut user, "issuer/1-issuer");
+    let certificate = new.certificate.clone();
+    assert!(user.anchors().contains(&certificate) && user.anchors().len() == 2);
+    // The Issuer may come later; nothing tells what it signs with, and a human does.
+    let (code, missing) = said(&user, "next --dir rotation");
+    assert!(code == Some(4) && missing.contains("signer-missing"), "{missing}");
+    bring_signer(&mut user, new);
+    let (code, unknown) = said(&user, "next --dir rotation");
+    assert!(code == Some(3) && unknown.contains("signer-not-shown"), "{unknown}");
+    let issuer = user.out("next --dir rotation --confirm signer-of-anchor -o object");
+    let (code, found) = user.verified(&issuer);
+    assert_eq!((code, found.contains(&"signer-not-known".to_owned())), (3, true), "{found:?}");
+
+    let taken = user.rotate(CONFIRMED);
+    assert_eq!(taken, COMMITS[3..8]);
+    assert_eq!(user.anchors(), [certificate]);
+    let issuer = user.object("Certificate", "linkerd-identity-issuer");
+    assert_eq!(issuer["spec"]["issuerRef"]["name"], "company-2027");
+    // What signed before stays the user's to remove.
+    user.object("ClusterIssuer", "linkerd-identity-issuer");
+}
+
+#[test]
+fn it_is_rolled_back_to_the_anchor_that_was() {
+    let (mut user, new) = user();
+    let old = user.anchors();
+    let sources = user.object("Bundle", "linkerd-identity-trust-roots")["spec"]["sources"].clone();
+    user.out(START);
+    bring_signer(&mut user, new);
+    until(&mut user, "issuer/1-issuer");
+    let issuer = user.out("next --dir rotation --confirm signer-of-anchor -o object");
+    user.merge(&issuer);
+    user.cluster.wait(SignedDuration::from_mins(5));
+    let (code, unknown) = said(&user, "next --dir rotation --rollback");
+    assert!(code == Some(3) && unknown.contains("signer-not-shown"), "{unknown}");
+    user.rotate(&format!(" --rollback{CONFIRMED}"));
+    assert_eq!(user.anchors(), old);
+    let issuer = user.object("Certificate", "linkerd-identity-issuer");
+    assert_eq!(issuer["spec"]["issuerRef"]["name"], "linkerd-identity-issuer");
+    assert_eq!(user.object("Bundle", "linkerd-identity-trust-roots")["spec"]["sources"], sources);
+}
+
+/// The guide's own setup, left for an anchor from outside: what made the old one goes in the end.
+#[test]
+fn the_guides_anchor_is_replaced_by_one_from_outside() {
+    let mut user = User::of(Cluster::by_cert_manager());
+    let new = anchor("company 2027");
+    let certificate = new.certificate.clone();
+    fs::write(user.home.path().join("new.pem"), certificate.to_pem()).unwrap();
+    bring_signer(&mut user, new);
+    user.out(START);
+    assert_eq!(user.rotate(CONFIRMED), COMMITS);
+    assert_eq!(user.anchors(), [certificate]);
+}
+
+#[test]
+fn an_issuer_that_signs_elsewhere_is_replaced_by_its_kind_too() {
+    let (mut user, new) = user();
+    let vault = json!({"vault": {"server": "https://vault.example", "path": "pki/root/sign-intermediate"}});
+    let controllers = user.cluster.controllers.as_mut().unwrap();
+    for one in &mut controllers.objects {
+        if one["kind"] == "ClusterIssuer" {
+            one["spec"] = vault.clone();
+        }
+    }
+    bring_signer(&mut user, new);
+    user.out("start --dir rotation --anchor new.pem --signer Issuer/company-2027");
+    let step = user.out("render issuer --step 1 --force --dir rotation -o json-patch");
+    for expected in [
+        "op: replace\n  path: /spec/issuerRef/name\n  value: company-2027\n",
+        "op: replace\n  path: /spec/issuerRef/kind\n  value: Issuer\n",
+    ] {
+        assert!(step.contains(expected), "{step}");
+    }
+}
+
+#[test]
+fn what_is_there_already_is_no_new_anchor() {
+    let (user, _) = user();
+    let present: Value =
+        user.object("Bundle", "linkerd-identity-trust-roots")["spec"]["sources"][0]["inLine"].clone();
+    fs::write(user.home.path().join("old.pem"), present.as_str().unwrap()).unwrap();
+    for (flags, what) in [
+        ("--anchor old.pem --signer ClusterIssuer/company-2027", "anchor "),
+        (
+            "--anchor new.pem --signer ClusterIssuer/linkerd-identity-issuer",
+            "ClusterIssuer linkerd-identity-issuer",
+        ),
+    ] {
+        let (code, refused) = said(&user, &format!("start --dir rotation {flags}"));
+        assert_eq!(code, Some(2), "{refused}");
+        assert!(refused.contains(what) && refused.contains("is the present one"), "{refused}");
+    }
+    for wrong in ["company", "Secret/company", "Issuer/", "Issuer/Company"] {
+        let (code, _) = said(&user, &format!("start --dir rotation --anchor new.pem --signer {wrong}"));
+        assert_eq!(code, Some(2), "{wrong}");
+    }
+}
