@@ -7,12 +7,13 @@ use l5d_rotate::mesh::{
     BundleSource, CertManagerCertificate, CertManagerIssuer, ChangeTime, GoDuration, Known, RequestOutcome,
     SignsWith, TrustBundle,
 };
-use l5d_rotate::pki::{Bundle, BundleText, IssuerChain, IssuerRequest, Rules, mint_issuer};
+use l5d_rotate::pki::{
+    AnchorRequest, Authority, Bundle, BundleText, IssuerChain, IssuerRequest, Rules, mint_anchor, mint_issuer,
+};
 use l5d_rotate::rotation::{ManagedChange, Record};
 
 use super::{Fleet, Pki};
 use crate::support::pki::tls::key_pair;
-use crate::support::rotation::{STARTED, time};
 
 /// How long an issuer is there before the next one, in Linkerd's guide: 48 hours less 25.
 const RENEWED_AFTER: SignedDuration = SignedDuration::from_hours(23);
@@ -23,6 +24,8 @@ pub(super) struct CertManager {
     renews: jiff::Timestamp,
     /// The new anchor's Secret, once its Certificate is there.
     new_secret: Option<String>,
+    /// What the old anchor's Secret holds since its Certificate was renewed.
+    renewed: Option<Authority>,
 }
 
 const OLD: &str = "linkerd-trust-anchor";
@@ -71,14 +74,44 @@ impl<'a> Fleet<'a> {
         });
         let due = i64::try_from(fleet.dice.roll(23 * 60)).unwrap();
         let renews = fleet.now() + SignedDuration::from_mins(due);
-        fleet.cert_manager = Some(CertManager { signer: 0, renews, new_secret: None });
+        fleet.cert_manager = Some(CertManager { signer: 0, renews, new_secret: None, renewed: None });
         fleet.issue();
         fleet.cert_manager.as_mut().unwrap().renews = renews;
         fleet
     }
 
     pub fn managed_record(&self) -> Record {
-        Record::managed(&self.objects.mesh, time(STARTED), None).unwrap()
+        Record::managed(&self.objects.mesh, self.now(), None).unwrap()
+    }
+
+    /// cert-manager renews the old anchor, for whatever reason: its Secret holds one that nobody knows, and the next issuer is signed
+    /// by that while the old Issuer signs.
+    pub fn renew_old_anchor(&mut self) {
+        let now = self.now();
+        let request = AnchorRequest {
+            common_name: "root.linkerd.cluster.local".into(),
+            not_before: now - 1.minutes(),
+            not_after: now + (24 * 365).hours(),
+        };
+        let renewed = mint_anchor(&request).unwrap();
+        let found = self.objects.mesh.certificates.iter_mut().find(|one| one.secret == OLD);
+        if let Some(found) = found {
+            found.request = Some(RequestOutcome::Issued(renewed.certificate.clone()));
+        }
+        self.cert_manager.as_mut().unwrap().renewed = Some(renewed);
+        let sources = self.objects.mesh.trust_bundle.as_ref().unwrap().sources.clone();
+        self.publish(&sources);
+    }
+
+    /// cert-manager renews the issuer at this time.
+    pub fn renew_issuer_at(&mut self, at: jiff::Timestamp) {
+        self.cert_manager.as_mut().unwrap().renews = at;
+    }
+
+    /// What the old anchor's Secret holds.
+    fn old_anchor(&self) -> &Authority {
+        let renewed = self.cert_manager.as_ref().and_then(|manager| manager.renewed.as_ref());
+        renewed.unwrap_or(&self.pki.anchors[0])
     }
 
     /// Renews the issuer where that is due.
@@ -99,7 +132,9 @@ impl<'a> Fleet<'a> {
             not_before: now - 1.minutes(),
             not_after: now + 48.hours(),
         };
-        let made = mint_issuer(&request, &self.pki.anchors[manager.signer]).unwrap();
+        let signs_new = manager.signer == 1;
+        let anchor = if signs_new { &self.pki.anchors[1] } else { self.old_anchor() };
+        let made = mint_issuer(&request, anchor).unwrap();
         let signer = key_pair(&made);
         let chain = IssuerChain { issuer: made.certificate, intermediates: vec![] };
         let issuer = self.objects.issuer();
@@ -160,7 +195,7 @@ impl<'a> Fleet<'a> {
         for source in sources {
             match source {
                 BundleSource::Secret { name, .. } if name == OLD => {
-                    held.push(self.pki.anchors[0].certificate.clone());
+                    held.push(self.old_anchor().certificate.clone());
                 }
                 BundleSource::Secret { name, .. } if Some(name) == new_secret.as_ref() => {
                     held.push(self.pki.anchors[1].certificate.clone());

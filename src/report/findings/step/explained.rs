@@ -391,7 +391,8 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         means: "The published bundle holds anchors that this rotation does not know, and the step would \
             take them away.",
         matters: "Another rotation, or another cluster, may rely on them.",
-        act: "Remove them in a commit of their own, or finish the other rotation first.",
+        act: "Remove them in a commit of their own, or finish the other rotation first. Where cert-manager has renewed an anchor on the \
+              way, start another rotation in another directory: it knows all that is published.",
         example: "kubectl l5d-rotate inspect -f cluster.yaml",
         source: "linkerd2#4287.",
     },
