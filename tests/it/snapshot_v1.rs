@@ -57,6 +57,16 @@ fn what_is_read_is_written_the_same_to_the_byte() {
     assert_eq!(yaml::write(&source::snapshot(&read(&old()))), old());
 }
 
+/// Found by the fuzz target `mesh`: the lines of a Bundle's `inLine` source became one.
+#[test]
+fn a_snapshot_of_a_snapshot_is_the_same() {
+    for name in ["cluster.yaml", "cert-manager/cluster.yaml", "sick/cert-manager.yaml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+        let first = yaml::write(&source::snapshot(&read(&fs::read_to_string(path).unwrap())));
+        assert_eq!(yaml::write(&source::snapshot(&read(&first))), first, "{name}");
+    }
+}
+
 /// What one mesh cannot show at once.
 #[test]
 fn every_other_value_is_read_and_written_too() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::mesh::{BundleId, GoDuration, NoChain, WorkloadId};
@@ -150,6 +151,21 @@ impl Filed<Self> for String {
     /// Names and what others said: escaped as where they are read from a cluster.
     fn into_mesh(self) -> Self {
         escaped(&self).into_owned()
+    }
+}
+
+/// PEM as it stands in an object: its lines are part of it.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Pem(String);
+
+impl Filed<String> for Pem {
+    fn of(mesh: String) -> Self {
+        Self(mesh)
+    }
+
+    fn into_mesh(self) -> String {
+        self.0
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::filed::{Filed, filed_enum, filed_struct};
+use super::filed::{Filed, Pem, filed_enum, filed_struct};
 use crate::document::{ObjectRef, Origin};
 use crate::mesh::{
     BundleSource, CertManagerCertificate, CertManagerIssuer, ChangeTime, ControlPlane, Era, Gap, GoDuration,
@@ -285,7 +285,7 @@ filed_enum! {
     BundleSourceV1 of BundleSource {
         Secret { name: String, key: String },
         ConfigMap { name: String, key: String },
-        InLine(pem: String),
+        InLine(pem: Pem),
         Other,
     }
 }
