@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, reading, rotation};
-use crate::checkout::{self, Change};
+use crate::checkout::{self, Change, Open, Why};
 use crate::cli::{self, VerifyFormat};
 use crate::finding::{Finding, Severity};
 use crate::mesh::{Mesh, MeshError};
@@ -13,8 +13,8 @@ use crate::report::{Exit, Response, Screen};
 use crate::rotation::{Record, RestartAnnotation, plan};
 use crate::source::{Proposal, Sealed, SourceError, Unjudged};
 use crate::verify::{
-    Annotated, Verdict, Verification, controllers, declared_once, field_unreadable, not_rendered,
-    not_understood, verify, without_effect,
+    Annotated, Verdict, Verification, control_plane_removed, controllers, declared_once, field_unreadable,
+    not_rendered, not_understood, verify, without_effect,
 };
 
 /// Judges a proposal against the mesh that is read, or a checkout against one of its commits.
@@ -124,14 +124,23 @@ impl Judge<'_> {
         let after = change.after.unwrap_or_default();
         let unjudged = after.unrendered().since(before.unrendered(), Some(running));
         let sealed = after.unrendered().sealed(before.unrendered(), issuer_names(running));
-        let open =
+        let is_broken = is_broken(&change.open);
+        let mut open: Vec<Finding> =
             change.open.iter().map(not_understood).chain(change.traps.iter().map(without_effect)).collect();
-        self.between(running, after.since(&before).over(running), &unjudged, sealed.as_ref(), open)
+        match after.since(&before).over(running) {
+            Err(SourceError::Mesh(MeshError::NoControlPlane | MeshError::NotThere { .. })) => {
+                // What cannot be built has not gone.
+                open.extend((!is_broken).then(|| control_plane_removed(running)));
+                Ok((Verification::without_mesh(open), Some(self.around(running))))
+            }
+            proposed => self.between(running, proposed, &unjudged, sealed.as_ref(), open),
+        }
     }
 
     /// A change, against what the repository declared before it.
     fn alone(&self, change: Change) -> Result<Of, Failure> {
         let Change { name, before, after, open, traps, .. } = change;
+        let is_broken = is_broken(&open);
         let open = open.iter().map(not_understood);
         let mut findings: Vec<Finding> = open.chain(traps.iter().map(without_effect)).collect();
         let [before, after] = [before, after].map(Option::unwrap_or_default);
@@ -150,7 +159,7 @@ impl Judge<'_> {
             (old, Ok(new)) => {
                 findings.retain(|one| one.severity != Severity::Warning);
                 findings.extend(unjudged(None).iter().map(not_rendered));
-                if old.is_some() || new.is_some() {
+                if (old.is_some() && !is_broken) || new.is_some() {
                     findings.push(declared_once(&name, old.is_some()));
                 }
                 Ok((Verification::without_mesh(findings), None))
@@ -228,6 +237,11 @@ impl Judge<'_> {
 fn issuer_names(mesh: &Mesh) -> [&'static str; 2] {
     let (certificate, key) = mesh.control_plane.scheme.keys();
     [certificate, key]
+}
+
+/// Does the change leave something that cannot be built?
+fn is_broken(open: &[Open]) -> bool {
+    open.iter().any(|one| matches!(one.why, Why::NotBuilt(_) | Why::NoKubectl))
 }
 
 /// The checkout's paths, and where what runs is read from, if it is not to be what the checkout declared before.

@@ -133,6 +133,10 @@ pub enum TrustSource {
     Command(String),
     /// Variables that come from an object as a whole, of this container.
     EnvFrom(String),
+    /// The variables that tell a proxy its own identity and the control plane's, of this container.
+    Identities(String),
+    /// The service account that the identity of its pods is of.
+    ServiceAccount,
 }
 
 /// What is wrong with a private key.

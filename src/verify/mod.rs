@@ -203,6 +203,12 @@ pub fn declared_once(unit: &str, gone: bool) -> Finding {
     Finding::new(Severity::Unknown, ChangeFact::ControlPlaneDeclaredOnce { unit: unit.to_owned(), gone })
 }
 
+/// A control plane that runs, and that the repository does not declare any more.
+#[must_use]
+pub fn control_plane_removed(current: &Mesh) -> Finding {
+    Finding::new(Severity::Error, ChangeFact::BundleRemoved { object: current.bundle_home() })
+}
+
 /// The objects that the control plane reads trust material from.
 const READ: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG];
 

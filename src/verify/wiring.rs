@@ -17,6 +17,16 @@ use crate::pki::{Rules, accepts};
 /// The objects with trust material that pods of the control plane mount or take their environment from.
 const SOURCES: [&str; 3] = [linkerd::TRUST_ROOTS, linkerd::ISSUER_SECRET, linkerd::CONFIG];
 
+/// The variables by which a proxy is told who it is, and whom it asks for its certificate and for everything else.
+const IDENTITIES: [&str; 6] = [
+    "LINKERD2_PROXY_IDENTITY_LOCAL_NAME",
+    "LINKERD2_PROXY_IDENTITY_SVC_NAME",
+    "LINKERD2_PROXY_IDENTITY_SVC_ADDR",
+    "LINKERD2_PROXY_DESTINATION_SVC_NAME",
+    "LINKERD2_PROXY_POLICY_SVC_NAME",
+    "LINKERD2_PROXY_IDENTITY_DISABLED",
+];
+
 /// Settings of `linkerd-config` that new pods are given, with their JSON pointers: up to 2.8 in `data.global`, else in `data.values`,
 /// where 2.9 keeps some under `global`.
 const SETTINGS: [(Setting, [&str; 3]); 8] = [
@@ -61,6 +71,8 @@ fn references(template: &Value) -> BTreeMap<TrustSource, Value> {
     let volumes = list("/spec/volumes").filter(|volume| is_trust(volume));
     let mut found: BTreeMap<_, _> =
         volumes.map(|volume| (TrustSource::Volume(named(volume)), volume.clone())).collect();
+    let account = ["serviceAccountName", "serviceAccount"].iter().find_map(|key| template["spec"].get(*key));
+    found.extend(account.map(|account| (TrustSource::ServiceAccount, account.clone())));
     for container in list("/spec/containers").chain(list("/spec/initContainers")) {
         let name = named(container);
         let variables = container["env"].as_array().into_iter().flatten();
@@ -68,6 +80,13 @@ fn references(template: &Value) -> BTreeMap<TrustSource, Value> {
         for entry in variables.filter(|entry| entry["name"] == linkerd::TRUST_ANCHORS_ENV) {
             let from = entry.get("valueFrom").cloned().unwrap_or_default();
             found.insert(TrustSource::Variable(name.clone()), from);
+        }
+        let is_identity =
+            |entry: &&Value| entry["name"].as_str().is_some_and(|name| IDENTITIES.contains(&name));
+        let identities: Vec<Value> =
+            container["env"].as_array().into_iter().flatten().filter(is_identity).cloned().collect();
+        if !identities.is_empty() {
+            found.insert(TrustSource::Identities(name.clone()), identities.into());
         }
         let of_trust = |mount: &&Value| is_trust(mount);
         let mounts: Vec<Value> =
@@ -105,6 +124,14 @@ pub(super) fn settings(current: &Mesh, proposed: &Mesh) -> Vec<Setting> {
     let [before, after] = [current, proposed].map(home);
     if before.is_some() && after.is_some() && before != after {
         found.push(Setting::Namespace);
+    }
+    let is_off = |mesh: &Mesh| {
+        let namespace = &mesh.control_plane.namespace;
+        mesh.manifest("Deployment", namespace, linkerd::IDENTITY)
+            .is_some_and(|manifest| manifest.tree.pointer("/spec/replicas") == Some(&0.into()))
+    };
+    if !is_off(current) && is_off(proposed) {
+        found.push(Setting::IdentityEnvironment);
     }
     // Without a literal text of them it is not known which anchors the controller is given.
     if current.trust.identity.is_some()

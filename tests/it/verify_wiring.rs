@@ -112,6 +112,17 @@ fn an_argument_or_variable_of_the_identity_controller_alone_is_never_taken_for_g
             "valueFrom:\n            configMapKeyRef:\n              name: other\n              key: roots",
         ),
         ("2.10", "        - name: LINKERD2_IDENTITY_TRUST_ANCHORS\n", "        - name: OTHER\n"),
+        ("2.12", "  replicas: 1\n", "  replicas: 0\n"),
+        (
+            "2.12",
+            "    spec:\n      containers:\n",
+            "    spec:\n      serviceAccountName: other\n      containers:\n",
+        ),
+        (
+            "2.12",
+            "        - name: LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS\n",
+            "        - name: LINKERD2_PROXY_IDENTITY_LOCAL_NAME\n          value: other\n        - name: LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS\n",
+        ),
     ] {
         let found = judged(era, &pki, from, to);
         if ![Verdict::Unknown, Verdict::Unsafe].contains(&found.verdict) {

@@ -197,6 +197,8 @@ fn source_name(source: &TrustSource) -> String {
         TrustSource::Mounts(container) => format!("the mounts of container {container}"),
         TrustSource::Command(container) => format!("the command of container {container}"),
         TrustSource::EnvFrom(container) => format!("envFrom of container {container}"),
+        TrustSource::Identities(container) => format!("the names of identities in container {container}"),
+        TrustSource::ServiceAccount => "the service account, of which its identity is".to_owned(),
     }
 }
 
