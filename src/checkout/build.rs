@@ -198,9 +198,18 @@ impl Tree {
             return text(STDOUT).map(Ok);
         }
         let said = text(STDERR)?.replace(&format!("{}/", self.home.path().display()), "");
-        let line =
-            said.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty()).unwrap_or_default();
-        Ok(Err(Why::NotBuilt(line.trim_start_matches("error: ").to_owned())))
+        Ok(Err(Why::NotBuilt(reason(&said))))
+    }
+}
+
+/// What kubectl says is wrong: `error: TEXT`, or as its log has it, `… err="TEXT"` or `… err=<` and the text below it.
+fn reason(said: &str) -> String {
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    match first.split_once(" err=") {
+        Some((_, "<")) => lines.take_while(|line| *line != ">").collect::<Vec<_>>().join(" "),
+        Some((_, text)) => text.trim_matches('"').replace("\\\"", "\""),
+        None => first.trim_start_matches("error: ").to_owned(),
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn is_engine(tree: &Value) -> bool {
 }
 
 /// Fields of engines' objects that decide neither what is deployed nor where; what is read elsewhere is among them.
-const HARMLESS: [&str; 41] = [
+const HARMLESS: [&str; 42] = [
     "interval",
     "retryInterval",
     "timeout",
@@ -77,6 +77,7 @@ const HARMLESS: [&str; 41] = [
     "labels",
     "commonLabels",
     "commonAnnotations",
+    "commonMetadata",
     "annotations",
     "replicas",
     "skipCrds",
@@ -127,8 +128,17 @@ fn strip(tree: &mut Value) {
             if let Some(path) = map.get("path").and_then(Value::as_str).and_then(|path| join("", path)) {
                 map.insert("path".to_owned(), path.into());
             }
-            map.retain(|key, _| !HARMLESS.contains(&key.as_str()) && !READ.contains(&key.as_str()));
-            map.values_mut().for_each(strip);
+            // The revision of a directory in Git decides what stands there; that of a chart is its version.
+            let is_of_git =
+                !map.contains_key("chart") && (map.contains_key("path") || map.contains_key("ref"));
+            let is_harmless = |key: &str| HARMLESS.contains(&key) && !(is_of_git && key == "targetRevision");
+            map.retain(|key, _| !is_harmless(key) && !READ.contains(&key.as_str()));
+            let is_empty = |value: &Value| *value == json!({}) || *value == json!([]);
+            map.retain(|_, value| {
+                let said_something = !is_empty(value);
+                strip(value);
+                !(said_something && is_empty(value))
+            });
         }
         Value::Array(items) => items.iter_mut().for_each(strip),
         _ => {}

@@ -17,6 +17,7 @@ mod related;
 mod release;
 mod repository;
 mod root;
+mod script;
 mod side;
 mod template;
 mod terraform;

@@ -107,9 +107,13 @@ fn installs(item: &Value) -> bool {
 /// The lines of a text but for those that are of no concern to trust whatever they say: versions, counts, comments.
 pub(super) fn significant(text: &str) -> Vec<&str> {
     let is_passed_over = |line: &str| {
+        // A line may say more than what its first key is of.
+        let says_more = || line.split_once(',').is_some_and(|(_, rest)| rest.contains([':', '=']));
         let key = line.trim_start_matches(['-', ' ', '"', '\'']).to_lowercase();
         let name: String = key.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        key.is_empty() || ["#", "//"].iter().any(|mark| key.starts_with(mark)) || is_harmless(&name)
+        key.is_empty()
+            || ["#", "//"].iter().any(|mark| key.starts_with(mark))
+            || (is_harmless(&name) && !says_more())
     };
     text.lines().map(str::trim).filter(|line| !is_passed_over(line)).collect()
 }

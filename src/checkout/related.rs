@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::net;
 use super::path::is_within;
+use super::script;
 use super::side::{Side, directory_of};
 
 /// A file that names trust material or Linkerd's chart, and is not deployed as it is.
@@ -26,11 +27,13 @@ impl Taker {
         if side.size(name) > LARGEST {
             return None;
         }
-        let text = side.text(name)?;
-        if !net::names_trust(&text) && !net::names_chart(&text) {
+        let whole = side.text(name)?;
+        let is_script = script::is_script(name, &whole);
+        let text = if is_script { script::lines(name, &whole, &[]).join("\n") } else { whole };
+        if !is_script && !net::names_trust(&text) && !net::names_chart(&text) || text.is_empty() {
             return None;
         }
-        let words = words(name, &text);
+        let words = if is_script { script::variables(&text) } else { words(name, &text) };
         if is_explained && words.is_empty() {
             return None;
         }
@@ -120,7 +123,7 @@ pub(super) fn given<'a>(text: &'a str, words: &BTreeSet<String>) -> Vec<&'a str>
 }
 
 /// The name that a line gives something by; of `project:name`, the name.
-fn key(line: &str) -> Option<&str> {
+pub(super) fn key(line: &str) -> Option<&str> {
     let line = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']).trim_start_matches("export ");
     let end =
         line.find(": ").or_else(|| line.find('=')).or_else(|| line.ends_with(':').then(|| line.len() - 1))?;

@@ -43,6 +43,7 @@ impl Templates {
         let is_linkerds = within_linkerds || Chart::of(text_at(&chart, "/name"), "", &Value::Null).is_some();
         let all: Vec<(String, String)> = side
             .below(&format!("{directory}/templates"))
+            .filter(|name| !name.ends_with("/NOTES.txt"))
             .filter_map(|name| Some((name.to_owned(), side.text(name)?)))
             .collect();
         let mut texts = Vec::new();

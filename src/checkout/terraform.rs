@@ -53,7 +53,10 @@ impl Modules {
 
     /// What reaches a control plane, of a file.
     pub(super) fn content(&self, file: &str) -> Vec<&str> {
-        let own = self.blocks.iter().filter(|block| block.reaches && block.file == file);
+        let is_version =
+            |block: &Block| matches!(&*head(&block.text), ["variable", name] if net::is_harmless(name));
+        let own =
+            self.blocks.iter().filter(|block| block.reaches && block.file == file && !is_version(block));
         own.flat_map(|block| net::significant(&block.text)).collect()
     }
 
@@ -62,7 +65,7 @@ impl Modules {
         let mut found = BTreeSet::new();
         for block in self.blocks.iter().filter(|block| block.reaches) {
             for rest in block.text.split("var.").skip(1) {
-                found.insert(word(rest).to_owned());
+                found.extend(Some(word(rest).to_owned()).filter(|name| !net::is_harmless(name)));
             }
         }
         found

@@ -10,6 +10,7 @@ use super::net;
 use super::open::{Open, Why};
 use super::place::Places;
 use super::related::{self, Taker};
+use super::script;
 use super::side::{Side, Sides, directory_of};
 use super::template::Templates;
 use super::terraform::{self, Modules};
@@ -90,6 +91,9 @@ pub(super) fn object(document: &Document, read: &BTreeSet<(String, String)>) -> 
     let runs = ["Job", "CronJob"].contains(&kind)
         || (["apps", ""].contains(&group) && !holds && mentions(&document.tree, &["kubectl "]));
     let is_understood = !runs && (UNDERSTOOD.contains(&group) || (group.is_empty() && !holds));
+    if is_own && let Some(copied) = copied(&document.tree) {
+        return Some(Open::new(&document.origin, Why::Behind, &copied));
+    }
     if is_own || is_understood || read.contains(&(kind.to_owned(), name.to_owned())) {
         return None;
     }
@@ -99,6 +103,13 @@ pub(super) fn object(document: &Document, read: &BTreeSet<(String, String)>) -> 
     names |= !holds && !runs && acts_on_home(&document.tree);
     let said = || json!(texts.iter().flat_map(|text| net::significant(text)).collect::<Vec<_>>());
     names.then(|| Open::new(&document.origin, Why::Unexplained, &said()))
+}
+
+/// The annotation by which a controller (Reflector, Replicator) fills an object out of another one.
+fn copied(tree: &Value) -> Option<Value> {
+    let annotations = tree.pointer("/metadata/annotations")?.as_object()?;
+    let is_source = |key: &str| ["/reflects", "/replicate-from"].iter().any(|end| key.ends_with(end));
+    annotations.iter().find(|(key, _)| is_source(key)).map(|(key, value)| json!([key, value]))
 }
 
 /// Is it about ConfigMaps or Secrets of the control plane's namespace, as policies are that change or make them?
@@ -192,6 +203,8 @@ fn line_by_line(text: String) -> String {
 /// What other files say of a changed one.
 struct Others {
     takers: Vec<Taker>,
+    /// Files that name trust material.
+    holders: Vec<String>,
     templates: Vec<Templates>,
     /// Of both sides.
     modules: [Modules; 2],
@@ -199,15 +212,27 @@ struct Others {
 
 impl Others {
     fn of(sides: &Sides, places: &Places, explained: &BTreeSet<String>) -> Self {
-        let all = sides.after.names().filter(|name| is_asked(sides, places, name));
-        let takers = all.filter_map(|name| Taker::of(&sides.after, name, explained.contains(name))).collect();
+        let all = || sides.after.names().filter(|name| is_asked(sides, places, name));
+        let takers =
+            all().filter_map(|name| Taker::of(&sides.after, name, explained.contains(name))).collect();
+        let is_script = |name: &String| {
+            let texts = [&sides.before, &sides.after].map(|side| side.text(name).unwrap_or_default());
+            texts.iter().any(|text| script::is_script(name, text))
+        };
+        let holds = |name: &&str| {
+            is_manifest(name) && sides.after.text(name).is_some_and(|text| net::names_trust(&text))
+        };
+        let holders = match sides.changed.iter().any(is_script) {
+            true => all().filter(holds).map(str::to_owned).collect(),
+            false => Vec::new(),
+        };
         let is_of_terraform =
             |name: &String| terraform::is_module_file(name) || terraform::is_variable_file(name);
         let modules = match sides.changed.iter().any(is_of_terraform) {
             true => [&sides.before, &sides.after].map(Modules::of),
             false => <[Modules; 2]>::default(),
         };
-        Self { takers, templates: Templates::everywhere(&sides.after), modules }
+        Self { takers, holders, templates: Templates::everywhere(&sides.after), modules }
     }
 
     /// What of a file counts, on both sides.
@@ -216,6 +241,10 @@ impl Others {
         if terraform::is_module_file(name) {
             return [0, 1]
                 .map(|side| owned(&[self.modules[side].content(name), net::lines(texts[side])].concat()));
+        }
+        if texts.iter().any(|text| script::is_script(name, text)) {
+            return texts
+                .map(|text| [owned(&net::lines(text)), script::lines(name, text, &self.holders)].concat());
         }
         let is_whole =
             texts.iter().any(|text| net::names_trust(text)) || self.takers.iter().any(|by| by.names(name));
@@ -289,13 +318,15 @@ fn first_line(text: &str) -> Option<usize> {
     text.lines().position(net::is_about_trust).map(|at| at + 1)
 }
 
-/// Documentation deploys nothing, and neither does what tells other programs who owns a file, or which updates to look for.
+/// Documentation deploys nothing, and neither does what tells other programs who owns a file, or which versions to look for.
 fn is_prose(name: &str) -> bool {
-    const ENDS: [&str; 8] = [
+    const ENDS: [&str; 10] = [
         ".md",
         ".adoc",
         ".rst",
         "codeowners",
+        "/notes.txt",
+        "chart.lock",
         "renovate.json",
         "renovate.json5",
         "dependabot.yml",

@@ -104,6 +104,7 @@ mod verify_random;
 mod verify_reach;
 mod verify_repositories;
 mod verify_sealed;
+mod verify_tools;
 mod verify_wiring;
 mod waiting;
 mod yaml;

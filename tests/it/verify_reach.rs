@@ -68,7 +68,7 @@ pub fn with(mut all: Files, more: &[(&str, String)]) -> Files {
     all
 }
 
-fn application(name: &str, source: Value) -> Value {
+pub fn application(name: &str, source: Value) -> Value {
     json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name, "namespace": "argocd"},
         "spec": {"destination": {"namespace": "linkerd", "server": "https://kubernetes.default.svc"}, "source": source}})
 }

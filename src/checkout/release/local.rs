@@ -27,7 +27,18 @@ impl Draft<'_> {
     /// What decides whether, and below which name, a chart of the repository hands values to Linkerd's.
     pub(super) fn shape(&self, directory: &str) -> Value {
         let chart = self.sources.side.text(&format!("{directory}/Chart.yaml")).and_then(|text| parse(&text));
-        let dependencies: Vec<Value> = list(chart.as_ref().and_then(|chart| chart.get("dependencies")))
+        let all = || list(chart.as_ref().and_then(|chart| chart.get("dependencies")));
+        let is_linkerds = |one: &Value| Chart::of_dependency(one).is_some();
+        let is_one = all().any(is_linkerds);
+        // Beside Linkerd's own chart, one from elsewhere has no part in its values unless it hands some up.
+        let counts = |one: &&Value| {
+            let is_local = one["repository"]
+                .as_str()
+                .is_none_or(|from| !from.contains("://") || from.starts_with("file:"));
+            !is_one || is_linkerds(one) || is_local || one.get("import-values").is_some()
+        };
+        let dependencies: Vec<Value> = all()
+            .filter(counts)
             .map(|one| {
                 let condition = one["condition"].as_str().and_then(|path| get(&self.values, path));
                 json!([
