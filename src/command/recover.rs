@@ -33,8 +33,15 @@ fn diagnosis(args: &cli::Recover, input: &cli::Input, mesh: &Mesh, screen: &Scre
 fn begin(args: &cli::Recover, dir: &Path, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
     let minting = &args.minting;
     let issuer_only = minting.anchor.is_some();
-    let begin =
-        Begin { dir, minting, issuer_only, strategy: Strategy::Recover, old_anchor_key: None, signed: None };
+    let begin = Begin {
+        dir,
+        minting,
+        issuer_only,
+        strategy: Strategy::Recover,
+        old_anchor_key: None,
+        checkout: None,
+        signed: None,
+    };
     begin.refuse_begun()?;
     let mesh = reading::mesh(input, false)?;
     let found = Diagnosis::of(&mesh, screen.at);

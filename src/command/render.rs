@@ -16,7 +16,9 @@ use crate::mesh::Mesh;
 use crate::output::{self, Access, MARK, NewFile};
 use crate::pki::{Certificate, PrivateKey};
 use crate::render::{self, Form, Rendered, masked};
-use crate::report::{Exit, Keyed, Response, Screen, directory_notes, head_notes, made_elsewhere, step_notes};
+use crate::report::{
+    Exit, Keyed, Response, Screen, directory_notes, head_notes, into_repository, made_elsewhere, step_notes,
+};
 use crate::rotation::{Change, Direction, PlannedStep};
 use crate::seal::Sealer;
 
@@ -97,7 +99,7 @@ fn show(
         }
     }
     if elsewhere.len() == ready.len() && !elsewhere.is_empty() {
-        let message = made_elsewhere(&elsewhere, &under_way.dir, screen);
+        let message = made_elsewhere(&elsewhere, &under_way.dir, screen) + &into_repository(&under_way.dir);
         return Err(Failure::bare(message).exiting(Exit::NotMet));
     }
     notes.extend(elsewhere.iter().map(|planned| made_elsewhere(&[planned], &under_way.dir, screen)));

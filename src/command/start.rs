@@ -1,23 +1,25 @@
 //! `start`: mints certificates and keys, and writes the rotation directory.
 
+mod managed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{Failure, edit, reading};
+use super::reading::{self, Read};
+use super::{Failure, edit};
 use crate::check;
 use crate::cli::{self, ANCHOR_LIFETIME, ISSUER_LIFETIME, Lifetime};
-use crate::document::ObjectRef;
-use crate::mesh::{CERT_MANAGER_GROUP, ControlPlane, Era, Mesh};
+use crate::mesh::{ControlPlane, Era, Mesh};
 use crate::output::{self, Access, Claim, NewFile};
 use crate::pki::{
     AnchorRequest, Authority, Certificate, IssuerChain, IssuerRequest, KeyEncoding, PrivateKey, cross_sign,
     mint_anchor, mint_issuer, request_issuer,
 };
-use crate::report::{Response, Screen, requested, started, started_managed};
-use crate::rotation::{self, CrossError, OutsideAnchor, Record, Scope, Strategy, anchor_of_key};
+use crate::report::{Again, Response, Screen, requested, started};
+use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(10);
@@ -45,12 +47,14 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
         issuer_only: args.issuer_only,
         strategy: strategy(args),
         old_anchor_key: args.old_anchor_key.as_deref(),
+        checkout: None,
         signed,
     };
     begin.refuse_begun()?;
-    let mesh = reading::mesh(input, false)?;
-    if is_managed(args, &mesh) {
-        return managed(args, &mesh, input, screen);
+    let Read { mesh, checkout, .. } = reading::one(input, false)?;
+    let checkout = args.checkout.as_deref().or(checkout.as_deref());
+    if managed::is_meant(args, &mesh) {
+        return managed::begin(args, &mesh, checkout, input, screen);
     }
     if args.csr {
         return request(&args.dir, &args.minting, &mesh, &reading::arguments(input), screen);
@@ -58,7 +62,7 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
     let found = args.checkout.as_deref();
     let found =
         found.map(|directory| edit::found(directory, &mesh, args.issuer_only, input, screen)).transpose()?;
-    let response = begin.write(&mesh, input, screen)?;
+    let response = Begin { checkout, ..begin }.write(&mesh, input, screen)?;
     let out = format!("{}{}", found.unwrap_or_default(), response.out);
     Ok(Response { out, ..response })
 }
@@ -81,62 +85,6 @@ pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result
     Ok(Record::new(mesh, at, strategy, Scope::Full { anchor: anchor.certificate }, chain, false)?)
 }
 
-/// Does the rotation go over cert-manager's objects: where it makes the issuer, unless something else is asked for?
-fn is_managed(args: &cli::Start, mesh: &Mesh) -> bool {
-    let minting = &args.minting;
-    let asks_otherwise = args.issuer_only
-        || args.csr
-        || args.issuer_cert.is_some()
-        || args.old_anchor_key.is_some()
-        || minting.anchor.is_some()
-        || minting.allow_managed;
-    match args.strategy {
-        Some(strategy) => strategy == Strategy::Managed,
-        None if args.signer.is_some() => true,
-        None => mesh.issuer_certificate().is_some() && !asks_otherwise,
-    }
-}
-
-/// Begins a rotation in which cert-manager mints the certificates: only its record is written.
-fn managed(args: &cli::Start, mesh: &Mesh, input: &cli::Input, screen: &Screen) -> Result<Response, Failure> {
-    let given = [
-        ("--anchor without --signer", args.minting.anchor.is_some() && args.signer.is_none()),
-        ("--csr", args.csr),
-        ("--issuer-cert", args.issuer_cert.is_some()),
-        ("--issuer-only", args.issuer_only),
-        ("--old-anchor-key", args.old_anchor_key.is_some()),
-    ];
-    if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
-        return Err(Failure::new(
-            format!("{flag} does not go with --strategy managed: cert-manager mints the certificates"),
-            "leave it out, or choose another strategy; for an anchor from outside give --anchor and --signer"
-                .to_owned(),
-        ));
-    }
-    let record = Record::managed(mesh, screen.at, outside(args, mesh)?)?;
-    let found = args.checkout.as_deref().zip(record.managed.as_ref()).map(|(directory, managed)| {
-        let old = managed.old.made().into_iter().flat_map(|old| [&old.certificate, &old.signer]);
-        let objects: Vec<_> = old.chain([&managed.issuer]).chain(managed.bundle.as_ref()).collect();
-        edit::found_objects(directory, &objects, input, screen)
-    });
-    let found = found.transpose()?.unwrap_or_default();
-    let files = record.to_files().into_iter().map(|(name, content)| public(&args.dir.join(name), content));
-    let files: Vec<_> = files.collect();
-    let _claim = Claim::of(&args.dir)?;
-    output::create(&files, false)?;
-    let out = found + &started_managed(&record, &args.dir, &reading::arguments(input), screen);
-    Ok(Response::fine(out))
-}
-
-/// An anchor from outside, and the Issuer that signs below it.
-fn outside(args: &cli::Start, mesh: &Mesh) -> Result<Option<OutsideAnchor>, Failure> {
-    let (Some(path), Some(signer)) = (&args.minting.anchor, &args.signer) else { return Ok(None) };
-    let namespace = if signer.kind == "ClusterIssuer" { "" } else { &mesh.control_plane.namespace };
-    let version = format!("{CERT_MANAGER_GROUP}/v1");
-    let signer = ObjectRef::new(&version, signer.kind, namespace, &signer.name);
-    Ok(Some(OutsideAnchor { anchor: known_anchor(path, mesh)?, signer }))
-}
-
 /// A rotation to be begun.
 pub(super) struct Begin<'a> {
     pub(super) dir: &'a Path,
@@ -144,6 +92,8 @@ pub(super) struct Begin<'a> {
     pub(super) issuer_only: bool,
     pub(super) strategy: Strategy,
     pub(super) old_anchor_key: Option<&'a Path>,
+    /// The checkout whose files the steps will edit, where one is known.
+    pub(super) checkout: Option<&'a Path>,
     /// Instead of one that is minted.
     pub(super) signed: Option<Signed<'a>>,
 }
@@ -189,7 +139,8 @@ impl Begin<'_> {
         // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
         files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
         write(dir, &files, minting.allow_plaintext_keys)?;
-        let out = started(&record, dir, minted_anchor, &reading::arguments(input), screen);
+        let again = Again { arguments: &reading::arguments(input), checkout: self.checkout };
+        let out = started(&record, dir, minted_anchor, again, screen);
         let not_after = record.issuer.issuer.facts().not_after;
         // Certificates are valid to the second.
         let asked = end(minting.issuer_lifetime, at, "--issuer-lifetime")?;

@@ -45,15 +45,16 @@ pub use findings::not_understood;
 pub use inspect::{Inspected, inspected};
 pub use next::{Next, UnderWay, in_words, others_restart, restart_again};
 pub use plan::{
-    NoPreview, Preview, acts, directory_notes, head_notes, made_elsewhere, not_ready, not_rendered,
-    plan_json, plan_markdown, plan_names, plan_previews, plan_text, plan_wide, refused, step_notes,
+    NoPreview, Preview, acts, directory_notes, head_notes, into_repository, made_elsewhere, not_ready,
+    not_rendered, plan_json, plan_markdown, plan_names, plan_previews, plan_text, plan_wide, refused,
+    step_notes,
 };
 pub use progress::Progress;
 pub use pull::PullRequest;
 pub use recover::Recovery;
 pub use screen::{Screen, WIDTH};
 pub use simulate::{simulation_json, simulation_markdown, simulation_text};
-pub use start::{requested, started, started_managed};
+pub use start::{Again, requested, started, started_managed};
 pub use status::{Status, statuses};
 pub use wait::{not_yet, waited, waiting};
 pub use watched::Watched;

@@ -27,7 +27,7 @@ pub use markdown::plan_markdown;
 pub(super) use notes::committed_to;
 pub use notes::{directory_notes, head_notes, step_notes};
 pub use preview::{NoPreview, Preview, plan_previews};
-pub use refused::{made_elsewhere, not_ready, not_rendered, refused};
+pub use refused::{into_repository, made_elsewhere, not_ready, not_rendered, refused};
 pub(super) use table::{Row, rows, table};
 
 /// The plan as text; the next command reads what this one has read, by `arguments`.

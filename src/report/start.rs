@@ -7,9 +7,35 @@ use jiff::Timestamp;
 use super::{CertificateView, Screen, shell_word};
 use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record, Signing};
 
-/// What was written into `dir`, and the next commands; they end with `arguments`, to read what this one has read.
+/// What reads again what this command has read, and edits the same files.
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'a> {
+    /// The arguments that name the input.
+    pub arguments: &'a str,
+    /// The checkout whose files the steps edit, where one is known.
+    pub checkout: Option<&'a Path>,
+}
+
+impl Again<'_> {
+    /// The command for the first step: into the files where it is known which, else `otherwise`.
+    fn first_step(&self, otherwise: &str, dir: &str) -> String {
+        let verb = match self.checkout {
+            Some(checkout) => format!("next --in {}", shell_word(&checkout.display().to_string())),
+            None => otherwise.to_owned(),
+        };
+        format!("kubectl l5d-rotate {verb} --dir {}{}", shell_word(dir), self.arguments)
+    }
+}
+
+/// What was written into `dir`, and the next commands.
 #[must_use]
-pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str, screen: &Screen) -> String {
+pub fn started(
+    record: &Record,
+    dir: &Path,
+    minted_anchor: bool,
+    again: Again<'_>,
+    screen: &Screen,
+) -> String {
     let dir = dir.display().to_string();
     let mut out = format!("Started a rotation in {dir}\n\n");
     let certificates = [
@@ -28,17 +54,15 @@ pub fn started(record: &Record, dir: &Path, minted_anchor: bool, arguments: &str
         out.push_str(&screen.wrapped(&sentence, "", ""));
     }
     let phases = record.phases();
-    let reading = format!("--dir {}{arguments}", shell_word(&dir));
-    let first = phases[0].phase;
-    out.push_str(&format!(
-        "\nNext\n  kubectl l5d-rotate plan {reading}\n  kubectl l5d-rotate render {first} {reading}\n"
-    ));
+    let reading = format!("--dir {}{}", shell_word(&dir), again.arguments);
+    let first = again.first_step(&format!("render {}", phases[0].phase), &dir);
+    out.push_str(&format!("\nNext\n  kubectl l5d-rotate plan {reading}\n  {first}\n"));
     out
 }
 
 /// What was begun where cert-manager mints the certificates: which of its objects change, and the next commands.
 #[must_use]
-pub fn started_managed(record: &Record, dir: &Path, arguments: &str, screen: &Screen) -> String {
+pub fn started_managed(record: &Record, dir: &Path, again: Again<'_>, screen: &Screen) -> String {
     let dir = dir.display().to_string();
     let mut out = format!("Started a rotation over cert-manager's objects in {dir}\n\n");
     let Some(managed) = &record.managed else { return out };
@@ -80,10 +104,9 @@ pub fn started_managed(record: &Record, dir: &Path, arguments: &str, screen: &Sc
     for sentence in [format!("Commit {dir}."), anchor, keys.to_owned()] {
         out.push_str(&screen.wrapped(&sentence, "", ""));
     }
-    let reading = format!("--dir {}{arguments}", shell_word(&dir));
-    out.push_str(&format!(
-        "\nNext\n  kubectl l5d-rotate plan {reading}\n  kubectl l5d-rotate next {reading}\n"
-    ));
+    let reading = format!("--dir {}{}", shell_word(&dir), again.arguments);
+    let first = again.first_step("next", &dir);
+    out.push_str(&format!("\nNext\n  kubectl l5d-rotate plan {reading}\n  {first}\n"));
     out
 }
 

@@ -97,7 +97,7 @@ fn what_a_repository_declares_is_edited_there_by_the_next_command() {
             );
             assert!(screen.contains("Edit bundle/1-trust into the files and merge it."), "{screen}");
             // These layouts have the issuer's key in plain text, and it stays.
-            works(home, &format!("{} --allow-plaintext-keys", next[0]));
+            works(home, next[0]);
             assert!(!edited(&repository).is_empty(), "{}", layout.0);
             works_as(home, "git checkout -q .");
         }
@@ -107,6 +107,27 @@ fn what_a_repository_declares_is_edited_there_by_the_next_command() {
             let screen = works(home, &format!("kubectl l5d-rotate status --dir rotation -R {input}"));
             assert!(!screen.contains("--in"), "{screen}");
         }
+    }
+}
+
+#[test]
+fn a_rotation_that_is_begun_from_a_repository_goes_on_in_its_files() {
+    let Some((repository, _beside)) = repository(&layouts::VALUES[2]) else {
+        println!("skipped: a_rotation_that_is_begun_from_a_repository_goes_on_in_its_files: no git");
+        return;
+    };
+    let home = repository.home.path();
+    for line in ["start --dir again -f . -R", "start --dir more -f . -R --in ."] {
+        let screen = works(home, &format!("kubectl l5d-rotate {line}"));
+        let dir = line.split(' ').nth(2).unwrap();
+        let next = format!("kubectl l5d-rotate next --in . --dir {dir} -f . -R");
+        assert_eq!(commands(&screen).last(), Some(&next.as_str()), "{screen}");
+        works(home, &next);
+        works_as(home, "git checkout -q .");
+        // Whoever reads the release alone is told where it is edited.
+        let printed = shell(home, &format!("kubectl l5d-rotate render bundle --dir {dir} -f . -R"));
+        let said = String::from_utf8(printed.stderr).unwrap();
+        assert!(said.contains(&format!("kubectl l5d-rotate next --in . --dir {dir}\n")), "{said}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::notes;
 use crate::finding::Finding;
-use crate::report::{Exit, Next, Screen};
+use crate::report::{Exit, Next, Screen, shell_word};
 use crate::rotation::PlannedStep;
 
 /// What stands before a message about a failure.
@@ -55,6 +55,16 @@ pub fn made_elsewhere(steps: &[&PlannedStep], dir: &Path, screen: &Screen) -> St
     }
     let beside_label = Screen { width: screen.width.saturating_sub(LABEL.len()), ..screen.clone() };
     format!("{}{}", beside_label.wrapped(&title, "", "  "), notes::list(&lines, dir, screen))
+}
+
+/// The command that edits the files which an owner renders objects from.
+#[must_use]
+pub fn into_repository(dir: &Path) -> String {
+    let dir = dir.display().to_string();
+    let dir = shell_word(&dir);
+    format!(
+        "\nNext  in the repository that the release stands in\n  kubectl l5d-rotate next --in . --dir {dir}\n"
+    )
 }
 
 /// What stands before steps, each thing once, with the steps where it is not all of them.
