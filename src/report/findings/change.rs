@@ -382,7 +382,7 @@ pub(super) const EXPLAINED: &[Explanation] = &[
     Explanation {
         code: "trust-source-changed",
         means: "The change makes a pod of the control plane mount other objects, or take its variables from others, where it \
-                read trust material.",
+                read trust material; or it gives its proxy other identities, or the pod another service account.",
         matters: "What it trusts, or signs with, is then what stands there: that may be anything.",
         act: "Make it a change of its own, and verify it with the objects that it names.",
         example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
