@@ -92,7 +92,7 @@ pub(super) fn is_path_like(pattern: &str, name: &str) -> bool {
 /// a pattern asks for.
 fn matches(pattern: &[&str], names: &[&str]) -> bool {
     let fits = |run: &[&str], names: &[&str]| {
-        run.len() == names.len() && run.iter().zip(names).all(|(pattern, name)| is_name_like(pattern, name))
+        run.len() == names.len() && run.iter().zip(names).all(|(pattern, name)| is_text_like(pattern, name))
     };
     let runs: Vec<&[&str]> = pattern.split(|name| *name == "**").collect();
     let [first, middle @ .., last] = &runs[..] else { return fits(pattern, names) };
@@ -111,7 +111,8 @@ fn matches(pattern: &[&str], names: &[&str]) -> bool {
     true
 }
 
-fn is_name_like(pattern: &str, name: &str) -> bool {
+/// A pattern of a whole text: `*` stands for anything.
+pub(super) fn is_text_like(pattern: &str, name: &str) -> bool {
     let pieces: Vec<&str> = pattern.split('*').collect();
     let [first, middle @ .., last] = &pieces[..] else { return pattern == name };
     let Some(mut rest) = name.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {

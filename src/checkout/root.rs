@@ -90,9 +90,10 @@ impl<'a> Reading<'a> {
         let mut set_open = Vec::new();
         let mut roots: Vec<Root> = Vec::new();
         for (name, document) in self.objects() {
-            let made = match document.tree["kind"] == "ApplicationSet" {
-                true => application_set::applications(document, self.side),
-                false => Made { applications: vec![document.clone()], ..Made::default() },
+            let made = if document.tree["kind"] == "ApplicationSet" {
+                application_set::applications(document, self.side)
+            } else {
+                Made { applications: vec![document.clone()], ..Made::default() }
             };
             set_open.extend(made.open);
             for one in made.applications.iter().flat_map(|one| engine::deployed(one, self.side)) {

@@ -222,10 +222,10 @@ impl Others {
         let holds = |name: &&str| {
             is_manifest(name) && sides.after.text(name).is_some_and(|text| net::names_trust(&text))
         };
-        let holders = match sides.changed.iter().any(is_script) {
-            true => all().filter(holds).map(str::to_owned).collect(),
-            false => Vec::new(),
-        };
+        let mut holders: Vec<String> = Vec::new();
+        if sides.changed.iter().any(is_script) {
+            holders.extend(all().filter(holds).map(str::to_owned));
+        }
         let is_of_terraform =
             |name: &String| terraform::is_module_file(name) || terraform::is_variable_file(name);
         let modules = match sides.changed.iter().any(is_of_terraform) {

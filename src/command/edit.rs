@@ -292,7 +292,7 @@ fn edit_of(
     let beside: Vec<_> = planned.changes.iter().flat_map(Change::beside).collect();
     let mut edited = target.edit(&documents, &beside, maker);
     if let Some(version) = version {
-        target.pin_version(&mut edited, &documents, version);
+        target.pin_version(&mut edited, version);
     }
     let Some(named) = seal else { return Ok(edited) };
     for document in &documents {

@@ -75,37 +75,27 @@ fn imagined(args: &cli::Plan, input: &cli::Input, screen: &Screen) -> Result<Res
         notes.extend(found.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
         all.push((unit, preview(args, strategy, mesh, arguments, screen)));
     }
-    if let [(_, Ok(one))] = &*all
-        && args.output == PlanFormat::Name
+    if all.len() == 1
+        && let Some((_, alone)) = all.pop()
     {
-        return Ok(Response { out: plan_names(&one.plan), notes, ..Response::default() });
+        let alone = alone?;
+        let out = match args.output {
+            PlanFormat::Name => plan_names(&alone.plan),
+            format => plan_previews(&[(String::new(), Ok(alone))], format, screen),
+        };
+        return Ok(Response { out, notes, ..Response::default() });
     }
-    match (all.pop(), all.is_empty()) {
-        (Some((_, one)), true) => {
-            let previews = [(String::new(), Ok(one?))];
-            Ok(Response { out: plan_previews(&previews, args.output, screen), notes, ..Response::default() })
-        }
-        (last, _) => {
-            all.extend(last);
-            // Names of steps are for `wait`, which waits for those of one rotation.
-            if args.output == PlanFormat::Name {
-                let names: Vec<&str> = all.iter().map(|(unit, _)| unit.as_str()).collect();
-                return Err(reading::several(&names));
-            }
-            let exit = if all.iter().any(|(_, one)| one.is_err()) { Exit::Usage } else { Exit::Fine };
-            let told = |failure: Failure| NoPreview {
-                what: failure.to_string(),
-                todo: failure.help().map(str::to_owned),
-            };
-            let previews: Vec<_> = all.into_iter().map(|(unit, one)| (unit, one.map_err(told))).collect();
-            Ok(Response {
-                out: plan_previews(&previews, args.output, screen),
-                notes,
-                exit,
-                ..Response::default()
-            })
-        }
+    // Names of steps are for `wait`, which waits for those of one rotation.
+    if args.output == PlanFormat::Name {
+        let names: Vec<&str> = all.iter().map(|(unit, _)| unit.as_str()).collect();
+        return Err(reading::several(&names));
     }
+    let exit = if all.iter().any(|(_, one)| one.is_err()) { Exit::Usage } else { Exit::Fine };
+    let told =
+        |failure: Failure| NoPreview { what: failure.to_string(), todo: failure.help().map(str::to_owned) };
+    let previews: Vec<_> = all.into_iter().map(|(unit, one)| (unit, one.map_err(told))).collect();
+    let out = plan_previews(&previews, args.output, screen);
+    Ok(Response { out, notes, exit, ..Response::default() })
 }
 
 fn preview(

@@ -81,12 +81,10 @@ impl Target<'_> {
         })
     }
 
-    /// Puts another version into an edit, wherever the ExternalSecret of the issuer pins one: what the store holds is the step then. An
-    /// edit that changes something else is not made.
-    pub(super) fn pin(&self, edited: &mut Edited, names: [&str; 2], version: &str) {
-        let Some(document) = self.external_document().filter(|_| self.external(names).is_some()) else {
-            return;
-        };
+    /// Puts another version into an edit that leaves the issuer to a store, wherever its ExternalSecret pins one: what the store holds is
+    /// the step then. An edit that changes something else is not made.
+    pub fn pin_version(&self, edited: &mut Edited, version: &str) {
+        let Some(document) = self.external_document().filter(|_| edited.external.is_some()) else { return };
         let Some(name) = self.repository.name(&document.origin) else { return };
         let Some(before) = self.repository.text(name) else { return };
         let Some(object) = ObjectRef::of(&document.tree) else { return };

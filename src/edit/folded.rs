@@ -140,9 +140,10 @@ fn unquoted(text: &str, begin: usize) -> Option<Folded> {
     let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let before = &text[line_start(begin)..begin];
-    let key = match before.trim().is_empty() {
-        true => text[..line_start(begin)].trim_end().lines().next_back()?,
-        false => before.trim_end_matches(' '),
+    let key = if before.trim().is_empty() {
+        text[..line_start(begin)].trim_end().lines().next_back()?
+    } else {
+        before.trim_end_matches(' ')
     };
     if !key.ends_with([':', '-']) || key.trim_start().starts_with('#') {
         return None;

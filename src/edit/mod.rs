@@ -301,13 +301,6 @@ impl<'a> Target<'a> {
         edited.external = secret.and_then(|names| self.external(names));
         edited
     }
-
-    /// Pins a version of what External Secrets makes the issuer of, where a step leaves that.
-    pub fn pin_version(&self, edited: &mut Edited, step: &[Rendered], version: &str) {
-        if let (Some(names), true) = (step.iter().find_map(sealed::names), edited.external.is_some()) {
-            self.pin(edited, names, version);
-        }
-    }
 }
 
 /// The same in files that somebody names: their certificates and keys are swapped, and what is deployed of them is not read.

@@ -58,10 +58,12 @@ impl Patches {
 
 impl Wanted<'_> {
     fn is_there(&self, documents: &[Document]) -> bool {
-        declared(documents, self.object).is_some_and(|document| {
-            let pointer = format!("/{}", self.path.join("/"));
-            document.tree.pointer(&pointer).is_some_and(|all| all[self.key] == self.value)
-        })
+        declared(documents, self.object).is_some_and(|document| self.is_in(document))
+    }
+
+    fn is_in(&self, document: &Document) -> bool {
+        let pointer = format!("/{}", self.path.join("/"));
+        document.tree.pointer(&pointer).is_some_and(|all| all[self.key] == self.value)
     }
 
     fn whole_path(&self) -> Vec<&str> {
@@ -340,23 +342,20 @@ impl<'a> Work<'a> {
         for name in &self.target.files {
             let Some((text, changes)) = self.current(&self.so_far(), name) else { continue };
             for after in field::in_values(&text, &path, wanted.value) {
-                let mut all = self.so_far();
-                all.insert(name.clone(), (Zeroizing::new(after.clone()), changes.clone()));
-                let Some(effect) =
-                    self.effect(&all).filter(|_| proof::only_meant(&text, &after, &[], &[setting]))
-                else {
+                if !proof::only_meant(&text, &after, &[], &[setting]) {
                     continue;
-                };
+                }
+                let mut all = self.so_far();
+                all.insert(name.clone(), (Zeroizing::new(after.clone()), Vec::new()));
+                let Some(effect) = self.effect(&all) else { continue };
                 if !alike.iter().all(|wanted| wanted.is_there(&effect)) {
                     continue;
                 }
                 let along = self.restarted_along(wanted, &effect);
                 let objects = alike.iter().map(|wanted| wanted.object).chain(&along);
                 let lines = objects.map(|object| changed(&Wanted { object, ..*wanted }, &text, &after));
-                all.insert(
-                    name.clone(),
-                    (Zeroizing::new(after.clone()), changes.into_iter().chain(lines).collect()),
-                );
+                let changes = changes.into_iter().chain(lines).collect();
+                all.insert(name.clone(), (Zeroizing::new(after), changes));
                 self.keep_as(all, effect);
                 return true;
             }
@@ -368,10 +367,11 @@ impl<'a> Work<'a> {
     fn restarted_along(&self, wanted: &Wanted<'_>, effect: &[Document]) -> Vec<ObjectRef> {
         let mut found = Vec::new();
         for document in effect {
-            let Some(object) = ObjectRef::of(&document.tree) else { continue };
-            let is_new = |documents: &[Document]| Wanted { object: &object, ..*wanted }.is_there(documents);
+            let Some(object) = ObjectRef::of(&document.tree).filter(|_| wanted.is_in(document)) else {
+                continue;
+            };
             let is_of_step = self.step.iter().any(|rendered| rendered.object == object);
-            if !is_of_step && is_new(effect) && !is_new(self.documents()) {
+            if !is_of_step && !(Wanted { object: &object, ..*wanted }).is_there(self.documents()) {
                 found.push(object);
             }
         }

@@ -159,10 +159,10 @@ impl Notation {
     /// A PEM text behind the range of a block.
     fn appended(&self, pem: &str, text: &str, block: &Range<usize>) -> String {
         let written = self.written(pem, text, block);
-        match text[block.clone()].ends_with(self.line_end()) {
-            true => written,
-            false => format!("{}{written}", self.line_end()),
+        if text[block.clone()].ends_with(self.line_end()) {
+            return written;
         }
+        format!("{}{written}", self.line_end())
     }
 }
 

@@ -174,6 +174,9 @@ impl Scheme {
     /// Both schemes.
     pub const ALL: [Self; 2] = [Self::Linkerd, Self::Kubernetes];
 
+    /// The data keys under which a Secret of either scheme holds its private key.
+    pub const PRIVATE_KEYS: [&str; 2] = [Self::Linkerd.keys().1, Self::Kubernetes.keys().1];
+
     /// The scheme of a name; the identity controller takes every name but its own for `kubernetes.io/tls`
     /// (`controller/cmd/identity/main.go`).
     #[must_use]

@@ -9,13 +9,11 @@ use zeroize::Zeroizing;
 use super::directory::{File, KUSTOMIZATION, file_name, kustomization, namespace, plain, target};
 use super::{Form, RenderError, Rendered};
 use crate::document::{self, ObjectRef, yaml};
+use crate::mesh::Scheme;
 use crate::rotation::PlannedStep;
 
 /// The directory of these Components, below the one that is written to.
 pub const CURRENT: &str = "current";
-
-/// What a private key is called in a Secret.
-const KEYS: [&str; 2] = ["key.pem", "tls.key"];
 
 /// Is a step one of patches alone, as these Components hold them?
 #[must_use]
@@ -62,7 +60,7 @@ pub fn advance(
             vec![plain(root.join(KUSTOMIZATION), &head, &kustomization(Form::Patch, "patches", patches))];
         files.extend(held.into_iter().map(|(name, (object, content))| File {
             path: root.join(name),
-            secret: object.kind == "Secret" && KEYS.iter().any(|key| content.contains(key)),
+            secret: object.kind == "Secret" && Scheme::PRIVATE_KEYS.iter().any(|key| content.contains(key)),
             content,
         }));
         directories.push((root, files));

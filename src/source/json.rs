@@ -179,9 +179,10 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
         {
             let items = joint.items(self.scan.ahead()?);
             self.ahead = ahead::decoded(&items, kind, &wants).into();
-            match self.ahead.is_empty() {
-                true => self.alone = items.len().max(ALONE),
-                false => self.joint = Some(joint),
+            if self.ahead.is_empty() {
+                self.alone = items.len().max(ALONE);
+            } else {
+                self.joint = Some(joint);
             }
         }
         if let Some((fields, length)) = self.ahead.pop_front() {

@@ -1,4 +1,4 @@
-//! A repository of several clusters: `plan` shows each, and a rotation is over the one that it was started for.
+//! A repository of several clusters: `plan` shows each, and a rotation is of the one that it was started for.
 
 use std::process::Output;
 

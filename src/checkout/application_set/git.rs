@@ -8,7 +8,7 @@ use super::generator::{Generators, flat, one};
 use super::notation::{Notation, Parameters};
 use crate::checkout::kustomization::list;
 use crate::checkout::path::is_within;
-use crate::checkout::place::is_path_like;
+use crate::checkout::place::{is_path_like, is_text_like};
 use crate::checkout::side::{Side, directory_of};
 use crate::document::text_at;
 
@@ -157,15 +157,7 @@ pub(super) fn directories(side: &Side) -> BTreeSet<&str> {
 
 /// As `git ls-files` matches: `*` stands for anything, and a plain path for what is below it.
 fn is_like_in_git(pattern: &str, name: &str) -> bool {
-    let Some((first, others)) = pattern.split_once('*') else { return is_within(pattern, name) };
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let parts: Vec<&str> = others.split('*').collect();
-    let Some((last, between)) = parts.split_last() else { return false };
-    for part in between {
-        let Some((_, after)) = rest.split_once(part) else { return false };
-        rest = after;
-    }
-    rest.ends_with(last)
+    if pattern.contains('*') { is_text_like(pattern, name) } else { is_within(pattern, name) }
 }
 
 /// As names of objects are written.

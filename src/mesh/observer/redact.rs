@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::mesh::REDACTED;
+use crate::mesh::{REDACTED, Scheme};
 
 /// The annotation in which `kubectl apply` keeps the whole object again, private keys included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -68,7 +68,7 @@ fn redact(tree: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(redact),
         Value::Object(map) => map.iter_mut().for_each(|(key, value)| {
-            let named = ["key.pem", "tls.key"].contains(&key.as_str()) || key.ends_with("keyPEM");
+            let named = Scheme::PRIVATE_KEYS.contains(&key.as_str()) || key.ends_with("keyPEM");
             if named && value.as_str().is_some_and(|text| !text.is_empty()) {
                 wipe(value);
                 *value = REDACTED.into();

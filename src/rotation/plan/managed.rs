@@ -126,10 +126,10 @@ pub(super) fn changes(view: &View<'_>, step: Step) -> Option<Vec<ManagedChange>>
         Stage::Issuer => {
             let to = if forward { &managed.new } else { &managed.old };
             let certificate = managed.issuer.clone();
-            Some(vec![match managed.old.signer().is_same(managed.new.signer()) {
-                true => ManagedChange::IssuedAnew { certificate },
-                false => ManagedChange::SignedBy { certificate, signer: to.signer().clone() },
-            }])
+            if managed.old.signer().is_same(managed.new.signer()) {
+                return Some(vec![ManagedChange::IssuedAnew { certificate }]);
+            }
+            Some(vec![ManagedChange::SignedBy { certificate, signer: to.signer().clone() }])
         }
         Stage::Objects => {
             let old = managed.old.made().into_iter();

@@ -15,6 +15,7 @@ use super::servers::{self, Servers};
 use super::{install, rotate_beside};
 use crate::cluster::Cluster;
 use crate::cluster::controllers::Controllers;
+use crate::managed::COMMITS;
 
 const ROOTS: &str = "configmap linkerd-identity-trust-roots -n linkerd";
 const BUNDLE: &str = "bundle.trust.cert-manager.io linkerd-identity-trust-roots";
@@ -224,18 +225,7 @@ fn a_managed_rotation_finishes_under_trust_manager() {
             std::thread::sleep(GIVEN);
         }
     });
-    let commits = [
-        "bundle/1-trust",
-        "bundle/2-control-plane",
-        "bundle/3-data-plane",
-        "issuer/1-issuer",
-        "issuer/2-control-plane",
-        "prune/1-trust",
-        "prune/2-control-plane",
-        "prune/3-data-plane",
-        "remove-old/1-objects",
-    ];
-    assert_eq!(taken, commits);
+    assert_eq!(taken, COMMITS);
     let after = published(&desk);
     assert!(after.len() == 1 && after != before);
     desk.out("check");

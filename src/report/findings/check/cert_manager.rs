@@ -63,9 +63,10 @@ pub(super) fn overdue(certificates: &[Overdue], screen: &Screen) -> Words {
         let due = screen.when(overdue.due);
         format!("{} was due {due}{}", overdue.certificate, last.unwrap_or_default())
     };
-    let effect = match certificates.iter().all(|overdue| overdue.last_request.is_some()) {
-        true => "It has made no CertificateRequest since, so it does not run, or does not see them.",
-        false => "No CertificateRequest in the input tells why.",
+    let effect = if certificates.iter().all(|overdue| overdue.last_request.is_some()) {
+        "It has made no CertificateRequest since, so it does not run, or does not see them."
+    } else {
+        "No CertificateRequest in the input tells why."
     };
     Words {
         what: format!(
