@@ -24,7 +24,8 @@ pub(crate) fn json(out: &mut impl Write, pods: usize) -> io::Result<()> {
     }
     let templates: Vec<String> = bundles.iter().map(|bundle| pretty(&pod(bundle))).collect();
     for index in 0..pods {
-        out.write_all(fill(&templates[index % WORKLOADS % BUNDLES], index).as_bytes())?;
+        let workload = owner(index, pods);
+        out.write_all(fill(&templates[workload % BUNDLES], index, workload).as_bytes())?;
         out.write_all(if index + 1 < pods { b",\n" } else { b"\n" })?;
     }
     out.write_all(
@@ -46,14 +47,19 @@ pub(crate) fn yaml(out: &mut impl Write, pods: usize) -> io::Result<()> {
     let item = |bundle: &String| l5d_rotate::document::yaml::write(&json!([pod(bundle)]));
     let templates: Vec<String> = bundles.iter().map(item).collect();
     for index in 0..pods {
-        out.write_all(fill(&templates[index % WORKLOADS % BUNDLES], index).as_bytes())?;
+        let workload = owner(index, pods);
+        out.write_all(fill(&templates[workload % BUNDLES], index, workload).as_bytes())?;
     }
     out.write_all(b"kind: List\nmetadata:\n  resourceVersion: \"\"\n")
 }
 
+/// Whose pod it is: an API server lists by name, and so the pods of one Deployment stand together.
+fn owner(index: usize, pods: usize) -> usize {
+    index * WORKLOADS.min(pods) / pods
+}
+
 /// One pod's own values in the template of its bundle.
-fn fill(template: &str, index: usize) -> String {
-    let workload = index % WORKLOADS;
+fn fill(template: &str, index: usize, workload: usize) -> String {
     let ip = format!("10.{}.{}.{}", index >> 16 & 255, index >> 8 & 255, index & 255);
     let started = format!("2026-03-{:02}T{:02}:{:02}:00Z", 1 + workload % 20, index / 3600 % 24, index % 60);
     let name = format!("{index:05x}");
@@ -114,9 +120,9 @@ fn control_plane(bundle: &str) -> Vec<Value> {
     ]
 }
 
-/// One of the Deployments, with as many pods as [`fill`] gives it.
+/// One of the Deployments, with as many pods as [`owner`] gives it.
 fn workload(index: usize, pods: usize) -> [Value; 2] {
-    let replicas = (pods + WORKLOADS - 1 - index) / WORKLOADS;
+    let replicas = (0..pods).filter(|pod| owner(*pod, pods) == index).count();
     let (name, replica_set) = (format!("web-{index}"), format!("web-{index}-6d4cf56db6"));
     let labels = json!({"app": name});
     let template = json!({"metadata": {"labels": labels, "annotations": {"linkerd.io/inject": "enabled"}},
@@ -178,7 +184,7 @@ fn pod(bundle: &str) -> Value {
                 "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
                     "readOnlyRootFilesystem": true, "runAsNonRoot": true},
                 "volumeMounts": [{"mountPath": "/etc/web", "name": "config"},
-                    {"mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "name": "kube-api-access",
+                    {"mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "name": "kube-api-access-@POD@",
                     "readOnly": true}]
             }],
             "dnsPolicy": "ClusterFirst", "enableServiceLinks": true,
@@ -195,7 +201,9 @@ fn pod(bundle: &str) -> Value {
                 {"emptyDir": {"medium": "Memory"}, "name": "linkerd-identity-end-entity"},
                 {"name": "linkerd-identity-token", "projected": {"defaultMode": 420,
                 "sources": [{"serviceAccountToken": {"audience": "identity.l5d.io",
-                "expirationSeconds": 86400, "path": "linkerd-identity-token"}}]}}]
+                "expirationSeconds": 86400, "path": "linkerd-identity-token"}}]}}, {"name": "kube-api-access-@POD@", "projected": {
+                "defaultMode": 420, "sources": [{"serviceAccountToken": {"expirationSeconds": 3607,
+                "path": "token"}}]}}]
         },
         "status": {
             "conditions": (["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
@@ -299,6 +307,7 @@ fn proxy(bundle: &str) -> Value {
             "readOnlyRootFilesystem": true, "runAsUser": 2102},
         "volumeMounts": [{"mountPath": "/var/run/linkerd/identity/end-entity",
             "name": "linkerd-identity-end-entity"}, {"mountPath": "/var/run/secrets/tokens",
-            "name": "linkerd-identity-token"}]
+            "name": "linkerd-identity-token"}, {"mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+            "name": "kube-api-access-@POD@", "readOnly": true}]
     })
 }

@@ -35,7 +35,7 @@ pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};
 pub use objects::BundlePlace;
 pub use observer::{FieldFault, Interest, MeshError, Observer};
 pub use owner::{Owner, VALUES_BELOW, VALUES_FILE};
-pub use pod::Pod;
+pub use pod::{Pod, PodSpec};
 pub use proxy::{BundleId, Held, Made, Plane, ProxyGroup, Replica, Starts, Unmeshed};
 pub use read::{Change, Doubt, Read};
 use time::mounted_by;

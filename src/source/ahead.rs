@@ -8,8 +8,9 @@ use std::thread;
 use memchr::memmem::Finder;
 use serde::de::{DeserializeSeed, IgnoredAny};
 
-use super::object::{Fields, Kind, Seed, Wants};
-use super::skim;
+use super::object::{Field, Fields, Kind, Part, Seed, Wants};
+use super::skim::{self, Before, Short};
+use crate::mesh::{Pod, PodSpec};
 
 /// How many blanks or letters are looked at, to either side of what stands between items.
 const NEAR: usize = 200;
@@ -85,8 +86,9 @@ pub(super) fn decoded(items: &[&[u8]], kind: &Kind, wants: Wants<'_>) -> Vec<(Fi
 
 fn each(items: &[&[u8]], kind: &Kind, wants: Wants<'_>) -> Vec<(Fields, usize)> {
     let mut all = Vec::with_capacity(items.len());
+    let mut last = Last::default();
     for item in items {
-        match one(item, kind, wants) {
+        match after(&mut last, item, kind, wants) {
             (Ok(fields), used) if used == item.len() => all.push((fields, used)),
             _ => break,
         }
@@ -96,12 +98,53 @@ fn each(items: &[&[u8]], kind: &Kind, wants: Wants<'_>) -> Vec<(Fields, usize)> 
 
 /// Decodes the item that `text` begins with, and tells how many bytes it has.
 pub(super) fn one(text: &[u8], kind: &Kind, wants: Wants<'_>) -> (serde_json::Result<Fields>, usize) {
-    if let Some(short) = skim::shortened(text, kind, wants)
-        && let Ok(fields) = whole(&short.text, kind, wants).0
-    {
-        return (Ok(fields), short.whole);
+    after(&mut Last::default(), text, kind, wants)
+}
+
+/// The item that was decoded last: most pods of a list are like the one before.
+#[derive(Default)]
+struct Last<'a> {
+    text: Before<'a>,
+    /// What was read of its `spec`, and what that is.
+    spec: (Vec<u8>, PodSpec),
+}
+
+fn after<'a>(
+    last: &mut Last<'a>,
+    text: &'a [u8],
+    kind: &Kind,
+    wants: Wants<'_>,
+) -> (serde_json::Result<Fields>, usize) {
+    if let Some(short) = skim::shortened(text, kind, wants, &mut last.text) {
+        let whole = short.whole;
+        if let Ok(fields) = members(short, wants, &mut last.spec) {
+            return (Ok(fields), whole);
+        }
     }
     whole(text, kind, wants)
+}
+
+fn members(
+    short: Short<'_>,
+    wants: Wants<'_>,
+    (last, spec): &mut (Vec<u8>, PodSpec),
+) -> serde_json::Result<Fields> {
+    let mut fields = Fields::of(short.kind);
+    for (key, range) in short.members {
+        let (field, text) = (fields.field(key, wants), &short.kept[range]);
+        if field == Field::PodSpec && text == last.as_slice() {
+            fields.put(key, Part::PodSpec(Pod { spec: spec.clone(), ..Pod::default() }))?;
+            continue;
+        }
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let part = field.deserialize(&mut json)?;
+        json.end()?;
+        if let Part::PodSpec(pod) = &part {
+            (*last, *spec) = (text.to_vec(), pod.spec.clone());
+        }
+        fields.put(key, part)?;
+    }
+    Ok(fields)
 }
 
 /// The same, with all of it decoded.

@@ -1,7 +1,10 @@
-//! An object's JSON without the members that nobody reads: most of a dump is stepped over, eight bytes at a time.
+//! An object's JSON without the members that nobody reads: most of a dump is stepped over, eight bytes at a time, and what is the same as
+//! in the item before not even that.
 //!
 //! What is left decodes to the same as the whole. Whatever is out of the ordinary is not shortened, but left to the decoder as it
 //! stands: it alone says what is wrong, and where.
+
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -44,36 +47,65 @@ const STATUS: &[(&str, Kept)] =
 const STATUSES: Kept =
     Kept::Each(&Kept::Members(&[("name", Kept::All), ("ready", Kept::All), ("state", Kept::All)]));
 
+/// How much of a Pod is kept, mostly, in bytes.
+const KEPT: usize = 8 << 10;
+
 /// Deeper values are left to the decoder.
 const DEPTH: u8 = 64;
 
-/// An object's text as far as it is read.
-pub(super) struct Short {
-    pub(super) text: Vec<u8>,
+/// An object as far as it is read.
+pub(super) struct Short<'a> {
+    pub(super) kind: Kind,
+    /// Its other members, each with what was kept of it.
+    pub(super) members: Vec<(&'a str, Range<usize>)>,
+    pub(super) kept: Vec<u8>,
     /// How many bytes the object has as it stands.
     pub(super) whole: usize,
 }
 
+/// The objects and lists of the item before, in their order. Pods of one workload differ in little: a value that begins with the very
+/// bytes of one that was gone through is that value.
+#[derive(Default)]
+pub(super) struct Before<'a> {
+    passed: Vec<&'a [u8]>,
+    /// Each with what was kept of it.
+    environments: Vec<(&'a [u8], Vec<u8>)>,
+}
+
 /// Shortens the object that `text` begins with, whose kind may be known before. `None` where all of it is wanted, or where it is
 /// out of the ordinary.
-pub(super) fn shortened(text: &[u8], known: &Kind, wants: Wants<'_>) -> Option<Short> {
-    let mut walk = Walk { text, at: 0, kept: Vec::new() };
-    let mut kind = known.clone();
-    walk.open(b'{')?;
+pub(super) fn shortened<'a>(
+    text: &'a [u8],
+    known: &Kind,
+    wants: Wants<'_>,
+    before: &mut Before<'a>,
+) -> Option<Short<'a>> {
+    let mut walk = Walk { text, at: 0, kept: Vec::with_capacity(KEPT), before, passed: 0, environments: 0 };
+    let (mut kind, mut members) = (known.clone(), Vec::new());
+    walk.expect(b'{')?;
     let mut first = true;
     while let Some(key) = walk.key(&mut first)? {
         match key {
-            b"apiVersion" => kind.api_version = Some(walk.name(key)?),
-            b"kind" => kind.kind = Some(walk.name(key)?),
+            // What was kept by another kind is none of this one's.
+            b"apiVersion" | b"kind" if !members.is_empty() => return None,
+            b"apiVersion" => kind.api_version = Some(walk.name()?),
+            b"kind" => kind.kind = Some(walk.name()?),
             _ => match interest(&kind, wants)? {
-                Interest::Pod => walk.member(key, POD)?,
-                Interest::None => walk.skip(0)?,
+                Interest::Pod => {
+                    if let Some(kept) = member(key, POD) {
+                        let from = walk.kept.len();
+                        walk.keep(kept)?;
+                        members.push((std::str::from_utf8(key).ok()?, from..walk.kept.len()));
+                    } else {
+                        walk.pass()?;
+                    }
+                }
+                Interest::None => walk.pass()?,
                 Interest::Object => return None,
             },
         }
     }
-    walk.kept.push(b'}');
-    Some(Short { text: walk.kept, whole: walk.at })
+    Some(Short { kind, members, kept: walk.kept, whole: walk.at })
 }
 
 fn interest(Kind { api_version, kind }: &Kind, wants: Wants<'_>) -> Option<Interest> {
@@ -81,14 +113,31 @@ fn interest(Kind { api_version, kind }: &Kind, wants: Wants<'_>) -> Option<Inter
     Some(wants(api_version.as_deref()?, kind))
 }
 
+/// How much is kept of the value of `key`, if any.
+fn member<'m>(key: &[u8], members: &'m [(&str, Kept)]) -> Option<&'m Kept> {
+    members.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, kept)| kept)
+}
+
+/// Puts a value in its place, which may be the next one.
+fn put<T>(values: &mut Vec<T>, place: usize, value: T) {
+    match values.get_mut(place) {
+        Some(other) => *other = value,
+        None => values.push(value),
+    }
+}
+
 /// A way through a text, with what was kept of it so far. Each step is `None` where something else stands than should.
-struct Walk<'a> {
+struct Walk<'a, 'b> {
     text: &'a [u8],
     at: usize,
     kept: Vec<u8>,
+    before: &'b mut Before<'a>,
+    /// How many of each this text has had.
+    passed: usize,
+    environments: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'a, '_> {
     /// Steps over `bracket`, and keeps it.
     fn open(&mut self, bracket: u8) -> Option<()> {
         self.expect(bracket)?;
@@ -133,14 +182,9 @@ impl<'a> Walk<'a> {
         (plain.is_ascii() && !plain.contains(&b'\\')).then_some(plain)
     }
 
-    /// Keeps a member whose value is a name, which is needed at once.
-    fn name(&mut self, key: &[u8]) -> Option<String> {
-        let name = self.plain()?;
-        self.keep_key(key);
-        self.kept.push(b'"');
-        self.kept.extend_from_slice(name);
-        self.kept.push(b'"');
-        Some(std::str::from_utf8(name).ok()?.to_owned())
+    /// The value of a member that is a name.
+    fn name(&mut self) -> Option<String> {
+        Some(std::str::from_utf8(self.plain()?).ok()?.to_owned())
     }
 
     fn keep_key(&mut self, key: &[u8]) {
@@ -153,15 +197,22 @@ impl<'a> Walk<'a> {
         self.kept.extend_from_slice(b"\":");
     }
 
-    /// Keeps the value of `key` as far as `members` say, or steps over it.
-    fn member(&mut self, key: &[u8], members: &[(&str, Kept)]) -> Option<()> {
-        match members.iter().find(|(name, _)| name.as_bytes() == key) {
-            Some((_, kept)) => {
-                self.keep_key(key);
-                self.keep(kept)
-            }
-            None => self.skip(0),
+    /// Steps over a value of which nothing is kept.
+    fn pass(&mut self) -> Option<()> {
+        if !matches!(self.peek()?, b'{' | b'[') {
+            return self.skip(0);
         }
+        let place = self.passed;
+        self.passed += 1;
+        let rest = self.text.get(self.at..)?;
+        if let Some(same) = self.before.passed.get(place).filter(|value| rest.starts_with(value)) {
+            self.at += same.len();
+            return Some(());
+        }
+        let from = self.at;
+        self.skip(0)?;
+        put(&mut self.before.passed, place, self.text.get(from..self.at)?);
+        Some(())
     }
 
     fn keep(&mut self, kept: &Kept) -> Option<()> {
@@ -170,7 +221,12 @@ impl<'a> Walk<'a> {
             (Kept::Members(members), b'{') => {
                 self.open(b'{')?;
                 while let Some(key) = self.key(&mut first)? {
-                    self.member(key, members)?;
+                    if let Some(kept) = member(key, members) {
+                        self.keep_key(key);
+                        self.keep(kept)?;
+                    } else {
+                        self.pass()?;
+                    }
                 }
                 self.kept.push(b'}');
                 Some(())
@@ -183,18 +239,7 @@ impl<'a> Walk<'a> {
                 self.kept.push(b']');
                 Some(())
             }
-            (Kept::Environment, b'[') => {
-                self.open(b'[')?;
-                while self.another(&mut first, b']')? {
-                    let from = self.at;
-                    if self.other_variable().is_none() {
-                        self.at = from;
-                        self.element(&Kept::All)?;
-                    }
-                }
-                self.kept.push(b']');
-                Some(())
-            }
+            (Kept::Environment, b'[') => self.environment(),
             (Kept::All, _) | (_, b'n') => {
                 let from = self.at;
                 self.skip(0)?;
@@ -203,6 +248,33 @@ impl<'a> Walk<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Keeps of a list of variables what is read.
+    fn environment(&mut self) -> Option<()> {
+        let place = self.environments;
+        self.environments += 1;
+        let (from, held, rest) = (self.at, self.kept.len(), self.text.get(self.at..)?);
+        if let Some((same, kept)) =
+            self.before.environments.get(place).filter(|(list, _)| rest.starts_with(list))
+        {
+            self.at += same.len();
+            self.kept.extend_from_slice(kept);
+            return Some(());
+        }
+        self.open(b'[')?;
+        let mut first = true;
+        while self.another(&mut first, b']')? {
+            let from = self.at;
+            if self.other_variable().is_none() {
+                self.at = from;
+                self.element(&Kept::All)?;
+            }
+        }
+        self.kept.push(b']');
+        let (list, kept) = (self.text.get(from..self.at)?, self.kept.get(held..)?.to_vec());
+        put(&mut self.before.environments, place, (list, kept));
+        Some(())
     }
 
     fn element(&mut self, kept: &Kept) -> Option<()> {

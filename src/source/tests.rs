@@ -50,6 +50,9 @@ const POD: &str = r#"{
             }
         }"#;
 
+/// Of its second container.
+const ENVIRONMENT: &str = r#"[{"name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "value": "x", "valueFrom": {"configMapKeyRef": {"name": "n", "key": "k"}}}]"#;
+
 fn wants(_: &str, kind: &str) -> Interest {
     match kind {
         "Pod" => Interest::Pod,
@@ -66,8 +69,9 @@ fn said(text: &[u8], shortens: bool) -> String {
 
 #[test]
 fn a_shortened_pod_has_every_field_that_is_decoded() {
-    let short = skim::shortened(POD.as_bytes(), &Kind::default(), &wants).unwrap();
-    assert!(short.whole == POD.len() && short.text.len() < POD.len() / 2, "{}", short.text.len());
+    let short =
+        skim::shortened(POD.as_bytes(), &Kind::default(), &wants, &mut skim::Before::default()).unwrap();
+    assert!(short.whole == POD.len() && short.kept.len() < POD.len() / 2, "{}", short.kept.len());
     let whole = said(POD.as_bytes(), false);
     assert_eq!(said(POD.as_bytes(), true), whole);
     let pod: Pod = serde_json::from_str(POD).unwrap();
@@ -75,6 +79,14 @@ fn a_shortened_pod_has_every_field_that_is_decoded() {
     for empty in ["None", "[]", "{}", "\"\"", "false"] {
         assert!(!pod.contains(empty), "a field of Pod is not in the text above: {pod}");
     }
+}
+
+#[test]
+fn what_was_read_under_another_kind_counts_as_it_was_read() {
+    let text = POD.replacen("\"status\"", "\"kind\": \"ConfigMap\", \"status\"", 1);
+    let whole = said(text.as_bytes(), false);
+    assert!(whole.contains("ConfigMap"), "{whole}");
+    assert_eq!(said(text.as_bytes(), true), whole);
 }
 
 #[test]
@@ -134,8 +146,20 @@ fn read(text: &[u8], looks_ahead: bool) -> (Vec<String>, String) {
     (intake.into_sink().0, format!("{outcome:?}"))
 }
 
+/// A list of pods, most of them like the one before; some have one value less or one more, be it another's.
 fn list(pods: usize, between: &str) -> String {
-    let pods: Vec<_> = (0..pods).map(|pod| POD.replace("web-1", &format!("web-{pod}"))).collect();
+    let pods: Vec<_> = (0..pods)
+        .map(|pod| {
+            let text = POD.replace("web-1", &format!("web-{pod}"));
+            match pod % 7 {
+                2 => text.replace("\"finalizers\": [],", ""),
+                3 => text.replace("\"hostNetwork\"", &format!("\"env\": {ENVIRONMENT}, \"hostNetwork\"")),
+                5 => text.replace("\"hostNetwork\"", "\"overhead\": [], \"hostNetwork\""),
+                6 => text.replace(ENVIRONMENT, "[]"),
+                _ => text,
+            }
+        })
+        .collect();
     let items = pods.join(between);
     format!(
         "{{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n        {items}\n    ],\n    \"kind\": \"List\"\n}}\n"
