@@ -8,7 +8,8 @@ use super::managed::Instead;
 use super::rotation::{Need, RotationAnchors, RotationIssuer, SecretGap, WhyRefused};
 use super::{CertificateRef, Fact, IssuerRole, Pods};
 use crate::document::ObjectRef;
-use crate::mesh::{BundlePlace, GoDuration, Owner, RequestOutcome, Unread};
+use crate::linkerd;
+use crate::mesh::{BundlePlace, GoDuration, Mesh, Owner, RequestOutcome, Unread};
 use crate::pki::Refusal;
 use crate::step::{Direction, Phase, Step};
 
@@ -166,4 +167,16 @@ pub enum StepFact {
     OldKeyStays { secret: ObjectRef, signer: ObjectRef },
     /// `ca.crt` of the issuer Secret holds anchors that are gone.
     CaCrtOutdated { secret: ObjectRef, dropped: RotationAnchors, render: Step },
+}
+
+impl StepFact {
+    /// The lifetime that is assumed of workload certificates, and what would tell it.
+    pub(crate) fn lifetime_assumed(mesh: &Mesh) -> Self {
+        let control_plane = &mesh.control_plane;
+        Self::LifetimeAssumed {
+            deployment: ObjectRef::new("apps/v1", "Deployment", &control_plane.namespace, linkerd::IDENTITY),
+            config: mesh.linkerd_config(),
+            assumed: GoDuration(control_plane.workload_certificate_lifetime()),
+        }
+    }
 }

@@ -301,6 +301,17 @@ impl Mesh {
         }
     }
 
+    /// Does the input tell how long workload certificates are valid? `linkerd-config` does, and from 2.9 on the identity
+    /// controller's Deployment, by its arguments; else Linkerd's default is assumed.
+    #[must_use]
+    pub fn tells_lifetime(&self) -> bool {
+        let config = self.linkerd_config();
+        let is_told = |one: &Workload| one.is_identity_controller() && one.template.is_some();
+        self.trust.config.as_option().is_some()
+            || self.manifest(&config.kind, &config.namespace, &config.name).is_some()
+            || self.control_plane.era >= Era::V2_9 && self.workloads.iter().any(is_told)
+    }
+
     /// Everything that was not looked at, in words: what may not be read, and what was left out on demand.
     pub fn unread(&self) -> impl Iterator<Item = String> {
         let gaps = self.gaps.iter().map(ToString::to_string);

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::checkout::{Open, Trap};
 use crate::document::ObjectRef;
-use crate::finding::{ChangeFact, Fact, Finding, InputFact, Opens, Place, Severity};
+use crate::finding::{ChangeFact, Fact, Finding, InputFact, Opens, Place, Severity, StepFact};
 use crate::linkerd;
 use crate::mesh::{ControlPlane, FieldFault, Mesh, Plane, Replica};
 use crate::pki::{Candidate, Refusal};
@@ -97,18 +97,32 @@ pub fn verify(
     findings.extend(texts::restart_into_crash(proposed, &changes));
     findings.extend(wiring::identity(current, proposed, at));
     findings.extend(texts::secret_type(current, proposed));
-    findings.extend(texts::lasts(current, proposed, &changes, at));
+    let lasts = texts::lasts(current, proposed, &changes, at);
+    // Beside what is said of it, where the lifetime is the measure.
+    let mut assumed = lasts.is_some().then_some(Severity::Warning);
+    findings.extend(lasts);
     findings.extend(texts::minded(current, proposed, &changes));
     let moves = pairs::Moves::of(current, proposed, &changes, record);
     let mut after = None;
     if moves.are_any() {
         let (pairs, missing) = moves.judged(at);
-        if !pairs.is_empty() || !missing.is_empty() {
+        let is_clean = pairs.is_empty() && missing.is_empty();
+        if !is_clean {
             after = moves.clean_after(at);
+        }
+        if !current.tells_lifetime()
+            && (is_clean || after.is_some())
+            && moves.rests_on_expiry(after.unwrap_or(at))
+        {
+            assumed = Some(Severity::Unknown);
         }
         findings.extend(pairs.into_iter().map(|pair| rejected(pair, &changes, after)));
         findings.extend(missing.into_iter().map(|fact| not_known(fact, after)));
         findings.extend(already_broken(moves.already_broken(at)));
+    }
+    if !current.tells_lifetime() {
+        let fact = StepFact::lifetime_assumed(current);
+        findings.extend(assumed.map(|severity| Finding::new(severity, fact)));
     }
     findings.sort_by_key(|finding| finding.severity);
     Verification { verdict: verdict(&changes, &findings, after), changes, findings }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::changes::{Changes, text};
 use super::texts;
 use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, Fact, InputFact, Order, Party, Pods, Rejection, TrustFact};
-use crate::mesh::{Mesh, Plane, WorkloadId};
+use crate::mesh::{GoDuration, Mesh, Plane, WorkloadId};
 use crate::pki::{Bundle, Certificate, Fingerprint, IssuerChain, Refusal, Rules};
 use crate::rotation::{Record, Strategy};
 use crate::states::{History, Holding, Invariant, Sides, States, Violation};
@@ -27,6 +27,7 @@ impl From<Pair> for Fact {
 }
 
 /// What moves, from where.
+#[derive(Clone)]
 pub(super) struct Moves<'a> {
     current: &'a Mesh,
     record: Option<&'a Record>,
@@ -184,6 +185,14 @@ impl<'a> Moves<'a> {
             && bare.eq(pair.rejection.presenter.certificates.iter().map(|one| one.fingerprint))
     }
 
+    /// Would something break, or be missing, at `at` if workload certificates did not expire before their issuer?
+    pub(super) fn rests_on_expiry(&self, at: Timestamp) -> bool {
+        let mut lasting = self.current.clone();
+        lasting.control_plane.issuance_lifetime = GoDuration(SignedDuration::MAX);
+        let (pairs, missing) = Moves { current: &lasting, ..self.clone() }.judged(at);
+        !pairs.is_empty() || !missing.is_empty()
+    }
+
     /// In how many ways the mesh is broken already.
     pub(super) fn already_broken(&self, at: Timestamp) -> usize {
         States::of(self.current, self.history.as_ref(), at)
@@ -220,7 +229,7 @@ impl<'a> Moves<'a> {
         let begins = begins.chain(self.bundles.iter().flat_map(|bundle| bundle.anchors()));
         let skew = self.current.control_plane.clock_skew.0;
         let by_all = |certificate: &Certificate| certificate.facts().not_before.checked_add(skew).ok();
-        let second = jiff::SignedDuration::from_secs(1);
+        let second = SignedDuration::from_secs(1);
         let past = expiries.filter_map(|end| end.checked_add(second).ok());
         past.chain(begins.filter_map(by_all)).collect()
     }

@@ -75,6 +75,37 @@ fn a_change_that_cuts_off_renewals_does_not_say_that_it_passes() {
 }
 
 #[test]
+fn a_change_that_is_safe_by_a_lifetime_that_nothing_tells_is_not_known_to_be() {
+    let verdict = |cluster: &Cluster, (pki, record): (&Pki, &Record), is_told: bool, days: i64| {
+        let mut current = cluster.mesh.clone();
+        if !is_told {
+            current.trust.config = Known::Absent;
+            current.workloads.iter_mut().for_each(|one| one.template = None);
+        }
+        let mut proposed = current.clone();
+        proposed.pods = Known::Absent;
+        let Known::Is(published) = &mut proposed.trust.published else { panic!() };
+        published.text = text(&[&pki.new.certificate]);
+        let at = cluster.now + (24 * days).hours();
+        let verified = verify::verify(&current, &proposed, Some(record), at, Vec::new());
+        let assumed = verified.findings.iter().find(|one| one.code() == "lifetime-assumed");
+        (verified.verdict, assumed.map(|one| one.severity))
+    };
+    // The data plane may have certificates of the old issuer until they have expired.
+    let (pki, mut cluster, record) = swapped();
+    let rotation = (&pki, &record);
+    assert!(matches!(verdict(&cluster, rotation, true, 0), (Verdict::SafeAfter(_), None)));
+    assert_eq!(verdict(&cluster, rotation, true, 3), (Verdict::Safe, None));
+    for days in [0, 3] {
+        let assumed = (Verdict::Unknown, Some(Severity::Unknown));
+        assert_eq!(verdict(&cluster, rotation, false, days), assumed, "{days}");
+    }
+    // Nobody has any after restarts, however long they are valid.
+    cluster.advance(&record, step(Phase::Prune, 1));
+    assert_eq!(verdict(&cluster, (&pki, &record), false, 0), (Verdict::Safe, None));
+}
+
+#[test]
 fn recover_names_proxies_that_identity_does_not_let_in() {
     let (pki, mut cluster, _) = fixture(Era::V2_10);
     let new = cluster.intern(text(&[&pki.new.certificate]));

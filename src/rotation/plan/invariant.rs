@@ -6,10 +6,8 @@ use super::blocker::{error, rotation_issuer, wait};
 use super::state::{no_pods, reads_mounted_bundle};
 use super::view::View;
 use super::{Phase, PhaseSpec, Stage, Step, managed};
-use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, Fact, Finding, InputFact, Opens, Pods, Severity, StepFact, WhyRefused};
-use crate::linkerd;
-use crate::mesh::{CertManagerCertificate, Change, GoDuration, Known, Mesh, Unread, Workload, handed_over};
+use crate::mesh::{CertManagerCertificate, Change, GoDuration, Known, Mesh, Unread, handed_over};
 use crate::pki::{Bundle, BundleText, Certificate, IssuerChain, Refusal, Rules, accepts};
 use crate::rotation::record::cross_expires_too_soon;
 use crate::rotation::{Confirmation, Direction};
@@ -278,24 +276,14 @@ fn has_config(mesh: &Mesh) -> bool {
     mesh.manifest(&config.kind, &config.namespace, &config.name).is_some()
 }
 
-/// Where time takes the place of restarts, it must be known how much of it: the identity controller's Deployment tells, or
-/// `linkerd-config`.
+/// Where time takes the place of restarts, it must be known how much of it.
 pub(super) fn lifetime_is_known(view: &View<'_>, step: Step) -> Vec<Finding> {
-    let (mesh, control_plane) = (view.mesh, &view.mesh.control_plane);
-    let is_told = |one: &Workload| one.is_identity_controller() && one.template.is_some();
     let waits =
         step.stage == Stage::Trust && view.spec(step).drops && view.record.strategy.waits_for_renewal();
-    if !waits
-        || mesh.trust.config.as_option().is_some()
-        || has_config(mesh)
-        || mesh.workloads.iter().any(is_told)
-    {
+    if !waits || view.mesh.tells_lifetime() {
         return Vec::new();
     }
-    let deployment = ObjectRef::new("apps/v1", "Deployment", &control_plane.namespace, linkerd::IDENTITY);
-    let assumed = GoDuration(view.workload_certificate_lifetime());
-    let fact = StepFact::LifetimeAssumed { deployment, config: mesh.linkerd_config(), assumed };
-    vec![Finding::new(Severity::Unknown, fact)]
+    vec![Finding::new(Severity::Unknown, StepFact::lifetime_assumed(view.mesh))]
 }
 
 /// S6: cert-manager does not renew anchor or issuer while the step is loaded, which takes as long as a workload certificate is valid.

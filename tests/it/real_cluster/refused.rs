@@ -134,9 +134,14 @@ fn each_right_that_is_withdrawn_is_named_and_opens_nothing() {
         }
     }
     // What a step needs that was withdrawn is in its way.
-    for what in
-        ["pods", "links", "externalworkloads", "linkerd-identity-trust-roots", "linkerd-identity-issuer"]
-    {
+    for what in [
+        "pods",
+        "links",
+        "externalworkloads",
+        "linkerd-config",
+        "linkerd-identity-trust-roots",
+        "linkerd-identity-issuer",
+    ] {
         assert_ne!(swap.get(what).map(String::as_str), Some("ready"), "without {what}");
     }
     desk.only_reads();

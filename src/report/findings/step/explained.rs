@@ -191,8 +191,8 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         code: "lifetime-assumed",
         means: "Neither the identity controller's Deployment nor ConfigMap `linkerd-config` was read, which tell how long workload \
             certificates are valid.",
-        matters: "This strategy waits until certificates of the old issuer have expired. Where they are valid for longer than \
-            Linkerd's default, some are still in use when the old anchor is removed.",
+        matters: "The step, or the change, is safe once workload certificates of the old issuer have expired. Where they are valid \
+            for longer than Linkerd's default, some are still in use when the old anchor is removed.",
         act: "Let the input have one of the two objects, or the right to read it.",
         example: "kubectl get deployment linkerd-identity -n linkerd -o yaml",
         source: "Linkerd's chart: `identity.issuer.issuanceLifetime`, the argument `-identity-issuance-lifetime`.",
