@@ -7,13 +7,23 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Value, json};
 
 /// How many Deployments own the pods.
-const WORKLOADS: usize = 300;
+pub(crate) const WORKLOADS: usize = 300;
 /// How many bundles the proxies hold: old, both, new.
 const BUNDLES: usize = 3;
 
 /// Writes a `List` of a control plane, its workloads and `pods` meshed pods, as JSON.
 pub(crate) fn json(out: &mut impl Write, pods: usize) -> io::Result<()> {
-    let bundles = bundles();
+    write(out, pods, &bundles())
+}
+
+/// The same with a bundle for each pod: an anchor of its own beside the one that is published.
+pub(crate) fn distinct(out: &mut impl Write, pods: usize) -> io::Result<()> {
+    let common = anchor("old");
+    let own = (0..pods).map(|index| format!("{common}{}", anchor(&index.to_string())));
+    write(out, pods, &own.collect::<Vec<_>>())
+}
+
+fn write(out: &mut impl Write, pods: usize, bundles: &[String]) -> io::Result<()> {
     out.write_all(b"{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n")?;
     for object in control_plane(&bundles[1])
         .into_iter()
@@ -25,7 +35,8 @@ pub(crate) fn json(out: &mut impl Write, pods: usize) -> io::Result<()> {
     let templates: Vec<String> = bundles.iter().map(|bundle| pretty(&pod(bundle))).collect();
     for index in 0..pods {
         let workload = owner(index, pods);
-        out.write_all(fill(&templates[workload % BUNDLES], index, workload).as_bytes())?;
+        let bundle = if bundles.len() == BUNDLES { workload % BUNDLES } else { index };
+        out.write_all(fill(&templates[bundle], index, workload).as_bytes())?;
         out.write_all(if index + 1 < pods { b",\n" } else { b"\n" })?;
     }
     out.write_all(

@@ -8,13 +8,40 @@ use std::time::Duration;
 use super::{Run, run};
 
 /// The program, built as the benchmark is.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-l5d_rotate");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-l5d_rotate");
 /// A day after the last pod of a dump started.
-const AT: &str = "2026-03-21T00:00:00Z";
+pub(crate) const AT: &str = "2026-03-21T00:00:00Z";
 /// Of so many runs the fastest counts: it is the one that the rest of the machine disturbed least.
 const RUNS: usize = 5;
 /// The commits that are verified: the first adds an anchor, the second restarts every workload.
 const STEPS: [(&str, &str); 4] = [("bundle", "1"), ("bundle", "3"), ("issuer", "1"), ("prune", "1")];
+
+/// The same of pods that hold a bundle each that nobody else holds: the whole screen of `status`, and the commit that restarts all of them.
+pub(crate) fn bundles(dir: &Path, dump: &Path) {
+    let commit = dir.join("both.yaml");
+    let restarts: String = (0..super::dump::WORKLOADS).map(restart).collect();
+    fs::write(&commit, restarts).unwrap();
+    let of = |arguments: &str| {
+        let mut program = Command::new(PROGRAM);
+        program.args(arguments.split(' ')).args(["-f", dump.to_str().unwrap(), "--at", AT]);
+        program.stderr(Stdio::null());
+        program
+    };
+    let verify = of(&format!("verify --proposed {}", commit.display()));
+    print(vec![
+        ("read".into(), of("snapshot")),
+        ("status".into(), of("status")),
+        ("check".into(), of("check")),
+        ("verify".into(), verify),
+    ]);
+}
+
+fn restart(index: usize) -> String {
+    format!(
+        "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web-{index}, namespace: shop}}\nspec: {{template: {{metadata: \
+         {{annotations: {{kubectl.kubernetes.io/restartedAt: now}}}}}}}}\n"
+    )
+}
 
 /// Reading a dump alone, as `snapshot` does; simulating the rotation that was started over it, and verifying commits of it, which read the dump
 /// once; verifying a second dump against it, which reads two; and the same over a snapshot of it, which is judging alone.
@@ -58,7 +85,7 @@ pub(crate) fn compare(dir: &Path, dump: &Path) {
     print(commands);
 }
 
-fn print(mut commands: Vec<(String, Command)>) {
+pub(crate) fn print(mut commands: Vec<(String, Command)>) {
     let mut best: Vec<Option<Run>> = commands.iter().map(|_| None).collect();
     for _ in 0..RUNS {
         for ((_, command), best) in commands.iter_mut().zip(&mut best) {

@@ -2,9 +2,12 @@
 //! How long it takes, and how much memory, to read the dump of a big mesh and to judge it.
 //!
 //! `cargo bench --bench read` times our reading of a dump of 100,000 pods, a bare skip-parse of the same, and `jq` pulling
-//! the same bundles out; then the program's own `simulate` and `verify` over the same dump, and our reading of 50 MB of YAML.
-//! `cargo bench --bench read -- generate json|yaml PODS FILE` writes such a dump, and `-- judge FILE` judges one.
+//! the same bundles out, and as much of YAML beside `yq`; then the program's own `simulate` and `verify` over the same dump, over
+//! 3,000 bundles of which no two are the same, and in a checkout of 2,000 files.
+//! `cargo bench --bench read -- generate json|yaml PODS FILE` writes such a dump, and `-- judge FILE` judges one; `-- checkout`,
+//! `-- distinct 3000 FILE` and `-- bundles FILE`, and `-- yaml FILE` do the others alone.
 
+mod checkout;
 mod dump;
 mod judge;
 
@@ -19,6 +22,7 @@ use serde::Deserialize;
 
 const PODS: usize = 100_000;
 const YAML_PODS: usize = 5_000;
+const DISTINCT: usize = 3_000;
 const ANCHORS: &str = "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS";
 
 fn main() {
@@ -28,6 +32,10 @@ fn main() {
         ["generate", format, pods, file] => generate(format, pods.parse().unwrap(), Path::new(file)),
         ["read", file] => read(file),
         ["skip", file] => skip(file),
+        ["distinct", pods, file] => distinct(pods.parse().unwrap(), Path::new(file)),
+        ["bundles", file] => judge::bundles(tempfile::tempdir().unwrap().path(), Path::new(file)),
+        ["checkout"] => checkout::compare(tempfile::tempdir().unwrap().path()),
+        ["yaml", file] => compare_yaml(&std::env::current_exe().unwrap(), Path::new(file)),
         ["judge", file] => judge::compare(tempfile::tempdir().unwrap().path(), Path::new(file)),
         [] if std::env::args().any(|argument| argument == "--bench") => compare(),
         _ => println!("skipped: read: run it with `cargo bench --bench read`"),
@@ -42,6 +50,11 @@ fn generate(format: &str, pods: usize, file: &Path) {
     }
     .and_then(|()| out.flush())
     .unwrap();
+}
+
+fn distinct(pods: usize, file: &Path) {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(file).unwrap());
+    dump::distinct(&mut out, pods).and_then(|()| out.flush()).unwrap();
 }
 
 fn read(file: &str) {
@@ -61,8 +74,8 @@ fn skip(file: &str) {
 fn compare() {
     let dir = tempfile::tempdir().unwrap();
     let [json, yaml] = ["pods.json", "pods.yaml"].map(|name| dir.path().join(name));
-    let [me, json_file, yaml_file] = [std::env::current_exe().unwrap(), json.clone(), yaml.clone()]
-        .map(|path| path.to_str().unwrap().to_owned());
+    let [me, json_file] =
+        [std::env::current_exe().unwrap(), json.clone()].map(|path| path.to_str().unwrap().to_owned());
     generate("json", PODS, &json);
     generate("yaml", YAML_PODS, &yaml);
     println!(
@@ -72,7 +85,6 @@ fn compare() {
     );
     let skip = measure("skip-parse", Command::new(&me).args(["skip", &json_file]));
     let ours = measure("l5d-rotate", Command::new(&me).args(["read", &json_file]));
-    measure("l5d-rotate, YAML", Command::new(&me).args(["read", &yaml_file]));
     let filter = format!(
         r#"reduce (.items[] | select(.kind == "Pod") | .spec | (.containers + (.initContainers // []))[] | select(.name == "linkerd-proxy") | .env[] | select(.name == "{ANCHORS}") | .value) as $b ({{}}; .[$b] += 1) | [.[]]"#
     );
@@ -83,7 +95,25 @@ fn compare() {
             println!("l5d-rotate takes 1/{:.1} of jq", jq.as_secs_f64() / ours.as_secs_f64());
         }
     }
+    compare_yaml(Path::new(&me), &yaml);
     judge::compare(dir.path(), &json);
+    let bundles = dir.path().join("bundles.json");
+    distinct(DISTINCT, &bundles);
+    println!("{DISTINCT} pods with as many bundles in {} MB of JSON", megabytes(&bundles));
+    judge::bundles(dir.path(), &bundles);
+    checkout::compare(dir.path());
+}
+
+/// Our reading of YAML, and `yq` counting the bundles in it (by a filter that every kind of it has).
+fn compare_yaml(me: &Path, yaml: &Path) {
+    let ours = measure("l5d-rotate, YAML", Command::new(me).arg("read").arg(yaml));
+    let filter = format!(
+        r#"[.items[] | select(.kind == "Pod") | .spec.containers[] | select(.name == "linkerd-proxy") | .env[] | select(.name == "{ANCHORS}") | .value] | unique | length"#
+    );
+    let yq = measure("yq", Command::new("yq").arg(&filter).arg(yaml));
+    if let (Some(ours), Some(yq)) = (ours, yq) {
+        println!("l5d-rotate takes 1/{:.0} of yq", yq.as_secs_f64() / ours.as_secs_f64());
+    }
 }
 
 fn megabytes(file: &Path) -> u64 {
