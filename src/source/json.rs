@@ -5,7 +5,6 @@ use std::io::Read;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
-use serde_json::Value;
 
 use super::ahead::{self, Joint};
 use super::intake::Intake;
@@ -37,10 +36,21 @@ pub(super) fn read<S: Sink>(
     resume: Option<Resume>,
     intake: &mut Intake<S>,
 ) -> Result<Outcome, SourceError> {
-    read_from(reader, source, resume, intake, 0)
+    read_from(reader, source, resume, intake, (0, &mut |_| ()))
 }
 
-/// The same, without a look ahead.
+/// Reads an answer of an API server. Where a list names its next page before its items, as they do, `names` is told before these
+/// are read.
+pub(super) fn read_page<S: Sink>(
+    reader: impl Read,
+    source: &str,
+    intake: &mut Intake<S>,
+    names: &mut dyn FnMut(&str),
+) -> Result<Outcome, SourceError> {
+    read_from(reader, source, None, intake, (0, names))
+}
+
+/// Reads all documents without a look ahead.
 #[cfg(test)]
 pub(super) fn read_one_by_one<S: Sink>(
     reader: impl Read,
@@ -48,16 +58,16 @@ pub(super) fn read_one_by_one<S: Sink>(
     resume: Option<Resume>,
     intake: &mut Intake<S>,
 ) -> Result<Outcome, SourceError> {
-    read_from(reader, source, resume, intake, usize::MAX)
+    read_from(reader, source, resume, intake, (usize::MAX, &mut |_| ()))
 }
 
-/// Reads it, so many items of each list one by one at first.
+/// Reads it, so many items of each list one by one at first; who is told of a next page.
 fn read_from<S: Sink>(
     reader: impl Read,
     source: &str,
     resume: Option<Resume>,
     intake: &mut Intake<S>,
-    alone: usize,
+    (alone, names): (usize, &mut dyn FnMut(&str)),
 ) -> Result<Outcome, SourceError> {
     let origin = Origin { source: source.to_owned(), ..Origin::default() };
     let mut stream = Stream {
@@ -69,6 +79,7 @@ fn read_from<S: Sink>(
         alone,
         ahead: VecDeque::new(),
         intake,
+        names,
     };
     let (from, mut implied) = resume.map_or((1, None), |(from, kind)| (from, Some(kind)));
     while let Some(first) = stream.scan.peek().map_err(|fault| stream.fault(fault))? {
@@ -103,6 +114,7 @@ struct Stream<'a, S, R> {
     /// The items that come next, each with its length.
     ahead: VecDeque<(Fields, usize)>,
     intake: &'a mut Intake<S>,
+    names: &'a mut dyn FnMut(&str),
 }
 
 /// At least so many.
@@ -128,6 +140,9 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
             let next = self.scan.peek().map_err(|fault| self.fault(fault))?;
             if key == "items" && next == Some(b'[') && fields.kind.is_list() != Some(false) {
                 list = true;
+                if let Some(token) = continues(&fields) {
+                    (self.names)(token);
+                }
                 self.items(&fields.kind, taken)?;
                 continue;
             }
@@ -199,9 +214,7 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
     }
 
     fn end_list(&mut self, list: &Fields) -> Result<(), SourceError> {
-        let more =
-            list.tree.get("metadata").and_then(|metadata| metadata.get("continue")).and_then(Value::as_str);
-        self.outcome.more = more.filter(|token| !token.is_empty()).map(str::to_owned);
+        self.outcome.more = continues(list).map(str::to_owned);
         let kind = list.kind.kind.as_deref();
         if std::mem::take(&mut self.kindless) {
             if kind.and_then(item_kind).is_none() {
@@ -246,4 +259,10 @@ impl<S: Sink, R: Read> Stream<'_, S, R> {
         };
         DocumentError::in_json(source, line, column, item, &said).into()
     }
+}
+
+/// The token that the rest of a list is asked for with.
+fn continues(list: &Fields) -> Option<&str> {
+    let token = list.tree.get("metadata")?.get("continue")?.as_str()?;
+    (!token.is_empty()).then_some(token)
 }

@@ -14,8 +14,8 @@ use crate::process::Child;
 
 /// How many pieces of an answer are taken from kubectl before they are wanted.
 const READ_AHEAD: usize = 2;
-/// As many as a page of a list has, each what a pipe holds: 16 MiB.
-const WHOLE_PAGE: usize = 256;
+/// As many as most answers have, each what a pipe holds: 16 MiB.
+const WHOLE_ANSWER: usize = 256;
 
 /// What the API server answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Cluster {
     /// The same for an answer that others are read before: the API server, which ends an answer that nobody takes for a minute,
     /// is not kept waiting.
     pub(super) fn ahead(&self, path: String) -> Result<Running, SourceError> {
-        self.start(path, WHOLE_PAGE)
+        self.start(path, WHOLE_ANSWER)
     }
 
     fn start(&self, path: String, pieces: usize) -> Result<Running, SourceError> {
@@ -104,11 +104,20 @@ fn ended(child: &Child, stderr: ChildStderr) -> Receiver<Ended> {
 impl Running {
     /// Decodes the answer while it comes in; it counts once kubectl has ended well.
     pub(super) fn read<S: Sink>(self, intake: &mut Intake<S>) -> Result<Answer, SourceError> {
+        self.read_page(intake, &mut |_| ())
+    }
+
+    /// The same of a page; `names` is told of the next one as soon as it is known.
+    pub(super) fn read_page<S: Sink>(
+        self,
+        intake: &mut Intake<S>,
+        names: &mut dyn FnMut(&str),
+    ) -> Result<Answer, SourceError> {
         let Self { path, child, mut stdout, ended, patience } = self;
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         let hangs = || SourceError::Hanging { path: path.clone(), after: patience.unwrap_or_default() };
         stdout.until(deadline);
-        let decoded = json::read(BufReader::with_capacity(BUFFER, stdout), &path, None, intake);
+        let decoded = json::read_page(BufReader::with_capacity(BUFFER, stdout), &path, intake, names);
         match decoded {
             Err(SourceError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::TimedOut => {
                 return Err(hangs());

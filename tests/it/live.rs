@@ -93,7 +93,7 @@ fn a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap() {
     assert_eq!(recorder.0.last().unwrap(), "pods were read");
     assert_eq!(
         server.targets("/api/v1/pods")[0],
-        "/api/v1/pods?labelSelector=linkerd.io%2Fcontrol-plane-ns&limit=500"
+        "/api/v1/pods?labelSelector=linkerd.io%2Fcontrol-plane-ns&limit=2000"
     );
     // A kind that is unknown in its newest version is asked for in the older ones.
     assert_eq!(server.targets("/links").len(), 3);
@@ -115,7 +115,7 @@ fn kinds_that_a_cluster_does_not_serve_are_not_asked_for() {
             other => linkerd(|_| list("PodList", &[], ""))(other),
         });
         server.read().unwrap();
-        let links = |version| format!("/apis/multicluster.linkerd.io/{version}/links?limit=500");
+        let links = |version| format!("/apis/multicluster.linkerd.io/{version}/links?limit=2000");
         // A list without the group that every API server has is not the whole.
         assert_eq!(server.targets("/links"), asked.into_iter().map(links).collect::<Vec<_>>());
         assert_eq!(server.targets("/cronjobs").is_empty(), whole == "apps");
@@ -190,8 +190,8 @@ fn a_namespace_narrows_the_data_plane_but_not_the_control_plane() {
     assert_eq!(
         asked,
         [
-            "/apis/apps/v1/namespaces/linkerd/deployments?limit=500",
-            "/apis/apps/v1/namespaces/shop/deployments?limit=500"
+            "/apis/apps/v1/namespaces/linkerd/deployments?limit=2000",
+            "/apis/apps/v1/namespaces/shop/deployments?limit=2000"
         ]
     );
 }
@@ -259,7 +259,7 @@ fn an_answer_that_breaks_off_is_never_taken_for_the_whole() {
         let server = Server::start(linkerd(move |_| Reply::Cut(whole[..length].to_owned())));
         let error = server.read().unwrap_err();
         assert!(matches!(error, SourceError::BrokenOff { .. }), "{length}: {error}");
-        assert!(error.to_string().contains("/api/v1/pods?limit=500"), "{error}");
+        assert!(error.to_string().contains("/api/v1/pods?limit=2000"), "{error}");
         assert!(error.to_string().contains("unexpected EOF"), "{error}");
     }
 }

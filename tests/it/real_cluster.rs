@@ -3,7 +3,10 @@
 
 mod changed;
 mod cost;
+mod counter;
+mod crowd;
 mod desk;
+mod etcd;
 mod install;
 mod manual;
 mod mixed;

@@ -40,14 +40,18 @@ pub(super) struct Answer {
 impl Desk {
     /// A cluster with Linkerd in it, and a user who may do what `rbac` prints; `None` where it cannot be had.
     pub(super) fn new(test: &str, cluster: Cluster) -> Option<Self> {
-        let servers = Servers::start(test)?;
+        Servers::start(test).map(|servers| Self::within(servers, cluster))
+    }
+
+    /// The same in a cluster that runs.
+    pub(super) fn within(servers: Servers, cluster: Cluster) -> Self {
         let cluster = install::minted(cluster);
         let mut desk = Self::empty(servers, &cluster);
         let (objects, workloads) = install::declared(&cluster);
         desk.declared = objects;
         desk.apply();
         desk.start(workloads);
-        Some(desk)
+        desk
     }
 
     /// Before anything is applied.

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
+use super::counter::Counter;
+use super::etcd::Etcd;
 use crate::runner;
 
 /// Where the programs are; `.ci/cluster` builds them.
@@ -30,8 +32,9 @@ const UNTIL_CLOSED: &str = r#""$0" "$@" </dev/null & cat >/dev/null; kill -9 $!;
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,\
                            job-controller,cronjob-controller,namespace-controller,garbage-collector-controller";
 
-const POLICY: &str =
-    "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n";
+/// What admin does, and the controllers that are it, nobody asks about.
+const POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\n\
+                      rules: [{level: None, users: [admin]}, {level: Metadata}]\n";
 
 /// kwok's own stages but for the one that ends the pods of a Job at once: a run is under way until a test ends it.
 const STAGES: &str = include_str!("stages.yaml");
@@ -52,12 +55,18 @@ pub(crate) struct Servers {
     programs: PathBuf,
     dir: tempfile::TempDir,
     address: String,
-    children: Vec<Child>,
+    etcd: u16,
+    children: Vec<(String, Child)>,
 }
 
 impl Servers {
     /// A cluster without any object; `None`, and a line that says so, where it cannot be had.
     pub(crate) fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, &[])
+    }
+
+    /// The same with more flags of the API server.
+    pub(crate) fn start_with(test: &str, flags: &[&str]) -> Option<Self> {
         let Some(programs) = std::env::var_os(PROGRAMS) else {
             println!(
                 "skipped: {test}: no {PROGRAMS}, the directory that `.ci/cluster` builds an API server into"
@@ -70,10 +79,11 @@ impl Servers {
         let dir = tempfile::tempdir().unwrap();
         let [client, peer, api] = free_ports();
         let address = format!("https://127.0.0.1:{api}");
-        let mut servers = Self { programs: programs.into(), dir, address, children: Vec::new() };
+        let mut servers =
+            Self { programs: programs.into(), dir, address, etcd: client, children: Vec::new() };
         servers.write_files();
         servers.etcd(client, peer);
-        servers.api_server(client, api);
+        servers.api_server(client, api, flags);
         servers.wait();
         servers.run(
             "kube-controller-manager",
@@ -94,6 +104,15 @@ impl Servers {
     /// A kubeconfig: `admin` may do everything, `jane` what she is granted.
     pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
         self.dir.path().join(user)
+    }
+
+    /// Counts what a user's kubeconfig makes the API server answer, from now on.
+    pub(crate) fn count(&self, user: &str) -> Counter {
+        let counter = Counter::start(self.address.trim_start_matches("https://"));
+        let config = fs::read_to_string(self.kubeconfig(user)).unwrap();
+        let through = config.replace(&self.address, &format!("https://{}", counter.address));
+        fs::write(self.kubeconfig(user), through).unwrap();
+        counter
     }
 
     /// Runs kubectl as somebody who may do everything.
@@ -180,8 +199,8 @@ impl Servers {
         self.run("etcd", &flags);
     }
 
-    fn api_server(&mut self, client: u16, port: u16) {
-        let flags = [
+    fn api_server(&mut self, client: u16, port: u16, more: &[&str]) {
+        let mut flags = vec![
             format!("--etcd-servers=https://127.0.0.1:{client}"),
             "--etcd-cafile=ca.pem".into(),
             "--etcd-certfile=tls.pem".into(),
@@ -207,6 +226,7 @@ impl Servers {
             "--audit-log-path=audit.log".into(),
             "--audit-log-mode=blocking".into(),
         ];
+        flags.extend(more.iter().map(|flag| (*flag).to_owned()));
         self.run("kube-apiserver", &flags);
     }
 
@@ -245,7 +265,20 @@ impl Servers {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn();
-        self.children.push(child.unwrap());
+        self.children.push((program.to_owned(), child.unwrap()));
+    }
+
+    /// Ends the controllers: nobody minds any more how many pods a workload has.
+    pub(crate) fn end_controllers(&mut self) {
+        let (ended, left) =
+            self.children.drain(..).partition(|(program, _)| program == "kube-controller-manager");
+        self.children = left;
+        let ended: Vec<(String, Child)> = ended;
+        ended.into_iter().for_each(|(_, child)| end(child));
+    }
+
+    pub(crate) fn etcd_itself(&self) -> Etcd {
+        Etcd::new(self.etcd, self.dir.path())
     }
 
     fn wait(&self) {
@@ -280,12 +313,14 @@ impl Drop for Servers {
             println!("{}", self.logs());
         }
         // Those that were started last first: none of them looks for one that is gone.
-        for mut child in self.children.drain(..).rev() {
-            drop(child.stdin.take());
-            // It fails where it was waited for, and that is what is wanted.
-            let _ = child.wait();
-        }
+        self.children.drain(..).rev().for_each(|(_, child)| end(child));
     }
+}
+
+fn end(mut child: Child) {
+    drop(child.stdin.take());
+    // It fails where it was waited for, and that is what is wanted.
+    let _ = child.wait();
 }
 
 fn private(path: &Path, text: &str) {
