@@ -57,7 +57,7 @@ fn is_unexpected(c: char) -> bool {
 /// How long the style is that a text begins with: one of those that this program sets (bold, the eight colours, and none).
 fn style(text: &str) -> Option<usize> {
     let code = text.strip_prefix("\u{1b}[")?;
-    let end = code.find('m')?;
+    let end = code.bytes().take(3).position(|byte| byte == b'm')?;
     let ours = matches!(&code[..end], "0" | "1" | "30" | "31" | "32" | "33" | "34" | "35" | "36" | "37");
     ours.then_some("\u{1b}[".len() + end + 1)
 }

@@ -11,9 +11,10 @@ use l5d_rotate::limits;
 use l5d_rotate::mesh::Observer;
 use l5d_rotate::source::{self, Request, SourceError};
 
-use crate::cluster::{Cluster, NOW};
+use crate::cluster::{Cluster, Load, NOW};
 use crate::runner;
 use crate::sizes;
+use crate::support::pki::anchor;
 
 struct Desk(tempfile::TempDir);
 
@@ -199,6 +200,29 @@ fn of_a_broken_bundle_only_the_first_defects_of_a_kind_are_listed() {
             }
         }
     }
+}
+
+#[test]
+fn of_many_bundles_the_screen_names_those_that_most_proxies_hold() {
+    let desk = Desk::new();
+    let mut cluster = Cluster::new();
+    let load = cluster.workloads.iter().find(|load| load.name == "checkout").unwrap().clone();
+    for index in 0..50 {
+        let held = anchor(&format!("root.{index}.example")).certificate.to_pem();
+        let name = format!("checkout-{index}").leak();
+        let replicas = if index == 17 { 9 } else { 4 };
+        cluster.workloads.push(Load { name, replicas, held: held.trim_end().to_owned(), ..load.clone() });
+    }
+    desk.put("cluster.json", cluster.dump());
+    let said = |arguments: &str| {
+        let output = desk.run(&format!("status -f cluster.json --at {NOW} {arguments}"));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (screen, wide) = (said(""), said("-o wide"));
+    let named = |text: &str| (0..50).filter(|index| text.contains(&format!("root.{index}.example "))).count();
+    assert_eq!((named(&screen), named(&wide)), (8, 50), "{screen}");
+    assert!(screen.contains("root.17.example"), "{screen}");
+    assert!(screen.contains("168  42 more bundles: -o wide names all"), "{screen}");
 }
 
 #[test]

@@ -308,6 +308,9 @@ fn held_anchors(bundle: &Bundle, record: Option<&Record>) -> Vec<HeldAnchor> {
     bundle.anchors().iter().map(one).collect()
 }
 
+/// How many other bundles the screen names, those that most proxies hold.
+const SHOWN: usize = 8;
+
 /// How many proxies hold the published bundle, and what the others hold.
 pub(super) fn summary(classes: &[Class], detail: Detail, screen: &Screen) -> String {
     let all: u64 = classes.iter().map(|class| class.proxies).sum();
@@ -320,7 +323,9 @@ pub(super) fn summary(classes: &[Class], detail: Detail, screen: &Screen) -> Str
     };
     let mut out = screen.wrapped(&said, &heading("Proxies"), &" ".repeat(COLUMN));
     let is_told = |class: &&Class| detail == Detail::All || class.holds != Holds::Published;
-    for class in classes.iter().filter(is_told) {
+    let told: Vec<_> = classes.iter().filter(is_told).collect();
+    let shown = if detail == Detail::All { told.len() } else { told.len().min(SHOWN) };
+    for class in &told[..shown] {
         let workloads: Vec<_> = class.workloads.iter().collect();
         let workloads = match detail {
             Detail::Screen => listed(&workloads),
@@ -328,6 +333,12 @@ pub(super) fn summary(classes: &[Class], detail: Detail, screen: &Screen) -> Str
         };
         let said = format!("{}: {workloads}", class.text());
         out += &screen.wrapped(&said, &format!("  {:>6}  ", number(class.proxies)), &" ".repeat(10));
+    }
+    let left = &told[shown..];
+    if !left.is_empty() {
+        let proxies = left.iter().map(|class| class.proxies).sum();
+        let said = format!("{}: -o wide names all", count(left.len() as u64, "more bundle", "more bundles"));
+        out += &screen.wrapped(&said, &format!("  {:>6}  ", number(proxies)), &" ".repeat(10));
     }
     out
 }
