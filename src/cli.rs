@@ -261,6 +261,10 @@ pub struct Start {
     #[arg(long, value_name = "KIND/NAME", requires = "anchor", conflicts_with_all = ["csr", "issuer_cert", "issuer_only", "old_anchor_key", "anchor_key"])]
     pub signer: Option<Signer>,
 
+    /// Under cert-manager: let the present Issuer sign with the new anchor, in one more step, where no other one can be named
+    #[arg(long, conflicts_with_all = ["signer", "csr", "issuer_cert", "issuer_only", "old_anchor_key", "anchor_key", "anchor"])]
+    pub keep_issuer_name: bool,
+
     /// First show where this Git checkout holds what is replaced, and end where `--in` would not find the trust bundle there
     #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub checkout: Option<PathBuf>,

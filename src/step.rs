@@ -38,6 +38,8 @@ pub enum Direction {
 pub enum Stage {
     /// The published bundle and its copies.
     Trust,
+    /// The Secret that cert-manager's Issuer signs with.
+    Signer,
     /// The issuer Secret and its copy.
     Issuer,
     /// The control plane's own pods.
@@ -83,16 +85,25 @@ impl Confirmation {
     }
 }
 
+impl Stage {
+    /// May another issuer sign workload certificates from then on?
+    #[must_use]
+    pub const fn is_about_issuer(self) -> bool {
+        matches!(self, Self::Signer | Self::Issuer)
+    }
+}
+
 impl Phase {
     /// All phases in order.
     pub const ALL: [Self; 5] = [Self::Bundle, Self::Issuer, Self::Prune, Self::RemoveCross, Self::RemoveOld];
 }
 
 impl Step {
-    /// Its place within the phase, from 1.
+    /// Its place within the phase, from 1; 0 for what few rotations have before that.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self.stage {
+            Stage::Signer => 0,
             Stage::Trust | Stage::Issuer | Stage::Objects => 1,
             Stage::ControlPlane => 2,
             Stage::DataPlane => 3,
@@ -122,6 +133,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Trust => "trust",
+            Self::Signer => "signer",
             Self::Issuer => "issuer",
             Self::ControlPlane => "control-plane",
             Self::DataPlane => "data-plane",

@@ -85,7 +85,7 @@ pub struct Selection {
     pub phase: Phase,
 
     /// Only this step of the phase
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
     pub step: Option<u8>,
 
     /// Which rotation.

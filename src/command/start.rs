@@ -19,7 +19,7 @@ use crate::pki::{
     mint_anchor, mint_issuer, request_issuer,
 };
 use crate::report::{Again, Response, Screen, requested, started};
-use crate::rotation::{self, CrossError, Record, Scope, Strategy, anchor_of_key};
+use crate::rotation::{self, CrossError, NewSigner, Record, Scope, Strategy, anchor_of_key};
 
 /// How far certificates are backdated, for nodes whose clock lags.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(10);
@@ -70,7 +70,7 @@ pub(super) fn run(args: &cli::Start, input: &cli::Input, screen: &Screen) -> Res
 /// A rotation that is not begun: nothing of what is made for it is kept.
 pub(super) fn imagined(mesh: &Mesh, strategy: Strategy, at: Timestamp) -> Result<Record, Failure> {
     if mesh.issuer_certificate().is_some() {
-        return Ok(Record::managed(mesh, at, None)?);
+        return Ok(Record::managed(mesh, at, NewSigner::Beside)?);
     }
     let lifetime = |text: &str| text.parse::<Lifetime>().map_err(Failure::bare);
     let ControlPlane { namespace, trust_domain, .. } = &mesh.control_plane;

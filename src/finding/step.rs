@@ -162,9 +162,13 @@ pub enum StepFact {
     /// No CertificateRequest shows which certificate an anchor's Certificate was issued last.
     AnchorNotShown { certificate: ObjectRef },
     /// A rollback leaves the new anchor's Certificate and its Issuer, which nothing needs after it.
-    NewObjectsLeft { certificate: ObjectRef, signer: ObjectRef },
+    NewObjectsLeft { certificate: ObjectRef, signer: Option<ObjectRef> },
     /// The old anchor's Secret, with its private key, stays when its Certificate has gone.
-    OldKeyStays { secret: ObjectRef, signer: ObjectRef },
+    OldKeyStays { secret: ObjectRef, signer: Option<ObjectRef> },
+    /// The Issuer whose Secret changes signs for every Certificate that names it.
+    SignerShared { issuer: ObjectRef, direction: Direction },
+    /// No CertificateRequest of the issuer's Certificate was seen: a changed duration then starts nothing before this renewal.
+    IssuedAtRenewal { certificate: ObjectRef, due: Option<Timestamp> },
     /// `ca.crt` of the issuer Secret holds anchors that are gone.
     CaCrtOutdated { secret: ObjectRef, dropped: RotationAnchors, render: Step },
 }

@@ -85,6 +85,8 @@ pub struct CertManagerIssuer {
     pub object: ObjectRef,
     /// What it signs with.
     pub signs_with: SignsWith,
+    /// `metadata.generation`, which grows with each change of its spec.
+    pub generation: Option<u64>,
 }
 
 /// What an `Issuer` signs with.

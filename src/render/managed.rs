@@ -10,9 +10,6 @@ use crate::mesh::{BundleSource, CERT_MANAGER_GROUP, GoDuration};
 use crate::pki::{BundleText, Rules};
 use crate::rotation::{ManagedAnchor, ManagedChange, RENEWED_BEFORE};
 
-/// The duration of a Certificate that tells none (`DefaultCertificateDuration` in cert-manager's `pkg/apis/certmanager/v1`).
-const DEFAULT_DURATION: &str = "2160h0m0s";
-
 /// Renders one change.
 pub(super) fn change(draft: &mut Draft<'_>, change: &ManagedChange) -> Result<(), RenderError> {
     match change {
@@ -29,7 +26,12 @@ pub(super) fn change(draft: &mut Draft<'_>, change: &ManagedChange) -> Result<()
             signed_by(draft, certificate, signer);
             Ok(())
         }
-        ManagedChange::IssuedAnew { certificate } => issue_anew(draft, certificate),
+        ManagedChange::SignsWith { issuer, secret } => {
+            let item = observed(draft, issuer, "signs with the other trust anchor from now on");
+            item.edits.push(Edit::Spec { path: &["ca", "secretName"], value: json!(secret) });
+            Ok(())
+        }
+        ManagedChange::IssuedAnew { certificate, duration } => issue_anew(draft, certificate, *duration),
         ManagedChange::Remove { object } => {
             let item = observed(draft, object, "nothing needs it any more");
             item.head.push("its Secret stays, with the private key".to_owned());
@@ -66,9 +68,12 @@ fn new_anchor(draft: &mut Draft<'_>, old: &ManagedAnchor, new: &ManagedAnchor) -
     }
     certificate["spec"]["renewBefore"] = json!(RENEWED_BEFORE);
     certificate["spec"]["privateKey"]["rotationPolicy"] = json!("Always");
+    add(draft, &new.certificate, certificate, "the new trust anchor");
+    if new.signer.is_same(&old.signer) {
+        return Ok(());
+    }
     let mut signer = like(draft, &old.signer, &new.signer)?;
     signer["spec"]["ca"]["secretName"] = json!(new.secret);
-    add(draft, &new.certificate, certificate, "the new trust anchor");
     add(draft, &new.signer, signer, "signs with the new trust anchor");
     Ok(())
 }
@@ -127,25 +132,24 @@ fn written(source: &BundleSource) -> Value {
     }
 }
 
-/// A duration that is a second longer is another request, and the same certificate to everybody else.
-fn issue_anew(draft: &mut Draft<'_>, certificate: &ObjectRef) -> Result<(), RenderError> {
+fn issue_anew(
+    draft: &mut Draft<'_>,
+    certificate: &ObjectRef,
+    duration: GoDuration,
+) -> Result<(), RenderError> {
     let tree = draft.manifest(certificate).map(|manifest| &manifest.tree);
-    let found = tree.and_then(|tree| tree.pointer("/spec/duration")?.as_str()).unwrap_or(DEFAULT_DURATION);
-    let longer = longer(found).ok_or_else(|| RenderError::Field {
-        object: certificate.clone().into(),
-        field: "spec.duration".to_owned(),
-        found: format!("`{found}`"),
-        expected: "a duration",
-    })?;
-    let edit = Edit::Spec { path: &["duration"], value: json!(longer) };
+    let told = tree.and_then(|tree| tree.pointer("/spec/duration")?.as_str());
+    if let Some(found) = told.filter(|text| text.parse::<GoDuration>().is_err()) {
+        return Err(RenderError::Field {
+            object: certificate.clone().into(),
+            field: "spec.duration".to_owned(),
+            found: format!("`{found}`"),
+            expected: "a duration",
+        });
+    }
+    let edit = Edit::Spec { path: &["duration"], value: json!(duration) };
     observed(draft, certificate, "the identity issuer is issued anew by its Issuer").edits.push(edit);
     Ok(())
-}
-
-/// The duration, longer by a second.
-fn longer(text: &str) -> Option<GoDuration> {
-    let seconds = text.parse::<GoDuration>().ok()?.0.as_secs();
-    Some(GoDuration::from_secs(seconds.checked_add(1)?))
 }
 
 /// An object as it was observed.

@@ -156,7 +156,7 @@ fn shown_of<'a>(step: &'a SimulatedStep, simulation: &Simulation, last: &mut &'a
     }
     let mut moments = Vec::new();
     // What is published or swapped is loaded from then on: the mesh after it is the one during it.
-    let at_once = matches!(step.act, Act::Publish(_) | Act::Swap(_));
+    let at_once = matches!(step.act, Act::Publish(_) | Act::Swap(_) | Act::Sign(_));
     let is_told = |when| when == When::Before || (when == When::After && at_once);
     for moment in step.moments.iter().filter(|moment| !is_told(moment.when)) {
         let any = if moment.when == When::During && step.act != Act::Wait { ", any subset" } else { "" };

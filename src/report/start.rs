@@ -100,8 +100,14 @@ pub fn started_managed(record: &Record, dir: &Path, again: Again<'_>, screen: &S
                 .to_owned()
         }
     };
+    let stays = record.keeps_signer().then(|| {
+        format!(
+            "{} keeps its name: one commit changes the Secret that it signs with, the next one has the issuer issued anew.",
+            managed.old.signer()
+        )
+    });
     let keys = "No private key leaves the cluster, and nothing is done but by merging.";
-    for sentence in [format!("Commit {dir}."), anchor, keys.to_owned()] {
+    for sentence in [format!("Commit {dir}."), anchor].into_iter().chain(stays).chain([keys.to_owned()]) {
         out.push_str(&screen.wrapped(&sentence, "", ""));
     }
     let reading = format!("--dir {}{}", shell_word(&dir), again.arguments);

@@ -14,6 +14,7 @@ pub use plan::{
 };
 pub use record::{
     ANCHOR_FILE, ANCHOR_KEY_FILE, BundleGap, CrossError, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE,
-    Managed, ManagedAnchor, ManagedError, NoRollback, OLD_ANCHORS_FILE, OLD_ISSUER_FILE, OutsideAnchor,
-    RECORD_FILE, Record, RecordError, Scope, Signing, StartError, Strategy, TRUST_BUNDLE_FILE, anchor_of_key,
+    Managed, ManagedAnchor, ManagedError, NewSigner, NoRollback, OLD_ANCHORS_FILE, OLD_ISSUER_FILE,
+    OutsideAnchor, RECORD_FILE, Record, RecordError, Scope, Signing, StartError, Strategy, TRUST_BUNDLE_FILE,
+    anchor_of_key,
 };

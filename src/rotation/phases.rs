@@ -59,6 +59,7 @@ struct Target {
 }
 
 const TRUST: &[Stage] = &[Stage::Trust, Stage::ControlPlane, Stage::DataPlane];
+const SIGNER: &[Stage] = &[Stage::Signer, Stage::Issuer, Stage::ControlPlane, Stage::DataPlane];
 const ISSUER: &[Stage] = &[Stage::Issuer, Stage::ControlPlane, Stage::DataPlane];
 const OBJECTS: &[Stage] = &[Stage::Objects];
 
@@ -113,7 +114,7 @@ impl Record {
             (Scope::Full { .. }, Strategy::Staged | Strategy::Patient | Strategy::Managed) => {
                 let mut phases = vec![
                     phase(Phase::Bundle, TRUST, both(), self.old_issuer.clone()),
-                    phase(Phase::Issuer, ISSUER, both(), issuer()),
+                    phase(Phase::Issuer, if self.keeps_signer() { SIGNER } else { ISSUER }, both(), issuer()),
                     phase(Phase::Prune, TRUST, new(), issuer()),
                 ];
                 if self.removes_objects() {
@@ -222,7 +223,7 @@ impl PhaseSpec {
     #[must_use]
     pub fn restarts(&self, stage: Stage) -> Option<Restarted> {
         match (stage, self.swapped_in().is_some()) {
-            (Stage::Trust | Stage::Issuer | Stage::Objects, _) => None,
+            (Stage::Trust | Stage::Signer | Stage::Issuer | Stage::Objects, _) => None,
             (Stage::ControlPlane, false) => Some(Restarted::ControlPlane),
             (Stage::DataPlane, false) => Some(Restarted::DataPlane),
             (Stage::ControlPlane, true) => Some(Restarted::Identity),

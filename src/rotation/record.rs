@@ -23,7 +23,7 @@ pub use files::{
     ANCHOR_FILE, ANCHOR_KEY_FILE, ISSUER_CHAIN_FILE, ISSUER_FILE, ISSUER_KEY_FILE, OLD_ANCHORS_FILE,
     OLD_ISSUER_FILE, RECORD_FILE, TRUST_BUNDLE_FILE,
 };
-pub use managed::{Managed, ManagedAnchor, ManagedError, OutsideAnchor, Signing};
+pub use managed::{Managed, ManagedAnchor, ManagedError, NewSigner, OutsideAnchor, Signing};
 pub(super) use start::published_bundle;
 pub use start::{BundleGap, StartError};
 

@@ -58,6 +58,8 @@ pub enum Act {
     Publish(Bundle),
     /// This issuer is put into the Secret.
     Swap(IssuerChain),
+    /// What signs the issuer signs with another anchor: this one is put into the Secret whenever cert-manager renews it.
+    Sign(IssuerChain),
     /// Objects go that nothing needs any more.
     Remove,
     /// These workloads start anew.
@@ -189,8 +191,11 @@ fn order_of(record: &Record, order: Option<&[Phase]>) -> Result<Vec<Phase>, Orde
 
 fn act(record: &Record, mesh: &Mesh, spec: &PhaseSpec, step: Step) -> Act {
     match (step.stage, spec.swapped_in()) {
+        (Stage::Signer, Some(chain)) => Act::Sign(chain.clone()),
         (Stage::Issuer, Some(chain)) => Act::Swap(chain.clone()),
-        (Stage::Trust | Stage::Issuer, _) => Act::Publish(record.bundle_for(step.phase, mesh)),
+        (Stage::Trust | Stage::Signer | Stage::Issuer, _) => {
+            Act::Publish(record.bundle_for(step.phase, mesh))
+        }
         (Stage::Objects, _) => Act::Remove,
         (Stage::DataPlane, Some(_)) if record.strategy.waits_for_renewal() => Act::Wait,
         (stage, _) => spec.restarts(stage).map_or(Act::Wait, Act::Restart),
@@ -219,7 +224,7 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
                 let publishing = before.publishing(bundle);
                 (publishing.clone(), publishing)
             }
-            Act::Swap(chain) => {
+            Act::Swap(chain) | Act::Sign(chain) => {
                 let swapping = before.swapping(chain);
                 (swapping.clone(), swapping)
             }
@@ -232,7 +237,9 @@ impl<'a, P: Fn(WorkloadId) -> &'a Workload> Walk<P> {
         };
         let end = if act == Act::Wait { self.later() } else { self.at };
         let fresh = match &act {
-            Act::Swap(chain) if before.presented.iter().all(|presented| presented.what != *chain) => {
+            Act::Swap(chain) | Act::Sign(chain)
+                if before.presented.iter().all(|presented| presented.what != *chain) =>
+            {
                 Some(chain)
             }
             _ => None,

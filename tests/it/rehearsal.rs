@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use l5d_rotate::rotation::{Direction, Phase, Plan, Record, Stage, Standing, Step, Strategy};
+use l5d_rotate::rotation::{Direction, NewSigner, Phase, Plan, Record, Stage, Standing, Step, Strategy};
 
 use crate::sizes;
 use crate::support::pki::random::Dice;
@@ -60,8 +60,22 @@ impl Rehearsal<'_> {
     }
 
     fn over(fleet: Fleet<'_>, strategy: Strategy) -> Rehearsal<'_> {
-        let record =
-            if strategy == Strategy::Managed { fleet.managed_record() } else { fleet.record(strategy) };
+        let record = if strategy == Strategy::Managed {
+            fleet.managed_record(NewSigner::Beside)
+        } else {
+            fleet.record(strategy)
+        };
+        Rehearsal::of(fleet, record)
+    }
+
+    /// Under cert-manager, with an Issuer whose name stays.
+    fn keeping_the_signer(seed: u64) -> Rehearsal<'static> {
+        let fleet = Fleet::managed(&PKI, seed);
+        let record = fleet.managed_record(NewSigner::Present);
+        Rehearsal::of(fleet, record)
+    }
+
+    fn of(fleet: Fleet<'_>, record: Record) -> Rehearsal<'_> {
         let busy = fleet.now();
         Rehearsal { fleet, record, busy, taken: BTreeSet::new() }
     }
@@ -75,6 +89,7 @@ impl Rehearsal<'_> {
 
     fn tick(&mut self) {
         let busy = self.fleet.now() < self.busy;
+        self.fleet.restart_who_missed_renewals();
         self.fleet.tick(if busy { SignedDuration::from_secs(30) } else { SignedDuration::from_mins(40) });
     }
 
@@ -98,7 +113,10 @@ impl Rehearsal<'_> {
 /// A rotation with every gate obeyed, until it is finished or, with `rollback_at`, until that step is next; then it is rolled
 /// back.
 fn obeyed(strategy: Strategy, seed: u64, rollback_at: Option<Step>) -> Fleet<'static> {
-    let mut rehearsal = Rehearsal::new(strategy, seed);
+    obey_all(Rehearsal::new(strategy, seed), rollback_at)
+}
+
+fn obey_all<'a>(mut rehearsal: Rehearsal<'a>, rollback_at: Option<Step>) -> Fleet<'a> {
     for _ in 0..TICKS {
         rehearsal.tick();
         let plan = rehearsal.plan();
@@ -117,12 +135,15 @@ fn obeyed(strategy: Strategy, seed: u64, rollback_at: Option<Step>) -> Fleet<'st
             }
         }
     }
-    panic!("{strategy} with seed {seed}, {rollback_at:?}, does not finish: {:?}", rehearsal.plan().standing);
+    panic!("it does not finish, {rollback_at:?}: {:?}", rehearsal.plan().standing);
 }
 
 /// A rotation with every gate obeyed, by somebody who changes its direction a few times, at any moment.
 fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
-    let mut rehearsal = Rehearsal::new(strategy, seed);
+    change_direction(Rehearsal::new(strategy, seed), seed)
+}
+
+fn change_direction<'a>(mut rehearsal: Rehearsal<'a>, seed: u64) -> Fleet<'a> {
     let (forth, mut dice) = (rehearsal.record.clone(), Dice(seed + 77));
     let mut changes = 2 + dice.roll(5);
     for _ in 0..4 * TICKS {
@@ -150,7 +171,7 @@ fn undecided(strategy: Strategy, seed: u64) -> Fleet<'static> {
             }
         }
     }
-    panic!("{strategy} with seed {seed} does not finish: {:?}", rehearsal.plan().standing);
+    panic!("seed {seed} does not finish: {:?}", rehearsal.plan().standing);
 }
 
 #[test]
@@ -246,6 +267,34 @@ fn with_gates_obeyed_every_staged_rotation_finishes_and_nothing_fails() {
 #[test]
 fn with_gates_obeyed_every_rotation_under_cert_manager_finishes_and_nothing_fails() {
     nothing_fails(Strategy::Managed);
+}
+
+/// cert-manager may renew the issuer between the step that changes what its Issuer signs with and the one that has it issued anew,
+/// in either direction.
+#[test]
+fn with_gates_obeyed_nothing_fails_where_the_issuers_name_stays() {
+    for seed in 0..seeds() {
+        let fleet = obey_all(Rehearsal::keeping_the_signer(seed), None);
+        assert_eq!(fleet.failures, [], "seed {seed}");
+        assert!(fleet.handshakes > 100);
+    }
+    let back_from = [
+        step(Phase::Bundle, Stage::DataPlane),
+        step(Phase::Issuer, Stage::Signer),
+        step(Phase::Issuer, Stage::Issuer),
+        step(Phase::Issuer, Stage::ControlPlane),
+        step(Phase::Issuer, Stage::DataPlane),
+        step(Phase::Prune, Stage::Trust),
+        step(Phase::Prune, Stage::DataPlane),
+    ];
+    for (seed, rollback_at) in (0..rollback_seeds()).flat_map(|seed| back_from.map(|step| (seed, step))) {
+        let fleet = obey_all(Rehearsal::keeping_the_signer(seed), Some(rollback_at));
+        assert_eq!(fleet.failures, [], "seed {seed}, rolled back at {rollback_at}");
+    }
+    for seed in 0..undecided_seeds() {
+        let fleet = change_direction(Rehearsal::keeping_the_signer(seed), seed);
+        assert_eq!(fleet.failures, [], "seed {seed}, its direction changes");
+    }
 }
 
 #[test]

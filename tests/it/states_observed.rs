@@ -79,7 +79,7 @@ fn the_simulated_steps_end_where_the_observed_ones_do() {
         simulated = match step.stage {
             Stage::Objects => simulated.clone(),
             Stage::Trust => simulated.publishing(&record.bundle_for(step.phase, &cluster.mesh)),
-            Stage::Issuer => simulated.swapping(&record.issuer),
+            Stage::Signer | Stage::Issuer => simulated.swapping(&record.issuer),
             Stage::ControlPlane => simulated.restarted(is_of(l5d_rotate::mesh::Plane::Control)),
             Stage::DataPlane => simulated.restarted(is_of(l5d_rotate::mesh::Plane::Data)),
         };

@@ -9,7 +9,7 @@ use crate::document::ObjectRef;
 use crate::mesh::{CERT_MANAGER_GROUP, Mesh};
 use crate::output::{self, Claim};
 use crate::report::{Again, Response, Screen, started_managed};
-use crate::rotation::{OutsideAnchor, Record, Strategy};
+use crate::rotation::{NewSigner, OutsideAnchor, Record, Strategy};
 
 /// Does the rotation go over cert-manager's objects: where it makes the issuer, unless something else is asked for?
 pub(super) fn is_meant(args: &cli::Start, mesh: &Mesh) -> bool {
@@ -22,7 +22,7 @@ pub(super) fn is_meant(args: &cli::Start, mesh: &Mesh) -> bool {
         || minting.allow_managed;
     match args.strategy {
         Some(strategy) => strategy == Strategy::Managed,
-        None if args.signer.is_some() => true,
+        None if args.signer.is_some() || args.keep_issuer_name => true,
         None => mesh.issuer_certificate().is_some() && !asks_otherwise,
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn begin(
                 .to_owned(),
         ));
     }
-    let record = Record::managed(mesh, screen.at, outside(args, mesh)?)?;
+    let record = Record::managed(mesh, screen.at, new_signer(args, mesh)?)?;
     let found = args.checkout.as_deref().zip(record.managed.as_ref()).map(|(directory, managed)| {
         let old = managed.old.made().into_iter().flat_map(|old| [&old.certificate, &old.signer]);
         let objects: Vec<_> = old.chain([&managed.issuer]).chain(managed.bundle.as_ref()).collect();
@@ -65,11 +65,13 @@ pub(super) fn begin(
     Ok(Response::fine(out))
 }
 
-/// An anchor from outside, and the Issuer that signs below it.
-fn outside(args: &cli::Start, mesh: &Mesh) -> Result<Option<OutsideAnchor>, Failure> {
-    let (Some(path), Some(signer)) = (&args.minting.anchor, &args.signer) else { return Ok(None) };
+/// What is to sign below the new anchor.
+fn new_signer(args: &cli::Start, mesh: &Mesh) -> Result<NewSigner, Failure> {
+    let (Some(path), Some(signer)) = (&args.minting.anchor, &args.signer) else {
+        return Ok(if args.keep_issuer_name { NewSigner::Present } else { NewSigner::Beside });
+    };
     let namespace = if signer.kind == "ClusterIssuer" { "" } else { &mesh.control_plane.namespace };
     let version = format!("{CERT_MANAGER_GROUP}/v1");
     let signer = ObjectRef::new(&version, signer.kind, namespace, &signer.name);
-    Ok(Some(OutsideAnchor { anchor: known_anchor(path, mesh)?, signer }))
+    Ok(NewSigner::Outside(OutsideAnchor { anchor: known_anchor(path, mesh)?, signer }))
 }

@@ -102,7 +102,8 @@ impl Certificates {
         let kinds = ["acme", "ca", "selfSigned", "vault", "venafi"];
         let named = kinds.iter().filter(|kind| map(tree, &format!("/spec/{kind}")).is_some()).count();
         let signs_with = secret.or(itself).filter(|_| named == 1).unwrap_or(SignsWith::Elsewhere);
-        let issuer = CertManagerIssuer { object: object.clone(), signs_with };
+        let generation = tree.pointer("/metadata/generation").and_then(Value::as_u64);
+        let issuer = CertManagerIssuer { object: object.clone(), signs_with, generation };
         let kept = Kept::new(object.clone(), document);
         self.issuers.insert(object, (issuer, kept));
     }

@@ -283,7 +283,9 @@ fn rejected(why: &WhyRefused, screen: &Screen) -> String {
 
 fn order(before: Step, done: u64, of: u64) -> Words {
     let what = match before.stage {
-        Stage::Trust | Stage::Issuer | Stage::Objects => format!("{before} is not in the cluster yet."),
+        Stage::Trust | Stage::Signer | Stage::Issuer | Stage::Objects => {
+            format!("{before} is not in the cluster yet.")
+        }
         Stage::ControlPlane | Stage::DataPlane => format!("{before} is not done yet: {done} of {of}."),
     };
     say(what, "", "Take it first.")

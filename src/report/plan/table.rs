@@ -114,7 +114,7 @@ fn commit(changes: &[Change], record: &Record, mesh: &Mesh) -> String {
         match change {
             Change::Publish(bundle) => return format!("ConfigMap: {}", anchors(bundle, record)),
             Change::Swap { chain, .. } => return format!("Secret: {}", issuer(chain, record)),
-            Change::Managed(change) => return managed(change).to_owned(),
+            Change::Managed(change) => return managed(change, record).to_owned(),
             Change::ControlPlane { workload, .. } | Change::Restart { workload, .. } => {
                 restarted.push(&mesh.workload(*workload).object);
             }
@@ -136,13 +136,15 @@ fn commit(changes: &[Change], record: &Record, mesh: &Mesh) -> String {
 }
 
 /// What is committed of cert-manager's objects; the first of a step tells it.
-const fn managed(change: &ManagedChange) -> &'static str {
+fn managed(change: &ManagedChange, record: &Record) -> &'static str {
     match change {
         ManagedChange::NewAnchor(_) => "Certificate: new anchor",
         ManagedChange::StopRenewal { .. } => "Certificate: no renewal",
         ManagedChange::Sources { .. } => "Bundle: sources",
         ManagedChange::SignedBy { .. } => "Certificate: issuerRef",
+        ManagedChange::SignsWith { .. } => "Issuer: ca.secretName",
         ManagedChange::IssuedAnew { .. } => "Certificate: duration",
+        ManagedChange::Remove { .. } if record.keeps_signer() => "old Certificate",
         ManagedChange::Remove { .. } => "old Certificate and Issuer",
     }
 }

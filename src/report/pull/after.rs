@@ -79,7 +79,7 @@ fn when_next(request: &PullRequest<'_>, screen: &Screen) -> String {
                 screen.plain(soonest)
             )
         }
-        Stage::ControlPlane | Stage::DataPlane | Stage::Objects => {
+        Stage::Signer | Stage::ControlPlane | Stage::DataPlane | Stage::Objects => {
             format!("{name} is ready when everything above is done.")
         }
     }

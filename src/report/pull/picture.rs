@@ -9,7 +9,7 @@ use crate::report::Screen;
 use crate::report::gantt::{Axis, Bar, Look, Section, gantt};
 use crate::report::next::UnderWay;
 use crate::report::plan::after;
-use crate::rotation::{Phase, PlannedStep, Stage, Step, StepState, Strategy};
+use crate::rotation::{Phase, PlannedStep, Step, StepState, Strategy};
 
 /// How long a commit and its rollouts are drawn.
 const ROLLOUT: SignedDuration = SignedDuration::from_hours(1);
@@ -42,7 +42,7 @@ pub(in crate::report) fn steps(
         let name = format!("Step {} {}", place + 1, title(planned.step, record));
         bars.push(Bar { name, look, from: now, to: end });
         now = end;
-        let renews = planned.step.phase == Phase::Issuer && planned.step.stage != Stage::Issuer;
+        let renews = planned.step.phase == Phase::Issuer && !planned.step.stage.is_about_issuer();
         if renews && certificates.is_empty() && record.strategy != Strategy::Recover {
             let name = "Of the replaced issuer (at the latest)".to_owned();
             let to = expiry(planned).unwrap_or_else(|| later(now, lifetime));

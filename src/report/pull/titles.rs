@@ -24,6 +24,9 @@ pub(in crate::report) fn numbered(plan: &Plan, step: Step, record: &Record) -> S
 /// What merging a step does, in a few words.
 pub(in crate::report) fn title(step: Step, record: &Record) -> &'static str {
     match (record.direction, step.stage) {
+        (Direction::Forward, Stage::Signer) => "new trust anchor behind the Issuer",
+        (Direction::Rollback, Stage::Signer) => "old trust anchor behind the Issuer",
+        (_, Stage::Objects) if record.keeps_signer() => "old trust anchor's Certificate removed",
         (Direction::Forward, Stage::Trust | Stage::Issuer) => forward(step.phase, record.strategy),
         (Direction::Rollback, Stage::Trust | Stage::Issuer) => rollback(step.phase, record.strategy),
         (_, Stage::ControlPlane) if step.phase == Phase::Issuer || step.phase == Phase::RemoveCross => {
@@ -69,6 +72,16 @@ pub(in crate::report) fn what_it_does(step: Step, record: &Record) -> String {
         (Stage::Trust, _) => {
             "This changes which trust anchors are handed out. Running proxies keep those that they started with: the next steps \
              restart them."
+                .to_owned()
+        }
+        (Stage::Signer, _) => format!(
+            "From now on the Issuer signs with the {which} trust anchor whatever cert-manager issues by it. That alone issues nothing: the \
+             next step has the issuer issued anew, unless cert-manager renews it before. Every proxy that was seen accepts what it \
+             will sign."
+        ),
+        (Stage::Objects, _) if record.keeps_signer() => {
+            "This removes the Certificate of the old trust anchor. Nothing trusts it any more; its Secret, with the private key, \
+             stays in the cluster until somebody deletes it."
                 .to_owned()
         }
         (Stage::Issuer, Phase::RemoveCross) => {

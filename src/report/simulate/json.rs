@@ -78,6 +78,7 @@ impl View<'_> {
         let act = match &step.act {
             Act::Publish(_) => "publish",
             Act::Swap(_) => "swap",
+            Act::Sign(_) => "sign",
             Act::Restart(Restarted::ControlPlane) => "restart-control-plane",
             Act::Restart(Restarted::DataPlane) => "restart-data-plane",
             Act::Restart(Restarted::Identity) => "restart-identity",

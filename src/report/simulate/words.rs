@@ -68,11 +68,14 @@ pub(super) fn does(act: &Act, simulation: &Simulation) -> String {
             "put the new issuer and its cross certificate into the Secret".to_owned()
         }
         Act::Swap(chain) => format!("put the {} into the Secret", classes.issuer_name(chain)),
+        Act::Sign(chain) => {
+            format!("let the Issuer sign the {}, at any time from now on", classes.issuer_name(chain))
+        }
         Act::Restart(Restarted::ControlPlane) => "restart the control plane".to_owned(),
         Act::Restart(Restarted::DataPlane) => "restart the data plane".to_owned(),
         Act::Restart(Restarted::Identity) => "restart the identity controller".to_owned(),
         Act::Restart(Restarted::AllButIdentity) => "restart everything else".to_owned(),
-        Act::Remove => "remove the old anchor's Certificate and Issuer".to_owned(),
+        Act::Remove => "remove what made the old anchor".to_owned(),
         Act::Wait => "wait until the old workload certificates have expired".to_owned(),
     }
 }
@@ -84,7 +87,9 @@ pub(super) fn label(when: When, act: &Act, simulation: &Simulation) -> String {
         (When::Before, _) => "before".to_owned(),
         (When::Later, _) => format!("if it stays so, after T+s = {late}"),
         (When::After, Act::Wait) => format!("after T+s = {late}"),
-        (When::During | When::After, Act::Publish(_) | Act::Swap(_) | Act::Remove) => "from +0".to_owned(),
+        (When::During | When::After, Act::Publish(_) | Act::Swap(_) | Act::Sign(_) | Act::Remove) => {
+            "from +0".to_owned()
+        }
         (When::During, Act::Restart(_)) => "during the restart".to_owned(),
         (When::After, Act::Restart(_)) => "after the restart".to_owned(),
         (When::During, Act::Wait) => "while waiting".to_owned(),

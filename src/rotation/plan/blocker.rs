@@ -93,7 +93,7 @@ fn order(view: &View<'_>, step: Step, before: &[(Step, StepState)]) -> Option<Fi
 
 /// Every running proxy must accept certificates of the new issuer before there are any (facts of linkerd2#8018, #4287).
 fn issuer_needs_proxies(view: &View<'_>, step: Step) -> Vec<Finding> {
-    if step.stage != Stage::Issuer || view.recovers() || view.takes_cross_away(step) {
+    if !step.stage.is_about_issuer() || view.recovers() || view.takes_cross_away(step) {
         return Vec::new();
     }
     let spec = view.spec(step);
@@ -130,7 +130,7 @@ fn refusing(view: &View<'_>, spec: &PhaseSpec, id: BundleId, groups: &[&ProxyGro
 /// The identity controller must accept the issuer with the published bundle: it verifies it when it starts.
 fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Finding> {
     let spec = view.spec(step);
-    let chain = spec.issuer.as_ref().filter(|_| step.stage == Stage::Issuer);
+    let chain = spec.issuer.as_ref().filter(|_| step.stage.is_about_issuer());
     let found = chain.and_then(|chain| {
         let why = published_refuses(view, chain)?;
         let issuer = RotationIssuer::new(spec.issuer_role(), chain);
@@ -144,7 +144,7 @@ fn issuer_needs_bundle(view: &View<'_>, step: Step) -> Vec<Finding> {
 /// changed all the same: an identity controller with older anchors skips the new issuer.
 fn issuer_needs_control_plane(view: &View<'_>, step: Step) -> Vec<Finding> {
     let spec = view.spec(step);
-    if step.stage != Stage::Issuer || view.recovers() || view.phases[0] != *spec {
+    if !step.stage.is_about_issuer() || view.recovers() || view.phases[0] != *spec {
         return Vec::new();
     }
     match control_plane_holds(view, spec) {

@@ -41,7 +41,7 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
         (_, None) if let Some(by) = view.superseded_by(spec) => {
             Planned::noted(StepFact::PhaseSuperseded { by, dropped: view.dropped() })
         }
-        (Stage::Trust | Stage::Issuer | Stage::Objects, _)
+        (Stage::Trust | Stage::Signer | Stage::Issuer | Stage::Objects, _)
             if let Some(changes) = managed::changes(view, step) =>
         {
             let changes = changes.into_iter().map(Change::Managed).collect();
@@ -71,7 +71,7 @@ pub(super) fn of(view: &View<'_>, step: Step, state: &StepState) -> Planned {
             Planned { manual: manual.collect(), notes: by_time.into_iter().collect(), ..Planned::default() }
         }
         (Stage::DataPlane, _) => restarts(view, spec, step.stage, false),
-        (Stage::Issuer, None) | (Stage::Objects, _) => Planned::default(),
+        (Stage::Issuer, None) | (Stage::Signer | Stage::Objects, _) => Planned::default(),
     }
 }
 

@@ -151,7 +151,7 @@ fn pods<T>(view: &View<'_>, held: &Holding<T>) -> Pods {
 pub(super) fn material_has_begun(view: &View<'_>, step: Step) -> Vec<Finding> {
     let certificates: Vec<&Certificate> = match step.stage {
         Stage::Trust => view.record.anchor().into_iter().collect(),
-        Stage::Issuer => {
+        Stage::Signer | Stage::Issuer => {
             view.spec(step).swapped_in().into_iter().flat_map(IssuerChain::certificates).collect()
         }
         Stage::ControlPlane | Stage::DataPlane | Stage::Objects => return Vec::new(),
@@ -235,7 +235,9 @@ pub(super) fn no_expired_anchor_returns(view: &View<'_>, step: Step) -> Vec<Find
 /// S6: what the next Helm or CLI upgrade publishes again accepts the new issuer.
 pub(super) fn change_outlives_upgrade(view: &View<'_>, step: Step) -> Vec<Finding> {
     let (mesh, era) = (view.mesh, view.mesh.control_plane.era);
-    if step.stage != Stage::Issuer || mesh.control_plane.external_ca || era.trust_home() == era.config_home()
+    if !step.stage.is_about_issuer()
+        || mesh.control_plane.external_ca
+        || era.trust_home() == era.config_home()
     {
         return Vec::new();
     }
@@ -290,7 +292,7 @@ pub(super) fn lifetime_is_known(view: &View<'_>, step: Step) -> Vec<Finding> {
 /// While anchors are only added, an issuer that the old one renews is accepted as before: the anchor's renewal alone matters. An
 /// issuer that is renewed every day never leaves that much time, so a human says that it is suspended.
 pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Finding> {
-    if !matches!(step.stage, Stage::Trust | Stage::Issuer) {
+    if step.stage != Stage::Trust && !step.stage.is_about_issuer() {
         return Vec::new();
     }
     let until = view.at.checked_add(view.workload_certificate_lifetime()).unwrap_or(Timestamp::MAX);
@@ -300,7 +302,7 @@ pub(super) fn change_outlives_renewal(view: &View<'_>, step: Step) -> Vec<Findin
             return !found.writes_issuer(&view.mesh.control_plane.namespace)
                 && stopped.as_ref() != Some(&found.object);
         }
-        step.stage == Stage::Issuer
+        step.stage.is_about_issuer()
             || view.spec(step).drops
             || !found.writes_issuer(&view.mesh.control_plane.namespace)
     };

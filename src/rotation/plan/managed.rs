@@ -1,5 +1,6 @@
 //! What a step changes among the objects of cert-manager and trust-manager.
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::blocker::error;
@@ -25,8 +26,10 @@ pub enum ManagedChange {
     Sources { bundle: ObjectRef, sources: Vec<BundleSource> },
     /// The issuer's Certificate is signed by this Issuer.
     SignedBy { certificate: ObjectRef, signer: ObjectRef },
+    /// This Issuer signs with this Secret.
+    SignsWith { issuer: ObjectRef, secret: String },
     /// The issuer's Certificate is issued anew by the Issuer that it has: its duration changes by a second.
-    IssuedAnew { certificate: ObjectRef },
+    IssuedAnew { certificate: ObjectRef, duration: GoDuration },
     /// Nothing needs this object any more.
     Remove { object: ObjectRef },
 }
@@ -48,8 +51,9 @@ impl Change {
         match self {
             Self::Managed(ManagedChange::NewAnchor(anchors)) => {
                 let NewAnchor { old, new } = &**anchors;
-                let certificate = (new.certificate.clone(), old.certificate.clone());
-                [certificate, (new.signer.clone(), old.signer.clone())].into()
+                let signer =
+                    (!new.signer.is_same(&old.signer)).then(|| (new.signer.clone(), old.signer.clone()));
+                [(new.certificate.clone(), old.certificate.clone())].into_iter().chain(signer).collect()
             }
             _ => Vec::new(),
         }
@@ -64,7 +68,8 @@ impl ManagedChange {
             Self::NewAnchor(anchors) => &anchors.new.certificate,
             Self::StopRenewal { certificate }
             | Self::SignedBy { certificate, .. }
-            | Self::IssuedAnew { certificate } => certificate,
+            | Self::IssuedAnew { certificate, .. } => certificate,
+            Self::SignsWith { issuer, .. } => issuer,
             Self::Sources { bundle, .. } => bundle,
             Self::Remove { object } => object,
         }
@@ -87,8 +92,10 @@ impl ManagedChange {
                 .certificate(certificate)
                 .and_then(|found| found.signer.as_ref())
                 .is_some_and(|found| found.is_same(signer)),
-            // Whether it was issued shows in the Secret alone.
-            Self::IssuedAnew { .. } => false,
+            Self::SignsWith { issuer, secret } => signs_with(mesh, issuer, secret),
+            Self::IssuedAnew { certificate, duration } => {
+                mesh.certificate(certificate).is_some_and(|found| found.duration == Some(*duration))
+            }
             Self::Remove { object } => !is_there(mesh, object),
         }
     }
@@ -123,21 +130,54 @@ pub(super) fn changes(view: &View<'_>, step: Step) -> Option<Vec<ManagedChange>>
             changes.extend(adds.then(|| stopped(managed, view.mesh)).flatten());
             Some(changes)
         }
+        Stage::Signer => {
+            let ManagedAnchor { signer, secret, .. } = led_to(view)?.made()?.clone();
+            Some(vec![ManagedChange::SignsWith { issuer: signer, secret }])
+        }
         Stage::Issuer => {
-            let to = if forward { &managed.new } else { &managed.old };
             let certificate = managed.issuer.clone();
             if managed.old.signer().is_same(managed.new.signer()) {
-                return Some(vec![ManagedChange::IssuedAnew { certificate }]);
+                let duration = longer(view.mesh, &certificate);
+                return Some(vec![ManagedChange::IssuedAnew { certificate, duration }]);
             }
-            Some(vec![ManagedChange::SignedBy { certificate, signer: to.signer().clone() }])
+            Some(vec![ManagedChange::SignedBy { certificate, signer: led_to(view)?.signer().clone() }])
         }
         Stage::Objects => {
-            let old = managed.old.made().into_iter();
-            let objects = old.flat_map(|old| [old.certificate.clone(), old.signer.clone()]);
-            Some(objects.map(|object| ManagedChange::Remove { object }).collect())
+            let objects = removed_objects(view);
+            Some(objects.into_iter().map(|object| ManagedChange::Remove { object }).collect())
         }
         Stage::ControlPlane | Stage::DataPlane => None,
     }
+}
+
+/// What signs the issuer once this direction is through.
+fn led_to<'a>(view: &View<'a>) -> Option<&'a Signing> {
+    let managed = view.record.managed.as_ref()?;
+    Some(match view.record.direction {
+        Direction::Forward => &managed.new,
+        Direction::Rollback => &managed.old,
+    })
+}
+
+/// The duration of a Certificate that tells none (`DefaultCertificateDuration` in cert-manager's `pkg/apis/certmanager/v1`).
+const DEFAULT_DURATION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A duration by which the issuer's Certificate is issued anew: a second longer is another request, and the same certificate to
+/// everybody else. One that is longer already than what was issued is waited for.
+fn longer(mesh: &Mesh, certificate: &ObjectRef) -> GoDuration {
+    let told = mesh.certificate(certificate).and_then(|found| found.duration);
+    let told = told.map_or(DEFAULT_DURATION, |told| told.0);
+    let issued = mesh.secret_chain().map(|chain| chain.issuer.facts());
+    let is_outstanding = issued.is_some_and(|facts| facts.not_before.duration_until(facts.not_after) < told);
+    let more = SignedDuration::from_secs(if is_outstanding { 0 } else { 1 });
+    GoDuration(told.saturating_add(more))
+}
+
+/// What goes in the end of the old anchor's: not the Issuer that signs with the new one.
+fn removed_objects(view: &View<'_>) -> Vec<ObjectRef> {
+    let old = view.record.managed.as_ref().and_then(|managed| managed.old.made());
+    let Some(ManagedAnchor { certificate, signer, .. }) = old.cloned() else { return Vec::new() };
+    if view.record.keeps_signer() { vec![certificate] } else { vec![certificate, signer] }
 }
 
 fn new_anchor(managed: &Managed) -> Option<ManagedChange> {
@@ -222,14 +262,40 @@ pub(super) fn awaited(view: &View<'_>) -> StepState {
 
 /// How far the removal of the old objects is.
 pub(super) fn removed(view: &View<'_>) -> StepState {
-    let Some(managed) = &view.record.managed else { return StepState::Done };
     if let Some(why) = unread(view, &OBJECTS) {
         return StepState::Unknown(Box::new(why));
     }
-    let Some(old) = managed.old.made() else { return StepState::Done };
-    let objects = [&old.certificate, &old.signer];
+    let objects = removed_objects(view);
     let left = objects.iter().filter(|object| is_there(view.mesh, object)).count() as u64;
-    if left == 0 { StepState::Done } else { StepState::Pending { done: 2 - left, of: 2 } }
+    let of = objects.len() as u64;
+    if left == 0 { StepState::Done } else { StepState::Pending { done: of - left, of } }
+}
+
+/// Does the Issuer whose name stays sign with the anchor that this direction leads to?
+pub(super) fn repointed(view: &View<'_>) -> StepState {
+    let Some(made) = led_to(view).and_then(Signing::made) else { return StepState::Done };
+    if signs_with(view.mesh, &made.signer, &made.secret) {
+        return StepState::Done;
+    }
+    let is_seen = view.mesh.certificate_issuer(&made.signer).is_some();
+    match unread(view, &OBJECTS[1..]).filter(|_| !is_seen) {
+        Some(why) => StepState::Unknown(Box::new(why)),
+        None => StepState::Pending { done: 0, of: 1 },
+    }
+}
+
+fn signs_with(mesh: &Mesh, issuer: &ObjectRef, secret: &str) -> bool {
+    let found = mesh.certificate_issuer(issuer).map(|found| &found.signs_with);
+    matches!(found, Some(SignsWith::Secret(named)) if named == secret)
+}
+
+/// What is left of the step over the issuer while its Certificate names another Issuer than the step does: the next issuer is
+/// that one's, whichever is in the Secret now.
+pub(super) fn named_otherwise(view: &View<'_>) -> Option<StepState> {
+    let managed = view.record.managed.as_ref()?;
+    let named = view.mesh.certificate(&managed.issuer)?.signer.as_ref()?;
+    let is_other = !named.is_same(led_to(view)?.signer());
+    is_other.then_some(StepState::Pending { done: 0, of: 1 })
 }
 
 /// The objects that are removed.
@@ -245,13 +311,8 @@ fn unread(view: &View<'_>, resources: &[&str]) -> Option<Finding> {
 
 /// The Issuer that is to sign must be there, and sign with the anchor that proxies were given.
 pub(super) fn signer_is_ready(view: &View<'_>, step: Step) -> Vec<Finding> {
-    let Some(managed) = view.record.managed.as_ref().filter(|_| step.stage == Stage::Issuer) else {
-        return Vec::new();
-    };
-    let signing = match view.record.direction {
-        Direction::Forward => &managed.new,
-        Direction::Rollback => &managed.old,
-    };
+    let managed = view.record.managed.as_ref().filter(|_| step.stage.is_about_issuer());
+    let Some((managed, signing)) = managed.zip(led_to(view)) else { return Vec::new() };
     let issuer = signing.signer().clone();
     let found = view.mesh.certificate_issuer(&issuer).map(|found| &found.signs_with);
     match (found, signing) {
@@ -263,6 +324,16 @@ pub(super) fn signer_is_ready(view: &View<'_>, step: Step) -> Vec<Finding> {
             vec![unread(view, &OBJECTS).unwrap_or_else(|| error(StepFact::SignerMissing { issuer }))]
         }
         (Some(SignsWith::Secret(found)), Signing::Made(made)) if *found == made.secret => Vec::new(),
+        // Until its own step is taken it signs with the other anchor, and with nothing that somebody else has put there.
+        (Some(SignsWith::Secret(found)), Signing::Made(_))
+            if view.record.keeps_signer()
+                && [&managed.old, &managed.new]
+                    .into_iter()
+                    .filter_map(Signing::made)
+                    .any(|made| made.secret == *found) =>
+        {
+            Vec::new()
+        }
         (Some(_), Signing::Made(made)) => {
             vec![error(StepFact::SignerOfAnother { issuer, secret: made.secret.clone() })]
         }
@@ -288,7 +359,7 @@ fn signs_below(view: &View<'_>, managed: &Managed, issuer: ObjectRef) -> Vec<Fin
 /// What the signing Certificate was issued last must be the anchor that proxies were given: a renewal has another key.
 pub(super) fn anchor_is_the_same(view: &View<'_>, step: Step) -> Vec<Finding> {
     let (record, spec) = (view.record, view.spec(step));
-    let is_about_anchors = matches!(step.stage, Stage::Trust | Stage::Issuer);
+    let is_about_anchors = step.stage == Stage::Trust || step.stage.is_about_issuer();
     let Some(managed) = record.managed.as_ref().filter(|_| is_about_anchors) else { return Vec::new() };
     let (signing, known) = match (record.direction, record.anchor()) {
         (Direction::Forward, Some(anchor)) => (&managed.new, anchor),
@@ -327,9 +398,16 @@ pub(super) fn notes(view: &View<'_>, step: Step) -> Vec<StepFact> {
     if step.stage == Stage::Objects {
         let of = |old: &ManagedAnchor| StepFact::OldKeyStays {
             secret: ObjectRef::new("v1", "Secret", &old.certificate.namespace, &old.secret),
-            signer: old.signer.clone(),
+            signer: (!view.record.keeps_signer()).then(|| old.signer.clone()),
         };
         return managed.old.made().map(of).into_iter().collect();
+    }
+    if step.stage == Stage::Signer {
+        let issuer = managed.new.signer().clone();
+        return vec![StepFact::SignerShared { issuer, direction: view.record.direction }];
+    }
+    if step.stage == Stage::Issuer && managed.old.signer().is_same(managed.new.signer()) {
+        return request_unseen(view, managed).into_iter().collect();
     }
     let Some(new) = managed.new.made().filter(|_| step.stage == Stage::Trust) else { return Vec::new() };
     let Some(found) = view.mesh.certificate(&new.certificate) else { return Vec::new() };
@@ -338,7 +416,14 @@ pub(super) fn notes(view: &View<'_>, step: Step) -> Vec<StepFact> {
         return vec![StepFact::AnchorAwaited { certificate, request: found.request.clone() }];
     }
     if step.phase == Phase::Bundle && view.record.direction == Direction::Rollback {
+        let signer = (!view.record.keeps_signer()).then_some(signer);
         return vec![StepFact::NewObjectsLeft { certificate, signer }];
     }
     Vec::new()
+}
+
+/// Without its latest request cert-manager does not compare the duration (`internal/controller/certificates/policies`).
+fn request_unseen(view: &View<'_>, managed: &Managed) -> Option<StepFact> {
+    let found = view.mesh.certificate(&managed.issuer).filter(|found| found.request.is_none())?;
+    Some(StepFact::IssuedAtRenewal { certificate: found.object.clone(), due: found.renewal_time })
 }

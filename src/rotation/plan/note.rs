@@ -129,7 +129,7 @@ fn renewal_time(view: &View<'_>, step: Step) -> Option<Finding> {
         && match step.stage {
             Stage::DataPlane => true,
             Stage::ControlPlane => strategy.waits_for_renewal(),
-            Stage::Trust | Stage::Issuer | Stage::Objects => false,
+            Stage::Trust | Stage::Signer | Stage::Issuer | Stage::Objects => false,
         };
     if view.recovers() || !is_told {
         return None;

@@ -21,6 +21,9 @@ pub(super) fn of(view: &View<'_>, step: Step) -> StepState {
     let spec = view.spec(step);
     match (step.stage, spec.swapped_in().is_some()) {
         (Stage::Objects, _) => managed::removed(view),
+        // Whatever the issuer in the Secret is now, the next one is what this decides.
+        (Stage::Signer, _) => managed::repointed(view),
+        (Stage::Issuer, _) if let Some(left) = managed::named_otherwise(view) => left,
         _ if view.record.awaits_anchor() => managed::awaited(view),
         _ if view.is_past(spec) => StepState::Done,
         (Stage::Trust, _) => published(view, spec),

@@ -141,13 +141,13 @@ impl<'a> View<'a> {
     pub(super) fn need_outside(&self, step: Step) -> Option<Need> {
         let spec = self.spec(step);
         match step.stage {
-            Stage::Issuer
+            Stage::Signer | Stage::Issuer
                 if self.record.cross.is_some()
                     && spec.swapped_in() == Some(&self.record.chain_with_cross()) =>
             {
                 Some(Need::AnchorOfCross)
             }
-            Stage::Issuer => Some(Need::Anchors(self.brought())),
+            Stage::Signer | Stage::Issuer => Some(Need::Anchors(self.brought())),
             Stage::Trust if spec.drops => Some(Need::Certificates(self.issuer_phase().issuer_role())),
             Stage::Trust | Stage::ControlPlane | Stage::DataPlane | Stage::Objects => None,
         }

@@ -47,6 +47,9 @@ pub struct Signed {
     pub since: Timestamp,
     /// `metadata.generation` of the issuer's Certificate then.
     pub generation: u64,
+    /// The same of the Issuer that it names, which may sign with another anchor after each change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer_generation: Option<u64>,
 }
 
 /// What signs with an anchor.
@@ -78,6 +81,17 @@ impl Signing {
     }
 }
 
+/// What is to sign below the new anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewSigner {
+    /// An Issuer like the present one, by a name of its own.
+    Beside,
+    /// The present Issuer, whose name stays, with the Secret of the new anchor.
+    Present,
+    /// An Issuer that somebody brings.
+    Outside(OutsideAnchor),
+}
+
 /// An anchor whose key is kept outside of the cluster, and the Issuer that signs below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutsideAnchor {
@@ -106,17 +120,15 @@ impl Record {
     ///
     /// # Errors
     /// Objects that were not read, or that make the certificates in another way than Linkerd's guide has it.
-    pub fn managed(
-        mesh: &Mesh,
-        started: Timestamp,
-        outside: Option<OutsideAnchor>,
-    ) -> Result<Self, ManagedError> {
+    pub fn managed(mesh: &Mesh, started: Timestamp, signer: NewSigner) -> Result<Self, ManagedError> {
         let old = published_bundle(mesh)?;
         let issuer = issuer_of(mesh)?;
         let now = match anchor_of(issuer, mesh) {
             Ok(made) => Signing::Made(made),
-            Err(why) if outside.is_none() => return Err(why),
-            Err(why) => Signing::Outside(issuer.signer.clone().ok_or(why)?),
+            Err(why) if matches!(signer, NewSigner::Outside(_)) => {
+                Signing::Outside(issuer.signer.clone().ok_or(why)?)
+            }
+            Err(why) => return Err(why),
         };
         let issuer = issuer.object.clone();
         let bundle = bundle_of(mesh)?;
@@ -125,8 +137,8 @@ impl Record {
         let unknown = || ManagedError::IssuerUnknown { secret: mesh.issuer_secret().to_string() };
         let secret = mesh.secret_chain().ok_or_else(unknown)?;
         let signed_by = signing_anchor(&old, secret, mesh).ok_or_else(unknown)?.clone();
-        let (scope, old_anchor, new) = match (&now, outside) {
-            (_, Some(outside)) => {
+        let (scope, old_anchor, new) = match (&now, signer) {
+            (_, NewSigner::Outside(outside)) => {
                 let OutsideAnchor { anchor, signer } = outside;
                 if anchor == signed_by {
                     return Err(ManagedError::Present {
@@ -138,12 +150,15 @@ impl Record {
                 }
                 (Scope::Full { anchor }, signed_by, Signing::Outside(signer))
             }
-            (Signing::Made(made), None) => match half_way(&old, made, mesh) {
+            (Signing::Made(made), signer) => match half_way(&old, made, mesh) {
                 Some([new, other]) => (Scope::Full { anchor: new }, other, now.clone()),
-                None => (Scope::Awaited, signed_by, Signing::Made(renamed(made, mesh, started))),
+                None => {
+                    let new = renamed(made, mesh, started, signer == NewSigner::Present);
+                    (Scope::Awaited, signed_by, Signing::Made(new))
+                }
             },
             // Without an anchor from outside there is none that cert-manager does not make.
-            (Signing::Outside(signer), None) => {
+            (Signing::Outside(signer), _) => {
                 return Err(ManagedError::SignedElsewhere { signer: signer.to_string() });
             }
         };
@@ -200,8 +215,11 @@ impl Record {
             self.anchors().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))?.fingerprint();
         let generation = mesh.certificate(&managed.issuer)?.generation?;
         let ChangeTime::At(since) = mesh.issuer.as_option()?.changed else { return None };
-        let is_it = |known: &Signed| (known.by, known.generation) == (by, generation) && known.since <= since;
-        Some(managed.signed.filter(is_it).unwrap_or(Signed { by, since, generation }))
+        let signer = mesh.certificate(&managed.issuer)?.signer.as_ref();
+        let signer_generation = signer.and_then(|signer| mesh.certificate_issuer(signer)?.generation);
+        let found = Signed { by, since, generation, signer_generation };
+        let is_it = |known: &Signed| known.since <= since && Signed { since, ..*known } == found;
+        Some(managed.signed.filter(is_it).unwrap_or(found))
     }
 
     /// The anchors that sign in this rotation.
@@ -241,6 +259,15 @@ impl Record {
             issuer.chain = Ok(IssuerChain::alone(anchor));
         }
         mesh
+    }
+
+    /// Does the Issuer that signs with the old anchor come to sign with the new one, by the same name?
+    #[must_use]
+    pub fn keeps_signer(&self) -> bool {
+        let stays = |managed: &Managed| {
+            managed.old.signer().is_same(managed.new.signer()) && managed.old != managed.new
+        };
+        self.managed.as_ref().is_some_and(stays)
     }
 
     /// Is the new anchor one that cert-manager has not minted, as far as is known?
@@ -308,8 +335,8 @@ fn bundle_of(mesh: &Mesh) -> Result<Option<ObjectRef>, ManagedError> {
     }
 }
 
-/// The anchor by names of its own: those of the present one with the day of the rotation behind them.
-fn renamed(now: &ManagedAnchor, mesh: &Mesh, started: Timestamp) -> ManagedAnchor {
+/// The anchor by names of its own: those of the present one with the day of the rotation behind them, but for an Issuer that is kept.
+fn renamed(now: &ManagedAnchor, mesh: &Mesh, started: Timestamp, keeps_signer: bool) -> ManagedAnchor {
     let day = started.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string();
     let is_day = |text: &str| text.len() == day.len() && text.bytes().all(|byte| byte.is_ascii_digit());
     let rename = |name: &str, suffix: &str| {
@@ -321,12 +348,12 @@ fn renamed(now: &ManagedAnchor, mesh: &Mesh, started: Timestamp) -> ManagedAncho
         ManagedAnchor {
             certificate: of(&now.certificate),
             secret: rename(&now.secret, suffix),
-            signer: of(&now.signer),
+            signer: if keeps_signer { now.signer.clone() } else { of(&now.signer) },
         }
     };
     let is_taken = |anchor: &ManagedAnchor| {
         mesh.certificate(&anchor.certificate).is_some()
-            || mesh.certificate_issuer(&anchor.signer).is_some()
+            || !keeps_signer && mesh.certificate_issuer(&anchor.signer).is_some()
             || mesh.certificates.iter().any(|one| one.secret == anchor.secret)
     };
     let suffixes = std::iter::once(String::new()).chain((2..100).map(|number| format!("-{number}")));

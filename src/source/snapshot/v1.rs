@@ -261,6 +261,8 @@ filed_struct! {
     CertManagerIssuerV1 of CertManagerIssuer {
         object: ObjectRefV1,
         signs_with: SignsWithV1,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<u64>,
     }
 }
 

@@ -10,7 +10,7 @@ use l5d_rotate::mesh::{
 use l5d_rotate::pki::{
     AnchorRequest, Authority, Bundle, BundleText, IssuerChain, IssuerRequest, Rules, mint_anchor, mint_issuer,
 };
-use l5d_rotate::rotation::{ManagedChange, Record};
+use l5d_rotate::rotation::{ManagedChange, NewSigner, Record};
 
 use super::{Fleet, Pki};
 use crate::support::pki::tls::key_pair;
@@ -60,8 +60,12 @@ impl<'a> Fleet<'a> {
         let mesh = &mut fleet.objects.mesh;
         mesh.certificates = vec![anchor, certificate("linkerd", "linkerd-identity-issuer", &signer)];
         mesh.certificate_issuers = vec![
-            CertManagerIssuer { object: root, signs_with: SignsWith::ItsOwnKey },
-            CertManagerIssuer { object: signer, signs_with: SignsWith::Secret(OLD.into()) },
+            CertManagerIssuer { object: root, signs_with: SignsWith::ItsOwnKey, generation: Some(1) },
+            CertManagerIssuer {
+                object: signer,
+                signs_with: SignsWith::Secret(OLD.into()),
+                generation: Some(1),
+            },
         ];
         mesh.trust_bundle = Some(TrustBundle {
             object: ObjectRef::new(
@@ -80,8 +84,8 @@ impl<'a> Fleet<'a> {
         fleet
     }
 
-    pub fn managed_record(&self) -> Record {
-        Record::managed(&self.objects.mesh, self.now(), None).unwrap()
+    pub fn managed_record(&self, signer: NewSigner) -> Record {
+        Record::managed(&self.objects.mesh, self.now(), signer).unwrap()
     }
 
     /// cert-manager renews the old anchor, for whatever reason: its Secret holds one that nobody knows, and the next issuer is signed
@@ -106,6 +110,19 @@ impl<'a> Fleet<'a> {
     /// cert-manager renews the issuer at this time.
     pub fn renew_issuer_at(&mut self, at: jiff::Timestamp) {
         self.cert_manager.as_mut().unwrap().renews = at;
+    }
+
+    /// An identity controller that has missed the renewals of two days (linkerd2#15109) signs with an issuer that is about to expire;
+    /// no step of a rotation restarts it for that, and somebody does what `check` says of it.
+    pub fn restart_who_missed_renewals(&mut self) {
+        let soon = self.now() + 90.minutes();
+        for at in 0..self.pods.len() {
+            let issuer = self.pods[at].controller.as_ref().map(|controller| controller.issuer);
+            let expires = issuer.map(|issuer| self.chain(issuer).issuer.facts().not_after);
+            if self.cert_manager.is_some() && expires.is_some_and(|end| end < soon) {
+                self.pods[at].restart.get_or_insert(self.objects.now);
+            }
+        }
     }
 
     /// What the old anchor's Secret holds.
@@ -159,8 +176,11 @@ impl<'a> Fleet<'a> {
                 anchor.request = Some(RequestOutcome::Issued(self.pki.anchors[1].certificate.clone()));
                 self.objects.mesh.certificates.push(anchor);
                 let signs_with = SignsWith::Secret(new.secret.clone());
-                let issuer = CertManagerIssuer { object: new.signer.clone(), signs_with };
-                self.objects.mesh.certificate_issuers.push(issuer);
+                if !new.signer.is_same(&anchors.old.signer) {
+                    let issuer =
+                        CertManagerIssuer { object: new.signer.clone(), signs_with, generation: Some(1) };
+                    self.objects.mesh.certificate_issuers.push(issuer);
+                }
                 self.cert_manager.as_mut().unwrap().new_secret = Some(new.secret.clone());
             }
             ManagedChange::StopRenewal { certificate } => {
@@ -181,7 +201,25 @@ impl<'a> Fleet<'a> {
                     self.issue();
                 }
             }
-            ManagedChange::IssuedAnew { .. } => self.issue(),
+            // That alone issues nothing: the next issuer is of the other anchor, whenever that is.
+            ManagedChange::SignsWith { issuer, secret } => {
+                let mut all = self.objects.mesh.certificate_issuers.iter_mut();
+                let found = all.find(|one| one.object == *issuer).unwrap();
+                let to = SignsWith::Secret(secret.clone());
+                if found.signs_with != to {
+                    found.signs_with = to;
+                    found.generation = found.generation.map(|generation| generation + 1);
+                    self.cert_manager.as_mut().unwrap().signer = usize::from(secret != OLD);
+                }
+            }
+            ManagedChange::IssuedAnew { certificate, duration } => {
+                let mut all = self.objects.mesh.certificates.iter_mut();
+                let found = all.find(|one| one.object == *certificate).unwrap();
+                if found.duration.replace(*duration) != Some(*duration) {
+                    found.generation = found.generation.map(|generation| generation + 1);
+                    self.issue();
+                }
+            }
             ManagedChange::Remove { object } => {
                 self.objects.mesh.certificates.retain(|one| one.object != *object);
                 self.objects.mesh.certificate_issuers.retain(|one| one.object != *object);

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use l5d_rotate::finding::{Fact, Finding, StepFact};
-use l5d_rotate::rotation::{Phase, Stage, Standing, Step, Strategy};
+use l5d_rotate::rotation::{NewSigner, Phase, Stage, Standing, Step, Strategy};
 
 use super::fleet::Fleet;
 use super::{Rehearsal, SABOTAGED_SEEDS, TICKS, rollback_seeds, step};
@@ -45,7 +45,7 @@ fn renewed_on_the_way(seed: u64, when: Step, issuer: SignedDuration) -> Renewed 
         }
         let is_unknown = |one: &Finding| matches!(one.fact, Fact::Step(StepFact::UnknownAnchors { .. }));
         if planned(&plan, next).blocked.iter().any(is_unknown) {
-            rehearsal.record = rehearsal.fleet.managed_record();
+            rehearsal.record = rehearsal.fleet.managed_record(NewSigner::Beside);
             rehearsal.taken.clear();
             begun_anew += 1;
             continue;

@@ -4,8 +4,10 @@ use super::super::{Explanation, Words, named};
 use super::say;
 use crate::finding::StepFact;
 use crate::mesh::RequestOutcome;
+use crate::report::Screen;
+use crate::step::Direction;
 
-pub(super) fn words(fact: &StepFact) -> Words {
+pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
     match fact {
         StepFact::AnchorAwaited { certificate, request } => {
             let what = format!("cert-manager has not issued {certificate} yet.");
@@ -58,14 +60,38 @@ pub(super) fn words(fact: &StepFact) -> Words {
             "Compare `kubectl get configmap` of the trust bundle with the Secret's tls.crt.",
         ),
         StepFact::NewObjectsLeft { certificate, signer } => say(
-            format!("{certificate} and {signer} stay, and nothing needs them after this step."),
+            match signer {
+                Some(signer) => {
+                    format!("{certificate} and {signer} stay, and nothing needs them after this step.")
+                }
+                None => format!("{certificate} stays, and nothing needs it after this step."),
+            },
             "",
-            "Remove them in a commit of its own; the old anchor's renewBefore is yours to set again.",
+            "Remove what stays in a commit of its own; the old anchor's renewBefore is yours to set again.",
         ),
         StepFact::OldKeyStays { secret, signer } => say(
             format!("{secret} stays in the cluster, with the private key of the old anchor."),
-            format!("See that no other Certificate names {signer}."),
+            match signer {
+                Some(signer) => format!("See that no other Certificate names {signer}."),
+                None => "See that no other Issuer signs with it.".to_owned(),
+            },
             format!("Then delete it: kubectl delete secret {} -n {}.", secret.name, secret.namespace),
+        ),
+        StepFact::SignerShared { issuer, direction } => say(
+            format!(
+                "Whatever other Certificate names {issuer} is signed by the {} anchor, too, from its next renewal on.",
+                match direction {
+                    Direction::Forward => "new",
+                    Direction::Rollback => "old",
+                }
+            ),
+            "Whoever trusts the other anchor alone would reject it.",
+            "kubectl get certificates -A shows them; give those an Issuer of their own first.",
+        ),
+        StepFact::IssuedAtRenewal { certificate, due } => say(
+            format!("No CertificateRequest of {certificate} is in the input."),
+            "Where there is none, cert-manager does not compare the duration: nothing is issued before the next renewal.",
+            due.map_or_else(String::new, |due| format!("That is {}.", screen.when(due))),
         ),
         _ => Words::default(),
     }
@@ -96,6 +122,24 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         act: "Start a new rotation in another directory: it begins with what is published now.",
         example: "kubectl l5d-rotate start --dir rotation-2",
         source: "`internal/controller/certificates/policies` in cert-manager: what makes it issue again",
+    },
+    Explanation {
+        code: "issued-at-renewal",
+        means: "The step makes the duration of the issuer's Certificate longer by a second, and no CertificateRequest of it was seen.",
+        matters: "cert-manager compares the duration with its latest request. Without one it issues nothing until the next renewal is due, \
+            and the next steps wait for it.",
+        act: "Let the input have the CertificateRequests. Where there is none, wait for the renewal.",
+        example: "kubectl get certificaterequests -n linkerd",
+        source: "`SecretCertificateDetailsMatchSpec` and `RequestMatchesSpec` in cert-manager",
+    },
+    Explanation {
+        code: "signer-shared",
+        means: "The step changes which Secret an Issuer or ClusterIssuer signs with. It does so for every Certificate that names it.",
+        matters: "Certificates of others than Linkerd are signed by the other anchor from their next renewal on, and whoever trusts the \
+            one before alone rejects them.",
+        act: "See which Certificates name it. Give those that are not Linkerd's an Issuer of their own before the step.",
+        example: "kubectl get certificates -A -o custom-columns=NAME:.metadata.name,ISSUER:.spec.issuerRef.name",
+        source: "`pkg/controller/certificaterequests/ca/ca.go` in cert-manager: the Secret is read at every signing",
     },
     Explanation {
         code: "new-objects-left",

@@ -104,7 +104,7 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             "",
             format!("Render {render} again once this step is merged."),
         ),
-        other => super::managed::words(other),
+        other => super::managed::words(other, screen),
     }
 }
 

@@ -84,7 +84,7 @@ impl Rotation {
         };
         let changes = match step.stage {
             Stage::Trust => vec![Change::Publish(bundle)],
-            Stage::Objects => vec![],
+            Stage::Signer | Stage::Objects => vec![],
             Stage::Issuer => vec![Change::Swap { chain: self.new.chain(), anchors: bundle }],
             Stage::ControlPlane => self
                 .install
