@@ -53,6 +53,7 @@ impl Behind {
         }
         match text_at(tree, "/kind") {
             "Bundle" if name == linkerd::TRUST_ROOTS => self.bundle(tree),
+            "ClusterBundle" if name == linkerd::TRUST_ROOTS => self.cluster_bundle(tree),
             "ExternalSecret" | "ClusterExternalSecret" if self.is_secret(tree) => self.external(tree),
             "Certificate" if self.secrets.contains(text_at(tree, "/spec/secretName")) => {
                 self.other(&tree["spec"]["issuerRef"], "Issuer");
@@ -73,15 +74,28 @@ impl Behind {
         for source in list(tree.pointer("/spec/sources")) {
             for (field, kind) in [("configMap", "ConfigMap"), ("secret", "Secret")] {
                 let Some(source) = source.get(field) else { continue };
-                let name = text_at(source, "/name").to_owned();
-                match source.get("selector") {
-                    Some(selector) => self.selected.push((kind, selector.clone())),
-                    None if kind == "Secret" => _ = self.secrets.insert(name),
-                    None => _ = self.config_maps.insert(name),
-                }
+                self.source(kind, source);
             }
         }
         self.namespaces.extend(tree.pointer("/spec/target/namespaceSelector").cloned());
+    }
+
+    fn cluster_bundle(&mut self, tree: &Value) {
+        for source in list(tree.pointer("/spec/sourceRefs")) {
+            let kind = if text_at(source, "/kind") == "Secret" { "Secret" } else { "ConfigMap" };
+            self.source(kind, source);
+        }
+        self.namespaces.extend(tree.pointer("/spec/target/namespaceSelector").cloned());
+    }
+
+    /// What a Bundle takes by name, or by a selector.
+    fn source(&mut self, kind: &'static str, source: &Value) {
+        let name = text_at(source, "/name").to_owned();
+        match source.get("selector") {
+            Some(selector) => self.selected.push((kind, selector.clone())),
+            None if kind == "Secret" => _ = self.secrets.insert(name),
+            None => _ = self.config_maps.insert(name),
+        }
     }
 
     /// An ExternalSecret takes what is in it from stores and generators.

@@ -82,21 +82,44 @@ pub(super) fn of(document: &Document, sources: &Sources<'_>) -> Vec<Release> {
 /// elsewhere (`pkg/bundle/source.go`).
 pub(super) fn of_bundle(document: &Document, namespace: &str) -> Option<Document> {
     let tree = &document.tree;
-    let is_ours =
-        text_at(tree, "/kind") == "Bundle" && text_at(tree, "/metadata/name") == linkerd::TRUST_ROOTS;
-    if !is_ours || !text_at(tree, "/apiVersion").starts_with("trust.cert-manager.io/") {
+    if text_at(tree, "/metadata/name") != linkerd::TRUST_ROOTS {
         return None;
     }
-    let sources: Vec<&str> =
-        list(tree.pointer("/spec/sources")).map(|source| text_at(source, "/inLine").trim()).collect();
-    let key = text_at(tree, "/spec/target/configMap/key");
+    let (group, kind) = (text_at(tree, "/apiVersion").split('/').next(), text_at(tree, "/kind"));
+    let (sources, key, label): (Vec<&str>, _, _) = match (group, kind) {
+        (Some("trust.cert-manager.io"), "Bundle") => {
+            let sources = list(tree.pointer("/spec/sources"));
+            let sources = sources.map(|source| text_at(source, "/inLine").trim()).collect();
+            (sources, text_at(tree, "/spec/target/configMap/key"), "trust.cert-manager.io/bundle")
+        }
+        (Some("trust-manager.io"), "ClusterBundle") if has_in_line_alone(tree) => {
+            let keys = list(tree.pointer("/spec/target/configMap/data"));
+            let key = keys
+                .filter(|one| matches!(text_at(one, "/format"), "" | "PEM"))
+                .map(|one| text_at(one, "/key"));
+            let pem = text_at(tree, "/spec/inLineCAs").trim();
+            (vec![pem], key.into_iter().next().unwrap_or_default(), "trust-manager.io/bundle")
+        }
+        _ => return None,
+    };
     if sources.is_empty() || key.is_empty() || sources.iter().any(|text| text.is_empty()) {
         return None;
     }
     let metadata = json!({"name": linkerd::TRUST_ROOTS, "namespace": namespace,
-        "labels": {"trust.cert-manager.io/bundle": linkerd::TRUST_ROOTS}});
+        "labels": {label: linkerd::TRUST_ROOTS}});
     let tree = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {key: sources.join("\n")}});
     Some(Document { origin: document.origin.clone(), tree })
+}
+
+/// Does all that a ClusterBundle publishes stand in it?
+fn has_in_line_alone(tree: &Value) -> bool {
+    let Some(spec) = tree["spec"].as_object() else { return false };
+    spec.iter().all(|(key, value)| match key.as_str() {
+        "inLineCAs" | "target" => true,
+        "sourceRefs" => value.as_array().is_some_and(Vec::is_empty),
+        "defaultCAs" => value["provider"] == "Disabled",
+        _ => false,
+    })
 }
 
 /// Is it an object whose releases are read here?

@@ -18,7 +18,7 @@ use super::unit::Unit;
 use super::values;
 use crate::document::{self, Document, decoded, mentions, text_at, yaml};
 use crate::linkerd;
-use crate::mesh::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
+use crate::mesh::{CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, TRUST_MANAGER_GROUP};
 
 /// What a unit holds after the change, or before it, that is open and not the same on the other side.
 pub(super) fn open(old: &Option<Unit>, new: &Option<Unit>, changed: &BTreeSet<String>) -> Vec<Open> {
@@ -50,7 +50,7 @@ pub(super) fn open(old: &Option<Unit>, new: &Option<Unit>, changed: &BTreeSet<St
 }
 
 /// API groups whose objects are read, or cannot become trust material.
-const UNDERSTOOD: [&str; 23] = [
+const UNDERSTOOD: [&str; 24] = [
     "apps",
     "batch",
     "rbac.authorization.k8s.io",
@@ -69,6 +69,7 @@ const UNDERSTOOD: [&str; 23] = [
     "workload.linkerd.io",
     CERT_MANAGER_GROUP,
     TRUST_MANAGER_GROUP,
+    CLUSTER_BUNDLE_GROUP,
     "source.toolkit.fluxcd.io",
     "notification.toolkit.fluxcd.io",
     "image.toolkit.fluxcd.io",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::document::yaml;
 use crate::linkerd;
-use crate::mesh::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
+use crate::mesh::{CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, TRUST_MANAGER_GROUP};
 
 const NAME: &str = "l5d-rotate-reader";
 
@@ -65,6 +65,12 @@ const CLUSTER: &[Grant] = &[
         resources: &["bundles"],
         names: &[],
         unknown_without: Some("whether trust-manager writes the trust bundle"),
+    },
+    Grant {
+        group: CLUSTER_BUNDLE_GROUP,
+        resources: &["clusterbundles"],
+        names: &[],
+        unknown_without: Some("whether a ClusterBundle of trust-manager writes the trust bundle"),
     },
     Grant {
         group: "multicluster.linkerd.io",

@@ -4,18 +4,24 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::observer::tree::text;
+use super::observer::tree::{items, map, text};
 use super::{GoDuration, Manifest, Mesh};
 use crate::document::ObjectRef;
 use crate::linkerd;
-use crate::pki::Certificate;
 use crate::pki::pem::certificates_alone;
+use crate::pki::{BundleText, Certificate, Rules};
 use crate::printable::escaped;
 
 /// cert-manager's API group.
 pub const CERT_MANAGER_GROUP: &str = "cert-manager.io";
 /// trust-manager's API group.
 pub const TRUST_MANAGER_GROUP: &str = "trust.cert-manager.io";
+/// The API group of trust-manager's ClusterBundle.
+pub const CLUSTER_BUNDLE_GROUP: &str = "trust-manager.io";
+/// A Bundle's successor, whose sources are written otherwise.
+const CLUSTER_BUNDLE: &str = "ClusterBundle";
+/// The version of it whose fields are known (`pkg/apis/trustmanager/v1alpha2` of trust-manager).
+const CLUSTER_BUNDLE_VERSION: &str = "trust-manager.io/v1alpha2";
 /// The key of a Secret of cert-manager that holds the certificate.
 pub const CERTIFICATE_KEY: &str = "tls.crt";
 
@@ -101,13 +107,13 @@ pub enum SignsWith {
     Elsewhere,
 }
 
-/// The trust-manager `Bundle` that publishes the trust anchors.
+/// The trust-manager `Bundle` or `ClusterBundle` that publishes the trust anchors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrustBundle {
     /// Which object.
     pub object: ObjectRef,
-    /// `spec.sources`.
+    /// What it publishes: `spec.sources`, or of a ClusterBundle `spec.sourceRefs` and `spec.inLineCAs`.
     pub sources: Vec<BundleSource>,
 }
 
@@ -121,7 +127,7 @@ pub enum BundleSource {
     ConfigMap { name: String, key: String },
     /// PEM in the Bundle itself.
     InLine(String),
-    /// A selector, all keys of an object, or the default CAs.
+    /// A selector, all keys of an object, the default CAs, or what is not understood.
     Other,
 }
 
@@ -181,10 +187,55 @@ impl CertManagerCertificate {
 
 /// Is it an object of cert-manager or trust-manager?
 pub(super) fn is_theirs(manifest: &Manifest) -> bool {
-    [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP].contains(&manifest.object.group())
+    [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP].contains(&manifest.object.group())
+}
+
+/// Is it a ClusterBundle, rather than a Bundle?
+#[must_use]
+pub fn is_cluster_bundle(object: &ObjectRef) -> bool {
+    object.kind == CLUSTER_BUNDLE
 }
 
 impl BundleSource {
+    /// All sources of a Bundle or a ClusterBundle.
+    #[must_use]
+    pub(super) fn all_of(object: &ObjectRef, tree: &Value) -> Vec<Self> {
+        if !is_cluster_bundle(object) {
+            return items(tree, "/spec/sources").iter().map(Self::of).collect();
+        }
+        let mut all: Vec<Self> = items(tree, "/spec/sourceRefs").iter().map(Self::of_reference).collect();
+        let default_cas = tree.pointer("/spec/defaultCAs").filter(|one| one["provider"] != "Disabled");
+        let known = ["sourceRefs", "defaultCAs", "inLineCAs", "target"];
+        let has_others =
+            map(tree, "/spec").is_some_and(|spec| spec.keys().any(|key| !known.contains(&key.as_str())));
+        if default_cas.is_some() || has_others || object.api_version != CLUSTER_BUNDLE_VERSION {
+            all.push(Self::Other);
+        }
+        if let Some(pem) = text(tree, "/spec/inLineCAs").filter(|pem| !pem.is_empty()) {
+            let read = BundleText::read(certificates_alone(pem));
+            let both = [Rules::Controller, Rules::Proxy].map(|rules| read.as_read_by(rules));
+            all.push(match both {
+                [Ok(one), Ok(other)] if one.same_set(other) => Self::InLine(read.text().to_owned()),
+                _ => Self::Other,
+            });
+        }
+        all
+    }
+
+    /// One of a ClusterBundle's `spec.sourceRefs`.
+    #[must_use]
+    pub fn of_reference(tree: &Value) -> Self {
+        let named = |key: &str| text(tree, &format!("/{key}")).map(|text| escaped(text).into_owned());
+        let by_name = named("name")
+            .zip(named("key"))
+            .filter(|(_, key)| !key.contains('*') && tree.get("selector").is_none());
+        match (named("kind").as_deref(), by_name) {
+            (Some("Secret"), Some((name, key))) => Self::Secret { name, key },
+            (Some("ConfigMap"), Some((name, key))) => Self::ConfigMap { name, key },
+            _ => Self::Other,
+        }
+    }
+
     /// One of `spec.sources` (`pkg/apis/trust/v1alpha1/types_bundle.go` of trust-manager).
     #[must_use]
     pub fn of(tree: &Value) -> Self {

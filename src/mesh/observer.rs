@@ -32,7 +32,7 @@ use self::kept::{Kept, named};
 use self::key::Key;
 use self::proxies::Proxies;
 use self::tree::text;
-use super::{CERT_MANAGER_GROUP, Gap, Mesh, Pod, TRUST_MANAGER_GROUP};
+use super::{CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, Gap, Mesh, Pod, TRUST_MANAGER_GROUP};
 use crate::document::{Document, ObjectRef, Origin};
 use crate::linkerd;
 
@@ -54,7 +54,7 @@ pub enum Interest {
 type Take = fn(&mut Observer, ObjectRef, Document);
 
 /// What is taken out of which kinds; a workload's kinds are [`key::is_workload`]'s.
-const KINDS: [(&str, &str, Take); 12] = [
+const KINDS: [(&str, &str, Take); 13] = [
     ("", "Namespace", |observer, _, document| observer.namespaces.see(&document.tree)),
     ("", "ConfigMap", Observer::config_map),
     ("", "Secret", Observer::secret),
@@ -71,6 +71,9 @@ const KINDS: [(&str, &str, Take); 12] = [
         observer.certificates.issuer(object, document);
     }),
     (TRUST_MANAGER_GROUP, "Bundle", |observer, object, document| {
+        observer.certificates.bundle(object, document);
+    }),
+    (CLUSTER_BUNDLE_GROUP, "ClusterBundle", |observer, object, document| {
         observer.certificates.bundle(object, document);
     }),
     ("external-secrets.io", "ExternalSecret", |observer, object, document| {

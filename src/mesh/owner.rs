@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cert_manager::{CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP};
+use super::cert_manager::{CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, TRUST_MANAGER_GROUP};
 use super::observer::tree::{annotation, items, label, text};
 use crate::printable::escaped;
 
@@ -112,7 +112,9 @@ fn cert_manager(tree: &Value) -> Option<Owner> {
 
 fn trust_manager(tree: &Value) -> Option<Owner> {
     let bundle = label(tree, "trust.cert-manager.io/bundle")
-        .or_else(|| referenced(tree, TRUST_MANAGER_GROUP, "Bundle"))?;
+        .or_else(|| label(tree, "trust-manager.io/bundle"))
+        .or_else(|| referenced(tree, TRUST_MANAGER_GROUP, "Bundle"))
+        .or_else(|| referenced(tree, CLUSTER_BUNDLE_GROUP, "ClusterBundle"))?;
     Some(Owner::TrustManager { bundle: told(bundle) })
 }
 

@@ -6,7 +6,8 @@ use super::current::named;
 use super::draft::Draft;
 use super::{Current, Edit, RenderError, Rendered, WholeChange};
 use crate::document::ObjectRef;
-use crate::mesh::{BundleSource, CERT_MANAGER_GROUP, GoDuration};
+use crate::mesh::{BundleSource, CERT_MANAGER_GROUP, GoDuration, is_cluster_bundle};
+use crate::pki::pem::certificates_alone;
 use crate::pki::{BundleText, Rules};
 use crate::rotation::{ManagedAnchor, ManagedChange, RENEWED_BEFORE};
 
@@ -104,16 +105,13 @@ fn stop_renewal(draft: &mut Draft<'_>, certificate: &ObjectRef) {
 }
 
 fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) {
-    // What stands there stays as it is written.
-    let manifest =
-        draft.manifest(bundle).and_then(|manifest| manifest.tree.pointer("/spec/sources")?.as_array());
-    let as_it_is =
-        |source: &BundleSource| manifest?.iter().find(|one| BundleSource::of(one) == *source).cloned();
-    let written: Vec<Value> =
-        sources.iter().map(|source| as_it_is(source).unwrap_or_else(|| written(source))).collect();
+    let edits = match is_cluster_bundle(bundle) {
+        true => of_cluster_bundle(draft, bundle, sources),
+        false => of_bundle(draft, bundle, sources),
+    };
     let item = observed(draft, bundle, "the trust bundle that proxies are given");
     item.head.push("made by trust-manager of these sources".to_owned());
-    item.edits.push(Edit::Spec { path: &["sources"], value: json!(written) });
+    item.edits.extend(edits);
     for source in sources {
         if let BundleSource::InLine(pem) = source {
             let text = BundleText::read(pem.clone());
@@ -121,6 +119,54 @@ fn sources(draft: &mut Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) 
             item.certificates.add([], &held);
         }
     }
+}
+
+fn of_bundle(draft: &Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) -> Vec<Edit> {
+    // What stands there stays as it is written.
+    let manifest =
+        draft.manifest(bundle).and_then(|manifest| manifest.tree.pointer("/spec/sources")?.as_array());
+    let as_it_is =
+        |source: &BundleSource| manifest?.iter().find(|one| BundleSource::of(one) == *source).cloned();
+    let written: Vec<Value> =
+        sources.iter().map(|source| as_it_is(source).unwrap_or_else(|| written(source))).collect();
+    vec![Edit::Spec { path: &["sources"], value: json!(written) }]
+}
+
+/// References in one list, and all PEM in one text (`pkg/apis/trustmanager/v1alpha2` of trust-manager).
+fn of_cluster_bundle(draft: &Draft<'_>, bundle: &ObjectRef, sources: &[BundleSource]) -> Vec<Edit> {
+    let spec = draft.manifest(bundle).and_then(|manifest| manifest.tree.get("spec"));
+    let before = spec.and_then(|spec| spec.get("sourceRefs")?.as_array());
+    let as_it_is = |source: &BundleSource| {
+        before?.iter().find(|one| BundleSource::of_reference(one) == *source).cloned()
+    };
+    let reference = |source: &BundleSource| {
+        as_it_is(source).or_else(|| match source {
+            BundleSource::Secret { name, key } => Some(json!({ "kind": "Secret", "name": name, "key": key })),
+            BundleSource::ConfigMap { name, key } => {
+                Some(json!({ "kind": "ConfigMap", "name": name, "key": key }))
+            }
+            BundleSource::InLine(_) | BundleSource::Other => None,
+        })
+    };
+    let references: Vec<Value> = sources.iter().filter_map(reference).collect();
+    let pem = sources.iter().find_map(|source| match source {
+        BundleSource::InLine(pem) => Some(pem.as_str()),
+        _ => None,
+    });
+    // The same certificates stay as they are written.
+    let told = spec.and_then(|spec| spec.get("inLineCAs")?.as_str());
+    let pem = pem.map(|pem| told.filter(|told| certificates_alone(told) == *pem).unwrap_or(pem));
+    let references = (!references.is_empty()).then(|| json!(references));
+    let fields: [(&'static [&'static str], Option<Value>); 2] =
+        [(&["sourceRefs"], references), (&["inLineCAs"], pem.map(|pem| json!(pem)))];
+    let mut edits = Vec::new();
+    for (path, value) in fields {
+        // What is not there and shall not be is no change.
+        if value.is_some() || spec.is_some_and(|spec| spec.get(path[0]).is_some()) {
+            edits.push(Edit::Spec { path, value: value.unwrap_or(Value::Null) });
+        }
+    }
+    edits
 }
 
 fn written(source: &BundleSource) -> Value {

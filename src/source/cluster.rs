@@ -9,7 +9,9 @@ use super::intake::Intake;
 use super::kubectl::{Answer, Running};
 use super::{Cluster, Request, Sink, SourceError};
 use crate::linkerd;
-use crate::mesh::{CERT_MANAGER_GROUP, Gap, Interest, Scope as Asked, TRUST_MANAGER_GROUP, Unread};
+use crate::mesh::{
+    CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, Gap, Interest, Scope as Asked, TRUST_MANAGER_GROUP, Unread,
+};
 use crate::printable::escaped;
 use served::Served;
 
@@ -76,6 +78,7 @@ const SHORT: &[Resource] = &[
     resource(CERT_MANAGER_GROUP, &["v1"], "issuers", "Issuer", Scope::Everywhere),
     resource(CERT_MANAGER_GROUP, &["v1"], "clusterissuers", "ClusterIssuer", Scope::Cluster),
     resource(TRUST_MANAGER_GROUP, &["v1alpha1"], "bundles", "Bundle", Scope::Cluster),
+    resource(CLUSTER_BUNDLE_GROUP, &["v1alpha2"], "clusterbundles", "ClusterBundle", Scope::Cluster),
     resource(
         "external-secrets.io",
         &["v1", "v1beta1"],

@@ -10,7 +10,8 @@ use super::{Sink, SourceError};
 use crate::document::{self, Document, ObjectRef, Origin, lay_over};
 use crate::linkerd;
 use crate::mesh::{
-    CERT_MANAGER_GROUP, Gap, Interest, Known, Mesh, MeshError, Observer, Plane, Pod, TRUST_MANAGER_GROUP,
+    CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, Gap, Interest, Known, Mesh, MeshError, Observer, Plane, Pod,
+    TRUST_MANAGER_GROUP,
 };
 
 /// Documents, one an object: what says more of it is laid over what was said before.
@@ -239,7 +240,7 @@ impl Proposal {
 }
 
 /// The API groups of the controllers whose objects a step removes.
-const CONTROLLERS: [&str; 2] = [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP];
+const CONTROLLERS: [&str; 3] = [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP];
 
 /// The annotations that steps restart pods with: they are where they are written, and go where they are not written any more.
 const OURS: [&str; 2] = [linkerd::BUNDLE_ANNOTATION, linkerd::ISSUER_ANNOTATION];

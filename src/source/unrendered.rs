@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::document::{Document, ObjectRef, Origin, decoded, lay_over, mentions, text_at};
 use crate::linkerd;
-use crate::mesh::{CERT_MANAGER_GROUP, Interest, Mesh, Owner, REDACTED, TRUST_MANAGER_GROUP};
+use crate::mesh::{
+    CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, Interest, Mesh, Owner, REDACTED, TRUST_MANAGER_GROUP,
+};
 use crate::pki::Fingerprint;
 use zeroize::Zeroizing;
 
@@ -199,6 +201,12 @@ impl Chain {
                 let secrets = sources.into_iter().flatten().map(|source| text_at(source, "/secret/name"));
                 self.secrets.extend(secrets.filter(|name| !name.is_empty()).map(str::to_owned));
             }
+            "ClusterBundle" if names(tree, linkerd::TRUST_ROOTS) => {
+                let sources = tree.pointer("/spec/sourceRefs").and_then(Value::as_array);
+                let secrets = sources.into_iter().flatten().filter(|source| source["kind"] == "Secret");
+                let secrets = secrets.map(|source| text_at(source, "/name"));
+                self.secrets.extend(secrets.filter(|name| !name.is_empty()).map(str::to_owned));
+            }
             "Issuer" | "ClusterIssuer" if self.has_signer(tree) => {
                 let secret = text_at(tree, "/spec/ca/secretName");
                 if !secret.is_empty() {
@@ -257,7 +265,11 @@ fn renderer(tree: &Value) -> Option<Renderer> {
         (_, kind) if SEALED.contains(&kind) => Some(Renderer::SealedSecret),
         ("", "Secret") if !names(tree, linkerd::ISSUER_SECRET) => Some(Renderer::SourceSecret),
         ("", "Secret") if hides_key(tree) => Some(Renderer::SealedSecret),
-        (TRUST_MANAGER_GROUP, "Bundle") if names(tree, linkerd::TRUST_ROOTS) => Some(Renderer::TrustManager),
+        (TRUST_MANAGER_GROUP, "Bundle") | (CLUSTER_BUNDLE_GROUP, "ClusterBundle")
+            if names(tree, linkerd::TRUST_ROOTS) =>
+        {
+            Some(Renderer::TrustManager)
+        }
         (CERT_MANAGER_GROUP, "Certificate") => Some(Renderer::CertManager),
         (CERT_MANAGER_GROUP, "Issuer" | "ClusterIssuer") => Some(Renderer::CertManagerIssuer),
         _ => None,

@@ -111,7 +111,11 @@ impl Change<'_> {
         let [was, is] = [self.current, self.proposed].map(|mesh| {
             let mut spec =
                 manifest(mesh, bundle).and_then(|tree| tree.get("spec")).cloned().unwrap_or_default();
-            spec.as_object_mut().and_then(|spec| spec.shift_remove("sources"));
+            if let Some(spec) = spec.as_object_mut() {
+                for field in ["sources", "sourceRefs", "inLineCAs", "defaultCAs"] {
+                    spec.shift_remove(field);
+                }
+            }
             spec
         });
         was == is

@@ -432,7 +432,7 @@ pub(crate) struct Git {
     deployed: Vec<Value>,
 }
 
-const ANCHOR: &str = "# The root of trust. Renewed by hand, see the runbook.
+pub(crate) const ANCHOR: &str = "# The root of trust. Renewed by hand, see the runbook.
 apiVersion: cert-manager.io/v1
 kind: Issuer
 metadata:

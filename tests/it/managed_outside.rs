@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, at};
 use crate::managed::{COMMITS, User};
 
-fn anchor(name: &str) -> Authority {
+pub(crate) fn anchor(name: &str) -> Authority {
     let (not_before, not_after) = (at("2026-01-01T00:00:00Z"), at("2036-01-01T00:00:00Z"));
     mint_anchor(&AnchorRequest { common_name: name.to_owned(), not_before, not_after }).unwrap()
 }
 
-const START: &str = "start --dir rotation --anchor new.pem --signer ClusterIssuer/company-2027";
-const CONFIRMED: &str = " --confirm signer-of-anchor";
+pub(crate) const START: &str = "start --dir rotation --anchor new.pem --signer ClusterIssuer/company-2027";
+pub(crate) const CONFIRMED: &str = " --confirm signer-of-anchor";
 
 /// A mesh below an anchor from outside, the new one's certificate in new.pem, and its authority.
 fn user() -> (User, Authority) {
@@ -26,7 +26,7 @@ fn user() -> (User, Authority) {
 }
 
 /// Somebody brings the Issuer that signs below the new anchor.
-fn bring_signer(user: &mut User, new: Authority) {
+pub(crate) fn bring_signer(user: &mut User, new: Authority) {
     let controllers = user.cluster.controllers.as_mut().unwrap();
     controllers.bring("company-2027", new);
     controllers.apply(&json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer",
@@ -34,13 +34,13 @@ fn bring_signer(user: &mut User, new: Authority) {
 }
 
 /// What a command says on standard error, with its exit code.
-fn said(user: &User, arguments: &str) -> (Option<i32>, String) {
+pub(crate) fn said(user: &User, arguments: &str) -> (Option<i32>, String) {
     let output = user.run(arguments);
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Follows `next` until this step is next.
-fn until(user: &mut User, step: &str) {
+pub(crate) fn until(user: &mut User, step: &str) {
     for _ in 0..60 {
         if user.standing("") == step {
             return;

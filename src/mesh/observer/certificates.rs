@@ -26,7 +26,8 @@ const ANCHOR: &str = "linkerd-trust-anchor";
 pub(super) struct Certificates {
     certificates: BTreeMap<ObjectRef, (CertManagerCertificate, Kept)>,
     issuers: BTreeMap<ObjectRef, (CertManagerIssuer, Kept)>,
-    bundle: Option<(TrustBundle, Kept)>,
+    /// By kind.
+    bundles: BTreeMap<String, (TrustBundle, Kept)>,
     /// The latest request for each Certificate, by its namespace and name.
     requests: BTreeMap<(String, String), Latest>,
 }
@@ -108,25 +109,25 @@ impl Certificates {
         self.issuers.insert(object, (issuer, kept));
     }
 
-    /// Reads a Bundle, if it is that of the anchors.
+    /// Reads a Bundle or a ClusterBundle, if it is that of the anchors.
     pub(super) fn bundle(&mut self, object: ObjectRef, document: Document) {
         if object.name == linkerd::TRUST_ROOTS {
-            let sources = items(&document.tree, "/spec/sources").iter().map(BundleSource::of).collect();
+            let sources = BundleSource::all_of(&object, &document.tree);
             let bundle = TrustBundle { object: object.clone(), sources };
-            self.bundle = Some((bundle, Kept::new(object, document)));
+            self.bundles.insert(object.kind.clone(), (bundle, Kept::new(object, document)));
         }
     }
 
     /// Is there a Bundle that publishes the anchors?
-    pub(super) const fn has_bundle(&self) -> bool {
-        self.bundle.is_some()
+    pub(super) fn has_bundle(&self) -> bool {
+        !self.bundles.is_empty()
     }
 
     /// What is about the mesh of this namespace: Certificates of the issuer, of the anchors by the names of Linkerd's guide or as
     /// a source of the Bundle, and every CA above or beside them; and what signs these.
     pub(super) fn relevant(self, namespace: &str) -> Relevant {
         let chosen = self.chosen(namespace);
-        let Self { certificates, issuers, bundle, mut requests } = self;
+        let Self { certificates, issuers, bundles, mut requests } = self;
         let mut relevant =
             Relevant { certificates: Vec::new(), issuers: Vec::new(), bundle: None, manifests: Vec::new() };
         let mut signers = BTreeSet::new();
@@ -151,15 +152,19 @@ impl Certificates {
             // Of the others it is known that they are there.
             relevant.issuers.push(issuer);
         }
-        if let Some((bundle, kept)) = bundle {
+        for (bundle, kept) in bundles.into_values() {
             relevant.manifests.push(kept.manifest(""));
-            relevant.bundle = Some(bundle);
+            match &mut relevant.bundle {
+                // A Bundle and a ClusterBundle of one name write the same ConfigMap, one over the other.
+                Some(first) => first.sources.push(BundleSource::Other),
+                None => relevant.bundle = Some(bundle),
+            }
         }
         relevant
     }
 
     fn chosen(&self, namespace: &str) -> BTreeSet<ObjectRef> {
-        let sources: Vec<&str> = self.bundle.iter().flat_map(|(bundle, _)| bundle.secrets()).collect();
+        let sources: Vec<&str> = self.bundles.values().flat_map(|(bundle, _)| bundle.secrets()).collect();
         let named = |found: &&CertManagerCertificate| {
             found.secret == ANCHOR
                 || found.secret == linkerd::ISSUER_SECRET

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::after;
 use crate::finding::Severity;
-use crate::mesh::{Mesh, ProxyGroup, WorkloadId};
+use crate::mesh::{Mesh, ProxyGroup, WorkloadId, is_cluster_bundle};
 use crate::pki::{Bundle, IssuerChain};
 use crate::report::words::{count, styled};
 use crate::rotation::{Change, ManagedChange, Plan, PlannedStep, Record, StepState};
@@ -140,6 +140,7 @@ fn managed(change: &ManagedChange, record: &Record) -> &'static str {
     match change {
         ManagedChange::NewAnchor(_) => "Certificate: new anchor",
         ManagedChange::StopRenewal { .. } => "Certificate: no renewal",
+        ManagedChange::Sources { bundle, .. } if is_cluster_bundle(bundle) => "ClusterBundle: sources",
         ManagedChange::Sources { .. } => "Bundle: sources",
         ManagedChange::SignedBy { .. } => "Certificate: issuerRef",
         ManagedChange::SignsWith { .. } => "Issuer: ca.secretName",

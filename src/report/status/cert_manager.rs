@@ -115,7 +115,7 @@ impl Published {
             BundleSource::Secret { name, .. } => format!("Secret {name}"),
             BundleSource::ConfigMap { name, .. } => format!("ConfigMap {name}"),
             BundleSource::InLine(_) => "inLine PEM".to_owned(),
-            BundleSource::Other => "a selector or the default CAs".to_owned(),
+            BundleSource::Other => "what is not read here (a selector, default CAs, other fields)".to_owned(),
         };
         Self { object: bundle.object.clone(), sources: bundle.sources.iter().map(source).collect() }
     }

@@ -10,6 +10,7 @@ use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, Finding, InputFact, Opens, Severity, StepFact};
 use crate::mesh::{
     BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CertManagerCertificate, GoDuration, Mesh, SignsWith,
+    is_cluster_bundle,
 };
 use crate::pki::{Bundle, BundleText, Rules, is_signed_by};
 use crate::rotation::{Confirmation, Direction, Managed, ManagedAnchor, Signing};
@@ -206,7 +207,9 @@ pub(super) fn stopped_by(view: &View<'_>, step: Step) -> Option<ObjectRef> {
 /// The Bundle's sources once a step over it is through. A Certificate may renew behind its Secret, so the old anchor stands there
 /// as PEM, too, until it is taken away. One that cert-manager does not make stands there as PEM alone.
 fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -> Option<ManagedChange> {
-    let now = &view.mesh.trust_bundle.as_ref()?.sources;
+    let found = &view.mesh.trust_bundle.as_ref()?.sources;
+    let is_one_text = is_cluster_bundle(bundle);
+    let now = &if is_one_text { apart(found) } else { found.clone() };
     let secret = |anchor: &ManagedAnchor| {
         let old = managed.old.made().map(|old| old.secret.as_str());
         let key = now.iter().find_map(|source| match source {
@@ -243,13 +246,41 @@ fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -
             all
         }
     };
+    let sources = if is_one_text { together(sources, found) } else { sources };
     Some(ManagedChange::Sources { bundle: bundle.clone(), sources })
+}
+
+/// A ClusterBundle has one text for all certificates that stand in it: one by one while they are changed.
+fn apart(sources: &[BundleSource]) -> Vec<BundleSource> {
+    let mut all = Vec::new();
+    for source in sources {
+        match in_line(source) {
+            Some(held) => all.extend(held.anchors().iter().map(|one| BundleSource::InLine(one.to_pem()))),
+            None => all.push(source.clone()),
+        }
+    }
+    all
+}
+
+/// They are one text again, as it was written where it holds the same.
+fn together(sources: Vec<BundleSource>, found: &[BundleSource]) -> Vec<BundleSource> {
+    let certificates = sources.iter().filter_map(in_line).flat_map(|held| held.anchors().to_vec());
+    let text = Bundle::new(certificates.collect::<Vec<_>>()).map(|held| {
+        let kept = found.iter().find(|source| is_pinned(source, &held));
+        kept.cloned().unwrap_or_else(|| BundleSource::InLine(held.to_pem()))
+    });
+    let is_reference = |source: &BundleSource| !matches!(source, BundleSource::InLine(_));
+    sources.into_iter().filter(is_reference).chain(text).collect()
+}
+
+fn in_line(source: &BundleSource) -> Option<Bundle> {
+    let BundleSource::InLine(pem) = source else { return None };
+    BundleText::read(pem.clone()).as_read_by(Rules::Controller).ok().cloned()
 }
 
 /// Does a source hold exactly these anchors as PEM?
 fn is_pinned(source: &BundleSource, anchors: &Bundle) -> bool {
-    let BundleSource::InLine(pem) = source else { return false };
-    BundleText::read(pem.clone()).as_read_by(Rules::Controller).is_ok_and(|held| held.same_set(anchors))
+    in_line(source).is_some_and(|held| held.same_set(anchors))
 }
 
 /// The state of the first step while the new anchor is not known.

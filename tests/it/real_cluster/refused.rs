@@ -10,7 +10,7 @@ use super::Cluster;
 use super::desk::Desk;
 
 /// The kinds of others that are looked for: group, version, plural, kind, scope.
-const OTHERS: [(&str, &str, &str, &str, &str); 10] = [
+const OTHERS: [(&str, &str, &str, &str, &str); 11] = [
     ("argoproj.io", "v1alpha1", "rollouts", "Rollout", "Namespaced"),
     ("multicluster.linkerd.io", "v1alpha3", "links", "Link", "Namespaced"),
     ("workload.linkerd.io", "v1beta1", "externalworkloads", "ExternalWorkload", "Namespaced"),
@@ -19,6 +19,7 @@ const OTHERS: [(&str, &str, &str, &str, &str); 10] = [
     ("cert-manager.io", "v1", "issuers", "Issuer", "Namespaced"),
     ("cert-manager.io", "v1", "clusterissuers", "ClusterIssuer", "Cluster"),
     ("trust.cert-manager.io", "v1alpha1", "bundles", "Bundle", "Cluster"),
+    ("trust-manager.io", "v1alpha2", "clusterbundles", "ClusterBundle", "Cluster"),
     ("external-secrets.io", "v1", "externalsecrets", "ExternalSecret", "Namespaced"),
     ("bitnami.com", "v1alpha1", "sealedsecrets", "SealedSecret", "Namespaced"),
 ];

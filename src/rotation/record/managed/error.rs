@@ -58,7 +58,7 @@ pub enum ManagedError {
         config_map: String,
     },
     /// The Bundle has a source that does not tell by itself what it adds.
-    #[error("{bundle} has a source that is neither a Secret, a ConfigMap nor inLine")]
+    #[error("{bundle} publishes more than Secrets, ConfigMaps and PEM in it, by their names")]
     SourceUnknown {
         /// The Bundle.
         bundle: String,
@@ -91,7 +91,8 @@ impl ManagedError {
             }
             Self::Present { .. } => "name a new anchor, and another Issuer that signs below it",
             Self::SourceUnknown { .. } => {
-                "name each Secret and ConfigMap with its key in the Bundle's sources first"
+                "name each Secret and ConfigMap with its key in its sources first, without selectors and default CAs; of a Bundle and a \
+                 ClusterBundle of one name keep one"
             }
             Self::IssuerUnknown { .. } => "give the issuer's Secret in the input, or the right to read it",
         };

@@ -114,6 +114,31 @@ impl Controllers {
         controllers
     }
 
+    /// The same with a ClusterBundle in the place of the Bundle (`ConvertTo` in trust-manager's `pkg/apis/trust/v1alpha1`).
+    pub(crate) fn with_cluster_bundle(mut self) -> Self {
+        let bundle = self.objects.iter_mut().find(|one| one["kind"] == "Bundle").unwrap();
+        let mut references = Vec::new();
+        let mut text = String::new();
+        for source in bundle["spec"]["sources"].as_array().unwrap() {
+            match source["inLine"].as_str() {
+                Some(pem) => text += pem,
+                None => references.push(json!({
+                    "kind": "Secret", "name": source["secret"]["name"], "key": source["secret"]["key"]})),
+            }
+        }
+        let selector = bundle["spec"]["target"]["namespaceSelector"].clone();
+        let mut spec = json!({"target": {"configMap": {"data": [{"key": "ca-bundle.crt"}]}, "namespaceSelector": selector}});
+        if !references.is_empty() {
+            spec["sourceRefs"] = json!(references);
+        }
+        if !text.is_empty() {
+            spec["inLineCAs"] = json!(text);
+        }
+        *bundle = json!({"apiVersion": "trust-manager.io/v1alpha2", "kind": "ClusterBundle",
+            "metadata": {"name": "linkerd-identity-trust-roots"}, "spec": spec});
+        self
+    }
+
     /// Somebody brings a CA into a Secret.
     pub(crate) fn bring(&mut self, secret: &str, anchor: Authority) {
         let ca = anchor.certificate.clone();
@@ -233,14 +258,14 @@ impl Controllers {
 
     /// What the Bundle publishes; `None` while a source is missing, and it keeps what it has.
     pub(crate) fn published(&self) -> Option<String> {
-        let bundle = self.objects.iter().find(|one| one["kind"] == "Bundle")?;
+        let is_bundle = |one: &&Value| one["kind"] == "Bundle" || one["kind"] == "ClusterBundle";
+        let bundle = self.objects.iter().find(is_bundle)?;
         let mut held: Vec<Certificate> = Vec::new();
-        for source in bundle["spec"]["sources"].as_array()? {
-            let pem = match source["inLine"].as_str() {
-                Some(pem) => pem.to_owned(),
+        for (in_line, secret) in sources(bundle) {
+            let pem = match in_line {
+                Some(pem) => pem,
                 None => {
-                    let name = text(source, "/secret/name").to_owned();
-                    self.secrets.get(&("cert-manager".to_owned(), name))?.authority.certificate.to_pem()
+                    self.secrets.get(&("cert-manager".to_owned(), secret))?.authority.certificate.to_pem()
                 }
             };
             let read = BundleText::read(pem);
@@ -282,6 +307,18 @@ impl Controllers {
     }
 }
 
+/// PEM of a Bundle or a ClusterBundle, or the name of a Secret.
+fn sources(bundle: &Value) -> Vec<(Option<String>, String)> {
+    let list = |pointer: &str| bundle.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    let own = list("/spec/sources").into_iter().map(|source| {
+        (source["inLine"].as_str().map(str::to_owned), text(&source, "/secret/name").to_owned())
+    });
+    let references =
+        list("/spec/sourceRefs").into_iter().map(|source| (None, text(&source, "/name").to_owned()));
+    let text = bundle["spec"]["inLineCAs"].as_str().map(|pem| (Some(pem.to_owned()), String::new()));
+    own.chain(references).chain(text).collect()
+}
+
 /// What a request asks for, of all that is compared (`RequestMatchesSpec`).
 fn request(certificate: &Value) -> Value {
     ["commonName", "isCA", "duration", "issuerRef"]
@@ -295,6 +332,12 @@ impl Cluster {
     /// eleven days, the issuer every day.
     pub(crate) fn by_cert_manager() -> Self {
         Self::made_by(Controllers::of_the_guide(), fleet::small)
+    }
+
+    /// With a ClusterBundle; with an anchor from outside, where one is given.
+    pub(crate) fn by_cluster_bundle(anchor: Option<Authority>) -> Self {
+        let controllers = anchor.map_or_else(Controllers::of_the_guide, Controllers::of_outside);
+        Self::made_by(controllers.with_cluster_bundle(), fleet::small)
     }
 
     pub(crate) fn made_by(controllers: Controllers, loads: fn(&str) -> Vec<Load>) -> Self {
@@ -318,7 +361,10 @@ impl Cluster {
     ) -> Self {
         let mut cluster = Self::made(loads);
         controllers.reconcile(begun);
-        if !controllers.objects.iter().any(|one| one["spec"]["sources"][0].get("inLine").is_some()) {
+        let has_text = |one: &Value| {
+            one["spec"]["sources"][0].get("inLine").is_some() || one["spec"].get("inLineCAs").is_some()
+        };
+        if !controllers.objects.iter().any(has_text) {
             controllers.copy("linkerd-trust-anchor", "linkerd-previous-anchor");
         }
         cluster.now = begun;

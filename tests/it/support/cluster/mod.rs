@@ -171,7 +171,8 @@ impl Cluster {
             String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
         };
         if let Some(controllers) = &mut self.controllers
-            && ["Certificate", "Issuer", "ClusterIssuer", "Bundle"].contains(&text("/kind").as_str())
+            && ["Certificate", "Issuer", "ClusterIssuer", "Bundle", "ClusterBundle"]
+                .contains(&text("/kind").as_str())
         {
             controllers.apply(object);
             return self.follow();
