@@ -257,8 +257,9 @@ pub struct Start {
     #[arg(long, value_name = "FILE", conflicts_with = "issuer_only")]
     pub old_anchor_key: Option<PathBuf>,
 
-    /// Under cert-manager: the Issuer that signs below --anchor, whose key stays outside of the cluster
-    #[arg(long, value_name = "KIND/NAME", requires = "anchor", conflicts_with_all = ["csr", "issuer_cert", "issuer_only", "old_anchor_key", "anchor_key"])]
+    /// Under cert-manager: what signs below --anchor, whose key stays outside of the cluster: an Issuer, a ClusterIssuer, or an
+    /// issuer of another API group such as StepClusterIssuer.certmanager.step.sm/NAME
+    #[arg(long, value_name = "KIND[.GROUP]/NAME", requires = "anchor", conflicts_with_all = ["csr", "issuer_cert", "issuer_only", "old_anchor_key", "anchor_key"])]
     pub signer: Option<Signer>,
 
     /// Under cert-manager: let the present Issuer sign with the new anchor, in one more step, where no other one can be named

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::finding::Fact;
+use crate::mesh::CERT_MANAGER_GROUP;
 
 /// How long a certificate is valid: calendar units count as a calendar does.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +38,13 @@ impl FromStr for Lifetime {
     }
 }
 
-/// An Issuer or ClusterIssuer of cert-manager.
+/// What `issuerRef` names: an Issuer or ClusterIssuer of cert-manager, or an issuer of another group, as kubectl writes it.
 #[derive(Debug, Clone)]
 pub struct Signer {
-    /// `Issuer`, in the control plane's namespace, or `ClusterIssuer`.
-    pub kind: &'static str,
+    /// `Issuer`, `ClusterIssuer`, or such as `AWSPCAClusterIssuer`.
+    pub kind: String,
+    /// Its API group, where that is not cert-manager's own.
+    pub group: Option<String>,
     /// Its name.
     pub name: String,
 }
@@ -50,20 +53,52 @@ impl FromStr for Signer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is not a name such as ClusterIssuer/linkerd-2027");
-        let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
-        let kind = ["ClusterIssuer", "Issuer"].into_iter().find(|known| *known == kind).ok_or_else(wrong)?;
-        // A DNS subdomain, as Kubernetes asks for it (RFC 1123).
-        let is_part = |part: &str| {
-            let inner =
-                part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-            inner && !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
+        let wrong = || {
+            format!(
+                "`{text}` is not a name such as ClusterIssuer/linkerd-2027 or, of another API group, \
+                 AWSPCAClusterIssuer.awspca.cert-manager.io/linkerd-2027"
+            )
         };
-        if name.len() > 253 || !name.split('.').all(is_part) {
+        let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
+        let (kind, group) = match kind.split_once('.') {
+            Some((kind, group)) => (kind, Some(without_version(group))),
+            None => (kind, None),
+        };
+        let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase())
+            && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_own = group.is_none_or(|group| group == CERT_MANAGER_GROUP);
+        if is_own && !["ClusterIssuer", "Issuer"].contains(&kind)
+            || !is_kind
+            || !is_subdomain(name)
+            || !group.is_none_or(|group| group.contains('.') && is_subdomain(group))
+        {
             return Err(wrong());
         }
-        Ok(Self { kind, name: name.to_owned() })
+        let group = group.filter(|_| !is_own).map(str::to_owned);
+        Ok(Self { kind: kind.to_owned(), group, name: name.to_owned() })
     }
+}
+
+/// A group without the version that kubectl lets stand before it (`KIND.VERSION.GROUP`); `issuerRef` has none.
+fn without_version(group: &str) -> &str {
+    match group.split_once('.') {
+        Some((version, group))
+            if version.starts_with('v') && version[1..].starts_with(|first: char| first.is_ascii_digit()) =>
+        {
+            group
+        }
+        _ => group,
+    }
+}
+
+/// A DNS subdomain, as Kubernetes asks for it (RFC 1123).
+fn is_subdomain(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let inner =
+            part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        inner && !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_part)
 }
 
 /// A length of time, days counted as 24 hours.

@@ -190,6 +190,14 @@ pub(super) fn is_theirs(manifest: &Manifest) -> bool {
     [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP].contains(&manifest.object.group())
 }
 
+/// What `issuerRef` of a Certificate in this namespace names. Issuers of other groups are not read: which of them have no namespace
+/// tells their kind, as that of cert-manager's own does.
+#[must_use]
+pub fn issuer_reference(group: &str, kind: &str, namespace: &str, name: &str) -> ObjectRef {
+    let namespace = if kind.contains("ClusterIssuer") { "" } else { namespace };
+    ObjectRef::new(&format!("{group}/v1"), kind, namespace, name)
+}
+
 /// Is it a ClusterBundle, rather than a Bundle?
 #[must_use]
 pub fn is_cluster_bundle(object: &ObjectRef) -> bool {

@@ -11,7 +11,8 @@ use super::changes::{chain, place};
 use crate::document::ObjectRef;
 use crate::finding::{CertificateRef, ChangeFact, Finding, IssuedAgain, Severity};
 use crate::mesh::{
-    BundleSource, CertManagerCertificate, CertManagerIssuer, Known, Mesh, SignsWith, TrustBundle,
+    BundleSource, CERT_MANAGER_GROUP, CertManagerCertificate, CertManagerIssuer, Known, Mesh, SignsWith,
+    TrustBundle,
 };
 use crate::pki::{Certificate, IssuerChain, is_signed_by};
 use crate::source::{Renderer, Unjudged};
@@ -155,6 +156,11 @@ impl Change<'_> {
                 let was_there = self.current.certificate_issuer(signer).is_some();
                 if before.signer.as_ref() == Some(signer) && !was_there {
                     return;
+                }
+                // Those of other groups are not read.
+                if signer.group() != CERT_MANAGER_GROUP {
+                    let fact = ChangeFact::SignerNotKnown { signer: signer.clone(), secret: None };
+                    return made.findings.push(Finding::new(Severity::Unknown, fact).at(at));
                 }
                 let (certificate, signer) = (after.object.clone(), signer.clone());
                 let fact = ChangeFact::SignerGone { certificate, signer };

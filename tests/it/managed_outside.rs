@@ -7,7 +7,7 @@ use l5d_rotate::pki::{AnchorRequest, Authority, mint_anchor};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, at};
-use crate::managed::{COMMITS, User};
+use crate::managed::{COMMITS, Git, User, steps_by_edits};
 
 pub(crate) fn anchor(name: &str) -> Authority {
     let (not_before, not_after) = (at("2026-01-01T00:00:00Z"), at("2036-01-01T00:00:00Z"));
@@ -62,7 +62,7 @@ fn an_anchor_from_outside_comes_as_its_certificate_alone() {
     let (mut user, new) = user();
     let (code, refused) = said(&user, "start --dir rotation");
     assert_eq!(code, Some(2), "{refused}");
-    assert!(refused.contains("--anchor FILE --signer KIND/NAME"), "{refused}");
+    assert!(refused.contains("--anchor FILE --signer KIND[.GROUP]/NAME"), "{refused}");
     let started = user.out(START);
     assert!(started.contains("ClusterIssuer company-2027"), "{started}");
     let files: Vec<_> = fs::read_dir(user.home.path().join("rotation")).unwrap().collect();
@@ -163,8 +163,84 @@ fn what_is_there_already_is_no_new_anchor() {
         assert_eq!(code, Some(2), "{refused}");
         assert!(refused.contains(what) && refused.contains("is the present one"), "{refused}");
     }
-    for wrong in ["company", "Secret/company", "Issuer/", "Issuer/Company"] {
+    for wrong in [
+        "company",
+        "Secret/company",
+        "Issuer/",
+        "Issuer/Company",
+        "StepClusterIssuer/company",
+        "StepClusterIssuer.cert-manager.io/company",
+        "stepclusterissuer.certmanager.step.sm/company",
+        "StepClusterIssuer.step/company",
+        "StepClusterIssuer.certmanager..sm/company",
+    ] {
         let (code, _) = said(&user, &format!("start --dir rotation --anchor new.pem --signer {wrong}"));
         assert_eq!(code, Some(2), "{wrong}");
     }
+}
+
+/// Nothing of an issuer of another group is read: its group, kind and name are written, and a human answers for it.
+#[test]
+fn an_issuer_of_another_group_signs_below_the_new_anchor() {
+    let (mut user, new) = user();
+    let certificate = new.certificate.clone();
+    let old = user.anchors();
+    let controllers = user.cluster.controllers.as_mut().unwrap();
+    controllers.bring("aws", new);
+    controllers.apply(&json!({"apiVersion": "awspca.cert-manager.io/v1beta1", "kind": "AWSPCAClusterIssuer",
+        "metadata": {"name": "company-2027"}, "spec": {"arn": "aws"}}));
+    let signer = "AWSPCAClusterIssuer.awspca.cert-manager.io/company-2027";
+    let started = user.out(&format!("start --dir rotation --anchor new.pem --signer {signer}"));
+    assert!(started.contains("AWSPCAClusterIssuer company-2027"), "{started}");
+    until(&mut user, "issuer/1-issuer");
+    let (code, unknown) = said(&user, "next --dir rotation");
+    assert!(code == Some(3) && unknown.contains("signer-not-shown"), "{unknown}");
+    let issuer = user.out("next --dir rotation --confirm signer-of-anchor -o object");
+    let (code, found) = user.verified(&issuer);
+    assert_eq!((code, found.contains(&"signer-not-known".to_owned())), (3, true), "{found:?}");
+    assert_eq!(user.rotate(CONFIRMED), COMMITS[3..8]);
+    assert_eq!(user.anchors(), [certificate]);
+    let reference = user.object("Certificate", "linkerd-identity-issuer")["spec"]["issuerRef"].clone();
+    let expected =
+        json!({"kind": "AWSPCAClusterIssuer", "group": "awspca.cert-manager.io", "name": "company-2027"});
+    assert_eq!(reference, expected);
+    user.rotate(&format!(" --rollback{CONFIRMED}"));
+    assert_eq!(user.anchors(), old);
+    let reference = user.object("Certificate", "linkerd-identity-issuer")["spec"]["issuerRef"].clone();
+    assert_eq!(
+        (&reference["kind"], &reference["name"]),
+        (&json!("ClusterIssuer"), &json!("linkerd-identity-issuer"))
+    );
+    assert!(
+        ["", "cert-manager.io"].contains(&reference["group"].as_str().unwrap_or_default()),
+        "{reference}"
+    );
+}
+
+/// The whole of it through the user's own files.
+#[test]
+fn each_step_to_an_anchor_from_outside_is_an_edit_of_the_users_own_files() {
+    let (user, new) = user();
+    let present =
+        user.object("Bundle", "linkerd-identity-trust-roots")["spec"]["sources"][0]["inLine"].clone();
+    let pem: String = present.as_str().unwrap().lines().map(|line| format!("      {line}\n")).collect();
+    let bundle = format!(
+        "apiVersion: trust.cert-manager.io/v1alpha1\nkind: Bundle\nmetadata:\n  name: linkerd-identity-trust-roots\nspec:\n  sources:\n  \
+         # the company's root\n  - inLine: |\n{pem}  target:\n    configMap:\n      key: ca-bundle.crt\n    namespaceSelector:\n      \
+         matchLabels:\n        linkerd.io/is-control-plane: \"true\"\n"
+    );
+    let signer = "# brought by the PKI team\napiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata:\n  name: company-2027\nspec:\n  \
+                  ca:\n    secretName: company-2027\n";
+    let certificate = new.certificate.clone();
+    let mut git = Git::of(user, signer, &bundle);
+    bring_signer(&mut git.user, new);
+    fs::copy(git.user.home.path().join("new.pem"), git.user.home.path().join("repository/new.pem")).unwrap();
+    let taken = steps_by_edits(&mut git, &format!("{START} --in ."), CONFIRMED);
+    assert_eq!(taken, COMMITS[..8]);
+    assert_eq!(git.user.anchors(), [certificate.clone()]);
+    let bundle = git.text("mesh/bundle.yaml");
+    let line = certificate.to_pem().lines().nth(1).unwrap().to_owned();
+    assert!(bundle.contains(&line) && bundle.matches("BEGIN CERTIFICATE").count() == 1, "{bundle}");
+    assert!(git.text("mesh/issuer.yaml").contains("    name: company-2027   # signs with the anchor\n"));
+    assert!(git.text("mesh/anchor.yaml").starts_with("# brought by the PKI team\n"));
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use super::super::{Failure, edit, reading};
 use super::{known_anchor, public};
 use crate::cli;
-use crate::document::ObjectRef;
-use crate::mesh::{CERT_MANAGER_GROUP, Mesh};
+use crate::mesh::{CERT_MANAGER_GROUP, Mesh, issuer_reference};
 use crate::output::{self, Claim};
 use crate::report::{Again, Response, Screen, started_managed};
 use crate::rotation::{NewSigner, OutsideAnchor, Record, Strategy};
@@ -70,8 +69,8 @@ fn new_signer(args: &cli::Start, mesh: &Mesh) -> Result<NewSigner, Failure> {
     let (Some(path), Some(signer)) = (&args.minting.anchor, &args.signer) else {
         return Ok(if args.keep_issuer_name { NewSigner::Present } else { NewSigner::Beside });
     };
-    let namespace = if signer.kind == "ClusterIssuer" { "" } else { &mesh.control_plane.namespace };
-    let version = format!("{CERT_MANAGER_GROUP}/v1");
-    let signer = ObjectRef::new(&version, signer.kind, namespace, &signer.name);
+    let (group, namespace) = (signer.group.as_deref(), &mesh.control_plane.namespace);
+    let group = group.unwrap_or(CERT_MANAGER_GROUP);
+    let signer = issuer_reference(group, &signer.kind, namespace, &signer.name);
     Ok(NewSigner::Outside(OutsideAnchor { anchor: known_anchor(path, mesh)?, signer }))
 }

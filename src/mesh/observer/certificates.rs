@@ -13,7 +13,7 @@ use crate::document::{Document, ObjectRef};
 use crate::linkerd;
 use crate::mesh::{
     BundleSource, CERT_MANAGER_GROUP, CertManagerCertificate, CertManagerIssuer, GoDuration, Manifest,
-    REDACTED, RequestOutcome, Requested, SignsWith, TrustBundle,
+    REDACTED, RequestOutcome, Requested, SignsWith, TrustBundle, issuer_reference,
 };
 use crate::pki::IssuerChain;
 use crate::printable::escaped;
@@ -199,9 +199,7 @@ impl Certificates {
 fn signer(tree: &Value, namespace: &str) -> Option<ObjectRef> {
     let of = |key: &str| text(tree, &format!("/spec/issuerRef/{key}")).filter(|text| !text.is_empty());
     let kind = of("kind").unwrap_or("Issuer");
-    let namespace = if kind == "ClusterIssuer" { "" } else { namespace };
-    let version = format!("{}/v1", of("group").unwrap_or(CERT_MANAGER_GROUP));
-    Some(ObjectRef::new(&version, kind, namespace, of("name")?))
+    Some(issuer_reference(of("group").unwrap_or(CERT_MANAGER_GROUP), kind, namespace, of("name")?))
 }
 
 /// What became of a request, and since when (`pkg/apis/certmanager/v1/types_certificaterequest.go`).

@@ -84,10 +84,10 @@ impl ManagedError {
                 "give it in the input, or the right to read it (`kubectl l5d-rotate rbac`)"
             }
             Self::AnchorUnknown { .. } => {
-                "give it in the input; where its key is kept elsewhere, start with --anchor FILE --signer KIND/NAME"
+                "give it in the input; where its key is kept elsewhere, start with --anchor FILE --signer KIND[.GROUP]/NAME"
             }
             Self::SignedElsewhere { .. } | Self::NotSelfSigned { .. } => {
-                "have another Issuer sign below the new anchor, and start with --anchor FILE --signer KIND/NAME"
+                "have another Issuer sign below the new anchor, and start with --anchor FILE --signer KIND[.GROUP]/NAME"
             }
             Self::Present { .. } => "name a new anchor, and another Issuer that signs below it",
             Self::SourceUnknown { .. } => {

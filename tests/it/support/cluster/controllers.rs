@@ -238,7 +238,7 @@ impl Controllers {
         let (namespace, name) = key(certificate);
         let reference = &certificate["spec"]["issuerRef"];
         let issuer = self.objects.iter().find(|one| {
-            let is_near = one["kind"] == "ClusterIssuer" || key(one).0 == namespace;
+            let is_near = text(one, "/kind").contains("ClusterIssuer") || key(one).0 == namespace;
             one["kind"] == reference["kind"] && one["metadata"]["name"] == reference["name"] && is_near
         })?;
         let common_name = text(certificate, "/spec/commonName").to_owned();
@@ -249,8 +249,10 @@ impl Controllers {
             let authority = Rc::new(mint_anchor(&request).unwrap());
             return Some(Made { ca: authority.certificate.clone(), authority, of });
         }
-        let home = if issuer["kind"] == "ClusterIssuer" { "cert-manager" } else { &namespace };
-        let ca = self.secrets.get(&(home.to_owned(), text(issuer, "/spec/ca/secretName").to_owned()))?;
+        let home = if text(issuer, "/kind").contains("ClusterIssuer") { "cert-manager" } else { &namespace };
+        // What an issuer of another group signs with is outside of the cluster.
+        let named = ["/spec/ca/secretName", "/spec/arn"].map(|pointer| text(issuer, pointer)).concat();
+        let ca = self.secrets.get(&(home.to_owned(), named))?;
         let request = IssuerRequest { common_name, dns_names: Vec::new(), not_before: now, not_after };
         let authority = Rc::new(mint_issuer(&request, &ca.authority).unwrap());
         Some(Made { authority, ca: ca.authority.certificate.clone(), of })
