@@ -5,6 +5,7 @@ mod cert_manager;
 mod certificates;
 mod proxies;
 mod restarts;
+mod trust_manager;
 
 use super::{Rule, Stop};
 use crate::finding::InputFact;
@@ -19,6 +20,7 @@ pub(super) const RULES: &[&[Rule]] = &[
     restarts::RULES,
     proxies::RULES,
     cert_manager::RULES,
+    trust_manager::RULES,
     &[Rule {
         code: "input-complete",
         object: None,

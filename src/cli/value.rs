@@ -11,7 +11,6 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::finding::Fact;
-use crate::mesh::CERT_MANAGER_GROUP;
 
 /// How long a certificate is valid: calendar units count as a calendar does.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +36,9 @@ impl FromStr for Lifetime {
         Ok(Self(span))
     }
 }
+
+/// The group of an `issuerRef` that names none.
+const CERT_MANAGER: &str = "cert-manager.io";
 
 /// What `issuerRef` names: an Issuer or ClusterIssuer of cert-manager, or an issuer of another group, as kubectl writes it.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ impl FromStr for Signer {
         };
         let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase())
             && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let is_own = group.is_none_or(|group| group == CERT_MANAGER_GROUP);
+        let is_own = group.is_none_or(|group| group == CERT_MANAGER);
         if is_own && !["ClusterIssuer", "Issuer"].contains(&kind)
             || !is_kind
             || !is_subdomain(name)

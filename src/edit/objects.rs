@@ -73,6 +73,7 @@ fn fields(text: &str, object: &ObjectRef, rendered: &Rendered) -> Option<(String
         after = match value {
             Value::String(value) => mapping::set(&after, block, &path, value)?,
             Value::Array(items) => list(&after, block, &path, items)?,
+            Value::Null => without_field(&after, block, &path)?,
             _ => return None,
         };
         let what = What::Field {
@@ -94,6 +95,21 @@ fn without(text: &str, block: Block) -> String {
     // The mark behind the first document is not needed before the one that is first then.
     let end = if begin == 0 && lines.get(end).is_some_and(is_mark) { end + 1 } else { end };
     [lines[..begin].concat(), lines[end..].concat()].concat()
+}
+
+/// A file without the key at the end of a path, and what stands below it.
+fn without_field(text: &str, block: Block, path: &[&str]) -> Option<String> {
+    let lines = mapping::lines(text);
+    let (last, above) = path.split_last()?;
+    let mut block = block;
+    for key in above {
+        block = mapping::inner(&lines, block, mapping::find(&lines, block, key)?)?;
+    }
+    let first = mapping::find(&lines, block, last)?.line;
+    let is_behind =
+        |at: &usize| mapping::is_content(lines[*at]) && mapping::indent(lines[*at]) <= block.indent;
+    let end = (first + 1..block.lines.1).find(is_behind).unwrap_or(block.lines.1);
+    Some([lines[..first].concat(), lines[end..].concat()].concat())
 }
 
 /// A file with other items in the list at a path: those that stay keep their lines.

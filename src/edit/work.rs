@@ -12,6 +12,7 @@ use super::swap::{Swap, Swapped, swap};
 use super::{Edited, EditedFile, EditedLine, Left, Target, What, Why};
 use crate::document::mapping::{self, Block};
 use crate::document::{self, Document, ObjectRef, text_at};
+use crate::linkerd;
 use crate::pki::Certificate;
 use crate::render::{Edit, Rendered, WholeChange};
 
@@ -186,16 +187,22 @@ impl<'a> Work<'a> {
             let both = was.get(name).zip(is.get(name));
             both.is_some_and(|(was, is)| proof::is_meant(was, is, "", &self.swaps, &[]))
         };
+        // What trust-manager makes of a Bundle that has all certificates in itself follows from the Bundle.
+        let is_made_of_step = |name: &Name| {
+            let is_bundle = |one: &Rendered| ["Bundle", "ClusterBundle"].contains(&one.object.kind.as_str());
+            name[0] == "ConfigMap" && name[2] == linkerd::TRUST_ROOTS && self.step.iter().any(is_bundle)
+        };
         let is_between = |(name, tree): (&Name, &Value)| match (self.before.get(name), self.wanted.get(name))
         {
             (Some(was), Some(wanted)) if between(was, tree, wanted) => true,
+            _ if is_made_of_step(name) => true,
             // A chart says nothing of pods without annotations.
             (None, _) | (_, None) if is_of_step(name) => true,
             _ if is_of_step(name) => false,
             (Some(_), Some(_)) if is_source(name) => true,
             (was, _) => self.is_restarted_along(was, tree),
         };
-        let stays = |name: &&Name| self.wanted.contains_key(*name);
+        let stays = |name: &&Name| self.wanted.contains_key(*name) && !is_made_of_step(name);
         self.before.keys().filter(stays).all(|name| after.contains_key(name)) && after.iter().all(is_between)
     }
 

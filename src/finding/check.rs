@@ -6,7 +6,7 @@ use strum::{IntoStaticStr, VariantNames};
 
 use super::{CertificateRef, Fact, Pods};
 use crate::document::ObjectRef;
-use crate::mesh::{Doubt, Scheme};
+use crate::mesh::{BundleFilter, Doubt, Scheme};
 use crate::pki::pem::Defect;
 use crate::pki::{Curve, Fingerprint, KeyKind, Refusal, SignatureKind};
 
@@ -143,6 +143,33 @@ pub enum CheckFact {
     CertManagerRequestFailed { requests: Vec<HeldRequest> },
     /// What cert-manager asks for waits.
     CertManagerRequestWaits { requests: Vec<HeldRequest> },
+    /// The next issuer is signed by an anchor that proxies do not hold.
+    CertManagerNextIssuerRefused {
+        /// The issuer's.
+        certificate: ObjectRef,
+        /// What its Issuer signs with now.
+        anchor: CertificateRef,
+        made_by: ObjectRef,
+        due: Option<Timestamp>,
+        is_published: bool,
+        refusals: Vec<RefusingProxies>,
+    },
+    /// trust-manager leaves certificates away that its sources hold.
+    BundleFilters { bundle: ObjectRef, filter: BundleFilter, dropped: Vec<CertificateRef> },
+    /// The trust bundle lacks certificates that sources of the Bundle hold.
+    BundleLacksSources { bundle: ObjectRef, lacked: Vec<LackedAnchor> },
+    /// The Bundle holds an anchor only as long as cert-manager does not renew it.
+    BundleForgetsAnchor { bundle: ObjectRef, certificates: Vec<ObjectRef> },
+}
+
+/// An anchor that a source holds, and the trust bundle does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LackedAnchor {
+    pub anchor: CertificateRef,
+    /// The Secret that holds it; none where it stands in the Bundle itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// An anchor as `linkerd check` lists it.

@@ -21,8 +21,8 @@ use crate::step::{Confirmation, Step};
 pub use change::{ChangeFact, IssuedAgain, KeyFault, Role, SealedDoubt, Setting, TrustSource};
 pub use check::{
     AlgorithmFault, AnchorRef, BundleDifference, ChainPart, CheckFact, Container, HeldRequest, KeyInFile,
-    LateRenewal, Overdue, RefusingProxies, Renewal, RenewalTime, SigningRight, UnreadableBundle,
-    UnsupportedAnchor, WorkloadPods,
+    LackedAnchor, LateRenewal, Overdue, RefusingProxies, Renewal, RenewalTime, SigningRight,
+    UnreadableBundle, UnsupportedAnchor, WorkloadPods,
 };
 pub use evidence::{CertificateRef, Pods};
 pub use input::InputFact;

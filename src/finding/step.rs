@@ -158,7 +158,13 @@ pub enum StepFact {
     /// Nothing that is read tells that an Issuer signs below the anchor that the step leads to.
     SignerNotShown { issuer: ObjectRef, anchor: CertificateRef },
     /// cert-manager has issued another certificate meanwhile than the anchor that proxies were given.
-    AnchorReissued { certificate: ObjectRef, known: CertificateRef, issued: CertificateRef },
+    AnchorReissued {
+        certificate: ObjectRef,
+        known: CertificateRef,
+        issued: CertificateRef,
+        /// Is the one that proxies were given still published?
+        is_kept: bool,
+    },
     /// No CertificateRequest shows which certificate an anchor's Certificate was issued last.
     AnchorNotShown { certificate: ObjectRef },
     /// A rollback leaves the new anchor's Certificate and its Issuer, which nothing needs after it.

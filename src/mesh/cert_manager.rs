@@ -115,6 +115,51 @@ pub struct TrustBundle {
     pub object: ObjectRef,
     /// What it publishes: `spec.sources`, or of a ClusterBundle `spec.sourceRefs` and `spec.inLineCAs`.
     pub sources: Vec<BundleSource>,
+    /// What trust-manager leaves away of them, where its Deployment was seen and says so.
+    pub filter: Option<BundleFilter>,
+}
+
+/// What trust-manager's flags leave away (`cmd/trust-manager/app/options`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BundleFilter {
+    /// trust-manager's Deployment.
+    pub deployment: ObjectRef,
+    /// `--filter-expired-certificates`.
+    pub expired: bool,
+    /// `--filter-non-ca-certs`.
+    pub non_ca: bool,
+}
+
+impl BundleFilter {
+    /// Does a certificate not come into the bundle?
+    #[must_use]
+    pub fn drops(&self, certificate: &Certificate, at: Timestamp) -> bool {
+        self.expired && certificate.is_expired_at(at) || self.non_ca && !certificate.facts().is_ca
+    }
+
+    /// What the arguments of a Deployment's containers say, where it is trust-manager's.
+    pub(super) fn of(object: &ObjectRef, tree: &Value) -> Option<Self> {
+        let mut found = None;
+        for container in items(tree, "/spec/template/spec/containers") {
+            let arguments: Vec<&str> = ["/command", "/args"]
+                .iter()
+                .flat_map(|list| items(container, list))
+                .filter_map(Value::as_str)
+                .collect();
+            // No other program has this flag.
+            if !arguments.iter().any(|argument| argument.starts_with("--trust-namespace")) {
+                continue;
+            }
+            let is_set = |flag: &str| {
+                let said = arguments.iter().rev().find_map(|argument| argument.strip_prefix(flag));
+                said.is_some_and(|said| matches!(said, "" | "=1" | "=t" | "=T" | "=true" | "=TRUE" | "=True"))
+            };
+            let [expired, non_ca] = ["--filter-expired-certificates", "--filter-non-ca-certs"].map(is_set);
+            found = (expired || non_ca).then(|| Self { deployment: object.clone(), expired, non_ca });
+        }
+        found
+    }
 }
 
 /// One of a Bundle's sources.

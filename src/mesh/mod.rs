@@ -27,9 +27,9 @@ use crate::pki::{BundleText, Identity, IssuerChain};
 
 pub use annotations::PodAnnotations;
 pub use cert_manager::{
-    BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CLUSTER_BUNDLE_GROUP, CertManagerCertificate,
-    CertManagerIssuer, RequestOutcome, Requested, SignsWith, TRUST_MANAGER_GROUP, TrustBundle,
-    is_cluster_bundle, issuer_reference,
+    BundleFilter, BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CLUSTER_BUNDLE_GROUP,
+    CertManagerCertificate, CertManagerIssuer, RequestOutcome, Requested, SignsWith, TRUST_MANAGER_GROUP,
+    TrustBundle, is_cluster_bundle, issuer_reference,
 };
 pub use era::{ChartNames, Era, Scheme, TrustHome};
 pub use gap::{Gap, MissingPods, NoChain, Scope, Unread};

@@ -147,6 +147,7 @@ impl Observer {
         if let Some(take) = take(object.group(), &object.kind) {
             take(self, object, document);
         } else if key::is_workload(object.group(), &object.kind) {
+            self.certificates.deployment(&object, &document.tree);
             self.workload(object, document);
         }
         Ok(())

@@ -45,7 +45,9 @@ impl Controllers {
 pub fn controllers(current: &Mesh, proposed: &Mesh, at: Timestamp) -> Option<Controllers> {
     let both = [current, proposed];
     let is_there = |mesh: &&Mesh| mesh.issuer_certificate().is_some() || mesh.trust_bundle.is_some();
-    let same = current.certificates_as_declared() == proposed.certificates_as_declared();
+    // What is read of a Bundle depends on its version and on trust-manager's flags, too.
+    let same = current.certificates_as_declared() == proposed.certificates_as_declared()
+        && current.trust_bundle == proposed.trust_bundle;
     if same || !both.iter().any(is_there) {
         return None;
     }
@@ -181,7 +183,7 @@ impl Change<'_> {
                 made.findings.push(error(ChangeFact::SignedByNewAnchor { certificate, because }));
             }
             Some(Held::Unknown) | None => {
-                if self.current.issuer_certificate() != self.proposed.issuer_certificate()
+                if spec(self.current, &before.object) != spec(self.proposed, &before.object)
                     || self.signs_otherwise(signer)
                     || self.makes_otherwise(secret)
                 {
@@ -202,14 +204,14 @@ impl Change<'_> {
 
     /// Does an Issuer sign with something else than before?
     fn signs_otherwise(&self, signer: &ObjectRef) -> bool {
-        self.current.certificate_issuer(signer) != self.signer(signer)
+        let signs_with = |found: Option<&CertManagerIssuer>| found.map(|found| found.signs_with.clone());
+        signs_with(self.current.certificate_issuer(signer)) != signs_with(self.signer(signer))
     }
 
     /// Does whatever makes a Secret change?
     fn makes_otherwise(&self, secret: &str) -> bool {
-        let makers = self.current.certificates.iter().filter(|one| one.secret == secret);
-        let spec = |mesh: &'_ Mesh, object| manifest(mesh, object).and_then(|tree| tree.get("spec")).cloned();
-        makers.into_iter().any(|one| spec(self.current, &one.object) != spec(self.proposed, &one.object))
+        let mut makers = self.current.certificates.iter().filter(|one| one.secret == secret);
+        makers.any(|one| spec(self.current, &one.object) != spec(self.proposed, &one.object))
     }
 
     /// Puts an issuer of this anchor in the place of the present one, unless that is one already.
@@ -233,6 +235,10 @@ fn is_inside(mesh: &Mesh, object: &ObjectRef) -> bool {
         mesh.certificate_issuer(signer).is_none_or(|found| found.signs_with != SignsWith::Elsewhere)
     };
     is_near(object) && mesh.certificate(object).and_then(|one| one.signer.as_ref()).is_none_or(is_near)
+}
+
+fn spec<'a>(mesh: &'a Mesh, object: &ObjectRef) -> Option<&'a Value> {
+    manifest(mesh, object)?.get("spec")
 }
 
 fn manifest<'a>(mesh: &'a Mesh, object: &ObjectRef) -> Option<&'a Value> {

@@ -133,3 +133,22 @@ fn a_controller_that_is_down_has_made_no_request_when_a_renewal_was_due() {
     // As long as nothing is due, nothing is said.
     assert_eq!(found("recover", None, &json!({}), NOW), Vec::<Value>::new());
 }
+
+/// What mends it comes first: with cert-manager back, nothing is minted.
+#[test]
+fn recover_begins_with_what_keeps_cert_manager_from_issuing() {
+    let dump = Cluster::by_cert_manager().dump();
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("dump.json"), dump).unwrap();
+    let output = runner::plugin()
+        .current_dir(home.path())
+        .args(["recover", "-f", "dump.json", "--at", "2026-11-26T02:00:00Z"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let next = told.split("\nNext\n").nth(1).unwrap_or_else(|| panic!("{told}"));
+    let [first, second] =
+        ["kubectl get deployments -A -l app.kubernetes.io/name=cert-manager", "kubectl describe"]
+            .map(|command| next.find(command).unwrap_or_else(|| panic!("{command}: {next}")));
+    assert!(first < second, "{next}");
+}

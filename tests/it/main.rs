@@ -28,6 +28,7 @@ mod limits;
 mod live;
 mod live_commands;
 mod managed;
+mod managed_bundle;
 mod managed_cluster_bundle;
 mod managed_kept;
 mod managed_outside;

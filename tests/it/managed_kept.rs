@@ -140,7 +140,7 @@ fn a_rollback_puts_back_what_the_next_issuer_is_signed_with() {
 #[test]
 fn each_step_with_a_name_that_stays_is_an_edit_of_the_users_own_files() {
     let mut git = Git::new();
-    assert_eq!(steps_by_edits(&mut git, &format!("{START} --in ."), ""), commits());
+    assert_eq!(steps_by_edits(&mut git, &format!("{START} --in ."), "", &[]), commits());
     assert_eq!(git.user.anchors().len(), 1);
     let issuer = git.text("mesh/issuer.yaml");
     assert!(issuer.contains("    secretName: linkerd-trust-anchor-20261123\n"), "{issuer}");

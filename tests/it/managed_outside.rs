@@ -235,9 +235,9 @@ fn each_step_to_an_anchor_from_outside_is_an_edit_of_the_users_own_files() {
     let mut git = Git::of(user, signer, &bundle);
     bring_signer(&mut git.user, new);
     fs::copy(git.user.home.path().join("new.pem"), git.user.home.path().join("repository/new.pem")).unwrap();
-    let taken = steps_by_edits(&mut git, &format!("{START} --in ."), CONFIRMED);
+    let taken = steps_by_edits(&mut git, &format!("{START} --in ."), CONFIRMED, &["issuer/1-issuer"]);
     assert_eq!(taken, COMMITS[..8]);
-    assert_eq!(git.user.anchors(), [certificate.clone()]);
+    assert_eq!(git.user.anchors(), std::slice::from_ref(&certificate));
     let bundle = git.text("mesh/bundle.yaml");
     let line = certificate.to_pem().lines().nth(1).unwrap().to_owned();
     assert!(bundle.contains(&line) && bundle.matches("BEGIN CERTIFICATE").count() == 1, "{bundle}");

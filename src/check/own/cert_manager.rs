@@ -3,9 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::check::case::Case;
-use crate::check::{Judged, Outcome, Rule, Stop, unless_empty, warning};
-use crate::finding::{CheckFact, Finding, HeldRequest, LateRenewal, Overdue, Renewal, RenewalTime};
+use crate::check::own::proxies::who_refuses;
+use crate::check::{Judged, Outcome, Rule, Stop, error, unless_empty, warning};
+use crate::finding::{
+    CertificateRef, CheckFact, Finding, HeldRequest, LateRenewal, Overdue, Renewal, RenewalTime,
+};
 use crate::mesh::{CertManagerCertificate, RequestOutcome};
+use crate::pki::IssuerChain;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { code: "cert-manager-anchor-renewal", object: None, judge: anchor_renewal },
@@ -15,6 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { code: "cert-manager-request-denied", object: None, judge: denied },
     Rule { code: "cert-manager-request-failed", object: None, judge: failed },
     Rule { code: "cert-manager-request-waits", object: None, judge: waits },
+    Rule { code: "proxies-accept-next-issuer", object: None, judge: next_issuer },
 ];
 
 fn anchor_renewal(case: &Case<'_>) -> Judged {
@@ -46,7 +51,7 @@ fn issuer_renewal(case: &Case<'_>) -> Judged {
 }
 
 /// cert-manager issues within seconds: what waits longer than this waits for somebody.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why cert-manager does not renew what it should, as far as its objects say so.
 pub(in crate::check) fn held_up(case: &Case<'_>) -> Vec<Finding> {
@@ -56,6 +61,34 @@ pub(in crate::check) fn held_up(case: &Case<'_>) -> Vec<Finding> {
         Ok(Outcome::Success) | Err(_) => None,
     });
     found.collect()
+}
+
+/// The issuer's next renewal is signed by whatever its Issuer's Secret holds then, be it an anchor that was renewed behind everybody's
+/// back: who has not loaded that one rejects workload certificates of the next issuer.
+fn next_issuer(case: &Case<'_>) -> Judged {
+    let certificate = case.mesh.issuer_certificate().ok_or(Stop::NotApplicable)?;
+    let signer = certificate.signer.as_ref().ok_or(Stop::NotApplicable)?;
+    let maker = case.mesh.signing_certificate(signer).ok_or(Stop::NotApplicable)?;
+    let anchor = maker.issued().ok_or(Stop::NotApplicable)?;
+    let next = IssuerChain::alone(anchor.clone());
+    let is_published = case.anchors()?.contains(anchor);
+    let refusals = match who_refuses(case, &next) {
+        // What is not published is held by nobody who starts, whoever runs.
+        Err(_) if !is_published => Vec::new(),
+        refusals => refusals?,
+    };
+    if is_published && refusals.is_empty() {
+        return Ok(Outcome::Success);
+    }
+    let due = certificate.renewal_time.filter(|due| *due > case.at());
+    Ok(error(CheckFact::CertManagerNextIssuerRefused {
+        certificate: certificate.object.clone(),
+        anchor: CertificateRef::from(anchor),
+        made_by: maker.object.clone(),
+        due,
+        is_published,
+        refusals,
+    }))
 }
 
 /// Without any request that would tell why.
@@ -124,7 +157,7 @@ fn held<'a>(
 }
 
 /// The Certificates that make the anchor: all but the one that writes the issuer's Secret.
-fn of_anchor<'a>(case: &Case<'a>) -> Result<Vec<&'a CertManagerCertificate>, Stop> {
+pub(super) fn of_anchor<'a>(case: &Case<'a>) -> Result<Vec<&'a CertManagerCertificate>, Stop> {
     let namespace = &case.mesh.control_plane.namespace;
     let makes_anchor = |found: &&CertManagerCertificate| found.is_ca && !found.writes_issuer(namespace);
     some(case.mesh.certificates.iter().filter(makes_anchor).collect())
@@ -136,7 +169,7 @@ fn some(certificates: Vec<&CertManagerCertificate>) -> Result<Vec<&CertManagerCe
 }
 
 /// Renewal within the threshold, or (the guide's 8760h and 7320h) in the first half of the anchor's life.
-fn renewed_early(case: &Case<'_>, found: &CertManagerCertificate) -> Option<RenewalTime> {
+pub(super) fn renewed_early(case: &Case<'_>, found: &CertManagerCertificate) -> Option<RenewalTime> {
     let horizon = case.at().checked_add(case.options.expiry_threshold).unwrap_or(Timestamp::MAX);
     if let Some(due) = found.renewal_time
         && (case.at()..=horizon).contains(&due)

@@ -34,6 +34,27 @@ fn classes<'a>(case: &Case<'a>, proxies: &'a [ProxyGroup]) -> Vec<(&'a BundleTex
 /// Each bundle is judged once. Proxies that hold it by reference are taken to hold the published one; whether they started
 /// early enough not to is a check of its own, and so is whether the issuer is still valid.
 fn accept_issuer(case: &Case<'_>) -> Judged {
+    let held = holders(case)?;
+    case.judge_chain(|chain| {
+        unless_empty(refusing(case, &held, chain), |refusals| {
+            error(CheckFact::ProxiesRefuseIssuer { refusals })
+        })
+    })
+}
+
+/// Who would refuse workload certificates of an issuer.
+pub(super) fn who_refuses(case: &Case<'_>, chain: &IssuerChain) -> Result<Vec<RefusingProxies>, Stop> {
+    Ok(refusing(case, &holders(case)?, chain))
+}
+
+fn refusing(case: &Case<'_>, held: &[Holders<'_>], chain: &IssuerChain) -> Vec<RefusingProxies> {
+    held.iter().filter_map(|(bundle, groups)| refusal(case, bundle, groups, chain)).collect()
+}
+
+/// Proxies that hold the same anchors.
+type Holders<'a> = (&'a Bundle, Vec<&'a ProxyGroup>);
+
+fn holders<'a>(case: &Case<'a>) -> Result<Vec<Holders<'a>>, Stop> {
     let proxies = case.proxies()?;
     let mut held: Vec<(&Bundle, Vec<&ProxyGroup>)> = Vec::new();
     for (text, groups) in classes(case, proxies) {
@@ -47,11 +68,7 @@ fn accept_issuer(case: &Case<'_>) -> Judged {
     {
         add(&mut held, published, by_reference);
     }
-    case.judge_chain(|chain| {
-        let refusals =
-            held.iter().filter_map(|(bundle, groups)| refusal(case, bundle, groups, chain)).collect();
-        unless_empty(refusals, |refusals| error(CheckFact::ProxiesRefuseIssuer { refusals }))
-    })
+    Ok(held)
 }
 
 /// Counts groups to those that hold the same anchors.

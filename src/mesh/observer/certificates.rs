@@ -12,8 +12,8 @@ use super::tree::{annotation, is_true, items, map, text};
 use crate::document::{Document, ObjectRef};
 use crate::linkerd;
 use crate::mesh::{
-    BundleSource, CERT_MANAGER_GROUP, CertManagerCertificate, CertManagerIssuer, GoDuration, Manifest,
-    REDACTED, RequestOutcome, Requested, SignsWith, TrustBundle, issuer_reference,
+    BundleFilter, BundleSource, CERT_MANAGER_GROUP, CertManagerCertificate, CertManagerIssuer, GoDuration,
+    Manifest, REDACTED, RequestOutcome, Requested, SignsWith, TrustBundle, issuer_reference,
 };
 use crate::pki::IssuerChain;
 use crate::printable::escaped;
@@ -28,6 +28,8 @@ pub(super) struct Certificates {
     issuers: BTreeMap<ObjectRef, (CertManagerIssuer, Kept)>,
     /// By kind.
     bundles: BTreeMap<String, (TrustBundle, Kept)>,
+    /// What trust-manager leaves away.
+    filter: Option<BundleFilter>,
     /// The latest request for each Certificate, by its namespace and name.
     requests: BTreeMap<(String, String), Latest>,
 }
@@ -113,8 +115,17 @@ impl Certificates {
     pub(super) fn bundle(&mut self, object: ObjectRef, document: Document) {
         if object.name == linkerd::TRUST_ROOTS {
             let sources = BundleSource::all_of(&object, &document.tree);
-            let bundle = TrustBundle { object: object.clone(), sources };
+            let bundle = TrustBundle { object: object.clone(), sources, filter: None };
             self.bundles.insert(object.kind.clone(), (bundle, Kept::new(object, document)));
+        }
+    }
+
+    /// Reads what trust-manager's own Deployment leaves away.
+    pub(super) fn deployment(&mut self, object: &ObjectRef, tree: &Value) {
+        if object.kind == "Deployment"
+            && let Some(filter) = BundleFilter::of(object, tree)
+        {
+            self.filter = Some(filter);
         }
     }
 
@@ -127,7 +138,7 @@ impl Certificates {
     /// a source of the Bundle, and every CA above or beside them; and what signs these.
     pub(super) fn relevant(self, namespace: &str) -> Relevant {
         let chosen = self.chosen(namespace);
-        let Self { certificates, issuers, bundles, mut requests } = self;
+        let Self { certificates, issuers, bundles, filter, mut requests } = self;
         let mut relevant =
             Relevant { certificates: Vec::new(), issuers: Vec::new(), bundle: None, manifests: Vec::new() };
         let mut signers = BTreeSet::new();
@@ -157,7 +168,7 @@ impl Certificates {
             match &mut relevant.bundle {
                 // A Bundle and a ClusterBundle of one name write the same ConfigMap, one over the other.
                 Some(first) => first.sources.push(BundleSource::Other),
-                None => relevant.bundle = Some(bundle),
+                None => relevant.bundle = Some(TrustBundle { filter: filter.clone(), ..bundle }),
             }
         }
         relevant

@@ -5,6 +5,7 @@ mod cert_manager;
 mod certificates;
 pub(super) mod explained;
 pub(super) mod proxies;
+mod trust_manager;
 
 use super::{Words, listed};
 use crate::document::ObjectRef;
@@ -90,6 +91,13 @@ pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
         F::CertManagerRequestDenied { requests } => cert_manager::denied(requests, screen),
         F::CertManagerRequestFailed { requests } => cert_manager::failed(requests, screen),
         F::CertManagerRequestWaits { requests } => cert_manager::waits(requests, screen),
+        F::CertManagerNextIssuerRefused { certificate, anchor, made_by, due, is_published, refusals } => {
+            let next = cert_manager::NextIssuer { certificate, anchor, made_by, due: *due };
+            next.refused(*is_published, refusals, screen)
+        }
+        F::BundleFilters { bundle, filter, dropped } => trust_manager::filters(bundle, filter, dropped),
+        F::BundleLacksSources { bundle, lacked } => trust_manager::lacks(bundle, lacked),
+        F::BundleForgetsAnchor { bundle, certificates } => trust_manager::forgets(bundle, certificates),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::{Next, Screen, shell_word};
 use super::{has_stopped, is_soon};
 use crate::document::ObjectRef;
+use crate::finding::{CheckFact, Fact};
 use crate::mesh::Owner;
 use crate::pki::Certificate;
 use crate::report::findings::pods;
@@ -226,7 +227,8 @@ pub(super) fn next(diagnosis: &Diagnosis, arguments: &str) -> Vec<Next> {
 }
 
 fn next_of_replace(diagnosis: &Diagnosis, arguments: &str) -> Vec<Next> {
-    let mut all = managed(diagnosis);
+    let mut all = renewal(diagnosis);
+    all.extend(managed(diagnosis));
     let allow = if all.is_empty() { "" } else { " --allow-managed" };
     let both = format!("recover --dir recovery{allow}");
     let Some(Signer { anchor, signed_present, .. }) = diagnosis.eligible().next() else {
@@ -242,6 +244,36 @@ fn next_of_replace(diagnosis: &Diagnosis, arguments: &str) -> Vec<Next> {
     let with_key = format!("recover --dir recovery --anchor ca.crt --anchor-key ca.key{allow}");
     all.push(plugin(&format!("With the private key of {}:", named(anchor)), &with_key, arguments));
     all.push(plugin("Without that key, a new trust anchor as well:", &both, arguments));
+    all
+}
+
+/// Where cert-manager makes the issuer, it makes the next one as soon as nothing is in its way any more: that comes before anything else.
+fn renewal(diagnosis: &Diagnosis) -> Vec<Next> {
+    let mut all = Vec::new();
+    for finding in &diagnosis.held_up {
+        let Fact::Check(fact) = &finding.fact else { continue };
+        let (what, command) = match fact {
+            CheckFact::CertManagerOverdue { .. } => {
+                let command = "kubectl get deployments -A -l app.kubernetes.io/name=cert-manager";
+                ("cert-manager issues what is overdue once its controller runs", Some(command.to_owned()))
+            }
+            CheckFact::CertManagerRequestDenied { requests }
+            | CheckFact::CertManagerRequestFailed { requests }
+            | CheckFact::CertManagerRequestWaits { requests } => {
+                let request = requests.iter().find_map(|held| held.request.as_ref());
+                let describe = |request: &ObjectRef| {
+                    let [namespace, name] = [&request.namespace, &request.name].map(|word| shell_word(word));
+                    format!("kubectl describe certificaterequest -n {namespace} {name}")
+                };
+                ("cert-manager issues once its latest request is granted", request.map(describe))
+            }
+            _ => continue,
+        };
+        let why = format!(
+            "{what}. Then restart the identity controller and everything else, as above, with nothing minted. See what is in its way:"
+        );
+        all.push(Next { why, command });
+    }
     all
 }
 

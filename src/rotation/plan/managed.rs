@@ -402,8 +402,11 @@ pub(super) fn anchor_is_the_same(view: &View<'_>, step: Step) -> Vec<Finding> {
     match found.and_then(CertManagerCertificate::issued) {
         Some(issued) if issued == known => Vec::new(),
         Some(issued) => {
+            let published = view.mesh.trust.published.as_option();
+            let is_kept = published.is_some_and(|text| text.readings().all(|held| held.contains(known)));
             let [known, issued] = [known, issued].map(CertificateRef::from);
-            vec![error(StepFact::AnchorReissued { certificate: certificate.clone(), known, issued })]
+            let certificate = certificate.clone();
+            vec![error(StepFact::AnchorReissued { certificate, known, issued, is_kept })]
         }
         // While anchors are only added, nothing depends on it.
         None if step.stage == Stage::Trust && !spec.drops => Vec::new(),

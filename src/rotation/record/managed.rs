@@ -324,7 +324,7 @@ fn bundle_of(mesh: &Mesh) -> Result<Option<ObjectRef>, ManagedError> {
     let home = mesh.bundle_home();
     let by_trust_manager = |owner: &Owner| matches!(owner, Owner::TrustManager { .. });
     match &mesh.trust_bundle {
-        Some(TrustBundle { object, sources }) if sources.contains(&BundleSource::Other) => {
+        Some(TrustBundle { object, sources, .. }) if sources.contains(&BundleSource::Other) => {
             Err(ManagedError::SourceUnknown { bundle: object.to_string() })
         }
         Some(bundle) => Ok(Some(bundle.object.clone())),

@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::filed::{Filed, Pem, filed_enum, filed_struct};
 use crate::document::{ObjectRef, Origin};
 use crate::mesh::{
-    BundleSource, CertManagerCertificate, CertManagerIssuer, ChangeTime, ControlPlane, Era, Gap, GoDuration,
-    Held, Injection, Issuer, KeyState, Known, Made, Manifest, Mesh, MissingPods, Obstacle, Owner, Plane,
-    ProxyGroup, Published, Replica, RequestOutcome, Requested, Scheme, Scope, SignsWith, Starts, Template,
-    Trust, TrustBundle, TrustHome, Unmeshed, Unread, Workload,
+    BundleFilter, BundleSource, CertManagerCertificate, CertManagerIssuer, ChangeTime, ControlPlane, Era,
+    Gap, GoDuration, Held, Injection, Issuer, KeyState, Known, Made, Manifest, Mesh, MissingPods, Obstacle,
+    Owner, Plane, ProxyGroup, Published, Replica, RequestOutcome, Requested, Scheme, Scope, SignsWith,
+    Starts, Template, Trust, TrustBundle, TrustHome, Unmeshed, Unread, Workload,
 };
 use crate::pki::{BundleText, Certificate, Fingerprint, IssuerChain};
 
@@ -279,8 +279,12 @@ filed_struct! {
     TrustBundleV1 of TrustBundle {
         object: ObjectRefV1,
         sources: Vec<BundleSourceV1>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<BundleFilterV1>,
     }
 }
+
+filed_struct! { BundleFilterV1 of BundleFilter { deployment: ObjectRefV1, expired: bool, non_ca: bool, } }
 
 filed_enum! {
     #[serde(rename_all = "camelCase")]

@@ -32,13 +32,23 @@ impl Change<'_> {
                 }
             }
         }
+        // What was not understood before is judged as it was; what is added to it is not known at all.
+        let adds_unknown =
+            after.sources.contains(&BundleSource::Other) && !before.sources.contains(&BundleSource::Other);
+        if adds_unknown {
+            let fact = ChangeFact::SourceNotKnown { bundle: after.object.clone() };
+            made.findings.push(Finding::new(Severity::Unknown, fact).at(at.clone()));
+        }
         let keeps_all = before.sources.iter().all(|source| after.sources.contains(source));
         let nothing_is_lost = keeps_all && !self.loses_an_anchor(before);
         if let Some(published) = published.filter(|_| nothing_is_lost) {
             certain.extend(published.anchors().iter().cloned());
-        } else if open {
+        } else if open && !adds_unknown {
             let fact = ChangeFact::SourceNotKnown { bundle: after.object.clone() };
             made.findings.push(Finding::new(Severity::Unknown, fact).at(at.clone()));
+        }
+        if let Some(filter) = &after.filter {
+            certain.retain(|one| !filter.drops(one, self.at));
         }
         let Some(bundle) = Bundle::new(certain) else {
             if open {

@@ -75,6 +75,7 @@ impl<'a> Fleet<'a> {
                 "linkerd-identity-trust-roots",
             ),
             sources: vec![BundleSource::Secret { name: OLD.into(), key: "tls.crt".into() }],
+            filter: None,
         });
         let due = i64::try_from(fleet.dice.roll(23 * 60)).unwrap();
         let renews = fleet.now() + SignedDuration::from_mins(due);

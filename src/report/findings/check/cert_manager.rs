@@ -1,12 +1,52 @@
 //! Certificates of cert-manager, in words.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Words, listed};
+use super::super::{Words, listed, named};
+use super::{counted, total};
 use crate::document::ObjectRef;
-use crate::finding::{HeldRequest, LateRenewal, Overdue, Renewal, RenewalTime};
+use crate::finding::{
+    CertificateRef, HeldRequest, LateRenewal, Overdue, RefusingProxies, Renewal, RenewalTime,
+};
 use crate::report::Screen;
 use crate::report::words::duration;
+
+/// The issuer that is signed next.
+pub(super) struct NextIssuer<'a> {
+    pub(super) certificate: &'a ObjectRef,
+    pub(super) anchor: &'a CertificateRef,
+    pub(super) made_by: &'a ObjectRef,
+    pub(super) due: Option<Timestamp>,
+}
+
+impl NextIssuer<'_> {
+    pub(super) fn refused(&self, is_published: bool, refusals: &[RefusingProxies], screen: &Screen) -> Words {
+        let Self { certificate, anchor, made_by, due } = self;
+        let when = due.map_or_else(String::new, |due| format!(" {}", screen.when(due)));
+        let all: Vec<_> = refusals.iter().flat_map(|refusing| refusing.workloads.iter().cloned()).collect();
+        let who = match all.is_empty() {
+            true => "the trust bundle lacks it".to_owned(),
+            false => format!("{} hold it", total(&all, "proxy does not", "proxies do not")),
+        };
+        let todo = match is_published {
+            true => "Restart the control plane and then the workloads before that, so that they load it.",
+            false => {
+                "Put it into the trust bundle beside the others (a source of the Bundle) before that, then restart the control \
+                      plane and the workloads."
+            }
+        };
+        Words {
+            what: format!(
+                "The next renewal of {certificate}{when} is signed by the anchor {} of {made_by}, and {who}.",
+                named(anchor)
+            ),
+            items: counted(&all, "proxy", "proxies"),
+            effect: "They reject all workload certificates of the next issuer, and have theirs rejected."
+                .to_owned(),
+            todo: todo.to_owned(),
+        }
+    }
+}
 
 pub(super) fn renews_anchor(renewals: &[Renewal], screen: &Screen) -> Words {
     let one = |renewal: &Renewal| match renewal.when {

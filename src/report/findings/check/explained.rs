@@ -192,6 +192,45 @@ pub(in super::super) const EXPLAINED: &[Explanation] = &[
         source: "`pkg/util/pki/renewaltime.go` in cert-manager",
     },
     Explanation {
+        code: "cert-manager-next-issuer-refused",
+        means: "The Issuer of the issuer's Certificate signs with an anchor that the trust bundle or running proxies lack: its Secret was \
+                renewed or exchanged since they started.",
+        matters: "cert-manager signs the next issuer with it, at the time that is named. Proxies without that anchor then reject whoever has \
+                  a workload certificate of the new issuer.",
+        act: "Publish that anchor beside the others, then restart control plane and workloads before the renewal. Where a rotation is under \
+              way, `kubectl l5d-rotate next` says which of its steps does that.",
+        example: "kubectl get certificates -A",
+        source: "`pkg/controller/certificaterequests/ca/ca.go` in cert-manager: the Secret is read at every signing",
+    },
+    Explanation {
+        code: "bundle-filters",
+        means: "trust-manager's Deployment has --filter-expired-certificates or --filter-non-ca-certs: it leaves such certificates away.",
+        matters: "Proxies accept an anchor that has expired, and the trust bundle loses it at that moment: who starts then rejects whoever \
+                  still has a workload certificate of it.",
+        act: "Rotate before an anchor expires. Where that is too late, leave the flag away until the rotation is through.",
+        example: "kubectl get deployment trust-manager -n cert-manager -o yaml",
+        source: "`cmd/trust-manager/app/options` and `pkg/util/cert_pool.go` in trust-manager",
+    },
+    Explanation {
+        code: "bundle-forgets-anchor",
+        means: "cert-manager renews the trust anchor by itself, and every source of the Bundle is the Secret of a Certificate: none keeps \
+                the present anchor.",
+        matters: "trust-manager has no memory. With the renewal the present anchor leaves the trust bundle, while all workload certificates \
+                  in use and the issuer are of it.",
+        act: "Put the present anchor into the Bundle's sources as inLine PEM, too. Or rotate before that day: `start` does both.",
+        example: "kubectl get bundle linkerd-identity-trust-roots -o yaml",
+        source: "https://github.com/cert-manager/trust-manager/issues/560",
+    },
+    Explanation {
+        code: "bundle-lacks-sources",
+        means: "A source of the Bundle holds a certificate that the ConfigMap does not have.",
+        matters: "No proxy is given that anchor. Whatever is signed below it is rejected.",
+        act: "Look whether trust-manager runs, at the Bundle's condition Synced (a source that is missing freezes all of it), whether the PEM \
+              of the source is whole, and whether trust-manager runs with a filter.",
+        example: "kubectl describe bundle linkerd-identity-trust-roots",
+        source: "`pkg/bundle/bundle.go` and `pkg/util/cert_pool.go` in trust-manager",
+    },
+    Explanation {
         code: "cert-manager-request-denied",
         means: "An approver has denied the latest CertificateRequest of an anchor or issuer: its condition Denied says so.",
         matters: "A request that is denied is never signed, and the certificate in use stays until it expires.",

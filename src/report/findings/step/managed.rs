@@ -45,14 +45,30 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             "Proxies reject what an issuer of another anchor signs.",
             "Have it sign any Certificate, and compare: openssl verify -CAfile anchor.pem tls.crt.",
         ),
-        StepFact::AnchorReissued { certificate, known, issued } => say(
+        StepFact::AnchorReissued { certificate, known, issued, is_kept } => say(
             format!(
                 "cert-manager has issued {certificate} anew: {} in the place of {}.",
                 named(issued),
                 named(known)
             ),
-            "Proxies were not given the new one, and would reject what it signs.",
-            "Start a new rotation in another directory: it goes on from what is published.",
+            match is_kept {
+                true => "Proxies were not given the new one, and would reject what it signs.".to_owned(),
+                false => format!(
+                    "{} has left the trust bundle with that: who starts now rejects what it signed, and the identity controller does \
+                     not start with an issuer of it.",
+                    known.fingerprint.short()
+                ),
+            },
+            match is_kept {
+                true => {
+                    "Start a new rotation in another directory: it goes on from what is published.".to_owned()
+                }
+                false => format!(
+                    "Restart nothing. Add the certificate {} to the sources of the Bundle as inLine PEM (the rotation's directory has \
+                     it), then start a new rotation in another directory.",
+                    known.fingerprint.short()
+                ),
+            },
         ),
         StepFact::AnchorNotShown { certificate } => say(
             format!("No CertificateRequest shows what {certificate} was issued last."),
@@ -119,7 +135,9 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         code: "anchor-reissued",
         means: "cert-manager has issued the anchor's Certificate once more since the rotation learned its anchor.",
         matters: "The new one has another key, as a rule. Proxies hold the earlier one, and reject what the new one signs.",
-        act: "Start a new rotation in another directory: it begins with what is published now.",
+        act: "Where the earlier one has left the trust bundle, restart nothing, and add it to the Bundle's sources as inLine PEM first: \
+            anchor.pem, or one of old-anchors.pem, in the rotation's directory. Then start a new rotation in another directory: it begins \
+            with what is published.",
         example: "kubectl l5d-rotate start --dir rotation-2",
         source: "`internal/controller/certificates/policies` in cert-manager: what makes it issue again",
     },
