@@ -13,7 +13,7 @@ use crate::render::Form;
 use crate::report::{
     Exit, PullRequest, Response, Screen, acts, in_words, others_restart, restart_again, shell_word,
 };
-use crate::rotation::{Direction, PlannedStep, StepState};
+use crate::rotation::{PlannedStep, StepState};
 
 /// Renders the first step that is not done, if it is ready and there is something left to merge.
 pub(super) fn run(
@@ -28,16 +28,7 @@ pub(super) fn run(
     let input = &under_way.input;
     let shown = under_way.shown();
     let Some(planned) = shown.standing() else {
-        let dir = under_way.dir.display();
-        let note = match under_way.record.direction {
-            Direction::Forward => format!(
-                "nothing is left to do: the rotation is finished; archive {dir}, and destroy the old keys"
-            ),
-            Direction::Rollback => format!(
-                "nothing is left to do: the rotation is rolled back; delete {dir}, and destroy the new keys"
-            ),
-        };
-        return Ok(Response { notes: vec![note], ..Response::default() });
+        return Ok(Response { notes: vec![shown.ended()], ..Response::default() });
     };
     let passed = gate::pass(&[planned], false, &under_way, &reading::arguments(input), screen)?;
     if planned.is_merged(&under_way.mesh) {

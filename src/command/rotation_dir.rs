@@ -88,6 +88,18 @@ fn is_unfinished(dir: &Path, mesh: &Mesh, at: Timestamp) -> bool {
     planned.is_ok_and(|plan| plan.standing != Standing::Finished)
 }
 
+/// The work tree that a rotation directory is committed to; `None` where it is in none, or ignored there.
+pub(super) fn work_tree(dir: &Path) -> Option<PathBuf> {
+    let root = git::top_level(dir).ok()??.canonicalize().ok()?;
+    let record = dir.join(RECORD_FILE).canonicalize().ok()?;
+    let name = record.strip_prefix(&root).ok()?.to_str()?.to_owned();
+    if !git::untracked(&root).ok()?.contains(&name) {
+        return None;
+    }
+    let is_here = std::env::current_dir().and_then(|here| here.canonicalize()).is_ok_and(|here| here == root);
+    Some(if is_here { PathBuf::from(".") } else { root })
+}
+
 /// The rotation directories of the work tree that the current directory is in, the paths from there where they are below it.
 fn in_work_tree() -> Result<Vec<PathBuf>, Failure> {
     let here = Path::new(".");

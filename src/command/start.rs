@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::reading::{self, Read};
-use super::{Failure, edit};
+use super::{Failure, edit, rotation_dir};
 use crate::check;
 use crate::cli::{self, ANCHOR_LIFETIME, ISSUER_LIFETIME, Lifetime};
 use crate::mesh::{ControlPlane, Era, Mesh};
@@ -139,7 +139,12 @@ impl Begin<'_> {
         // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
         files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
         write(dir, &files, minting.allow_plaintext_keys)?;
-        let again = Again { arguments: &reading::arguments(input), checkout: self.checkout };
+        let work_tree = rotation_dir::work_tree(dir);
+        let again = Again {
+            arguments: &reading::arguments(input),
+            checkout: self.checkout,
+            work_tree: work_tree.as_deref(),
+        };
         let out = started(&record, dir, minted_anchor, again, screen);
         let not_after = record.issuer.issuer.facts().not_after;
         // Certificates are valid to the second.

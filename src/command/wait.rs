@@ -65,7 +65,7 @@ fn look(
     let awaited = if args.next { Awaited::Ready } else { args.until };
     let is_so = planned.is_none_or(|planned| is_so(planned, awaited, &under_way));
     let said = if is_so {
-        waited(planned)
+        waited(planned, &shown)
     } else {
         let next = Next::of(&shown, &under_way.mesh, screen).reading(&reading::arguments(&under_way.input));
         not_yet(planned, &next, screen)

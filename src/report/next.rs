@@ -39,7 +39,9 @@ impl Next {
     /// What is next in a rotation.
     #[must_use]
     pub fn of(under_way: &UnderWay<'_>, mesh: &Mesh, screen: &Screen) -> Self {
-        let Some(planned) = under_way.standing() else { return Self::finished(under_way) };
+        let Some(planned) = under_way.standing() else {
+            return Self { why: under_way.ended(), command: None };
+        };
         let (step, plan) = (planned.step, Some(under_way.command("plan", "")));
         let by_force = planned.blocked.iter().find(|finding| forced(finding).is_some());
         if let Some(finding) = by_force.or(planned.blocked.first()) {
@@ -103,21 +105,6 @@ impl Next {
         }
     }
 
-    fn finished(under_way: &UnderWay<'_>) -> Self {
-        let dir = under_way.dir.display();
-        let why = match under_way.record.direction {
-            Direction::Forward => {
-                format!("Nothing is left: the rotation is finished. Archive {dir}, and destroy the old keys.")
-            }
-            Direction::Rollback => {
-                format!(
-                    "Nothing is left: the rotation is rolled back. Delete {dir}, and destroy the new keys."
-                )
-            }
-        };
-        Self { why, command: None }
-    }
-
     /// The same, whose command reads what this one has read.
     #[must_use]
     pub fn reading(self, arguments: &str) -> Self {
@@ -144,6 +131,21 @@ impl UnderWay<'_> {
             Standing::Finished => None,
             Standing::At(step) => self.plan.steps.iter().find(|planned| planned.step == step),
         }
+    }
+
+    /// What there is to do when no step is left.
+    #[must_use]
+    pub fn ended(&self) -> String {
+        let dir = self.dir.display();
+        let (is, then) = match self.record.direction {
+            Direction::Forward => {
+                ("finished", format!("Archive the directory {dir}, and destroy the old keys."))
+            }
+            Direction::Rollback => {
+                ("rolled back", format!("Delete the directory {dir}, and destroy the new keys."))
+            }
+        };
+        format!("Nothing is left to do: the rotation is {is}. {then}")
     }
 
     pub(super) fn command(&self, verb: &str, flags: &str) -> String {

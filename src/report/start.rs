@@ -14,16 +14,27 @@ pub struct Again<'a> {
     pub arguments: &'a str,
     /// The checkout whose files the steps edit, where one is known.
     pub checkout: Option<&'a Path>,
+    /// The work tree that the rotation directory is committed to, where it is in one.
+    pub work_tree: Option<&'a Path>,
 }
 
 impl Again<'_> {
-    /// The command for the first step: into the files where it is known which, else `otherwise`.
-    fn first_step(&self, otherwise: &str, dir: &str) -> String {
-        let verb = match self.checkout {
-            Some(checkout) => format!("next --in {}", shell_word(&checkout.display().to_string())),
-            None => otherwise.to_owned(),
+    /// The next commands: for the first step `otherwise`, or the edit of the files where it is known which.
+    fn next(&self, otherwise: &str, dir: &str) -> String {
+        let reading = format!("--dir {}{}", shell_word(dir), self.arguments);
+        let edit = |root: &Path| {
+            format!("  kubectl l5d-rotate next --in {} {reading}\n", shell_word(&root.display().to_string()))
         };
-        format!("kubectl l5d-rotate {verb} --dir {}{}", shell_word(dir), self.arguments)
+        let mut out = format!("\nNext\n  kubectl l5d-rotate plan {reading}\n");
+        if let Some(checkout) = self.checkout {
+            return out + &edit(checkout);
+        }
+        out.push_str(&format!("  kubectl l5d-rotate {otherwise} {reading}\n"));
+        if let Some(root) = self.work_tree {
+            out.push_str("  # or, where this repository declares Linkerd, in its own files\n");
+            out.push_str(&edit(root));
+        }
+        out
     }
 }
 
@@ -54,9 +65,7 @@ pub fn started(
         out.push_str(&screen.wrapped(&sentence, "", ""));
     }
     let phases = record.phases();
-    let reading = format!("--dir {}{}", shell_word(&dir), again.arguments);
-    let first = again.first_step(&format!("render {}", phases[0].phase), &dir);
-    out.push_str(&format!("\nNext\n  kubectl l5d-rotate plan {reading}\n  {first}\n"));
+    out.push_str(&again.next(&format!("render {}", phases[0].phase), &dir));
     out
 }
 
@@ -110,9 +119,7 @@ pub fn started_managed(record: &Record, dir: &Path, again: Again<'_>, screen: &S
     for sentence in [format!("Commit {dir}."), anchor].into_iter().chain(stays).chain([keys.to_owned()]) {
         out.push_str(&screen.wrapped(&sentence, "", ""));
     }
-    let reading = format!("--dir {}{}", shell_word(&dir), again.arguments);
-    let first = again.first_step("next", &dir);
-    out.push_str(&format!("\nNext\n  kubectl l5d-rotate plan {reading}\n  {first}\n"));
+    out.push_str(&again.next("next", &dir));
     out
 }
 

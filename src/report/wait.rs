@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::words::seconds;
-use super::{Next, Screen};
+use super::{Next, Screen, UnderWay};
 use crate::rotation::{PlannedStep, StepState};
 
-/// What was waited for is so.
+/// What was waited for is so: of a step, or of all.
 #[must_use]
-pub fn waited(planned: Option<&PlannedStep>) -> String {
+pub fn waited(planned: Option<&PlannedStep>, under_way: &UnderWay<'_>) -> String {
     match planned {
-        None => "nothing is left to do: the rotation is finished\n".to_owned(),
+        None => format!("{}\n", under_way.ended()),
         Some(planned) if planned.state == StepState::Done => format!("{} is done\n", planned.step),
         Some(planned) => format!("{} may be merged\n", planned.step),
     }

@@ -62,7 +62,7 @@ fn an_overlay_refers_once_to_what_a_rotation_writes() {
     loop {
         match desk.step(&[]) {
             Ok(step) => taken += usize::from(step.is_some()),
-            Err(why) if why == "nothing is left" => break,
+            Err(why) if why == "Nothing is left" => break,
             Err(why) => panic!("{taken}: {why}"),
         }
         let now = fs::read_to_string(&overlay).unwrap();

@@ -347,7 +347,7 @@ fn a_rollback_is_edited_as_well_and_the_old_trust_is_back() {
         }
         assert!(taken.len() < 20, "{taken:?}");
     };
-    assert_eq!(back, "nothing is left", "{taken:?}");
+    assert_eq!(back, "Nothing is left", "{taken:?}");
     assert_eq!(desk.cluster.issuer.trim(), issuer.trim());
     assert_eq!(desk.cluster.bundle.trim(), bundle.trim());
 }

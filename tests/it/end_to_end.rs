@@ -368,6 +368,28 @@ fn a_preview_that_git_would_take_a_key_of_writes_nothing() {
 }
 
 #[test]
+fn a_rotation_that_git_keeps_is_offered_as_edits_of_its_repository() {
+    const NAME: &str = "a_rotation_that_git_keeps_is_offered_as_edits_of_its_repository";
+    let user = User::new();
+    if !runner::has(NAME, &["git"]) {
+        return;
+    }
+    let home = user.home.path();
+    assert!(!user.out("start --dir alone").contains("--in"));
+    runner::run(runner::other("git").args(["init", "-q", "repository"]).current_dir(home));
+    let started = user.out("start --dir repository/rotation");
+    let root = home.canonicalize().unwrap().join("repository");
+    assert!(
+        started.contains(&format!("next --in {} --dir repository/rotation", root.display())),
+        "{started}"
+    );
+    runner::run(runner::other("git").args(["init", "-q"]).current_dir(home));
+    assert!(user.out("start --dir rotation").contains("next --in . --dir rotation"));
+    fs::write(home.join(".gitignore"), "target\n").unwrap();
+    assert!(!user.out("start --dir target/demo").contains("--in"));
+}
+
+#[test]
 fn rendering_twice_gives_the_same_bytes_and_a_merged_step_no_difference() {
     let mut user = User::new();
     user.out("start --dir rotation");

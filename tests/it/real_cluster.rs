@@ -39,7 +39,7 @@ fn rotate_beside(desk: &mut Desk, flags: &str, mut beside: impl FnMut(&mut Desk,
             }
             Err(answer) => answer,
         };
-        if answer.err.contains("nothing is left to do") {
+        if answer.err.contains("Nothing is left to do") {
             taken.dedup();
             return taken;
         }

@@ -128,8 +128,15 @@ fn the_whole_rollback_is_written_with_the_key_of_each_issuer() {
 #[test]
 fn status_of_a_rollback_names_commands_of_a_rollback() {
     let mut hasty = Hasty::begin("", SignedDuration::from_mins(10));
-    let why = |hasty: &Hasty| hasty.run("status --dir rotation --rollback").1;
-    assert!(why(&hasty).contains("the rotation is rolled back. Delete rotation,"), "{}", why(&hasty));
+    let why = |hasty: &Hasty| {
+        let screen = hasty.run("status --dir rotation --rollback").1;
+        screen.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(
+        why(&hasty).contains("the rotation is rolled back. Delete the directory rotation,"),
+        "{}",
+        why(&hasty)
+    );
     hasty.next(false);
     let command = "kubectl l5d-rotate render bundle --step 1 --dir rotation --rollback -f dump.json";
     assert!(why(&hasty).contains(command), "{}", why(&hasty));

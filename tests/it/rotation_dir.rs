@@ -119,7 +119,7 @@ fn of_a_finished_rotation_and_one_that_is_not_the_other_is_meant() {
         let output = plugin.args(["-f", dump, "--at", "2026-11-23T08:30:00Z"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
     };
-    assert!(run("next").contains("the rotation is finished; archive 2026"));
+    assert!(run("next").contains("the rotation is finished. Archive the directory 2026"));
     assert!(!run("status").contains("Rotation\n"), "a finished rotation is not shown unless it is named");
     run("start --dir 2027");
     assert!(run("status").contains("render bundle --step 1 --dir 2027"));

@@ -16,7 +16,7 @@ fn next_alone_finishes_a_rotation() {
         match next.code {
             0 if next.out.is_empty() => {
                 let said = next.err;
-                assert!(said.contains("nothing is left to do: the rotation is finished"), "{said}");
+                assert!(said.contains("Nothing is left to do: the rotation is finished"), "{said}");
                 assert!(waited > 0, "preconditions were not met for a while");
                 return;
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::{Failure, edit, reading};
+use super::super::{Failure, edit, reading, rotation_dir};
 use super::{known_anchor, public};
 use crate::cli;
 use crate::mesh::{CERT_MANAGER_GROUP, Mesh, issuer_reference};
@@ -59,7 +59,8 @@ pub(super) fn begin(
     let files: Vec<_> = files.collect();
     let _claim = Claim::of(&args.dir)?;
     output::create(&files, false)?;
-    let again = Again { arguments: &reading::arguments(input), checkout };
+    let work_tree = rotation_dir::work_tree(&args.dir);
+    let again = Again { arguments: &reading::arguments(input), checkout, work_tree: work_tree.as_deref() };
     let out = found + &started_managed(&record, &args.dir, again, screen);
     Ok(Response::fine(out))
 }

@@ -95,7 +95,7 @@ impl Desk {
     pub(crate) fn step(&mut self, direction: &[&str]) -> Result<Option<(String, String)>, String> {
         let next = self.next(direction);
         match next.status.code() {
-            Some(0) if said(&next).contains("nothing is left") => Err("nothing is left".to_owned()),
+            Some(0) if said(&next).contains("Nothing is left") => Err("Nothing is left".to_owned()),
             Some(0) => {
                 (self.before_commit)(self.repository.home.path());
                 let dir = self.at("rotation");
@@ -145,7 +145,7 @@ impl Desk {
         for _ in 0..40 {
             match self.step(&[]) {
                 Ok(step) => taken.extend(step),
-                Err(said) if said == "nothing is left" => return Ok(taken),
+                Err(said) if said == "Nothing is left" => return Ok(taken),
                 Err(said) => return Err(format!("{taken:?}\n{said}")),
             }
         }
