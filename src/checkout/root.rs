@@ -20,6 +20,7 @@ use super::side::{Side, directory_of};
 use super::trap::{Trap, traps};
 use crate::document::{Document, Origin, mentions, text_at};
 use crate::linkerd;
+use crate::pki::Fingerprint;
 
 /// Something that is deployed as one.
 #[derive(Debug, Default)]
@@ -50,7 +51,7 @@ pub(super) struct Root {
 #[derive(Default)]
 pub(super) struct Cache {
     parsed: RefCell<BTreeMap<String, Rc<Parsed>>>,
-    /// By directory and what an engine adds to it.
+    /// By what goes into a build.
     built: RefCell<BTreeMap<String, Built>>,
     /// Is what has nothing to do with Linkerd's trust built as well?
     complete: bool,
@@ -232,28 +233,30 @@ impl<'a> Reading<'a> {
         root
     }
 
-    /// What is the same on both sides is built once, and not at all where it has nothing to do with Linkerd's trust.
+    /// The same files are built once, and what is the same on both sides not at all where it has nothing to do with Linkerd's trust.
     fn build(&self, directory: &str, edits: &Value, reach: &Reach) -> Built {
-        let place = |name: &str| self.places.name(name);
-        let build = || build(self.side, directory, edits, reach, &place);
-        let is_same = !reach.files.is_empty() && reach.files.iter().all(|name| self.side.is_same(name));
-        if !is_same {
-            return build();
-        }
         let reaches = |name: &String| self.side.text(name).is_some_and(|text| net::names_linkerd(&text));
         // A patch may reach an engine's object, which need not name Linkerd.
         let is_patched = ["patches", "components"].iter().any(|field| edits.get(*field).is_some());
-        let is_about = is_patched || reach.files.iter().any(reaches);
-        if !is_about && !self.cache.complete {
+        let is_same = !reach.files.is_empty() && reach.files.iter().all(|name| self.side.is_same(name));
+        if is_same && !self.cache.complete && !is_patched && !reach.files.iter().any(reaches) {
             return Built::default();
         }
-        let key = format!("{directory} {edits}");
+        let key = self.key(directory, edits, reach);
         let known = self.cache.built.borrow().get(&key).cloned();
         known.unwrap_or_else(|| {
-            let built = build();
+            let built = build(self.side, directory, edits, reach, &|name: &str| self.places.name(name));
             self.cache.built.borrow_mut().insert(key, built.clone());
             built
         })
+    }
+
+    /// What tells one build from another: the directory, what an engine adds to it, and of the files that differ what they hold.
+    fn key(&self, directory: &str, edits: &Value, reach: &Reach) -> String {
+        let held = |name: &String| self.side.read(name).map(|bytes| Fingerprint::digest(&bytes).to_string());
+        let differing = reach.files.iter().filter(|name| !self.side.is_same(name));
+        let differing: Vec<_> = differing.map(|name| (name, held(name))).collect();
+        json!([directory, edits, reach.elsewhere, differing]).to_string()
     }
 
     /// The line of an object that Kustomize has taken from a file.

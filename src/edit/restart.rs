@@ -179,6 +179,10 @@ impl<'a> Work<'a> {
             Some(effect) => {
                 let (made, without): (Vec<_>, Vec<_>) =
                     made.into_iter().partition(|one| one.is_there(&effect));
+                if without.is_empty() {
+                    self.keep_as(contents, effect);
+                    return left;
+                }
                 left.extend(without);
                 vec![made]
             }
