@@ -1,6 +1,9 @@
 //! Keys of block mappings, found by indentation in the lines of a YAML text, and set there while every other byte stays. Whoever asks
 //! proves it by reading both texts.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use serde_json::Value;
@@ -56,7 +59,7 @@ pub(crate) fn set(text: &str, within: Block, path: &[&str], value: &str) -> Opti
         let said = key.said(&lines);
         match inner(&lines, block, key) {
             Some(below) if is_bare(said) => (block, path) = (below, rest),
-            None if is_bare(said) || said.trim() == "{}" => {
+            None if is_empty(&lines, block, key) || said.trim() == "{}" => {
                 let head = if said.trim() == "{}" {
                     format!("{}{newline}", &lines[key.line][..key.behind])
                 } else {
@@ -279,8 +282,21 @@ fn is_bare(said: &str) -> bool {
     !is_content(said)
 }
 
+/// Does a key have no value, neither behind it nor below?
+fn is_empty(lines: &[&str], block: Block, key: Key) -> bool {
+    let below = below(lines, block, key);
+    is_bare(key.said(lines))
+        && !below.iter().any(|line| is_content(line))
+        && list_below(lines, block, key).is_none()
+}
+
+/// The last line of a block. A line that begins with `#` and is indented by more may be part of a text.
 fn last_line(lines: &[&str], block: Block) -> Option<usize> {
-    (block.lines.0..block.lines.1).rev().find(|at| is_content(lines[*at]))
+    let is_of_block = |at: &usize| {
+        let line = lines[*at];
+        is_content(line) || (!line.trim().is_empty() && indent(line) > block.indent)
+    };
+    (block.lines.0..block.lines.1).rev().find(is_of_block)
 }
 
 /// The text with more lines behind one.
@@ -295,8 +311,7 @@ fn replaced(lines: &[&str], block: Block, key: Key, value: &str) -> Option<Strin
     let (head, said) = lines[key.line].split_at(key.behind);
     let below = below(lines, block, key);
     // What stands below a bare key is a mapping or a list, or may be.
-    if is_bare(said) && (below.iter().any(|line| is_content(line)) || list_below(lines, block, key).is_some())
-    {
+    if is_bare(said) && !is_empty(lines, block, key) {
         return None;
     }
     let is_on_line = !below.iter().any(|line| is_content(line)) && !value.contains('\n');
@@ -340,7 +355,7 @@ fn on_line(said: &str, value: &str) -> Option<String> {
             let is_plain = !rest[..end].contains('\\') && !value.contains([quote, '\\', '\n']);
             (&rest[..end], is_plain.then(|| format!("{quote}{value}{quote}"))?)
         }
-        '|' | '>' | '&' | '*' | '!' | '{' | '[' => return None,
+        '|' | '>' | '&' | '*' | '!' | '{' | '[' | '#' => return None,
         _ => {
             let end = rest.find(" #").unwrap_or(rest.trim_end().len());
             (rest[..end].trim_end(), scalar(value))
@@ -369,85 +384,4 @@ fn comment(line: &str) -> Option<usize> {
     };
     let hash = line[value..].find(" #").or_else(|| line[value..].find("\t#"));
     Some(hash.map_or(line.len(), |at| value + line[value..value + at].trim_end().len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn annotated(text: &str) -> Option<String> {
-        set(text, document(text, 1)?, &["spec", "template", "metadata", "annotations", "a/b"], "v1")
-    }
-
-    #[test]
-    fn a_key_is_added_or_changed_and_every_other_byte_stays() {
-        let head = "# why\nkind: Deployment\nspec:\n  replicas: 1\n  template:\n";
-        let tail = "    spec: # pods\n      containers: []\nx: |\n  spec:\n    template: no\n";
-        for (there, then) in [
-            ("", "    metadata:\n      annotations:\n        a/b: v1\n"),
-            (
-                "    metadata:\n      labels:\n        app: x\n",
-                "    metadata:\n      labels:\n        app: x\n      annotations:\n        a/b: v1\n",
-            ),
-            (
-                "    metadata:\n      annotations: {}\n",
-                "    metadata:\n      annotations:\n        a/b: v1\n",
-            ),
-            (
-                "    metadata:\n      annotations:\n        c: d # e\n\n",
-                "    metadata:\n      annotations:\n        c: d # e\n        a/b: v1\n\n",
-            ),
-            (
-                "    metadata:\n      annotations:\n          \"a/b\": 'v0'  # e\n          c: d\n",
-                "    metadata:\n      annotations:\n          \"a/b\": 'v1'  # e\n          c: d\n",
-            ),
-        ] {
-            let new = annotated(&format!("{head}{there}{tail}")).unwrap();
-            // What is not there at all comes behind what is.
-            let expected = match there {
-                "" => format!(
-                    "{head}{}{then}{}",
-                    &tail[..tail.find("x: |").unwrap()],
-                    "x: |\n  spec:\n    template: no\n"
-                ),
-                _ => format!("{head}{then}{tail}"),
-            };
-            assert_eq!(new, expected);
-            let read = parse(&new, "t").unwrap();
-            assert_eq!(read[0].tree["spec"]["template"]["metadata"]["annotations"]["a/b"], "v1");
-        }
-    }
-
-    #[test]
-    fn a_value_of_several_lines_is_written_as_a_block_and_read_as_one() {
-        let head = "metadata:\r\n  annotations:\r\n";
-        let set = |there: &str| {
-            let text = format!("{head}{there}  name: x\r\n");
-            set(&text, document(&text, 1)?, &["metadata", "annotations", "a/b"], "one\ntwo\n")
-        };
-        let block = "    a/b: |\r\n      one\r\n      two\r\n";
-        for there in
-            ["    a/b: v0\r\n", "    a/b: |\r\n      one\r\n", "    a/b: >-\r\n      a\r\n\r\n      b\r\n"]
-        {
-            assert_eq!(set(there), Some(format!("{head}{block}  name: x\r\n")), "{there}");
-        }
-        assert_eq!(set("    c: d\r\n"), Some(format!("{head}    c: d\r\n{block}  name: x\r\n")));
-        // What may be a comment would go with the old value.
-        assert_eq!(set("    a/b: |\r\n        one\r\n      # why\r\n"), None);
-    }
-
-    #[test]
-    fn what_is_no_block_is_left_alone() {
-        for text in [
-            "spec: {template: {}}\n",
-            "spec:\n  template: &t\n    metadata: {}\n",
-            "spec:\n  template:\n    metadata: {labels: {a: b}}\n",
-            "spec:\n  template:\n    metadata:\n      annotations:\n        a/b: [v0]\n",
-            "spec:\n  template:\n    metadata:\n      annotations:\n        a/b:\n          c: d\n",
-            "spec:\n  template:\n    metadata:\n      annotations:\n        a/b:\n        - c\n",
-            "{\"spec\": {}}\n",
-        ] {
-            assert_eq!(annotated(text), None, "{text}");
-        }
-    }
 }

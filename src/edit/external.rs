@@ -90,7 +90,9 @@ impl Target<'_> {
         let Some(object) = ObjectRef::of(&document.tree) else { return };
         let Some((after, lines)) = pinned_to(&before, &object, version) else { return };
         let setting = Setting { key: "version", value: version };
-        if lines.is_empty() || !proof::only_meant(&before, &after, &[], &[setting]) {
+        // Certificate and key of two versions are no pair.
+        let is_all = is_one_version(&self.pinned(document)) && lines.len() == versions(document).count();
+        if !is_all || !proof::only_meant(&before, &after, &[], &[setting]) {
             return;
         }
         let change = |line: usize| EditedLine {
@@ -128,32 +130,63 @@ impl Target<'_> {
             (text_at(external, "/spec/secretStoreRef/kind"), text_at(external, "/spec/secretStoreRef/name"));
         let kind = if kind.is_empty() { "SecretStore" } else { kind };
         let namespace = if kind == "SecretStore" { text_at(external, "/metadata/namespace") } else { "" };
+        if let Some(tree) = find_object(&self.documents, kind, namespace, name) {
+            return Store::of(&tree["spec"]["provider"]);
+        }
         let in_file = |file: &str| {
             let text = self.repository.text(file).filter(|text| text.contains("SecretStore"))?;
-            find_object(&document::parse(&text, file).ok()?, kind, namespace, name)
+            let tree = find_object(&document::parse(&text, file).ok()?, kind, namespace, name)?;
+            Some(Store::of(&tree["spec"]["provider"]))
         };
-        let found = find_object(&self.documents, kind, namespace, name);
-        let found = found.or_else(|| self.repository.names().find_map(in_file));
-        found.map_or(Store::Other, |tree| Store::of(&tree["spec"]["provider"]))
+        let mut found = self.repository.names().filter_map(in_file);
+        let Some(store) = found.next() else { return Store::Other };
+        // Another cluster may have one of the same name.
+        if found.all(|other| other == store) { store } else { Store::Other }
     }
 
     /// The versions of entries that an ExternalSecret pins, with the place of each.
     fn pinned(&self, document: &Document) -> Vec<(String, String)> {
-        let spec = &document.tree["spec"];
-        let versions = list(spec, "data").chain(list(spec, "dataFrom")).filter_map(|one| {
-            let version = one.pointer("/remoteRef/version").or_else(|| one.pointer("/extract/version"))?;
-            version.as_str()
-        });
+        if versions(document).next().is_none() {
+            return Vec::new();
+        }
         let text = self.repository.name(&document.origin).and_then(|name| self.repository.text(name));
         let found = text.zip(ObjectRef::of(&document.tree));
         let found = found.and_then(|(text, object)| pinned_to(&text, &object, "0"));
-        let lines = found.map(|(_, lines)| lines).unwrap_or_default();
+        // Where one is written in another way, it is not told which lines are whose.
+        let lines = found.map(|(_, lines)| lines).filter(|lines| lines.len() == versions(document).count());
+        let lines = lines.unwrap_or_default();
         let place = |at: usize| {
             let line = lines.get(at).map_or(document.origin.line, |line| line + 1);
             format!("{}:{line}", document.origin.source)
         };
-        versions.enumerate().map(|(at, version)| (version.to_owned(), place(at))).collect()
+        versions(document).enumerate().map(|(at, version)| (plain(version), place(at))).collect()
     }
+}
+
+impl External {
+    /// Are versions pinned that are one and the same?
+    #[must_use]
+    pub fn pins_one_version(&self) -> bool {
+        is_one_version(&self.pinned)
+    }
+}
+
+fn is_one_version(pinned: &[(String, String)]) -> bool {
+    pinned.first().is_some_and(|(first, _)| pinned.iter().all(|(version, _)| version == first))
+}
+
+/// The versions of entries that an ExternalSecret pins.
+fn versions(document: &Document) -> impl Iterator<Item = &Value> {
+    let spec = &document.tree["spec"];
+    let version = |one| {
+        let at = |pointer| Value::pointer(one, pointer);
+        at("/remoteRef/version").or_else(|| at("/extract/version"))
+    };
+    list(spec, "data").chain(list(spec, "dataFrom")).filter_map(version)
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 impl Store {
@@ -199,8 +232,11 @@ fn list<'v>(spec: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {
 }
 
 /// Where a value of the Secret comes from: one entry for it, or one of which all values come. What a template makes otherwise than by
-/// naming one value is not followed, and neither is what rewrites names or finds entries.
+/// naming one value is not followed, and neither is what rewrites names, finds entries, decodes them or takes them from another store.
 fn entry(spec: &Value, name: &str) -> Option<Entry> {
+    if spec.pointer("/target/template/templateFrom").is_some() {
+        return None;
+    }
     let template = spec.pointer("/target/template/data").and_then(|data| data.get(name));
     let secret_key = match template {
         None => name,
@@ -208,18 +244,33 @@ fn entry(spec: &Value, name: &str) -> Option<Entry> {
             template.as_str()?.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim().strip_prefix('.')?
         }
     };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if template.is_some() && !secret_key.chars().all(is_name) {
+        return None;
+    }
     let text = |reference: &Value, field: &str| {
         reference.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    // PEM is no base64, and stays as it is where decoding is only tried.
+    let is_as_stored = |one: &Value, reference: &Value| {
+        one.get("sourceRef").is_none()
+            && ["", "None", "Auto"].contains(&text_at(reference, "/decodingStrategy"))
     };
     let of_it = |one: &&Value| text_at(one, "/secretKey") == secret_key;
     if let Some(one) = list(spec, "data").find(of_it) {
         let reference = &one["remoteRef"];
+        if !is_as_stored(one, reference) {
+            return None;
+        }
         return Some(Entry { key: text(reference, "key")?, property: text(reference, "property") });
     }
     let mut all = list(spec, "dataFrom");
     let one = all.next().filter(|_| all.next().is_none())?;
-    let is_plain = one.get("rewrite").is_none() && one.pointer("/extract/property").is_none();
-    let key = text(one.get("extract").filter(|_| is_plain)?, "key")?;
+    let extract = one.get("extract")?;
+    if one.get("rewrite").is_some() || extract.get("property").is_some() || !is_as_stored(one, extract) {
+        return None;
+    }
+    let key = text(extract, "key")?;
     Some(Entry { key, property: Some(secret_key.to_owned()) })
 }
 
@@ -243,8 +294,29 @@ mod tests {
             "target": {"template": {"data": {"tls.crt": "{{ .c }}", "tls.key": "{{ .c | b64dec }}"}}}});
         assert_eq!(entry(&templated, "tls.crt"), of("a", None));
         assert_eq!(entry(&templated, "tls.key"), None);
+        templated["dataFrom"] = json!([{"extract": {"key": "linkerd/issuer"}}]);
+        assert_eq!(entry(&templated, "tls.key"), None);
         templated["dataFrom"] = json!([{"find": {"name": {"regexp": ".*"}}}]);
         assert_eq!(entry(&templated, "ca.crt"), None);
+    }
+
+    #[test]
+    fn what_is_not_stored_as_it_is_used_has_no_entry() {
+        let one = |more: Value| {
+            let mut one = json!({"secretKey": "tls.crt", "remoteRef": {"key": "a"}});
+            one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            entry(&json!({"data": [one]}), "tls.crt")
+        };
+        assert!(one(json!({})).is_some());
+        assert!(one(json!({"remoteRef": {"key": "a", "decodingStrategy": "None"}})).is_some());
+        assert_eq!(one(json!({"remoteRef": {"key": "a", "decodingStrategy": "Base64"}})), None);
+        assert_eq!(one(json!({"sourceRef": {"storeRef": {"name": "another"}}})), None);
+        let whole = |extract: Value| entry(&json!({"dataFrom": [{"extract": extract}]}), "tls.crt");
+        assert!(whole(json!({"key": "a"})).is_some());
+        assert_eq!(whole(json!({"key": "a", "decodingStrategy": "Base64"})), None);
+        let template = json!({"templateFrom": [{"configMap": {"name": "of-linkerd"}}]});
+        let data = json!([{"secretKey": "tls.crt", "remoteRef": {"key": "a"}}]);
+        assert_eq!(entry(&json!({"data": data, "target": {"template": template}}), "tls.crt"), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn in_store(external: &External, certificate: &Path, key: &Path, screen: &Sc
         let said = format!("then pin the version that this makes at {place}, now {version}");
         out.push_str(&screen.wrapped(&said, "    ", "    "));
     }
-    if !pinned.is_empty() {
+    if external.pins_one_version() {
         out.push_str("    the same command with --store-version VERSION does that\n");
     }
     if *is_once {
@@ -59,7 +59,13 @@ fn named(store: &Store) -> String {
 fn commands(store: &Store, entries: &[Entry; 2], files: &[String; 2]) -> Option<Vec<String>> {
     let is_word = |text: &str| !text.is_empty() && !text.starts_with('-') && !text.contains(char::is_control);
     let is_plain = |entry: &Entry| is_word(&entry.key) && entry.property.as_deref().is_none_or(is_word);
-    if !entries.iter().all(is_plain) {
+    let home = match store {
+        Store::Vault { mount: home, .. } | Store::Gcp { project: home } | Store::Azure { vault: home } => {
+            home
+        }
+        Store::Aws | Store::Other => "",
+    };
+    if !entries.iter().all(is_plain) || !(home.is_empty() || is_word(home)) {
         return None;
     }
     let [certificate, key] = entries;
@@ -80,12 +86,13 @@ fn command(store: &Store, all: &[(&Entry, &String)]) -> Option<String> {
     };
     match store {
         Store::Vault { mount, is_versioned } => {
-            let mut command = format!("vault kv {}", if *is_versioned { "patch" } else { "put" });
-            if mount.is_empty() {
-                command += &format!(" {}", key(&entry.key.replacen("/data/", "/", 1)));
-            } else {
-                command += &format!(" -mount={} {}", key(mount), key(&entry.key));
+            let of = vault_entry(mount, *is_versioned, &entry.key);
+            if !is_versioned {
+                // Such an engine replaces an entry with all its parts.
+                let get = format!("vault kv get -format=json {of}");
+                return merged(&get, "input.data", &format!("vault kv put {of} -"), all);
             }
+            let mut command = format!("vault kv patch {of}");
             for (entry, file) in all {
                 let property = entry.property.as_ref().filter(|part| !part.contains(['=', '@']))?;
                 command += &format!(" {}", key(&format!("{property}=@{file}")));
@@ -100,7 +107,7 @@ fn command(store: &Store, all: &[(&Entry, &String)]) -> Option<String> {
             );
             match whole {
                 Some(file) => Some(format!("{put} {}", key(&format!("file://{file}")))),
-                None => Some(merged(&get, &format!("{put} file:///dev/stdin"), all)?),
+                None => Some(merged(&get, "input", &format!("{put} file:///dev/stdin"), all)?),
             }
         }
         Store::Gcp { project } => {
@@ -110,7 +117,7 @@ fn command(store: &Store, all: &[(&Entry, &String)]) -> Option<String> {
             let get = format!("gcloud secrets versions access latest --secret={id}{of}");
             match whole {
                 Some(file) => Some(format!("{put} --data-file={}", key(file))),
-                None => Some(merged(&get, &format!("{put} --data-file=-"), all)?),
+                None => Some(merged(&get, "input", &format!("{put} --data-file=-"), all)?),
             }
         }
         Store::Azure { vault } => {
@@ -121,22 +128,37 @@ fn command(store: &Store, all: &[(&Entry, &String)]) -> Option<String> {
             match whole {
                 _ if name.contains('/') => None,
                 Some(file) => Some(format!("{put} {}", key(file))),
-                None => Some(merged(&get, &format!("{put} /dev/stdin"), all)?),
+                None => Some(merged(&get, "input", &format!("{put} /dev/stdin"), all)?),
             }
         }
         Store::Other => None,
     }
 }
 
+/// An entry of Vault as its program takes it. As External Secrets reads it, a key may begin with the engine's path, and that be
+/// followed by what its API has behind it (`buildPath` of its provider for Vault).
+fn vault_entry(mount: &str, is_versioned: bool, key: &str) -> String {
+    if mount.is_empty() {
+        let plain = if is_versioned { key.replacen("/data/", "/", 1) } else { key.to_owned() };
+        return shell_word(&plain).into_owned();
+    }
+    let mount = mount.trim_end_matches('/');
+    let within = key.strip_prefix(mount).and_then(|rest| rest.strip_prefix('/')).map_or(key, |within| {
+        let behind = within.strip_prefix("data/").filter(|_| is_versioned);
+        behind.unwrap_or(within)
+    });
+    format!("-mount={} {}", shell_word(mount), shell_word(within))
+}
+
 /// Some parts of an entry that is JSON, the others as they are; nothing is put where the entry cannot be read.
-fn merged(get: &str, put: &str, all: &[(&Entry, &String)]) -> Option<String> {
+fn merged(get: &str, entry: &str, put: &str, all: &[(&Entry, &String)]) -> Option<String> {
     let (mut files, mut sets) = (String::new(), String::new());
     for (at, (entry, file)) in all.iter().enumerate() {
         let property = serde_json::to_string(entry.property.as_ref()?).ok()?;
         files += &format!(" --rawfile v{at} {}", shell_word(file));
         sets += &format!(" | .[{property}] = $v{at}");
     }
-    let program = format!("'{}'", format!("input{sets}").replace('\'', r"'\''"));
+    let program = format!("'{}'", format!("{entry}{sets}").replace('\'', r"'\''"));
     Some(format!("new=$({get} | jq -ne{files} {program}) && printf %s \"$new\" | {put}"))
 }
 
@@ -159,9 +181,24 @@ mod tests {
             said(vault("kv", true), parts).unwrap(),
             "vault kv patch -mount=kv linkerd/issuer tls.crt=@rotation/issuer.pem tls.key=@rotation/issuer.key"
         );
+        for (key, is_versioned, of) in [
+            ("kv/mesh/issuer", true, "-mount=kv mesh/issuer"),
+            ("kv/data/mesh/issuer", true, "-mount=kv mesh/issuer"),
+            ("data/mesh/issuer", true, "-mount=kv data/mesh/issuer"),
+            ("kv/data/mesh/issuer", false, "-mount=kv data/mesh/issuer"),
+            ("kv2/issuer", true, "-mount=kv kv2/issuer"),
+        ] {
+            assert_eq!(vault_entry("kv", is_versioned, key), of);
+        }
+        assert_eq!(vault_entry("", true, "kv/data/a/data/b"), "kv/a/data/b");
+        assert_eq!(vault_entry("", false, "kv/data/a"), "kv/data/a");
+        // An engine without versions knows no patch: what else is in the entry is put back.
         assert_eq!(
             said(vault("", false), [("kv/a", Some("crt")), ("kv/b", Some("key"))]).unwrap(),
-            "vault kv put kv/a crt=@rotation/issuer.pem\nvault kv put kv/b key=@rotation/issuer.key"
+            "new=$(vault kv get -format=json kv/a | jq -ne --rawfile v0 rotation/issuer.pem 'input.data | .[\"crt\"] = $v0') && \
+             printf %s \"$new\" | vault kv put kv/a -\n\
+             new=$(vault kv get -format=json kv/b | jq -ne --rawfile v0 rotation/issuer.key 'input.data | .[\"key\"] = $v0') && \
+             printf %s \"$new\" | vault kv put kv/b -"
         );
         assert_eq!(said(vault("kv", true), whole), None);
         assert_eq!(
@@ -191,6 +228,8 @@ mod tests {
         assert_eq!(said(Store::Other, parts), None);
         // What a file says is no word of a shell, and no flag.
         assert_eq!(said(Store::Aws, [("--x", None), ("key", None)]), None);
+        assert_eq!(said(Store::Azure { vault: "-x".to_owned() }, whole), None);
+        assert_eq!(said(vault("kv\n rm", true), parts), None);
         assert!(said(Store::Aws, [("a; rm", None), ("key", None)]).unwrap().contains("--secret-id 'a; rm'"));
     }
 }

@@ -357,6 +357,21 @@ fn of_what_external_secrets_makes_the_command_for_its_store_is_printed_without_t
     let after = fs::read_to_string(desk.home().join("linkerd/issuer.yaml")).unwrap();
     assert_eq!(after, file.replace("version: \"3\"", "version: \"4\""));
     assert_eq!(after.matches("version: \"4\"").count(), 2);
+    // One of them alone would make no pair: in a list of one line it cannot be set, and two versions are not one.
+    let of_key =
+        "  - secretKey: key.pem\n    remoteRef: {key: mesh/issuer, property: key.pem, version: \"3\"}\n";
+    let of_older_key = "  - secretKey: key.pem\n    remoteRef:\n      key: mesh/issuer\n      property: key.pem\n      version: \"2\"\n";
+    let head = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata:\n  name: issuer\n  namespace: linkerd\nspec:\n  \
+                secretStoreRef:\n    kind: ClusterSecretStore\n    name: vault\n  target:\n    name: linkerd-identity-issuer\n  data:\n  \
+                - secretKey: crt.pem\n    remoteRef:\n      key: mesh/issuer\n      property: crt.pem\n      version: \"3\"\n";
+    for of_key in [of_key, of_older_key] {
+        let file = format!("{head}{of_key}");
+        fs::write(desk.home().join("linkerd/issuer.yaml"), &file).unwrap();
+        desk.repository.commit();
+        let refused = desk.run(&["next", "--in", ".", "--dir", &dir, "--store-version", "4"]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert_eq!(fs::read_to_string(desk.home().join("linkerd/issuer.yaml")).unwrap(), file);
+    }
     let key = desk.new_key();
     assert!(key.lines().all(|line| line.len() < 40 || !said(&next).contains(line)));
     let whole = |key: &str| json!({"key": format!("issuer-{}", &key[..3])});
