@@ -14,6 +14,7 @@ use l5d_rotate::mesh::REDACTED;
 
 use crate::cluster::{Cluster, NOW, at};
 use crate::runner;
+use crate::sizes;
 
 /// A directory with the small cluster's dump in it, and the rotation of the committed test data.
 struct Desk {
@@ -76,9 +77,10 @@ impl Desk {
         while let Some(directory) = directories.pop() {
             for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => directories.push(path),
-                    false => files.push((path.clone(), fs::read(path).unwrap())),
+                if path.is_dir() {
+                    directories.push(path)
+                } else {
+                    files.push((path.clone(), fs::read(path).unwrap()))
                 }
             }
         }
@@ -99,7 +101,7 @@ fn a_text_that_is_no_manifest_is_refused_by_place_and_finding() {
         .collect();
     let cases: &[(&str, Vec<u8>, &str)] = &[
         ("empty.yaml", Vec::new(), "empty.yaml: no Kubernetes object in it"),
-        ("blank.yaml", vec![b'\n'; 32 << 20], "blank.yaml: no Kubernetes object in it"),
+        ("blank.yaml", vec![b'\n'; sizes::of(2, 32) << 20], "blank.yaml: no Kubernetes object in it"),
         ("bytes.yaml", (0..=255).collect(), "bytes.yaml:"),
         ("nul.yaml", b"a: b\0c\n".to_vec(), "nul.yaml:1: the YAML cannot be read: a control character"),
         ("utf16.yaml", "\u{feff}a: b".encode_utf16().flat_map(u16::to_le_bytes).collect(), "UTF-16"),
@@ -136,7 +138,7 @@ fn a_truncated_dump_is_never_taken_for_the_whole() {
         ("cut.json", &json, json.trim_end().len()),
         ("snapshot.yaml", &snapshot, snapshot.trim_end().len()),
     ] {
-        let cuts = (1..40).map(|part| text.len() * part / 40);
+        let cuts = (1..40).step_by(sizes::of(4, 1)).map(|part| text.len() * part / 40);
         for cut in
             cuts.chain([whole_from - 1, whole_from - 5, whole_from - 30]).filter(|cut| *cut < whole_from)
         {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Proxy};
 use crate::runner::{self, Ran};
+use crate::sizes;
 use crate::support::user::User;
 
 /// Who renders the control plane.
@@ -156,8 +157,10 @@ const STEP: &str = "bundle/2-control-plane";
 /// Pods that were created just before the ConfigMap changed, in the same second, or just after it.
 #[test]
 fn whatever_an_upgrade_left_in_doubt_is_opened_by_a_rendered_restart_a_manual_one_or_a_confirmation() {
-    for renderer in RENDERERS {
-        for (created_after, is_marked) in [(-3, true), (-3, false), (0, false), (3, false), (10, false)] {
+    for (place, renderer) in RENDERERS.into_iter().enumerate() {
+        let all = [(-3, true), (-3, false), (0, false), (3, false), (10, false)];
+        // Of each renderer one, and of the next one another.
+        for (created_after, is_marked) in all.into_iter().skip(sizes::of(place, 0)).step_by(sizes::of(5, 1)) {
             let told = format!("{renderer:?}, created after {created_after} s, marked: {is_marked}");
             let upgraded = || {
                 let mut desk = Desk::new(renderer);

@@ -8,7 +8,7 @@ use l5d_rotate::source::{Cluster, Observed, Request, SourceError, observe};
 use serde_json::json;
 
 use crate::runner;
-use crate::support::api_server::{EXPIRED, NOT_FOUND, Reply, Server};
+use crate::support::api_server::{EXPIRED, NOT_FOUND, Reply, Server, groups};
 use crate::support::recorder::Recorder;
 
 /// What the cluster path makes of a server.
@@ -57,6 +57,7 @@ fn linkerd(pods: impl Fn(&str) -> Reply) -> impl Fn(&str) -> Reply {
         }
         "/api/v1/namespaces" => list("NamespaceList", &["linkerd"], ""),
         "/apis/apps/v1/deployments" => list("DeploymentList", &["web"], ""),
+        "/apis" => groups(&[]),
         _ => NOT_FOUND,
     }
 }
@@ -75,11 +76,13 @@ fn a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap() {
     if !runner::has("a_cluster_is_read_page_by_page_and_what_is_refused_is_a_gap", &["kubectl"]) {
         return;
     }
-    let server = Server::start(linkerd(|target| match target.split_once("continue=") {
+    let linkerd = linkerd(|target| match target.split_once("continue=") {
         None => list("PodList", &["a", "b"], "to/ken=="),
         Some((_, token)) if token.split('&').next() == Some("to%2Fken%3D%3D") => list("PodList", &["c"], ""),
         Some(_) => NOT_FOUND,
-    }));
+    });
+    // It does not tell which kinds it has.
+    let server = Server::start(move |target| if target == "/apis" { NOT_FOUND } else { linkerd(target) });
     let recorder = server.read().unwrap();
     assert_eq!(pods(&recorder), ["x/a", "x/b", "x/c"]);
     let objects: Vec<_> =
@@ -127,11 +130,8 @@ fn a_kind_in_versions_that_are_not_known_is_a_gap() {
     if !runner::has("a_kind_in_versions_that_are_not_known_is_a_gap", &["kubectl"]) {
         return;
     }
-    let group = |name: &str, version: &str| json!({"name": name, "versions": [{"version": version}]});
-    let groups = [group("apps", "v1"), group("multicluster.linkerd.io", "v7")];
-    let groups = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});
     let server = Server::start(move |target| match target {
-        "/apis" => Reply::Json(groups.clone()),
+        "/apis" => groups(&["multicluster.linkerd.io/v7"]),
         other => linkerd(|_| list("PodList", &[], ""))(other),
     });
     let recorder = server.read().unwrap();
@@ -269,9 +269,8 @@ fn a_list_whose_later_pages_are_refused_is_an_error() {
     if !runner::has("a_list_whose_later_pages_are_refused_is_an_error", &["kubectl"]) {
         return;
     }
-    let server = Server::start(linkerd(|target| match target.contains("continue=") {
-        false => list("PodList", &["a"], "next"),
-        true => NOT_FOUND,
+    let server = Server::start(linkerd(|target| {
+        if target.contains("continue=") { NOT_FOUND } else { list("PodList", &["a"], "next") }
     }));
     assert!(matches!(server.read(), Err(SourceError::BrokenOff { .. })));
 }

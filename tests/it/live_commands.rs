@@ -9,13 +9,18 @@ use crate::cluster::{Cluster, NOW};
 use crate::layouts::{Declared, Repository, VALUES};
 use crate::runner;
 use crate::sizes;
-use crate::support::api_server::{NOT_FOUND, Reply, Server};
+use crate::support::api_server::{NOT_FOUND, Reply, Server, groups};
 use crate::support::reviewer::{bundle, new_anchor};
 
-/// What an API server without CRDs beyond Argo Rollouts answers for these objects: items of a list have no kind of their own.
+/// What an API server answers that has the kinds of these objects: items of a list have no kind of their own.
 pub(crate) fn answers(objects: Vec<Value>) -> impl Fn(&str) -> Reply {
     move |target| {
         let path = target.split('?').next().unwrap_or_default().trim_start_matches('/');
+        if path == "apis" {
+            let versions: Vec<_> =
+                objects.iter().map(|object| object["apiVersion"].as_str().unwrap()).collect();
+            return groups(&versions);
+        }
         let Some((api_version, rest)) = api(path) else { return NOT_FOUND };
         let (namespace, rest) = match rest.strip_prefix("namespaces/").and_then(|rest| rest.split_once('/')) {
             Some((namespace, rest)) => (Some(namespace), rest),
@@ -134,14 +139,15 @@ fn every_command_says_the_same_of_the_live_cluster_and_of_its_dump() {
     let started = user.run("start --dir rotation");
     assert_eq!(started.status.code(), Some(0), "{}", text(&started.stderr));
     assert!(user.home.path().join("rotation/rotation.yaml").exists());
-    for (command, code) in [
+    let commands = [
         ("status --dir rotation -o json", 0),
         ("check -o json --fail-on warning", 1),
         ("plan --dir rotation", 0),
         ("render bundle --dir rotation -o object --force", 0),
         ("render issuer --step 1 --dir rotation", 4),
         ("diff bundle --dir rotation", 1),
-    ] {
+    ];
+    for (command, code) in commands.into_iter().step_by(sizes::of(2, 1)) {
         user.server.seen.lock().unwrap().clear();
         let live = user.run(command);
         assert!(!user.server.seen.lock().unwrap().is_empty(), "{command}");
@@ -244,8 +250,9 @@ fn what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed() {
     for (resource, confirmation) in
         [("links", "linked-clusters"), ("externalworkloads", "external-workloads")]
     {
-        let user = User::new(&Cluster::new(), move |target| {
-            target.contains(resource).then(|| forbidden("forbidden"))
+        let user = User::new(&Cluster::new(), move |target| match target {
+            "/apis" => Some(groups(&["multicluster.linkerd.io/v1alpha3", "workload.linkerd.io/v1beta1"])),
+            _ => target.contains(resource).then(|| forbidden("forbidden")),
         });
         assert_eq!(user.run("start --dir rotation").status.code(), Some(0));
         let asked = |flags: &str| {
@@ -273,7 +280,7 @@ fn a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement() {
     ] as [(fn() -> Reply, &str); 3]
     {
         let user = User::new(&Cluster::new(), move |target| target.contains("/pods").then(reply));
-        for command in ["status", "start --dir rotation"] {
+        for command in ["start --dir rotation", "status"].into_iter().take(sizes::of(1, 2)) {
             let output = user.run(command);
             let said = text(&output.stderr);
             assert_eq!(output.status.code(), Some(2), "{command}: {said}");
@@ -323,7 +330,7 @@ fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
     }
     let both = [false, true];
     let all = both.map(|hidden| ["check -o json", "status -o json", "status -n shop"].map(|it| (hidden, it)));
-    for (hidden, command) in all.concat().into_iter().step_by(sizes::of(2, 1)) {
+    for (hidden, command) in all.concat().into_iter().step_by(sizes::of(5, 1)) {
         // A role may well allow the ConfigMaps of the control plane's namespace alone.
         let user = User::of(moved(objects(&Cluster::realistic()), "mesh"), move |target| {
             (hidden && target.contains("/namespaces/linkerd/")).then(|| forbidden("is forbidden"))

@@ -9,6 +9,7 @@ use l5d_rotate::rotation::{Phase, Stage};
 use serde_json::Value;
 
 use crate::runner;
+use crate::sizes;
 use crate::support::render::install::Install;
 use crate::support::render::{Rotation, kubectl, step, written};
 
@@ -46,7 +47,7 @@ fn kubectl_and_the_whole_form_agree_on_real_installs() {
     if !runner::has(NAME, &["kubectl"]) {
         return;
     }
-    for (version, era) in VERSIONS {
+    for (version, era) in VERSIONS.into_iter().step_by(sizes::of(3, 1)) {
         let Some(rotation) = real(NAME, version, era) else { return };
         for step in rotation.record.steps().into_iter().filter(|step| step.stage != Stage::DataPlane) {
             let rendered = rotation.render(&rotation.step(step));
@@ -69,7 +70,7 @@ fn kustomize_builds_real_installs_with_every_step() {
     if !runner::has(NAME, &["kubectl"]) {
         return;
     }
-    for (version, era) in VERSIONS {
+    for (version, era) in VERSIONS.into_iter().step_by(sizes::of(3, 1)) {
         let Some(rotation) = real(NAME, version, era) else { return };
         for step in rotation.record.steps().into_iter().filter(|step| step.stage != Stage::DataPlane) {
             let planned = rotation.step(step);

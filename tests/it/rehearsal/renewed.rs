@@ -6,6 +6,7 @@ use l5d_rotate::rotation::{NewSigner, Phase, Stage, Standing, Step, Strategy};
 
 use super::fleet::Fleet;
 use super::{Rehearsal, SABOTAGED_SEEDS, TICKS, rollback_seeds, step};
+use crate::sizes;
 use crate::support::rotation::planned;
 
 /// A rotation under cert-manager in which the old anchor is renewed on the way.
@@ -58,13 +59,14 @@ fn renewed_on_the_way(seed: u64, when: Step, issuer: SignedDuration) -> Renewed 
 /// Nothing fails once the new anchor signs; the last gate closes over an anchor that nobody knows, until a new rotation goes on.
 #[test]
 fn an_old_anchor_that_is_renewed_after_the_issuers_step_breaks_nothing() {
-    for (when, begun_anew) in [
+    let all = [
         (step(Phase::Issuer, Stage::ControlPlane), 1),
         (step(Phase::Issuer, Stage::DataPlane), 1),
         (step(Phase::Prune, Stage::Trust), 1),
         (step(Phase::Prune, Stage::DataPlane), 0),
         (step(Phase::RemoveOld, Stage::Objects), 0),
-    ] {
+    ];
+    for (when, begun_anew) in all.into_iter().step_by(sizes::of(3, 1)) {
         for seed in 0..rollback_seeds() {
             let renewed = renewed_on_the_way(seed, when, SignedDuration::from_hours(5));
             assert_eq!(renewed.fleet.failures, [], "renewed at {when} with seed {seed}");

@@ -1,5 +1,6 @@
 //! An API server on the loopback: it answers as a closure says, and writes down what it is asked.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -91,6 +92,19 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<String>>, reply: &dyn Fn(&str) -> R
         "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     let _ = { stream }.write_all((head + &body).as_bytes());
+}
+
+/// What a server answers `/apis`: the groups of these versions, with those that every server has.
+pub fn groups(versions: &[&str]) -> Reply {
+    let mut groups: BTreeMap<&str, Vec<serde_json::Value>> = BTreeMap::new();
+    for version in versions.iter().chain(&["apps/v1", "batch/v1"]) {
+        if let Some((group, version)) = version.split_once('/') {
+            groups.entry(group).or_default().push(json!({"version": version}));
+        }
+    }
+    let groups: Vec<_> =
+        groups.into_iter().map(|(name, versions)| json!({"name": name, "versions": versions})).collect();
+    Reply::Json(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
 }
 
 pub const NOT_FOUND: Reply =

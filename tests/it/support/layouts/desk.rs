@@ -141,8 +141,16 @@ impl Desk {
 
     /// Takes every step that there is, each a commit; what was taken.
     pub(crate) fn rotate(&mut self) -> Result<Vec<(String, String)>, String> {
+        self.take(usize::MAX)
+    }
+
+    /// Takes so many steps, or all that there are.
+    pub(crate) fn take(&mut self, most: usize) -> Result<Vec<(String, String)>, String> {
         let mut taken = Vec::new();
         for _ in 0..40 {
+            if taken.len() == most {
+                return Ok(taken);
+            }
             match self.step(&[]) {
                 Ok(step) => taken.extend(step),
                 Err(said) if said == "Nothing is left" => return Ok(taken),
