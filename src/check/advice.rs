@@ -112,7 +112,8 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
     }
     let expired = issuer.is_expired_at(case.at());
     if !expired
-        && let Err(refusal) = accepts(anchors, chain, case.mesh.identity_name(), case.at(), Rules::Controller)
+        && let Err(refusal) =
+            accepts(anchors, chain, &case.mesh.identity_name(), case.at(), Rules::Controller)
     {
         return Advice::Untrusted { refusal };
     }
@@ -142,7 +143,7 @@ fn of_parts(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> Advice {
 /// Do the published anchors accept the issuer without what has expired behind it in its file?
 fn is_good_without_expired(case: &Case<'_>, anchors: &Bundle, chain: &IssuerChain) -> bool {
     let kept = chain.without_expired(case.at());
-    let accepted = |rules| accepts(anchors, &kept, case.mesh.identity_name(), case.at(), rules).is_ok();
+    let accepted = |rules| accepts(anchors, &kept, &case.mesh.identity_name(), case.at(), rules).is_ok();
     kept != *chain && accepted(Rules::Controller) && accepted(Rules::Proxy)
 }
 

@@ -66,12 +66,13 @@ impl<'a> Case<'a> {
 
     /// The issuer's certificates, from wherever they were read.
     pub(super) fn chain(&self) -> Result<&'a IssuerChain, Stop> {
-        self.issuer()?.chain.as_ref().map_err(|why| match why.is_hidden() {
-            true => {
+        self.issuer()?.chain.as_ref().map_err(|why| {
+            if why.is_hidden() {
                 let object = self.mesh.issuer_secret();
                 Stop::unknown(InputFact::IssuerUnreadable { object, said: why.to_string() })
+            } else {
+                Stop::NotApplicable
             }
-            false => Stop::NotApplicable,
         })
     }
 
@@ -112,7 +113,7 @@ impl<'a> Case<'a> {
         let start = chain.certificates().map(|one| one.facts().not_before).max();
         let at =
             self.at().max(start.unwrap_or(Timestamp::MIN)).min(chain.first_to_expire().facts().not_after);
-        accepts(anchors, chain, self.mesh.identity_name(), at, Rules::Proxy)
+        accepts(anchors, chain, &self.mesh.identity_name(), at, Rules::Proxy)
     }
 
     /// The published anchors that accept the issuer's workload certificates, validity left aside.

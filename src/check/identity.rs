@@ -233,7 +233,7 @@ fn issued_by_anchor(case: &Case<'_>) -> Judged {
     let object = checked_object(case);
     case.judge_chain(|chain| {
         let Some(anchors) = anchors else { return error(CheckFact::CheckedAnchorsEmpty { object }) };
-        match accepts(anchors, chain, case.mesh.identity_name(), case.at(), Rules::Controller) {
+        match accepts(anchors, chain, &case.mesh.identity_name(), case.at(), Rules::Controller) {
             // That the issuer is a CA, the identity controller asks and `linkerd check` does not.
             Ok(()) | Err(Refusal::IssuerNotACa { .. }) => Outcome::Success,
             Err(refusal) if checks_what_identity_reads(case) => {

@@ -105,9 +105,12 @@ pub fn held_up(mesh: &Mesh, at: Timestamp) -> Vec<Finding> {
 #[must_use]
 pub fn keys_in_files(keys: Vec<KeyInFile>) -> Checked {
     let has_anchors = keys.iter().any(|key| key.anchor.is_some());
-    let found = |keys| match has_anchors {
-        true => error(CheckFact::PrivateKeysInFiles { keys }),
-        false => warning(CheckFact::PrivateKeysInFiles { keys }),
+    let found = |keys| {
+        if has_anchors {
+            error(CheckFact::PrivateKeysInFiles { keys })
+        } else {
+            warning(CheckFact::PrivateKeysInFiles { keys })
+        }
     };
     Checked { category: Category::Own, code: "private-keys-in-files", outcome: unless_empty(keys, found) }
 }

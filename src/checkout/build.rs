@@ -81,11 +81,10 @@ impl Tree {
         for name in &reach.files {
             if let Some(bytes) = side.read(name) {
                 // Kustomize puts bytes that are no text where no reader looks for them.
-                match bytes.starts_with(GIT_CRYPT) {
-                    true => {
-                        tree.write(name, format!("encrypted: {}", Fingerprint::digest(&bytes)).as_bytes())?
-                    }
-                    false => tree.write(name, &bytes)?,
+                if bytes.starts_with(GIT_CRYPT) {
+                    tree.write(name, format!("encrypted: {}", Fingerprint::digest(&bytes)).as_bytes())?
+                } else {
+                    tree.write(name, &bytes)?
                 }
             }
         }

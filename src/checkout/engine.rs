@@ -233,9 +233,10 @@ fn argo(document: &Document, side: &Side) -> Vec<Deployed> {
 
 /// Is this file deployed with the directory?
 pub(super) fn covers(deployed: &Deployed, name: &str) -> bool {
-    match deployed.recursive {
-        true => is_within(&deployed.directory, name),
-        false => directory_of(name) == deployed.directory,
+    if deployed.recursive {
+        is_within(&deployed.directory, name)
+    } else {
+        directory_of(name) == deployed.directory
     }
 }
 

@@ -61,12 +61,11 @@ impl Taker {
     /// The names that it takes values by, as far as a file is near enough to give them.
     pub(super) fn words_for(&self, name: &str, is_explained: bool) -> BTreeSet<String> {
         let [own, other] = [directory_of(&self.name), directory_of(name)];
-        match name != self.name
-            && (self.is_of_kpt || !is_explained)
-            && (is_within(own, other) || is_within(other, own))
-        {
-            true => self.words.clone(),
-            false => BTreeSet::new(),
+        let is_near = is_within(own, other) || is_within(other, own);
+        if name != self.name && (self.is_of_kpt || !is_explained) && is_near {
+            self.words.clone()
+        } else {
+            BTreeSet::new()
         }
     }
 }

@@ -229,9 +229,10 @@ impl Others {
         }
         let is_of_terraform =
             |name: &String| terraform::is_module_file(name) || terraform::is_variable_file(name);
-        let modules = match sides.changed.iter().any(is_of_terraform) {
-            true => [&sides.before, &sides.after].map(Modules::of),
-            false => <[Modules; 2]>::default(),
+        let modules = if sides.changed.iter().any(is_of_terraform) {
+            [&sides.before, &sides.after].map(Modules::of)
+        } else {
+            <[Modules; 2]>::default()
         };
         Self { takers, holders, templates: Templates::everywhere(&sides.after), modules }
     }

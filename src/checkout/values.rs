@@ -21,7 +21,7 @@ pub(super) fn lay(base: &mut Value, over: Value) {
     }
 }
 
-/// Sets one value as `--set` does: at a comma the text is over, and what follows sets another one (Helm, `pkg/strvals`).
+/// Sets one value as `--set` does: at a comma the text ends, and what follows sets another one (Helm, `pkg/strvals`).
 pub(super) fn set(values: &mut Value, path: &str, text: &str) {
     let mut parts = parts(text).into_iter();
     assign(values, path, parts.next().unwrap_or_default().into());

@@ -53,15 +53,16 @@ fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {
     if !found.is_empty() {
         return Ok(found);
     }
-    Err(match documents.iter().any(|document| document.tree.get("sops").is_some()) {
-        true => Failure::new(
+    Err(if documents.iter().any(|document| document.tree.get("sops").is_some()) {
+        Failure::new(
             format!("{name}: encrypted with SOPS"),
             format!("decrypt it on the way: sops -d {} | kubectl l5d-rotate inspect -", shell_word(&name)),
-        ),
-        false => Failure::new(
+        )
+    } else {
+        Failure::new(
             format!("{name}: no certificate in it"),
             "give a PEM file, chart values, or a manifest of a Secret or ConfigMap that holds one",
-        ),
+        )
     })
 }
 

@@ -340,10 +340,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
             },
         )
     };
-    let text = match path == Path::new("-") {
-        true => limited(std::io::stdin(), 0),
-        false => file(path),
-    };
+    let text = if path == Path::new("-") { limited(std::io::stdin(), 0) } else { file(path) };
     text.map_err(failed)
 }
 

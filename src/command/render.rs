@@ -172,9 +172,10 @@ fn issuer_key(under_way: &UnderWay, issuer: &Certificate) -> Result<PrivateKey, 
     let is_new = *issuer == under_way.record.issuer.issuer;
     let rollback = under_way.record.direction == Direction::Rollback;
     // With --rollback the key that is given is the old issuer's; the rollback of `remove-cross` needs the new one's beside it.
-    let path = match rollback && is_new && under_way.own_key.exists() {
-        true => &under_way.own_key,
-        false => &under_way.issuer_key,
+    let path = if rollback && is_new && under_way.own_key.exists() {
+        &under_way.own_key
+    } else {
+        &under_way.issuer_key
     };
     let (whose, help) = match under_way.record.direction {
         Direction::Rollback if !is_new => (

@@ -83,15 +83,13 @@ impl UnderWay {
         let record = Replacement { path: &place, before: &before, after: &after, access, brings_key: false };
         output::replace(&[record], false)?;
         let name = self.record.anchor().map(|anchor| anchor.fingerprint().short()).unwrap_or_default();
-        Ok(Some(match files.is_empty() {
-            false => format!(
+        Ok(Some(if files.is_empty() {
+            format!("{} tells now which anchor signs the issuer; commit that with the step", place.display())
+        } else {
+            format!(
                 "cert-manager has minted the new trust anchor {name}: {} holds it now; commit that with the step",
                 self.dir.display()
-            ),
-            true => format!(
-                "{} tells now which anchor signs the issuer; commit that with the step",
-                place.display()
-            ),
+            )
         }))
     }
 

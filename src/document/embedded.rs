@@ -52,12 +52,11 @@ pub fn set_scalar(text: &str, path: &[&str], value: &str) -> Result<String, Edit
         *slot = value.into();
     }
     let proven = |new: &String| read(new).is_ok_and(|tree| tree == wanted);
-    let new = match is_json(text.as_bytes()) {
-        true => replaced(text, &old.to_string(), value).chain([wanted.to_string()]).find(proven),
-        false => {
-            let plain = old.as_str().unwrap_or_default();
-            in_yaml(text, path, value).into_iter().chain(replaced(text, plain, value)).find(proven)
-        }
+    let new = if is_json(text.as_bytes()) {
+        replaced(text, &old.to_string(), value).chain([wanted.to_string()]).find(proven)
+    } else {
+        let plain = old.as_str().unwrap_or_default();
+        in_yaml(text, path, value).into_iter().chain(replaced(text, plain, value)).find(proven)
     };
     new.ok_or_else(|| EditError::Unproven(path.join(".")))
 }

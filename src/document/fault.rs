@@ -94,9 +94,10 @@ impl DocumentError {
     /// What `error` means; it was met in JSON.
     pub(super) fn of_json(source_name: &str, error: &serde_json::Error) -> Self {
         let (line, column) = (error.line(), error.column());
-        match error.is_eof() {
-            true => Self::cut(source_name, line, column, 0),
-            false => Self::in_json(source_name, line, column, 0, &error.to_string()),
+        if error.is_eof() {
+            Self::cut(source_name, line, column, 0)
+        } else {
+            Self::in_json(source_name, line, column, 0, &error.to_string())
         }
     }
 

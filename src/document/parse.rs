@@ -60,9 +60,10 @@ fn read_each<E: From<DocumentError>>(
 ) -> Result<(), E> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader { source_name, document: 0, any, budget: budget(text), each };
-    match is_json(text.as_bytes()) {
-        true => reader.json(text),
-        false => chunks(text).try_for_each(|chunk| reader.chunk(&chunk)),
+    if is_json(text.as_bytes()) {
+        reader.json(text)
+    } else {
+        chunks(text).try_for_each(|chunk| reader.chunk(&chunk))
     }
 }
 

@@ -23,9 +23,12 @@ static CERTIFICATES: LazyLock<Vec<Certificate>> = LazyLock::new(|| {
 });
 
 fn pem_of(certificates: &[Certificate], comments: bool) -> String {
-    let one = |certificate: &Certificate| match comments {
-        true => format!("# {}\n{}", certificate.name(), certificate.to_pem()),
-        false => certificate.to_pem(),
+    let one = |certificate: &Certificate| {
+        if comments {
+            format!("# {}\n{}", certificate.name(), certificate.to_pem())
+        } else {
+            certificate.to_pem()
+        }
     };
     certificates.iter().map(one).collect()
 }

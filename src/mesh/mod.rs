@@ -313,14 +313,6 @@ impl Mesh {
             || self.control_plane.era >= Era::V2_9 && self.workloads.iter().any(is_told)
     }
 
-    /// Everything that was not looked at, in words: what may not be read, and what was left out on demand.
-    pub fn unread(&self) -> impl Iterator<Item = String> {
-        let gaps = self.gaps.iter().map(ToString::to_string);
-        let only =
-            |namespace| format!("pods and workloads: only those of namespace {namespace} were looked at");
-        gaps.chain(self.only.as_ref().map(only))
-    }
-
     /// The same mesh with the data plane of one namespace only.
     #[must_use]
     pub fn limited_to(mut self, namespace: &str) -> Self {

@@ -23,10 +23,13 @@ pub(super) fn write(file: &NewFile, replace: bool) -> Result<Unfinished, OutputE
     let temporary = Temporary::holding(&file.content, parent, file.access).map_err(&fail)?;
     let Temporary { file: named, directory, unfinished } = temporary;
     let temporary_path = named.path().to_owned();
-    let persist = || match replace {
-        // What it replaces was finished once: a signal leaves the one or the other.
-        true => named.persist(&file.path).map(|_| (temporary_path, ())),
-        false => named.persist_noclobber(&file.path).map(|_| (file.path.clone(), ())),
+    let persist = || {
+        if replace {
+            // What it replaces was finished once: a signal leaves the one or the other.
+            named.persist(&file.path).map(|_| (temporary_path, ()))
+        } else {
+            named.persist_noclobber(&file.path).map(|_| (file.path.clone(), ()))
+        }
     };
     let persisted = Unfinished::make(persist);
     drop((directory, unfinished));

@@ -101,24 +101,26 @@ impl PrivateKey {
             .map_err(|_| KeyError::Library("make a key"))
     }
 
-    /// The label of the first PEM block of a text, the only one that `DecodePEMKey` looks at (`pkg/tls/codec.go`).
-    #[must_use]
-    pub fn first_block(text: &str) -> Option<String> {
-        let (block, _) = go::decode(text.as_bytes(), 0)?;
-        Some(String::from_utf8_lossy(block.label).into_owned())
-    }
-
     /// Reads the first key of a PEM text: `EC PRIVATE KEY`, `PRIVATE KEY` or `RSA PRIVATE KEY`; an `EC PARAMETERS` block
     /// before it is passed over, as is anything else that is no key.
     ///
     /// # Errors
     /// No key, an encrypted key, or one of a kind that cannot sign for Linkerd.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        Self::from_pem_behind(text).map(|(key, _)| key)
+    }
+
+    /// The same, with the label of the first block that stands before the key: `DecodePEMKey` looks at no other
+    /// (`pkg/tls/codec.go`).
+    ///
+    /// # Errors
+    /// As [`Self::from_pem`].
+    pub fn from_pem_behind(text: &str) -> Result<(Self, Option<String>), KeyError> {
         let (mut at, mut passed) = (0, None);
         while let Some((block, next)) = go::decode(text.as_bytes(), at) {
             let label = String::from_utf8_lossy(block.label).into_owned();
             if label.ends_with("PRIVATE KEY") {
-                return Self::from_block(&block, label);
+                return Ok((Self::from_block(&block, label)?, passed));
             }
             passed.get_or_insert(label);
             at = next;

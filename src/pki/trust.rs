@@ -40,12 +40,6 @@ impl From<&str> for Identity {
     }
 }
 
-impl From<&Self> for Identity {
-    fn from(identity: &Self) -> Self {
-        identity.clone()
-    }
-}
-
 /// Do `anchors` accept a workload certificate that the first certificate of `chain` signs at `at`, presented with the rest of
 /// the chain?
 ///
@@ -58,20 +52,19 @@ impl From<&Self> for Identity {
 pub fn accepts(
     anchors: &Bundle,
     chain: &IssuerChain,
-    identity: impl Into<Identity>,
+    identity: &Identity,
     at: Timestamp,
     rules: Rules,
 ) -> Result<(), Refusal> {
-    let identity = identity.into();
     let verify = || match rules {
         Rules::Proxy => proxy::accepts(anchors, chain, &identity.name, at),
-        Rules::Controller => controller::accepts(anchors, chain, &identity, at),
+        Rules::Controller => controller::accepts(anchors, chain, identity, at),
     };
-    known::accepts((anchors, chain), &identity, at, rules, verify)
+    known::accepts((anchors, chain), identity, at, rules, verify)
 }
 
 /// Does `chain` come from this anchor, as the identity controller judged it when the issuer began?
-pub fn is_signed_by(chain: &IssuerChain, anchor: &Certificate, identity: impl Into<Identity>) -> bool {
+pub fn is_signed_by(chain: &IssuerChain, anchor: &Certificate, identity: &Identity) -> bool {
     let begun = chain.issuer.facts().not_before.max(anchor.facts().not_before);
     accepts(&Bundle::of(anchor), chain, identity, begun, Rules::Controller).is_ok()
 }

@@ -104,10 +104,12 @@ impl CertificateView {
             (true, None) => "yes".to_owned(),
             (true, Some(length)) => format!("yes, path length {length}"),
         };
-        let issuer = match self.issuer == self.subject {
-            _ if self.self_signed => "itself".to_owned(),
-            true => format!("{} (the same name, another key)", self.issuer),
-            false => self.issuer.clone(),
+        let issuer = if self.self_signed {
+            "itself".to_owned()
+        } else if self.issuer == self.subject {
+            format!("{} (the same name, another key)", self.issuer)
+        } else {
+            self.issuer.clone()
         };
         let names = if self.dns_names.is_empty() {
             String::new()

@@ -165,9 +165,10 @@ fn run(path: &Path, arguments: &[&str]) -> Result<Vec<u8>, SourceError> {
 }
 
 fn run_with(path: &Path, arguments: &[&str], stdin: Stdio) -> Result<Vec<u8>, SourceError> {
-    let directory = match path.is_dir() {
-        true => path,
-        false => path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    let directory = if path.is_dir() {
+        path
+    } else {
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
     };
     let place = || directory.display().to_string();
     let output = process::git(directory).args(arguments).stdin(stdin).output();

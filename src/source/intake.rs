@@ -34,10 +34,7 @@ impl<S: Sink> Intake<S> {
     }
 
     pub(super) fn interest(&self, api_version: &str, kind: &str) -> Interest {
-        match is_snapshot(api_version, kind) {
-            true => Interest::Object,
-            false => self.sink.interest(api_version, kind),
-        }
+        if is_snapshot(api_version, kind) { Interest::Object } else { self.sink.interest(api_version, kind) }
     }
 
     /// Notes that an object was there, whatever its kind.

@@ -139,9 +139,10 @@ impl Sink for Lines {
 /// What a text gives, up to its fault.
 fn read(text: &[u8], looks_ahead: bool) -> (Vec<String>, String) {
     let mut intake = Intake::new(Lines::default(), Arc::new(Progress::default()));
-    let outcome = match looks_ahead {
-        true => json::read(text, "dump", None, &mut intake),
-        false => json::read_one_by_one(text, "dump", None, &mut intake),
+    let outcome = if looks_ahead {
+        json::read(text, "dump", None, &mut intake)
+    } else {
+        json::read_one_by_one(text, "dump", None, &mut intake)
     };
     (intake.into_sink().0, format!("{outcome:?}"))
 }

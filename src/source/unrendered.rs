@@ -73,9 +73,10 @@ impl Unjudged {
 
 impl Unrendered {
     pub(super) fn interest(kind: &str) -> Interest {
-        match RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&kind)) {
-            true => Interest::Object,
-            false => Interest::None,
+        if RENDERED_ELSEWHERE.iter().any(|(kinds, ..)| kinds.contains(&kind)) {
+            Interest::Object
+        } else {
+            Interest::None
         }
     }
 

@@ -195,12 +195,13 @@ impl Seen<'_> {
         let mixed: Vec<_> = mixed.collect();
         let certain = mixed.len() == 1 && !before.1;
         let mixed: May<_> = mixed.into_iter().map(|one| (one, certain)).collect();
-        let renewed = match surely {
-            true => self.issuer.held(Read::After),
-            false => sure_if_one(
+        let renewed = if surely {
+            self.issuer.held(Read::After)
+        } else {
+            sure_if_one(
                 mixed.iter().copied().filter(|(one, _)| !self.classes.signed_until.contains_key(one)),
                 before.1,
-            ),
+            )
         };
         let published = Past::of_bundle(&mut self.classes, self.mesh, self.history, Rules::Proxy);
         let mut judged = BTreeMap::new();

@@ -216,7 +216,7 @@ impl Change<'_> {
 
     /// Puts an issuer of this anchor in the place of the present one, unless that is one already.
     fn signed_by(&self, anchor: &Certificate, certificate: &CertManagerCertificate, made: &mut Controllers) {
-        let is_of = |chain: &IssuerChain| is_signed_by(chain, anchor, self.current.identity_name());
+        let is_of = |chain: &IssuerChain| is_signed_by(chain, anchor, &self.current.identity_name());
         if chain(self.current).is_some_and(is_of) {
             return;
         }

@@ -167,9 +167,10 @@ fn key(current: &Mesh, after: &Issuer) -> KeyState {
     let kept = current.issuer.as_option().filter(|before| before.key == KeyState::Matches);
     match (&after.key, kept.and_then(|before| before.chain.as_ref().ok()), &after.chain) {
         (KeyState::NotSeen, Some(before), Ok(chain)) => {
-            match before.issuer.public_key() == chain.issuer.public_key() {
-                true => KeyState::Matches,
-                false => KeyState::Mismatch,
+            if before.issuer.public_key() == chain.issuer.public_key() {
+                KeyState::Matches
+            } else {
+                KeyState::Mismatch
             }
         }
         (state, ..) => state.clone(),

@@ -201,7 +201,7 @@ pub(super) fn identity(current: &Mesh, proposed: &Mesh, at: jiff::Timestamp) -> 
         }
     };
     if let Some(chain) = chain(proposed)
-        && let Err(refusal) = accepts(anchors, chain, proposed.identity_name(), at, Rules::Controller)
+        && let Err(refusal) = accepts(anchors, chain, &proposed.identity_name(), at, Rules::Controller)
     {
         let rejection = Rejection { order: Some(Order::Restart), ..Rejection::of(anchors, chain, refusal) };
         let fact = TrustFact::IdentityFailsToStart(rejection);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::NOW;
 use crate::golden;
-use crate::layouts::{Files, Repository, has_kubectl};
+use crate::layouts::{Files, Repository};
 use crate::runner;
 
 /// What differs between the pull requests.
@@ -222,10 +222,10 @@ fn said(repository: &Repository, line: &str) -> String {
 
 #[test]
 fn each_repository_and_two_pull_requests_in_it_read_as_their_golden_files() {
-    let Some(repository) = Repository::new().filter(|_| has_kubectl()) else {
-        println!("skipped: checkouts: no git, or no kubectl");
+    if !runner::has("checkouts", &["git", "kubectl"]) {
         return;
-    };
+    }
+    let repository = Repository::new().unwrap();
     let mut differing = Vec::new();
     for (name, shape) in SHAPES {
         repository.write(&shape(&material("old-anchors.pem")));
@@ -244,9 +244,10 @@ fn each_repository_and_two_pull_requests_in_it_read_as_their_golden_files() {
         let rotation = rotation.to_str().unwrap();
         let start = said(&repository, &format!("kubectl l5d-rotate start --dir {rotation} -f . -R{unit}"));
         seen.push_str("\n# the first step of a rotation\n");
-        let next = match start.ends_with("exit 0\n") {
-            true => said(&repository, &format!("kubectl l5d-rotate next --dir {rotation} -f . -R{unit}")),
-            false => start,
+        let next = if start.ends_with("exit 0\n") {
+            said(&repository, &format!("kubectl l5d-rotate next --dir {rotation} -f . -R{unit}"))
+        } else {
+            start
         };
         // Documents hold certificates that were just minted.
         let next = match next.split_once("---\n") {

@@ -7,7 +7,6 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::docs::is_there;
 use crate::runner;
 use crate::support::forge::actions::workflow;
 use crate::support::forge::{Forge, said};
@@ -170,8 +169,7 @@ fn a_commit_that_would_break_the_mesh_is_refused_by_the_hook() {
     assert!(answer.contains("UNSAFE") && answer.ends_with("refused"), "{answer}");
     let answer = commit(&format!("{}\n{new}", forge.cluster.bundle.trim()));
     assert!(answer.contains("SAFE") && !answer.contains("refused"), "{answer}");
-    if !is_there("pre-commit") {
-        println!("skipped: {NAME}: no pre-commit: the manifest is not validated by it");
+    if !runner::has(&format!("{NAME}: the manifest is not validated"), &["pre-commit"]) {
         return;
     }
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/.pre-commit-hooks.yaml");

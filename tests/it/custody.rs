@@ -162,9 +162,9 @@ fn what_was_signed_is_held_against_every_rule() {
         "start --dir rotation --issuer-cert of-other.pem --issuer-only",
         "does not accept the new issuer",
     );
-    desk.openssl("x509 -req -in rotation/issuer.csr -CA anchor.pem -CAkey anchor.key -CAcreateserial -days 20 -sha256 -out leaf.pem");
+    desk.openssl("x509 -req -in rotation/issuer.csr -CA anchor.pem -CAkey anchor.key -CAcreateserial -days 20 -sha256 -out signed.pem");
     desk.refused(
-        "start --dir rotation --issuer-cert leaf.pem --issuer-only",
+        "start --dir rotation --issuer-cert signed.pem --issuer-only",
         "does not accept the new issuer",
     );
     let later = desk.signed().not_after + SignedDuration::from_mins(1);

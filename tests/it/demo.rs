@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::docs::{is_current, is_there};
+use crate::docs::is_current;
 use crate::runner;
 
 /// One screen.
@@ -158,8 +158,7 @@ fn picture(home: &Path) -> String {
 
 #[test]
 fn the_picture_shows_what_the_program_prints() {
-    if !is_there("git") {
-        println!("skipped: the_picture_shows_what_the_program_prints: no git");
+    if !runner::has("the_picture_shows_what_the_program_prints", &["git"]) {
         return;
     }
     let home = tempfile::tempdir().unwrap();

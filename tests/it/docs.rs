@@ -77,10 +77,6 @@ fn printed(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-pub(crate) fn is_there(program: &str) -> bool {
-    runner::other(program).arg("--help").output().is_ok()
-}
-
 #[test]
 fn the_findings_are_those_that_explain_shows() {
     is_current("findings.md", &explained_markdown());
@@ -106,8 +102,8 @@ fn console_blocks_show_what_is_printed() {
             let (command, shown) = block.split_once('\n').unwrap();
             let line = command.strip_prefix("$ ").unwrap_or_else(|| panic!("{}: {command}", name.display()));
             let needed = if line.contains("checkouts/kustomize") { "kubectl" } else { "git" };
-            if line.contains("checkouts/") && !is_there(needed) {
-                println!("skipped: console_blocks_show_what_is_printed: {}: no {needed}", name.display());
+            let test = format!("console_blocks_show_what_is_printed: {}", name.display());
+            if line.contains("checkouts/") && !runner::has(&test, &[needed]) {
                 continue;
             }
             let now = printed(line);

@@ -13,7 +13,7 @@ use crate::checkouts::{Material, SHAPES};
 use crate::cluster::Cluster;
 use crate::layouts::deployed::{Made, workloads};
 use crate::layouts::desk::{Desk, SEALER};
-use crate::layouts::{Files, has_kubectl, text};
+use crate::layouts::{Files, text};
 use crate::runner;
 use crate::sizes;
 
@@ -153,8 +153,7 @@ fn seal(file: &mut String, cluster: &Cluster) {
 #[test]
 fn a_rotation_is_edited_into_each_repository_and_two_steps_back() {
     const TEST: &str = "a_rotation_is_edited_into_each_repository_and_two_steps_back";
-    if !has_kubectl() {
-        println!("skipped: {TEST}: no kubectl");
+    if !runner::has(TEST, &["kubectl"]) {
         return;
     }
     let named: Vec<&str> =

@@ -12,20 +12,19 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::layouts::deployed::{Made, declared, workloads};
 use crate::layouts::desk::{Desk, said};
-use crate::layouts::{
-    Declared, Files, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl, text,
-};
+use crate::layouts::{Declared, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, text};
 use crate::runner;
 use crate::sizes;
 
 fn every(layouts: &[Layout], made: Made) {
     let mut wrong = Vec::new();
-    for layout in layouts.iter().step_by(sizes::of(5, 1)) {
+    for (place, layout) in layouts.iter().enumerate().step_by(sizes::of(6, 1)) {
+        // In one layout the whole rotation, in the others one step of each kind.
+        let most = if place == 0 { usize::MAX } else { sizes::of(4, usize::MAX) };
         let builds = (layout.1)(&Declared::of(&Cluster::new()))
             .iter()
             .any(|(name, _)| name.ends_with("kustomization.yaml"));
-        if builds && !has_kubectl() {
-            println!("skipped: edits: {}: no kubectl", layout.0);
+        if builds && !runner::has(&format!("edits: {}", layout.0), &["kubectl"]) {
             continue;
         }
         let Some(mut desk) = Desk::new(layout, made) else {
@@ -33,7 +32,8 @@ fn every(layouts: &[Layout], made: Made) {
             return;
         };
         let old = desk.cluster.bundle.clone();
-        match desk.rotate() {
+        match desk.take(most) {
+            Ok(taken) if taken.len() == most => {}
             Ok(taken) => {
                 let anchors = BundleText::read(desk.cluster.bundle.as_str());
                 let is_one =
@@ -113,7 +113,8 @@ fn folded(text: &str) -> String {
 
 #[test]
 fn a_rotation_is_edited_into_manifests_however_they_are_written() {
-    for (name, writing) in WRITINGS.iter().skip(sizes::of(2, 0)) {
+    let steps = sizes::of(4, 9);
+    for (name, writing) in WRITINGS.iter().step_by(sizes::of(3, 1)) {
         let cluster = Cluster::new();
         let objects = Declared::of(&cluster).objects()[..3].to_vec();
         let all = [objects, workloads(&cluster, Made::ByManifests)].concat();
@@ -122,141 +123,14 @@ fn a_rotation_is_edited_into_manifests_however_they_are_written() {
             println!("skipped: a_rotation_is_edited_into_manifests_however_they_are_written: no git");
             return;
         };
-        let taken = desk.rotate().unwrap_or_else(|why| panic!("{name}: {why}"));
-        assert_eq!(taken.len(), 9, "{name}: {taken:?}");
+        let taken = desk.take(steps).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(taken.len(), steps, "{name}: {taken:?}");
         // Laid out by the same hand, the file holds what it held, and the step; what was quoted stays so.
         let after = fs::read_to_string(desk.repository.home.path().join(name)).unwrap();
         let expected = writing(&declared(desk.repository.home.path(), None));
         let differs = |(is, shall): &(&str, &str)| is.replace('"', "") != shall.replace('"', "");
         assert_eq!(after.lines().zip(expected.lines()).find(differs), None, "{name}");
         assert_eq!(after.lines().count(), expected.lines().count(), "{name}");
-    }
-}
-
-/// Production and staging deploy the same applications, from one base.
-fn shared(cluster: &Cluster) -> Files {
-    let (of_linkerd, of_apps): (Vec<Value>, Vec<Value>) = workloads(cluster, Made::ByManifests)
-        .into_iter()
-        .partition(|tree| tree["metadata"]["namespace"] == "linkerd");
-    let kustomization = |resources: &[&str]| {
-        text(&[
-            json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}),
-        ])
-    };
-    let here = Declared::of(cluster);
-    let there = Declared::of(&Cluster::new());
-    let plane = |it: &Declared| text(&[it.objects()[..3].to_vec(), of_linkerd.clone()].concat());
-    let files = [
-        ("apps/base/kustomization.yaml", kustomization(&["apps.yaml"])),
-        ("apps/base/apps.yaml", text(&of_apps)),
-        ("clusters/production/linkerd/all.yaml", plane(&here)),
-        ("clusters/production/apps/kustomization.yaml", kustomization(&["../../../apps/base"])),
-        ("clusters/staging/linkerd/all.yaml", plane(&there)),
-        ("clusters/staging/apps/kustomization.yaml", kustomization(&["../../../apps/base"])),
-    ];
-    files.map(|(name, text)| (name.to_owned(), text)).to_vec()
-}
-
-#[test]
-fn what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited() {
-    const TEST: &str = "what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited";
-    if !has_kubectl() {
-        println!("skipped: {TEST}: no kubectl");
-        return;
-    }
-    let cluster = Cluster::new();
-    let files = shared(&cluster);
-    let Some(mut desk) = Desk::over(cluster, &files, Some("clusters/production")) else {
-        println!("skipped: {TEST}: no git");
-        return;
-    };
-    let taken = desk.rotate().unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(taken.len(), 9, "{taken:?}");
-    for (name, before) in files {
-        let is_others = name.starts_with("apps/") || name.starts_with("clusters/staging/");
-        let now = fs::read_to_string(desk.repository.home.path().join(&name)).unwrap();
-        assert_eq!(is_others, now == before, "{name}");
-    }
-}
-
-/// Two clusters deploy the same applications without a file of their own: what differs stands in the objects of their engine.
-fn shared_by_engines(cluster: &Cluster, engine: fn(&str, &str) -> Value) -> Files {
-    let (of_linkerd, of_apps): (Vec<Value>, Vec<Value>) = workloads(cluster, Made::ByManifests)
-        .into_iter()
-        .partition(|tree| tree["metadata"]["namespace"] == "linkerd");
-    let kustomization =
-        text(&[json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
-        "resources": ["apps.yaml"]})]);
-    let plane = |it: &Declared| text(&[it.objects()[..3].to_vec(), of_linkerd.clone()].concat());
-    let files = [
-        ("apps/kustomization.yaml", kustomization),
-        ("apps/apps.yaml", text(&of_apps)),
-        (
-            "clusters/production/engine.yaml",
-            text(&[engine("production", "linkerd/production"), engine("production", "apps")]),
-        ),
-        (
-            "clusters/staging/engine.yaml",
-            text(&[engine("staging", "linkerd/staging"), engine("staging", "apps")]),
-        ),
-        ("linkerd/production/all.yaml", plane(&Declared::of(cluster))),
-        ("linkerd/staging/all.yaml", plane(&Declared::of(&Cluster::new()))),
-    ];
-    files.map(|(name, text)| (name.to_owned(), text)).to_vec()
-}
-
-fn application_of(cluster: &str, path: &str) -> Value {
-    let name = format!("{cluster}-{}", path.replace('/', "-"));
-    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name, "namespace": "argocd"},
-        "spec": {"project": "default", "destination": {"name": cluster},
-            "source": {"repoURL": "https://git.example.test/x", "path": path}, "syncPolicy": {"automated": {}}}})
-}
-
-/// The kustomization is one of several sources, and not the first.
-fn application_of_sources(cluster: &str, path: &str) -> Value {
-    let mut application = application_of(cluster, path);
-    let spec = application["spec"].as_object_mut().unwrap();
-    let source = spec.remove("source").unwrap();
-    let other = json!({"repoURL": "https://charts.example.test", "chart": "podinfo", "targetRevision": "6.9.0",
-        "helm": {"valuesObject": {"replicaCount": 2}}});
-    spec.insert("sources".to_owned(), json!([other, source]));
-    application
-}
-
-fn kustomization_of(_: &str, path: &str) -> Value {
-    let patch = json!({"patch": "- op: add\n  path: /metadata/labels/x\n  value: \"1\"\n", "target": {"kind": "StatefulSet"}});
-    json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
-        "metadata": {"name": path.replace('/', "-"), "namespace": "flux-system"},
-        "spec": {"path": format!("./{path}"), "prune": true, "patches": [patch],
-            "sourceRef": {"kind": "GitRepository", "name": "flux-system"}}})
-}
-
-#[test]
-fn what_only_an_engine_tells_apart_is_patched_in_its_object() {
-    const TEST: &str = "what_only_an_engine_tells_apart_is_patched_in_its_object";
-    if !has_kubectl() {
-        println!("skipped: {TEST}: no kubectl");
-        return;
-    }
-    type Engine = (&'static str, fn(&str, &str) -> Value);
-    let engines: [Engine; 3] = [
-        ("production", application_of_sources),
-        ("production", application_of),
-        ("clusters/production", kustomization_of),
-    ];
-    for (unit, engine) in engines.into_iter().take(sizes::of(1, 3)) {
-        let cluster = Cluster::new();
-        let files = shared_by_engines(&cluster, engine);
-        let Some(mut desk) = Desk::over(cluster, &files, Some(unit)) else {
-            println!("skipped: {TEST}: no git");
-            return;
-        };
-        let taken = desk.rotate().unwrap_or_else(|why| panic!("{why}"));
-        assert_eq!(taken.len(), 9, "{taken:?}");
-        for (name, before) in files {
-            let now = fs::read_to_string(desk.repository.home.path().join(&name)).unwrap();
-            assert_eq!(name.starts_with("apps") || name.contains("staging"), now == before, "{name}");
-        }
     }
 }
 
@@ -384,102 +258,6 @@ fn a_file_with_changes_is_refused_and_the_same_step_again_changes_nothing() {
     assert_eq!(fs::read_to_string(&file).unwrap(), edited);
 }
 
-/// The files of a repository, and what each shall hold after the next step.
-#[cfg(unix)]
-fn before_and_after(desk: &Desk) -> Vec<(std::path::PathBuf, String, String)> {
-    let files = ["linkerd/0.yaml", "linkerd/2.yaml"].map(|name| desk.repository.home.path().join(name));
-    let read = || files.each_ref().map(|path| fs::read_to_string(path).unwrap());
-    let before = read();
-    assert!(desk.next(&[]).status.success());
-    let after = read();
-    let both = files.into_iter().zip(before).zip(after).map(|((path, before), after)| (path, before, after));
-    let all: Vec<_> = both.collect();
-    all.iter().for_each(|(path, before, after)| {
-        assert_ne!(before, after);
-        fs::write(path, before).unwrap();
-    });
-    all
-}
-
-/// As many files as there were: nothing that is temporary is left.
-#[cfg(unix)]
-fn status(desk: &Desk) -> String {
-    let status = runner::other("git")
-        .current_dir(desk.repository.home.path())
-        .args(["status", "--porcelain"])
-        .output();
-    String::from_utf8(status.unwrap().stdout).unwrap()
-}
-
-#[cfg(unix)]
-#[test]
-fn what_is_killed_at_any_moment_leaves_every_file_whole() {
-    let Some(desk) = Desk::new(&RENDERED[1], Made::ByManifests) else {
-        println!("skipped: what_is_killed_at_any_moment_leaves_every_file_whole: no git");
-        return;
-    };
-    let files = before_and_after(&desk);
-    let began = std::time::Instant::now();
-    assert!(desk.next(&[]).status.success());
-    let whole = began.elapsed();
-    for turn in 0..sizes::of(20, 200) {
-        files.iter().for_each(|(path, before, _)| fs::write(path, before).unwrap());
-        let dir = desk.at("rotation");
-        let mut child = runner::plugin()
-            .current_dir(desk.repository.home.path())
-            .args([
-                "next",
-                "--in",
-                ".",
-                "--dir",
-                &dir,
-                "-f",
-                &desk.at("dump.json"),
-                "--at",
-                &desk.cluster.now.to_string(),
-            ])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        // The files are written at the end.
-        std::thread::sleep(whole.mul_f64(0.7 + 0.02 * f64::from(turn % 20)));
-        let _ = child.kill();
-        child.wait().unwrap();
-        for (path, before, after) in &files {
-            let now = fs::read_to_string(path).unwrap();
-            assert!(now == *before || now == *after, "{}", path.display());
-        }
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn what_cannot_be_written_puts_everything_back() {
-    let Some(desk) = Desk::new(&RENDERED[1], Made::ByManifests) else {
-        println!("skipped: what_cannot_be_written_puts_everything_back: no git");
-        return;
-    };
-    let files = before_and_after(&desk);
-    let [first, second] = [0, 1].map(|at| files[at].2.len());
-    assert!(first + 1024 < second, "the second file is the larger one: {first}, {second}");
-    // No file may have more blocks of 512 bytes than this: the first one fits, the second does not.
-    let limit = (first / 512 + 1).to_string();
-    let output = runner::other("sh")
-        .current_dir(desk.repository.home.path())
-        .args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"", "sh", &limit, runner::PLUGIN])
-        .args(["next", "--in", ".", "--dir", &desk.at("rotation"), "-f", &desk.at("dump.json")])
-        .args(["--at", &desk.cluster.now.to_string()])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("linkerd/2.yaml"), "{}", said(&output));
-    for (path, before, _) in &files {
-        assert_eq!(fs::read_to_string(path).unwrap(), *before, "{}", path.display());
-    }
-    assert_eq!(status(&desk), "");
-}
-
 #[test]
 fn a_file_that_is_not_understood_is_edited_where_it_is_named() {
     let Some(desk) = Desk::new(&NOT_UNDERSTOOD[0], Made::ByChart) else {
@@ -525,7 +303,7 @@ fn a_real_install_of_every_era_holds_each_step_after_its_edit() {
     if installs.is_empty() {
         println!("skipped: a_real_install_of_every_era_holds_each_step_after_its_edit: no ../shared/real");
     }
-    for path in installs {
+    for path in installs.into_iter().step_by(sizes::of(4, 1)) {
         let Some(repository) = Repository::new() else {
             println!("skipped: a_real_install_of_every_era_holds_each_step_after_its_edit: no git");
             return;

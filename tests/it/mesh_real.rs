@@ -5,7 +5,7 @@ use l5d_rotate::mesh::{
 };
 use l5d_rotate::pki::Rules;
 
-use crate::support::manifests::{mesh, real};
+use crate::support::manifests::{CONTROL_PLANES, mesh, real};
 use crate::support::pki::at;
 
 fn read(test: &str, path: &str) -> Option<String> {
@@ -55,33 +55,7 @@ fn every_install_shows_its_era_its_bundle_and_its_issuer() {
 
 #[test]
 fn every_install_shows_its_control_plane_and_not_the_heartbeat() {
-    let v2_8 = [
-        "linkerd-controller",
-        "linkerd-destination",
-        "linkerd-grafana",
-        "linkerd-identity",
-        "linkerd-prometheus",
-        "linkerd-proxy-injector",
-        "linkerd-sp-validator",
-        "linkerd-tap",
-        "linkerd-web",
-    ];
-    let installs: [(&str, &[&str]); 4] = [
-        ("2.8.1", &v2_8),
-        (
-            "2.10.2",
-            &[
-                "linkerd-controller",
-                "linkerd-destination",
-                "linkerd-identity",
-                "linkerd-proxy-injector",
-                "linkerd-sp-validator",
-            ],
-        ),
-        ("2.12.6", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
-        ("2.20", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
-    ];
-    for (version, workloads) in installs {
+    for (version, workloads) in CONTROL_PLANES {
         let Some(text) = read("every_install_shows_its_control_plane", &format!("install/{version}.yaml"))
         else {
             return;

@@ -97,12 +97,12 @@ impl<'a> Mesh<'a> {
     }
 
     /// Which invariants surely do not hold.
-    fn broken(&self) -> Vec<Invariant> {
+    fn violated(&self) -> Vec<Invariant> {
         let all = self.states.violations(self.at);
-        let mut broken: Vec<_> = all.iter().filter(|one| one.certain).map(|one| one.invariant()).collect();
-        broken.sort_unstable();
-        broken.dedup();
-        broken
+        let mut violated: Vec<_> = all.iter().filter(|one| one.certain).map(|one| one.invariant()).collect();
+        violated.sort_unstable();
+        violated.dedup();
+        violated
     }
 }
 
@@ -124,9 +124,9 @@ fn prune_before_certificates_are_renewed(runs: &[MeshRun], texts: &BTreeMap<Stri
     let old = IssuerChain::from_pem(&texts["issuer old"]).unwrap();
     mesh.cluster.issuer().chain = Ok(old);
     mesh.states = States::of(&mesh.cluster.mesh, None, mesh.at);
-    assert_eq!(mesh.broken(), []);
+    assert_eq!(mesh.violated(), []);
     mesh.go(&[Swap("new"), Restart(&["identity"])]);
-    assert_eq!(mesh.broken(), [], "both anchors are everywhere");
+    assert_eq!(mesh.violated(), [], "both anchors are everywhere");
     mesh.go(&[Publish("new"), Restart(&["identity", "destination", "c"])]);
     // At once some pairs failed, and none of a and b could renew.
     assert!(failed(run, 0) > 0 && failed(run, 0) < run.matrices[0].len());
@@ -165,14 +165,14 @@ fn issuer_before_bundle(runs: &[MeshRun], texts: &BTreeMap<String, String>) {
     mesh.go(&[Swap("new")]);
     // The controller skips it and goes on: nothing fails.
     assert_eq!(failed(run, 0), 0);
-    assert_eq!(mesh.broken(), [Invariant::ControllerStarts]);
+    assert_eq!(mesh.violated(), [Invariant::ControllerStarts]);
     mesh.go(&[Wait]);
-    assert_eq!(mesh.broken(), [Invariant::ControllerStarts]);
+    assert_eq!(mesh.violated(), [Invariant::ControllerStarts]);
     assert!(mesh.states.presented.iter().all(|one| one.count == 5), "{:?}", mesh.states.presented);
     // Restarted it is dead, and when certificates expire everybody else is.
     mesh.go(&[Restart(&["identity"]), Wait]);
     assert_eq!((run.healed, failed(run, 1)), (Some(false), run.matrices[1].len()));
-    assert!(mesh.broken().contains(&Invariant::ControllerSigns), "{:?}", mesh.broken());
+    assert!(mesh.violated().contains(&Invariant::ControllerSigns), "{:?}", mesh.violated());
     let with: u64 = mesh.states.presented.iter().map(|one| one.count).sum();
     assert_eq!(with, 0, "{:?}", mesh.states.presented);
 }
@@ -181,18 +181,18 @@ fn bundle_and_issuer_at_once(runs: &[MeshRun], texts: &BTreeMap<String, String>)
     let run = run_of(runs, "bundle-and-issuer-at-once");
     let mut mesh = Mesh::of(run, texts, &DATA);
     mesh.go(&[Swap("new"), Publish("both"), Restart(&CONTROL)]);
-    let broken = mesh.broken();
+    let violated = mesh.violated();
     assert!(
-        broken.contains(&Invariant::EveryPair) && broken.contains(&Invariant::EveryRenewal),
-        "{broken:?}"
+        violated.contains(&Invariant::EveryPair) && violated.contains(&Invariant::EveryRenewal),
+        "{violated:?}"
     );
     // What a, b and c present, the identity pod's proxy accepts: it is they who refuse.
-    assert!(!broken.contains(&Invariant::EveryRequest));
+    assert!(!violated.contains(&Invariant::EveryRequest));
     mesh.go(&[Wait]);
     assert_eq!((run.healed, failed(run, 1)), (Some(false), run.matrices[1].len()));
-    assert!(mesh.broken().contains(&Invariant::EveryRenewal), "{:?}", mesh.broken());
+    assert!(mesh.violated().contains(&Invariant::EveryRenewal), "{:?}", mesh.violated());
     mesh.go(&[Restart(&DATA)]);
-    assert_eq!((failed(run, 2), mesh.broken()), (0, vec![]));
+    assert_eq!((failed(run, 2), mesh.violated()), (0, vec![]));
 }
 
 fn right_orders(runs: &[MeshRun], texts: &BTreeMap<String, String>) {
@@ -221,7 +221,7 @@ fn right_orders(runs: &[MeshRun], texts: &BTreeMap<String, String>) {
         let mut mesh = Mesh::of(run, texts, &DATA);
         for (place, act) in acts.iter().enumerate() {
             mesh.go(act);
-            assert_eq!(mesh.broken(), [], "{id} {place}");
+            assert_eq!(mesh.violated(), [], "{id} {place}");
         }
         assert!((0..run.matrices.len()).all(|at| failed(run, at) == 0), "{id}");
     }

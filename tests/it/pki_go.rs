@@ -7,7 +7,7 @@ use l5d_rotate::pki::{KeyEncoding, Rules, accepts, pem};
 use crate::sizes;
 use crate::support::pki::go::{self, Oracle};
 use crate::support::pki::random::{self, Dice, Keys};
-use crate::support::pki::{IDENTITY, anchor, now, real_pem};
+use crate::support::pki::{anchor, identity, now, real_pem};
 
 #[test]
 fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {
@@ -20,7 +20,7 @@ fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {
         .ask(&cases.iter().map(|case| go::verify(&case.anchors, &case.chain, now())).collect::<Vec<_>>());
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     for (case, answer) in cases.iter().zip(answers) {
-        let ours = accepts(&case.anchors, &case.chain, IDENTITY, now(), Rules::Controller);
+        let ours = accepts(&case.anchors, &case.chain, &identity(), now(), Rules::Controller);
         let ours = ours.err().map(|refusal| refusal.go_text()).unwrap_or_default();
         assert_eq!(ours, answer.error, "{}", case.description);
         *told.entry(answer.error.chars().take(48).collect()).or_default() += 1;

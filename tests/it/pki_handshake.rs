@@ -11,7 +11,7 @@ use rustls::Error;
 use crate::support::pki;
 use crate::support::pki::random::{self, Keys};
 use crate::support::pki::tls::{Proxy, key_pair};
-use crate::support::pki::{IDENTITY, anchor, at, bundle, chain, issuer, now, tls};
+use crate::support::pki::{IDENTITY, anchor, at, bundle, chain, identity, issuer, now, tls};
 
 /// Two proxies, one calling the other, both with this identity and these anchors.
 fn handshake(anchors: &Bundle, proxy: &Proxy, at: Timestamp) -> Result<(), Error> {
@@ -26,13 +26,13 @@ fn proxies_accept(
     at: Timestamp,
 ) -> Result<(), Refusal> {
     let real = handshake(anchors, &Proxy::new(chain, &key_pair(signer)), at);
-    let ours = accepts(anchors, chain, IDENTITY, at, Rules::Proxy);
+    let ours = accepts(anchors, chain, &identity(), at, Rules::Proxy);
     assert_eq!(real.is_ok(), ours.is_ok(), "{real:?} {ours:?}");
     ours
 }
 
 fn controller_accepts(anchors: &Bundle, chain: &IssuerChain, at: Timestamp) -> Result<(), Refusal> {
-    accepts(anchors, chain, IDENTITY, at, Rules::Controller)
+    accepts(anchors, chain, &identity(), at, Rules::Controller)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn row(anchors: &[&Shape], chain: &[&Shape], proxy: &str, controller: &str) {
     let real = handshake(&anchors, &Proxy::new(&presented, &chain[0].key), now());
     let say =
         |verdict: Result<(), Refusal>| verdict.err().map(|refusal| refusal.to_string()).unwrap_or_default();
-    let ours = say(accepts(&anchors, &presented, IDENTITY, now(), Rules::Proxy));
+    let ours = say(accepts(&anchors, &presented, &identity(), now(), Rules::Proxy));
     assert_eq!(real.is_ok(), ours.is_empty(), "{real:?} {ours}");
     assert_eq!((&*ours, &*say(controller_accepts(&anchors, &presented, now()))), (proxy, controller));
 }
@@ -286,7 +286,7 @@ fn an_issuer_that_cannot_sign_with_ecdsa_is_refused_by_its_own_name() {
         let issuer = Shape::of_key(KeyPair::generate_for(algorithm).unwrap(), "identity", Some(&root), plain);
         let presented = chain(&issuer.certificate, &[]);
         let refusal =
-            accepts(&bundle([&root.certificate]), &presented, IDENTITY, now(), Rules::Proxy).unwrap_err();
+            accepts(&bundle([&root.certificate]), &presented, &identity(), now(), Rules::Proxy).unwrap_err();
         assert!(matches!(refusal, Refusal::IssuerKey { .. }), "{refusal}");
         // The controller loads it all the same, and fails at the first workload certificate.
         assert_eq!(controller_accepts(&bundle([&root.certificate]), &presented, now()), Ok(()));
@@ -327,7 +327,7 @@ fn random_chains_meet_in_a_handshake_as_we_say() {
         let case = random::case(&keys, seed);
         let signer = keys.get(case.issuer_key);
         let real = handshake(&case.anchors, &Proxy::new(&case.chain, signer), now());
-        let ours = accepts(&case.anchors, &case.chain, IDENTITY, now(), Rules::Proxy);
+        let ours = accepts(&case.anchors, &case.chain, &identity(), now(), Rules::Proxy);
         // The controller signs with ECDSA only, so no handshake can be had of such an issuer's workload certificate.
         if !matches!(ours, Err(Refusal::IssuerKey { .. }))
             && signer.algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256
@@ -335,7 +335,7 @@ fn random_chains_meet_in_a_handshake_as_we_say() {
             assert_eq!(real.is_ok(), ours.is_ok(), "{real:?} {ours:?} {}", case.description);
             differ += usize::from(
                 ours.is_ok()
-                    != accepts(&case.anchors, &case.chain, IDENTITY, now(), Rules::Controller).is_ok(),
+                    != accepts(&case.anchors, &case.chain, &identity(), now(), Rules::Controller).is_ok(),
             );
         }
         *(if ours.is_ok() { &mut accepted } else { &mut refused }) += 1;

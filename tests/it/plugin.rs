@@ -24,26 +24,15 @@ const PLATFORMS: [(&str, &str, &str); 6] = [
     ("aarch64-pc-windows-msvc", "windows", "arm64"),
 ];
 
-/// Where a program is, or a line that names the test that goes without it.
-fn tool(test: &str, program: &str) -> Option<PathBuf> {
-    let found = std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|dir| dir.join(program))
-        .find(|path| path.is_file());
-    if found.is_none() {
-        println!("skipped: {test}: no {program} on PATH");
-    }
-    found
-}
-
-fn gnu_tar(test: &str) -> Option<()> {
-    let version = |program: &str| {
+fn has_gnu_tar(test: &str) -> bool {
+    let is_gnu = |program: &str| {
         Command::new(program).arg("--version").output().is_ok_and(|out| text(&out.stdout).contains("GNU tar"))
     };
-    let found = version("gtar") || version("tar");
+    let found = is_gnu("gtar") || is_gnu("tar");
     if !found {
         println!("skipped: {test}: no GNU tar");
     }
-    found.then_some(())
+    found
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -185,11 +174,13 @@ fn a_manifest_that_breaks_a_rule_is_refused_for_that_rule() {
 
 #[test]
 fn krews_own_validation_agrees() {
-    let Some(validate) = tool("krews_own_validation_agrees", "validate-krew-manifest") else { return };
+    if !runner::has("krews_own_validation_agrees", &["validate-krew-manifest"]) {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("l5d-rotate.yaml");
     let accepts = || {
-        Command::new(&validate)
+        Command::new("validate-krew-manifest")
             .args(["-skip-install", "-manifest"])
             .arg(&file)
             .output()
@@ -207,7 +198,9 @@ fn krews_own_validation_agrees() {
 
 #[test]
 fn each_platforms_archive_holds_what_the_manifest_says() {
-    let Some(()) = gnu_tar("each_platforms_archive_holds_what_the_manifest_says") else { return };
+    if !has_gnu_tar("each_platforms_archive_holds_what_the_manifest_says") {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     release(&stand_in(dir.path()), &PLATFORMS.map(|(target, ..)| target), dir.path());
     let manifest = yaml(&dir.path().join("l5d-rotate.yaml"));
@@ -239,7 +232,9 @@ fn each_platforms_archive_holds_what_the_manifest_says() {
 #[test]
 fn a_whole_release_is_laid_out_as_an_image_and_committed_to_krews_index() {
     const NAME: &str = "a_whole_release_is_laid_out_as_an_image_and_committed_to_krews_index";
-    let (Some(()), Some(git)) = (gnu_tar(NAME), tool(NAME, "git")) else { return };
+    if !has_gnu_tar(NAME) || !runner::has(NAME, &["git"]) {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let (dist, image, index) = (dir.path().join("dist"), dir.path().join("image"), dir.path().join("index"));
     release(&stand_in(dir.path()), &PLATFORMS.map(|(target, ..)| target), &dist);
@@ -256,10 +251,10 @@ fn a_whole_release_is_laid_out_as_an_image_and_committed_to_krews_index() {
         assert!(image.join(file).is_file(), "{file}");
     }
     fs::create_dir_all(index.join("plugins")).unwrap();
-    run(Command::new(&git).args(["init", "-q"]).current_dir(&index));
+    run(Command::new("git").args(["init", "-q"]).current_dir(&index));
     let branch = text(&run(&mut script("krew-index", &index)).stdout);
     assert_eq!(branch.trim_end(), concat!("l5d-rotate-v", env!("CARGO_PKG_VERSION")));
-    let mut show = Command::new(&git);
+    let mut show = Command::new("git");
     show.args(["show", &format!("{}:plugins/l5d-rotate.yaml", branch.trim_end())]).current_dir(&index);
     assert_eq!(text(&run(&mut show).stdout), fs::read_to_string(dist.join("l5d-rotate.yaml")).unwrap());
 
@@ -270,7 +265,9 @@ fn a_whole_release_is_laid_out_as_an_image_and_committed_to_krews_index() {
 
 #[test]
 fn the_same_commit_gives_the_same_archive() {
-    let Some(()) = gnu_tar("the_same_commit_gives_the_same_archive") else { return };
+    if !has_gnu_tar("the_same_commit_gives_the_same_archive") {
+        return;
+    }
     let [one, two] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let binaries = [&one, &two].map(|dir| stand_in(dir.path()));
     fs::set_permissions(&binaries[1], fs::Permissions::from_mode(0o700)).unwrap();
@@ -286,7 +283,9 @@ fn the_same_commit_gives_the_same_archive() {
 
 #[test]
 fn a_platform_without_an_archive_is_left_out_and_named() {
-    let Some(()) = gnu_tar("a_platform_without_an_archive_is_left_out_and_named") else { return };
+    if !has_gnu_tar("a_platform_without_an_archive_is_left_out_and_named") {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let output = release(&stand_in(dir.path()), &[PLATFORMS[3].0], dir.path());
     let manifest = yaml(&dir.path().join("l5d-rotate.yaml"));
@@ -298,11 +297,9 @@ fn a_platform_without_an_archive_is_left_out_and_named() {
 #[test]
 fn krew_installs_a_local_build_that_kubectl_runs() {
     const NAME: &str = "krew_installs_a_local_build_that_kubectl_runs";
-    let (Some(_), Some(kubectl), Some(())) =
-        (tool(NAME, "kubectl-krew"), tool(NAME, "kubectl"), gnu_tar(NAME))
-    else {
+    if !runner::has(NAME, &["kubectl-krew", "kubectl"]) || !has_gnu_tar(NAME) {
         return;
-    };
+    }
     let Some((target, os, arch)) = PLATFORMS.into_iter().find(this_machine) else {
         println!("skipped: {NAME}: no archive is made for this machine");
         return;
@@ -310,8 +307,10 @@ fn krew_installs_a_local_build_that_kubectl_runs() {
     let dir = tempfile::tempdir().unwrap();
     release(Path::new(runner::PLUGIN), &[target], dir.path());
     let krew_root = install(dir.path(), os, arch).unwrap();
-    let path = std::env::join_paths([krew_root.join("bin"), kubectl.parent().unwrap().to_owned()]).unwrap();
-    let version = run(Command::new(&kubectl).args(["l5d-rotate", "--version"]).env("PATH", path));
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths([krew_root.join("bin")].into_iter().chain(std::env::split_paths(&path)));
+    let path = path.unwrap();
+    let version = run(Command::new("kubectl").args(["l5d-rotate", "--version"]).env("PATH", path));
     assert!(text(&version.stdout).contains(env!("CARGO_PKG_VERSION")));
     let license = krew_root.join(concat!("store/l5d-rotate/v", env!("CARGO_PKG_VERSION"), "/LICENSE"));
     assert_eq!(fs::read(license).unwrap(), fs::read(Path::new(ROOT).join("LICENSE")).unwrap());
@@ -320,10 +319,9 @@ fn krew_installs_a_local_build_that_kubectl_runs() {
 #[test]
 fn krew_installs_the_archive_of_each_platform_and_refuses_one_that_was_changed() {
     const NAME: &str = "krew_installs_the_archive_of_each_platform_and_refuses_one_that_was_changed";
-    let (Some(_), Some(_), Some(())) = (tool(NAME, "kubectl-krew"), tool(NAME, "kubectl"), gnu_tar(NAME))
-    else {
+    if !runner::has(NAME, &["kubectl-krew", "kubectl"]) || !has_gnu_tar(NAME) {
         return;
-    };
+    }
     let dir = tempfile::tempdir().unwrap();
     release(&stand_in(dir.path()), &PLATFORMS.map(|(target, ..)| target), dir.path());
     for (_, os, arch) in PLATFORMS {
@@ -340,11 +338,13 @@ fn krew_installs_the_archive_of_each_platform_and_refuses_one_that_was_changed()
 
 #[test]
 fn kubectl_reads_the_roles() {
-    let Some(kubectl) = tool("kubectl_reads_the_roles", "kubectl") else { return };
+    if !runner::has("kubectl_reads_the_roles", &["kubectl"]) {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("rbac.yaml");
     fs::write(&file, rbac::manifest("mesh")).unwrap();
-    let mut label = Command::new(kubectl);
+    let mut label = Command::new("kubectl");
     label
         .args(["label", "--local", "-o", "json", "read=yes", "-f"])
         .arg(&file)

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use l5d_rotate::document::{ObjectRef, parse};
 use l5d_rotate::mesh::{Interest, Mesh, Observer};
 use l5d_rotate::render::{Form, directory, render};
-use l5d_rotate::rotation::{Phase, Plan, Record, RestartAnnotation, Scope, Stage, Strategy, plan};
+use l5d_rotate::rotation::{Phase, Plan, Record, RestartAnnotation, Stage, plan};
 
 use crate::support::pki::Pair;
-use crate::support::render::{mint, start};
+use crate::support::render::{mint, record, start};
 
 fn read(name: &str) -> Option<String> {
     std::fs::read_to_string(format!("{}/../shared/real/{name}", env!("CARGO_MANIFEST_DIR"))).ok()
@@ -27,18 +27,11 @@ fn observe(texts: &[String], keep: bool) -> Mesh {
 
 fn planned(mesh: &Mesh, new: &Pair) -> (Record, Plan) {
     let published = mesh.trust.published.as_option().unwrap();
+    let old = published.text.as_read_by(l5d_rotate::pki::Rules::Proxy).unwrap().clone();
     let record = Record {
-        started: start(),
         namespace: mesh.control_plane.namespace.clone(),
         trust_domain: mesh.control_plane.trust_domain.clone(),
-        strategy: Strategy::Staged,
-        old: published.text.as_read_by(l5d_rotate::pki::Rules::Proxy).unwrap().clone(),
-        old_issuer: None,
-        scope: Scope::Full { anchor: new.anchor.certificate.clone() },
-        issuer: new.chain(),
-        cross: None,
-        managed: None,
-        direction: Default::default(),
+        ..record(old, new)
     };
     let plan = plan(&record, mesh, RestartAnnotation::Content, &BTreeSet::new(), start()).unwrap();
     (record, plan)

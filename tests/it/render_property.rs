@@ -31,9 +31,12 @@ fn some(names: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static st
 }
 
 fn variable(name: &'static str) -> impl Strategy<Value = Value> {
-    (value(), any::<bool>()).prop_map(move |(value, literal)| match literal {
-        true => json!({ "name": name, "value": value }),
-        false => json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
+    (value(), any::<bool>()).prop_map(move |(value, literal)| {
+        if literal {
+            json!({ "name": name, "value": value })
+        } else {
+            json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } })
+        }
     })
 }
 

@@ -296,13 +296,20 @@ fn a_manually_injected_workload_is_restarted_like_any_other_for_its_certificate(
 
 // Who restarts the control plane.
 
-#[test]
-fn a_control_plane_that_rolls_with_the_helm_value_is_not_restarted_twice() {
-    for owner in [helm(), Owner::LinkerdCli] {
+/// Installs whose control plane restarts with the value of the bundle, with a rotation of each.
+fn that_roll_with_the_value() -> impl Iterator<Item = (Cluster, Record)> {
+    [helm(), Owner::LinkerdCli].into_iter().map(|owner| {
         let (_, mut cluster, record) = fixture(Era::V2_12);
         cluster.mesh.control_plane.installer = Some(owner);
         let published = cluster.published().text().to_owned();
         hash_templates(&mut cluster, published.trim());
+        (cluster, record)
+    })
+}
+
+#[test]
+fn a_control_plane_that_rolls_with_the_helm_value_is_not_restarted_twice() {
+    for (cluster, record) in that_roll_with_the_value() {
         let plan = cluster.plan(&record);
         let control_plane = planned(&plan, step(Phase::Bundle, 2));
         assert_eq!(control_plane.changes, []);
@@ -315,11 +322,7 @@ fn a_control_plane_that_rolls_with_the_helm_value_is_not_restarted_twice() {
 
 #[test]
 fn a_bundle_that_is_patched_past_the_value_is_followed_by_a_rendered_restart_and_the_plan_says_so() {
-    for owner in [helm(), Owner::LinkerdCli] {
-        let (_, mut cluster, record) = fixture(Era::V2_12);
-        cluster.mesh.control_plane.installer = Some(owner);
-        let published = cluster.published().text().to_owned();
-        hash_templates(&mut cluster, published.trim());
+    for (mut cluster, record) in that_roll_with_the_value() {
         let plan = cluster.plan(&record);
         let control_plane = planned(&plan, step(Phase::Bundle, 2));
         let note = control_plane.notes.iter().find(|note| note.code() == "restarted-by-install").unwrap();

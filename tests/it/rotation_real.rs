@@ -9,7 +9,7 @@ use l5d_rotate::rotation::{
     Change, Phase, Record, RestartAnnotation, Scope, Standing, StepState, Strategy, plan,
 };
 
-use crate::support::manifests::{mesh, real};
+use crate::support::manifests::{CONTROL_PLANES, mesh, real};
 use crate::support::rotation::{
     PHASES, mint_chain, mint_root, notes, planned, restarted, step, step_fact, time,
 };
@@ -28,35 +28,7 @@ fn begin(mesh: &Mesh, anchor: &Authority, chain: IssuerChain) -> Record {
 #[test]
 fn every_install_is_planned_from_its_manifests_alone() {
     let Some(folder) = real("every_install_is_planned_from_its_manifests_alone") else { return };
-    let workloads: [(&str, &[&str]); 4] = [
-        (
-            "2.8.1",
-            &[
-                "linkerd-controller",
-                "linkerd-destination",
-                "linkerd-grafana",
-                "linkerd-identity",
-                "linkerd-prometheus",
-                "linkerd-proxy-injector",
-                "linkerd-sp-validator",
-                "linkerd-tap",
-                "linkerd-web",
-            ],
-        ),
-        (
-            "2.10.2",
-            &[
-                "linkerd-controller",
-                "linkerd-destination",
-                "linkerd-identity",
-                "linkerd-proxy-injector",
-                "linkerd-sp-validator",
-            ],
-        ),
-        ("2.12.6", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
-        ("2.20", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
-    ];
-    for (version, workloads) in workloads {
+    for (version, workloads) in CONTROL_PLANES {
         let install = std::fs::read_to_string(folder.join(format!("install/{version}.yaml"))).unwrap();
         let mesh = mesh(&[&install]);
         let anchor = mint_root("root.linkerd.cluster.local");

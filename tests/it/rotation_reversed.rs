@@ -113,12 +113,11 @@ fn gone_through(seed: u64) -> Result<Vec<String>, String> {
             continue;
         };
         let next = planned(&plan, step);
-        match next.blocked.is_empty() && !next.is_merged(&cluster.mesh) {
-            true => {
-                merge(&mut cluster, &next);
-                taken.push(step.to_string());
-            }
-            false => go_on(&mut cluster, &next, &mut dice),
+        if next.blocked.is_empty() && !next.is_merged(&cluster.mesh) {
+            merge(&mut cluster, &next);
+            taken.push(step.to_string());
+        } else {
+            go_on(&mut cluster, &next, &mut dice)
         }
     }
     let plan = cluster.plan(&ways[way]);

@@ -87,9 +87,12 @@ fn the_worst_answer_is_the_exit_code_and_keeps_no_other_from_being_shown() {
     let [eu, us] = [Cluster::new(), Cluster::new()];
     let files: Files = clusters(&eu, &us)
         .into_iter()
-        .map(|(name, text)| match name.ends_with("us/linkerd/0.yaml") {
-            true => (name, text.replace("CERTIFICATE-----", "CERT-----")),
-            false => (name, text),
+        .map(|(name, text)| {
+            if name.ends_with("us/linkerd/0.yaml") {
+                (name, text.replace("CERTIFICATE-----", "CERT-----"))
+            } else {
+                (name, text)
+            }
         })
         .collect();
     let Some(desk) = Desk::new(&files) else { return };

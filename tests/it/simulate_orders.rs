@@ -178,7 +178,7 @@ fn data_has_every_moment_of_every_step_and_the_late_one_where_renewals_break() {
     let first = &wrong["steps"][0];
     assert_eq!(moments(first), ["before", "during", "after", "later"]);
     let felt = |step: usize, moment: usize| -> Vec<(String, bool)> {
-        let violations = wrong["steps"][step]["moments"][moment]["broken"].as_array().unwrap();
+        let violations = wrong["steps"][step]["moments"][moment]["violations"].as_array().unwrap();
         let mut felt: Vec<_> = violations
             .iter()
             .map(|one| (one["code"].as_str().unwrap().to_owned(), one["atOnce"] == true))
@@ -331,5 +331,5 @@ fn accepts_workload_certificate(
     identity: &str,
     at: Timestamp,
 ) -> bool {
-    pki::accepts(bundle, issuer, identity, at, Rules::Proxy).is_ok()
+    pki::accepts(bundle, issuer, &identity.into(), at, Rules::Proxy).is_ok()
 }

@@ -2,6 +2,8 @@
 //!
 //! `testdata/verdicts.json` holds what needs no private key; every record, with keys, stands in `../shared/real/verdicts`.
 
+mod committed;
+
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -14,12 +16,12 @@ use l5d_rotate::linkerd;
 use l5d_rotate::mesh::{Mesh, MeshError, REDACTED, Scheme};
 use l5d_rotate::pki::{BundleText, IssuerChain, KeyEncoding, PrivateKey, Refusal, Rules, accepts};
 use l5d_rotate::verify::{self, Verdict};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::manifests::{documents, list, mint, observe_all, real};
+use committed::{COMMITTED, Committed, committed};
+pub use committed::{MeshRun, mesh_runs};
 
-const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/verdicts.json");
+use crate::support::manifests::{documents, list, mint, observe_all, real};
 
 /// What an identity controller that starts is given.
 #[derive(Debug, Clone)]
@@ -202,8 +204,13 @@ fn differences(records: &[Record]) -> Vec<String> {
             let (bundle, chain) =
                 (mesh.trust.published.as_option().unwrap(), mesh.issuer.as_option().unwrap());
             let bundle = bundle.text.as_read_by(Rules::Controller).unwrap();
-            let ours =
-                accepts(bundle, chain.chain.as_ref().unwrap(), mesh.identity_name(), record.at, Rules::Proxy);
+            let ours = accepts(
+                bundle,
+                chain.chain.as_ref().unwrap(),
+                &mesh.identity_name(),
+                record.at,
+                Rules::Proxy,
+            );
             if matches!(ours, Err(Refusal::IssuerKey { .. })) == certifies {
                 say(format!("certify: {ours:?}, recorded {certifies}"));
             }
@@ -284,161 +291,6 @@ fn every_recorded_start_is_judged_as_it_went() {
     assert_eq!(expected.len(), 5);
 }
 
-/// Records that are the same in all but time and version, as `testdata/verdicts.json` has them.
-#[derive(Serialize, Deserialize)]
-struct Group {
-    id: String,
-    scheme: String,
-    /// Places in the list of texts.
-    bundle: usize,
-    issuer: usize,
-    at: Timestamp,
-    starts: Option<bool>,
-    log: Option<String>,
-    reload: Option<(Timestamp, bool)>,
-    certifies: Option<bool>,
-    /// Versions, each with the Go that it was built with.
-    versions: Vec<(String, String)>,
-}
-
-/// What real components did together.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct MeshRun {
-    pub id: String,
-    /// Who started with which bundle.
-    pub held: BTreeMap<String, String>,
-    pub issuer: String,
-    pub at: Timestamp,
-    /// Did what failed heal without a restart, where something did?
-    pub healed: Option<bool>,
-    /// New connections, at several moments: by client and server, how they went.
-    pub matrices: Vec<BTreeMap<String, String>>,
-}
-
-/// The runs that the possible states are asked of.
-const RUNS: [&str; 8] = [
-    "cross-signed-full",
-    "issuer-before-bundle",
-    "bundle-and-issuer-at-once",
-    "prune-before-issuer",
-    "prune-before-leaves-end",
-    "prune-proxies-of-control-plane-wait",
-    "cross-certificate-ends",
-    "staged-full",
-];
-
-#[derive(Serialize, Deserialize)]
-struct Committed {
-    texts: Vec<String>,
-    groups: Vec<Group>,
-    /// Bundles and issuers of the runs, as `bundle NAME` and `issuer NAME`.
-    mesh_texts: BTreeMap<String, String>,
-    mesh_runs: Vec<MeshRun>,
-}
-
-/// The runs as `testdata/verdicts.json` has them, and the texts that they name.
-pub fn mesh_runs() -> (Vec<MeshRun>, BTreeMap<String, String>) {
-    let all = committed();
-    (all.mesh_runs, all.mesh_texts)
-}
-
-/// The runs as `../shared/real/verdicts` has them.
-fn recorded_runs() -> (Vec<MeshRun>, BTreeMap<String, String>) {
-    let folder = real("recorded_runs").unwrap().join("verdicts");
-    let all: Value = serde_json::from_str(&fs::read_to_string(folder.join("mesh.json")).unwrap()).unwrap();
-    let map = |value: &Value| -> BTreeMap<String, String> {
-        let texts = value.as_object().unwrap().iter();
-        texts.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect()
-    };
-    let run = |run: &Value| {
-        let time = if run["event"].is_null() { &run["started"] } else { &run["event"]["at"] };
-        MeshRun {
-            id: text(run, "id").unwrap().to_owned(),
-            held: map(&run["held"]),
-            issuer: text(run, "issuer").unwrap().to_owned(),
-            at: time.as_str().unwrap().parse().unwrap(),
-            healed: run["observed"]["healed_without_restart"].as_bool(),
-            matrices: run["matrices"].as_array().unwrap().iter().map(|one| map(&one["result"])).collect(),
-        }
-    };
-    let asked = |run: &&Value| RUNS.contains(&run["id"].as_str().unwrap());
-    let runs: Vec<_> = all["experiments"].as_array().unwrap().iter().filter(asked).map(run).collect();
-    let texts_of = |list: &str, one: &str| {
-        all[list]
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(name, value)| (format!("{one} {name}"), value["pem"].as_str().unwrap().to_owned()))
-            .collect::<Vec<_>>()
-    };
-    let texts = texts_of("bundles", "bundle").into_iter().chain(texts_of("issuers", "issuer")).collect();
-    (runs, texts)
-}
-
-impl Committed {
-    /// What of the records needs no private key.
-    fn of(records: &[Record]) -> Self {
-        let (mesh_runs, mesh_texts) = recorded_runs();
-        let mut all = Self { texts: Vec::new(), groups: Vec::new(), mesh_texts, mesh_runs };
-        for record in records.iter().filter(|record| !record.needs_key()) {
-            let Record { id, given, go, version, .. } = record;
-            let [bundle, issuer] = [&given.bundle, &given.issuer].map(|text| {
-                all.texts.iter().position(|known| known == text).unwrap_or_else(|| {
-                    all.texts.push(text.clone());
-                    all.texts.len() - 1
-                })
-            });
-            let as_version = (version.clone(), go.clone());
-            let said =
-                |log: Option<&str>| log.map(|log| log.split("current time").next().unwrap().to_owned());
-            let alike = all.groups.iter_mut().find(|group| {
-                (&group.id, group.bundle, group.issuer, group.starts) == (id, bundle, issuer, record.starts)
-                    && said(group.log.as_deref()) == said(record.log.as_deref())
-            });
-            match alike {
-                Some(group) => group.versions.push(as_version),
-                None => all.groups.push(Group {
-                    id: id.clone(),
-                    scheme: given.scheme.clone(),
-                    bundle,
-                    issuer,
-                    at: record.at,
-                    starts: record.starts,
-                    log: record.log.clone(),
-                    reload: record.reload,
-                    certifies: record.certifies,
-                    versions: vec![as_version],
-                }),
-            }
-        }
-        all
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let of = |group: &Group, (version, go): &(String, String)| Record {
-            id: group.id.clone(),
-            version: version.clone(),
-            go: go.clone(),
-            given: Given {
-                scheme: group.scheme.clone(),
-                bundle: self.texts[group.bundle].clone(),
-                issuer: self.texts[group.issuer].clone(),
-                key: None,
-            },
-            at: group.at,
-            starts: group.starts,
-            log: group.log.clone(),
-            reload: group.reload,
-            certifies: group.certifies,
-        };
-        self.groups.iter().flat_map(|group| group.versions.iter().map(move |one| of(group, one))).collect()
-    }
-}
-
-fn committed() -> Committed {
-    serde_json::from_str(&fs::read_to_string(COMMITTED).unwrap()).unwrap()
-}
-
 #[test]
 #[ignore = "writes testdata"]
 fn recorded_verdicts_are_written() {
@@ -515,7 +367,7 @@ fn where_the_version_does_not_tell_the_stricter_is_answered() {
     }
 }
 
-/// Two proxies connect where each accepts the other's leaf; one is certified where it accepts its own.
+/// Two proxies connect where each accepts the other's workload certificate; one is certified where it accepts its own.
 #[test]
 fn meshes_that_were_started_as_they_are_connect_as_the_trust_relation_says() {
     let test = "meshes_that_were_started_as_they_are_connect_as_the_trust_relation_says";
@@ -528,13 +380,13 @@ fn meshes_that_were_started_as_they_are_connect_as_the_trust_relation_says() {
         let chain = IssuerChain::from_pem(pem("issuers", &run["issuer"])).unwrap();
         let started: Timestamp = run["started"].as_str().unwrap().parse().unwrap();
         let at = started + SignedDuration::from_secs(10);
-        // A leaf ends with the first certificate of its issuer's file.
+        // A workload certificate expires with the first certificate of its issuer's file.
         let expired = chain.first_to_expire().is_expired_at(at);
         let accepts = |proxy: &str| {
             let held = BundleText::read(pem("bundles", &run["held"][proxy]));
-            let leaf = format!("{proxy}.app.serviceaccount.identity.linkerd.cluster.local");
+            let name = format!("{proxy}.app.serviceaccount.identity.linkerd.cluster.local");
             let held = held.as_read_by(Rules::Proxy).unwrap();
-            !expired && accepts(held, &chain, &*leaf, at, Rules::Proxy).is_ok()
+            !expired && accepts(held, &chain, &name.as_str().into(), at, Rules::Proxy).is_ok()
         };
         for proxy in ["a", "b", "c"] {
             let certified = run["certified"].as_array().unwrap().iter().any(|one| one == proxy);

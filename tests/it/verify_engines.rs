@@ -1,9 +1,10 @@
 //! What Flux, Argo CD and ApplicationSets do with a repository, where `verify` judges a change of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::layouts::{Declared, text};
-use crate::verify_repositories::{below, files, kustomization, layout, scene};
+use crate::verify_reach::{application, helm_release, judge, object, row, with};
+use crate::verify_repositories::{below, edit, files, kustomization, layout, scene};
 
 #[test]
 fn clusters_of_flux_are_told_by_who_deploys_what() {
@@ -142,4 +143,200 @@ fn what_argo_cd_reads_over_an_application_counts() {
     scene.base(&of(&scene.now().bundle));
     assert_eq!(scene.verdict(&of(&scene.with_both().bundle)), "safe");
     assert_eq!(scene.verdict(&of(&scene.with_new().bundle)), "unsafe");
+}
+
+#[test]
+fn what_engines_make_applications_of() {
+    let Some(scene) = scene() else { return };
+    let set = |generators: Value, helm: Value| {
+        json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": {"name": "linkerd"},
+            "spec": {"syncPolicy": {"preserveResourcesOnDeletion": false}, "generators": generators, "template": {"metadata": {"name": "{{cluster}}-linkerd"}, "spec": {
+                "destination": {"namespace": "linkerd", "server": "{{server}}"}, "source": {"chart": "linkerd-control-plane", "targetRevision": "1", "helm": helm}}}}})
+    };
+    let now = scene.now();
+    let own = set(
+        json!([{"list": {"elements": [{"cluster": "a", "server": "s"}], "template": {"metadata": {}, "spec": {"source": {"helm": {"parameters": [{"name": "identityTrustDomain", "value": "one"}]}}}}}}]),
+        json!({"valuesObject": now.values()}),
+    );
+    let by_files = set(
+        json!([{"git": {"files": [{"path": "clusters/*/config.json"}]}}]),
+        json!({"valuesObject": now.values(), "parameters": [{"name": "proxy.additionalEnv[0].name", "value": "{{env}}"}, {"name": "proxy.additionalEnv[0].value", "value": "one"}]}),
+    );
+    let by_matrix = set(
+        json!([{"matrix": {"generators": [{"git": {"files": [{"path": "clusters/**/config.json"}]}}, {"list": {"elements": [{"x": "y"}]}}]}}]),
+        json!({"valuesObject": now.values(), "parameters": [{"name": "identity.additionalEnv[0].name", "value": "{{env}}"}]}),
+    );
+    let cluster = || {
+        (
+            "clusters/a/config.json",
+            "{\n  \"cluster\": \"a\", \"server\": \"s\",\n  \"env\": \"one\",\n  \"version\": \"1\"\n}\n"
+                .to_owned(),
+        )
+    };
+    let parameters = |name: &str, value: &str| {
+        let helm = json!({"valuesObject": now.values(), "parameters": [{"name": "proxy.additionalEnv[0].name", "value": name}, {"name": "proxy.additionalEnv[0].value", "value": value}, {"name": "proxy.image.version", "value": "1"}]});
+        files(&[(
+            "linkerd.yaml",
+            text(&[application("linkerd", json!({"chart": "linkerd-control-plane", "helm": helm}))]),
+        )])
+    };
+    let flux = |name: &str, path: &str, more: Value| {
+        let mut spec = json!({"path": path, "interval": "5m", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": {"name": name, "namespace": "flux-system"}, "spec": spec})
+    };
+    let patched = [
+        files(&[
+            ("clusters/a.yaml", text(&[flux("apps", "./apps", json!({"patches": [{"target": {"kind": "Kustomization", "name": "mesh"}, "patch": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: mesh\nspec:\n  targetNamespace: one\n"}]}))])),
+            ("apps/mesh.yaml", text(&[flux("mesh", "./mesh", json!({}))])),
+        ]),
+        below("mesh", layout("one file", &now)),
+    ]
+    .concat();
+    let directory = [
+        files(&[("apps/mesh.yaml", text(&[application("mesh", json!({"path": "mesh"}))]))]),
+        below("mesh", layout("one file", &now)),
+        files(&[("mesh/shop.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop\n".to_owned())]),
+    ]
+    .concat();
+    let oci = |url: &str| {
+        object(
+            "source.toolkit.fluxcd.io/v1",
+            "OCIRepository",
+            "mesh",
+            json!({"spec": {"interval": "5m", "url": url, "ref": {"tag": "1"}}}),
+        )
+    };
+    let by_oci = files(&[
+        (
+            "release.yaml",
+            text(&[helm_release(
+                "mesh",
+                json!({"chartRef": {"kind": "OCIRepository", "name": "mesh"}, "values": now.values()}),
+            )]),
+        ),
+        ("source.yaml", text(&[oci("oci://one.example/charts/linkerd-control-plane")])),
+    ]);
+    let by_repository = with(
+        layout("a HelmRelease", &now),
+        &[(
+            "source.yaml",
+            text(&[object(
+                "source.toolkit.fluxcd.io/v1",
+                "HelmRepository",
+                "linkerd",
+                json!({"spec": {"interval": "5m", "url": "https://one.example"}}),
+            )]),
+        )],
+    );
+    let sealed = files(&[
+        (
+            "release.yaml",
+            text(&[helm_release(
+                "mesh",
+                json!({"interval": "5m", "chart": {"spec": {"chart": "platform"}}, "values": {"linkerd-control-plane": now.values()},
+                    "valuesFrom": [{"kind": "Secret", "name": "roots", "valuesKey": "ca.crt", "targetPath": "linkerd-control-plane.identityTrustAnchorsPEM"}]}),
+            )]),
+        ),
+        (
+            "sealed.yaml",
+            text(&[object(
+                "bitnami.com/v1alpha1",
+                "SealedSecret",
+                "roots",
+                json!({"spec": {"encryptedData": {"ca.crt": "AgB1"}}}),
+            )]),
+        ),
+    ]);
+    let charts = files(&[(
+        "mesh/kustomization.yaml",
+        kustomization(
+            &json!({"helmCharts": [{"name": "linkerd-control-plane", "repo": "https://one.example", "version": "1", "namespace": "linkerd", "valuesInline": now.values()}]}),
+        ),
+    )]);
+    judge(
+        &scene,
+        vec![
+            row(
+                "a template of a generator",
+                files(&[("set.yaml", text(&[own]))]),
+                |it| edit(it, "set.yaml", "value: one", "value: two"),
+                |it| {
+                    edit(
+                        it,
+                        "set.yaml",
+                        "preserveResourcesOnDeletion: false",
+                        "preserveResourcesOnDeletion: true",
+                    )
+                },
+            ),
+            row(
+                "a file of a generator",
+                with(files(&[("set.yaml", text(&[by_files]))]), &[cluster()]),
+                |it| edit(it, "clusters/a/config.json", "one", "two"),
+                |it| edit(it, "clusters/a/config.json", "\"1\"", "\"2\""),
+            ),
+            row(
+                "a file of a nested generator",
+                with(files(&[("set.yaml", text(&[by_matrix]))]), &[cluster()]),
+                |it| edit(it, "clusters/a/config.json", "one", "two"),
+                |it| edit(it, "clusters/a/config.json", "\"1\"", "\"2\""),
+            ),
+            row(
+                "the name of a variable",
+                parameters("A", "x"),
+                |it| edit(it, "linkerd.yaml", "value: A", "value: B"),
+                |it| edit(it, "linkerd.yaml", "value: \"1\"", "value: \"2\""),
+            ),
+            row(
+                "the value of a variable",
+                parameters("A", "x"),
+                |it| edit(it, "linkerd.yaml", "value: x", "value: y"),
+                |it| edit(it, "linkerd.yaml", "value: \"1\"", "value: \"2\""),
+            ),
+            row(
+                "a patch of another engine's object",
+                patched,
+                |it| edit(it, "clusters/a.yaml", "targetNamespace: one", "targetNamespace: two"),
+                |it| edit(it, "clusters/a.yaml", "interval: 5m", "interval: 9m"),
+            ),
+            row(
+                "a file that Argo CD passes over",
+                directory,
+                |it| {
+                    edit(
+                        it,
+                        "mesh/linkerd.yaml",
+                        "apiVersion: v1\nkind: Secret",
+                        "# +argocd:skip-file-rendering\napiVersion: v1\nkind: Secret",
+                    )
+                },
+                |it| edit(it, "mesh/shop.yaml", "apiVersion", "# +argocd:skip-file-rendering\napiVersion"),
+            ),
+            row(
+                "another registry",
+                by_oci,
+                |it| edit(it, "source.yaml", "one.example", "two.example"),
+                |it| edit(it, "source.yaml", "tag: \"1\"", "tag: \"2\""),
+            ),
+            row(
+                "another repository",
+                by_repository,
+                |it| edit(it, "source.yaml", "one.example", "two.example"),
+                |it| edit(it, "source.yaml", "interval: 5m", "interval: 9m"),
+            ),
+            row(
+                "a sealed value of an umbrella chart",
+                sealed,
+                |it| edit(it, "sealed.yaml", "AgB1", "AgB2"),
+                |it| edit(it, "release.yaml", "interval: 5m", "interval: 9m"),
+            ),
+            row(
+                "another repository of a kustomization's chart",
+                charts,
+                |it| edit(it, "mesh/kustomization.yaml", "one.example", "two.example"),
+                |it| edit(it, "mesh/kustomization.yaml", "version: \"1\"", "version: \"2\""),
+            ),
+        ],
+    );
 }

@@ -1,7 +1,8 @@
 //! One change, laid out in a repository in many ways, gets one verdict.
 
 use crate::cluster::Cluster;
-use crate::layouts::{Declared, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES, has_kubectl};
+use crate::layouts::{Declared, Layout, NOT_UNDERSTOOD, RENDERED, Repository, VALUES};
+use crate::runner;
 use crate::sizes;
 use crate::support::reviewer::{bundle, issuer_of, new_anchor};
 
@@ -37,9 +38,9 @@ fn judged(
     wrong: &mut Vec<String>,
 ) {
     let (name, files) = layout;
+    repository.write(&files(&Declared::of(cluster)));
+    repository.commit();
     for (change, declared, expected) in changes {
-        repository.write(&files(&Declared::of(cluster)));
-        repository.commit();
         repository.write(&files(declared));
         let (verdict, tree, code) = repository.verify(&["-f", ".", "-R"]);
         if verdict != *expected {
@@ -55,13 +56,12 @@ fn every(layouts: &[Layout]) {
     };
     let cluster = Cluster::new();
     let all = changes(&cluster);
-    let apart = sizes::of(3, 1);
+    let apart = sizes::of(6, 1);
     let mut wrong = Vec::new();
     for (place, layout) in layouts.iter().enumerate() {
         let builds =
             (layout.1)(&Declared::of(&cluster)).iter().any(|(name, _)| name.ends_with("kustomization.yaml"));
-        if builds && !has_kubectl() {
-            println!("skipped: verify_layouts: {}: no kubectl", layout.0);
+        if builds && !runner::has(&format!("verify_layouts: {}", layout.0), &["kubectl"]) {
             continue;
         }
         // Of each layout some changes, and of the next one others.
@@ -94,11 +94,11 @@ fn against_a_dump_of_the_cluster_each_layout_gets_the_verdict_that_the_dump_allo
     let mut wrong = Vec::new();
     for layout in RENDERED.iter().take(1).chain(VALUES.iter().take(3)) {
         let (name, files) = layout;
+        repository.write(&files(&Declared::of(&cluster)));
+        repository.commit();
         for (change, declared, expected) in changes(&cluster) {
             // A dump tells which issuer the controllers have loaded.
             let expected = if expected == "unknown" { "safe" } else { expected };
-            repository.write(&files(&Declared::of(&cluster)));
-            repository.commit();
             repository.write(&files(&declared));
             let (verdict, tree, code) = repository.verify(&arguments);
             if verdict != expected {
@@ -118,9 +118,9 @@ fn what_is_not_understood_is_unknown_by_name_where_it_changes_and_only_there() {
     let cluster = Cluster::new();
     let mut wrong = Vec::new();
     for (name, files) in NOT_UNDERSTOOD {
+        repository.write(&files(&Declared::of(&cluster)));
+        repository.commit();
         for (change, declared, verdict) in changes(&cluster) {
-            repository.write(&files(&Declared::of(&cluster)));
-            repository.commit();
             repository.write(&files(&declared));
             let expected = if verdict == "not-about-trust" { verdict } else { "unknown" };
             let (verdict, tree, code) = repository.verify(&["-f", ".", "-R"]);

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::layouts::{Declared, Files, Layout, RENDERED, Repository, VALUES, has_kubectl, text};
+use crate::layouts::{Declared, Files, Layout, RENDERED, Repository, VALUES, text};
 use crate::sizes;
 use crate::support::reviewer::{anchor, bundle, issuer_of};
 
@@ -136,10 +136,10 @@ fn laid(case: &Case, layout: &Layout, declared: &Declared, other: &Declared) -> 
 
 #[test]
 fn a_change_gets_one_verdict_whatever_surrounds_it() {
-    let Some(repository) = Repository::new().filter(|_| has_kubectl()) else {
-        println!("skipped: verify_random: no git, or no kubectl");
+    if !crate::runner::has("verify_random", &["git", "kubectl"]) {
         return;
-    };
+    }
+    let repository = Repository::new().unwrap();
     let material = Material::new();
     let layouts: Vec<Layout> = RENDERED.iter().chain(VALUES).copied().collect();
     let plain = std::cell::RefCell::new(BTreeMap::new());

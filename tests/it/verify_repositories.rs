@@ -6,7 +6,7 @@ use l5d_rotate::pki::Authority;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, NOW};
-use crate::layouts::{Declared, Files, RENDERED, Repository, VALUES, has_kubectl, text};
+use crate::layouts::{Declared, Files, RENDERED, Repository, VALUES, text};
 use crate::runner;
 use crate::support::reviewer::{bundle, codes, new_anchor, trust_roots};
 
@@ -18,15 +18,10 @@ pub struct Scene {
 }
 
 pub fn scene() -> Option<Scene> {
-    let repository = Repository::new();
-    if repository.is_none() || !has_kubectl() {
-        println!("skipped: verify_repositories: no git, or no kubectl");
+    if !runner::has("verify_repositories", &["git", "kubectl"]) {
+        return None;
     }
-    Some(Scene {
-        repository: repository.filter(|_| has_kubectl())?,
-        cluster: Cluster::new(),
-        new: new_anchor(),
-    })
+    Some(Scene { repository: Repository::new()?, cluster: Cluster::new(), new: new_anchor() })
 }
 
 pub fn files(all: &[(&str, String)]) -> Files {

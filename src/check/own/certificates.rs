@@ -119,7 +119,7 @@ fn accepted_by_bundle(case: &Case<'_>) -> Judged {
         return Ok(error(fault));
     }
     case.judge_chain(|chain| {
-        match accepts(anchors, chain, case.mesh.identity_name(), case.at(), Rules::Controller) {
+        match accepts(anchors, chain, &case.mesh.identity_name(), case.at(), Rules::Controller) {
             Ok(()) => Outcome::Success,
             Err(refusal) => error(TrustFact::IdentityFailsToStart(Rejection::of(anchors, chain, refusal))),
         }

@@ -93,9 +93,10 @@ impl Observer {
         }
         let found: Vec<String> = found.into_iter().collect();
         match (asked, &*found) {
-            (_, []) => Err(match self.gaps.is_empty() {
-                true => MeshError::NoControlPlane,
-                false => MeshError::Unreadable { gaps: self.gaps.clone().into_sorted() },
+            (_, []) => Err(if self.gaps.is_empty() {
+                MeshError::NoControlPlane
+            } else {
+                MeshError::Unreadable { gaps: self.gaps.clone().into_sorted() }
             }),
             (Some(asked), _) if found.iter().any(|namespace| namespace == asked) => Ok(asked.to_owned()),
             (Some(asked), _) => Err(MeshError::NotThere { asked: asked.to_owned(), found }),

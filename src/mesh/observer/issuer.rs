@@ -137,11 +137,11 @@ fn key_state(pem: &Text, chain: &Result<IssuerChain, NoChain>) -> KeyState {
     if pem.as_str() == REDACTED {
         return KeyState::NotSeen;
     }
-    let key = match PrivateKey::from_pem(pem) {
-        Ok(key) => key,
+    let (key, before) = match PrivateKey::from_pem_behind(pem) {
+        Ok(found) => found,
         Err(error) => return KeyState::Unreadable(error.to_string()),
     };
-    if let Some(label) = PrivateKey::first_block(pem).filter(|label| !label.ends_with("PRIVATE KEY")) {
+    if let Some(label) = before {
         return KeyState::Unreadable(format!(
             "a block {label} stands before it, which Linkerd does not pass over"
         ));

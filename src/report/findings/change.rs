@@ -133,9 +133,10 @@ pub(super) fn words(fact: &ChangeFact) -> Words {
             "Make it in a change of its own, and follow Linkerd's guide for it.",
         ),
         ChangeFact::NotRendered { renderer, removed } => (
-            match removed {
-                false => format!("{} may change trust material.", rendered(*renderer)),
-                true => format!("{} is removed, and may have made trust material.", rendered(*renderer)),
+            if *removed {
+                format!("{} is removed, and may have made trust material.", rendered(*renderer))
+            } else {
+                format!("{} may change trust material.", rendered(*renderer))
             },
             "It is not rendered here.",
             match renderer {

@@ -7,6 +7,8 @@ pub(super) mod explained;
 pub(super) mod proxies;
 mod trust_manager;
 
+use proxies::Unread;
+
 use super::{Words, listed};
 use crate::document::ObjectRef;
 use crate::finding::{CheckFact, WorkloadPods};
@@ -65,16 +67,16 @@ pub(super) fn words(fact: &CheckFact, screen: &Screen) -> Words {
             certificates::copy_checked(secret, config, found.as_deref(), screen)
         }
         F::ControlPlaneNotRestarted { object, changed, containers } => {
-            proxies::not_restarted(object, *changed, containers, screen)
+            Unread { object, changed, containers, screen }.not_restarted()
         }
         F::RestartUnproven { object, changed, containers } => {
-            proxies::restart_unproven(object, *changed, containers, screen)
+            Unread { object, changed, containers, screen }.restart_unproven()
         }
         F::IssuerNotLoaded { object, changed, containers } => {
-            proxies::issuer_not_loaded(object, *changed, containers, screen)
+            Unread { object, changed, containers, screen }.issuer_not_loaded()
         }
         F::IssuerReloadUnproven { object, changed, containers } => {
-            proxies::reload_unproven(object, *changed, containers, screen)
+            Unread { object, changed, containers, screen }.reload_unproven()
         }
         F::ProxiesRefuseIssuer { refusals } => proxies::refuse_issuer(refusals, screen),
         F::ProxyBundleUnreadable { bundles } => proxies::bundle_unreadable(bundles),

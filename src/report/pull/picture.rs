@@ -34,10 +34,12 @@ pub(in crate::report) fn steps(
             now = ready;
         }
         let end = end_of(planned, now, lifetime);
-        let look = match this == Some(planned.step) {
-            true => Look::This,
-            false if waits_for_renewal(planned) => Look::Plain,
-            false => Look::New,
+        let look = if this == Some(planned.step) {
+            Look::This
+        } else if waits_for_renewal(planned) {
+            Look::Plain
+        } else {
+            Look::New
         };
         let name = format!("Step {} {}", place + 1, title(planned.step, record));
         bars.push(Bar { name, look, from: now, to: end });

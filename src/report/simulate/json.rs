@@ -106,7 +106,7 @@ impl View<'_> {
             "label": act.map_or_else(|| "now".to_owned(), |act| label(moment.when, act, self.simulation)),
             "bundles": moment.rows.iter().map(row).collect::<Vec<_>>(),
             "presented": moment.columns.iter().map(|held| self.issuer(held)).collect::<Vec<_>>(),
-            "broken": moment.violations.iter().map(|one| self.violation(one)).collect::<Vec<_>>(),
+            "violations": moment.violations.iter().map(|one| self.violation(one)).collect::<Vec<_>>(),
         })
     }
 

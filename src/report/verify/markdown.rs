@@ -113,9 +113,10 @@ fn effects(around: &Around, changes: &Changes, screen: &Screen) -> String {
         section(&mut out, "Certificates", &format!("{picture}\n{table}"));
     }
     let restarted: BTreeSet<_> = changes.restarts.iter().map(|restart| &restart.place.object).collect();
-    let restarts = match restarted.is_empty() {
-        true => "Nothing restarts.\n".to_owned(),
-        false => pull::of_workloads(&restarted, &around.mesh),
+    let restarts = if restarted.is_empty() {
+        "Nothing restarts.\n".to_owned()
+    } else {
+        pull::of_workloads(&restarted, &around.mesh)
     };
     section(&mut out, "What merging restarts", &restarts);
     let record = around.rotation.as_ref().map(|rotation| &rotation.record);

@@ -91,9 +91,10 @@ impl Annotation {
 /// The issuer's fingerprint; with intermediates that of all of them, as a change of these is worth a restart too.
 fn of_chain(chain: &IssuerChain) -> Fingerprint {
     let below = chain.intermediates.iter().map(Certificate::fingerprint);
-    match chain.intermediates.is_empty() {
-        true => chain.issuer.fingerprint(),
-        false => Fingerprint::of_set(below.chain([chain.issuer.fingerprint()])),
+    if chain.intermediates.is_empty() {
+        chain.issuer.fingerprint()
+    } else {
+        Fingerprint::of_set(below.chain([chain.issuer.fingerprint()]))
     }
 }
 

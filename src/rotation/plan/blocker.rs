@@ -231,7 +231,7 @@ fn expired_chain<'a>(view: &View<'a>) -> Option<&'a IssuerChain> {
         let published = view.mesh.trust.published.as_option();
         let anchors = published.and_then(|published| published.text.as_read_by(Rules::Controller).ok());
         anchors.is_some_and(|anchors| {
-            accepts(anchors, chain, view.mesh.identity_name(), at, Rules::Controller).is_ok()
+            accepts(anchors, chain, &view.mesh.identity_name(), at, Rules::Controller).is_ok()
         })
     };
     let begun = chain.issuer.facts().not_before;
@@ -254,5 +254,5 @@ fn published_refuses(view: &View<'_>, chain: &IssuerChain) -> Option<WhyRefused>
 }
 
 fn refusal(view: &View<'_>, anchors: &Bundle, chain: &IssuerChain, rules: Rules) -> Option<Refusal> {
-    accepts(anchors, chain, view.mesh.identity_name(), view.at, rules).err()
+    accepts(anchors, chain, &view.mesh.identity_name(), view.at, rules).err()
 }

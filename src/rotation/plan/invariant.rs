@@ -266,7 +266,7 @@ fn copy_refuses(view: &View<'_>, copy: &BundleText, chain: &IssuerChain) -> Opti
     }
     match copy.as_read_by(Rules::Controller) {
         Ok(copy) => {
-            let refused = accepts(copy, chain, view.mesh.identity_name(), view.at, Rules::Controller).err();
+            let refused = accepts(copy, chain, &view.mesh.identity_name(), view.at, Rules::Controller).err();
             refused.map(WhyRefused::Refusal)
         }
         Err(defect) => Some(WhyRefused::Unreadable(defect.clone())),

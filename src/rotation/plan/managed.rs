@@ -379,7 +379,7 @@ fn signs_below(view: &View<'_>, managed: &Managed, issuer: ObjectRef) -> Vec<Fin
         (Direction::Forward, None) => return Vec::new(),
         (Direction::Rollback, _) => &managed.old_anchor,
     };
-    let has_signed = |chain| is_signed_by(chain, anchor, view.mesh.identity_name());
+    let has_signed = |chain| is_signed_by(chain, anchor, &view.mesh.identity_name());
     if view.mesh.secret_chain().is_some_and(has_signed) {
         return Vec::new();
     }

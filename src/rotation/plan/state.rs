@@ -51,10 +51,7 @@ fn furthest_back(one: StepState, other: StepState) -> StepState {
 }
 
 fn published(view: &View<'_>, spec: &PhaseSpec) -> StepState {
-    match view.is_published(spec) {
-        true => StepState::Done,
-        false => StepState::Pending { done: 0, of: 1 },
-    }
+    if view.is_published(spec) { StepState::Done } else { StepState::Pending { done: 0, of: 1 } }
 }
 
 fn swapped(view: &View<'_>, spec: &PhaseSpec) -> StepState {

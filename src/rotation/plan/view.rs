@@ -107,7 +107,7 @@ impl<'a> View<'a> {
             && self.has_only_new_certificates()
             && anchors.is_some_and(|anchors| {
                 let (chain, name) = (&self.record.issuer, self.mesh.identity_name());
-                accepts(anchors, chain, name, self.at, Rules::Controller).is_ok()
+                accepts(anchors, chain, &name, self.at, Rules::Controller).is_ok()
             })
     }
 

@@ -193,7 +193,7 @@ impl Record {
         let of = |anchor: &Certificate| {
             let secret = mesh.secret_chain();
             secret
-                .filter(|chain| is_signed_by(chain, anchor, mesh.identity_name()))
+                .filter(|chain| is_signed_by(chain, anchor, &mesh.identity_name()))
                 .cloned()
                 .unwrap_or_else(|| IssuerChain::alone(anchor.clone()))
         };
@@ -212,7 +212,7 @@ impl Record {
         let managed = self.managed.as_ref()?;
         let chain = mesh.secret_chain()?;
         let by =
-            self.anchors().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))?.fingerprint();
+            self.anchors().find(|anchor| is_signed_by(chain, anchor, &mesh.identity_name()))?.fingerprint();
         let generation = mesh.certificate(&managed.issuer)?.generation?;
         let ChangeTime::At(since) = mesh.issuer.as_option()?.changed else { return None };
         let signer = mesh.certificate(&managed.issuer)?.signer.as_ref();
@@ -250,7 +250,7 @@ impl Record {
         let mut mesh = self.without_reissues(mesh).into_owned();
         let secret = mesh.secret_chain();
         let signed_by = secret.and_then(|chain| {
-            self.anchors().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))
+            self.anchors().find(|anchor| is_signed_by(chain, anchor, &mesh.identity_name()))
         });
         let signed_by = signed_by.cloned();
         if self.managed.is_some()
@@ -363,5 +363,5 @@ fn renamed(now: &ManagedAnchor, mesh: &Mesh, started: Timestamp, keeps_signer: b
 
 /// The anchor that signed a chain, as the identity controller judged it when the issuer began.
 fn signing_anchor<'a>(anchors: &'a Bundle, chain: &IssuerChain, mesh: &Mesh) -> Option<&'a Certificate> {
-    anchors.anchors().iter().find(|anchor| is_signed_by(chain, anchor, mesh.identity_name()))
+    anchors.anchors().iter().find(|anchor| is_signed_by(chain, anchor, &mesh.identity_name()))
 }

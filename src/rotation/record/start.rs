@@ -171,13 +171,13 @@ impl Record {
     fn issuer_is_of(&self, anchor: &Certificate, mesh: &Mesh) -> Result<(), StartError> {
         let anchors = Bundle::of(anchor);
         for rules in [Rules::Controller, Rules::Proxy] {
-            accepts(&anchors, &self.issuer, mesh.identity_name(), self.started, rules).map_err(|reason| {
-                StartError::IssuerOfAnother {
+            accepts(&anchors, &self.issuer, &mesh.identity_name(), self.started, rules).map_err(
+                |reason| StartError::IssuerOfAnother {
                     anchor: anchor.name().to_owned(),
                     issuer: self.issuer.issuer.name().to_owned(),
                     reason: Box::new(reason),
-                }
-            })?;
+                },
+            )?;
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl Record {
     fn issuer_is_accepted(&self, mesh: &Mesh) -> Result<(), StartError> {
         let issuer = || self.issuer.issuer.name().to_owned();
         let judge = |anchors: &Bundle, rules| {
-            accepts(anchors, &self.issuer, mesh.identity_name(), self.started, rules)
+            accepts(anchors, &self.issuer, &mesh.identity_name(), self.started, rules)
         };
         for rules in [Rules::Controller, Rules::Proxy] {
             judge(&self.old, rules).map_err(|reason| StartError::AnchorNotPublished {

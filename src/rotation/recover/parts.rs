@@ -66,7 +66,7 @@ impl Parts {
         let (Some(anchors), Some(chain)) = (&self.controller, &self.chain) else {
             return self.issuance_from_one_side(mesh, expired, at);
         };
-        let refusal = |at| accepts(anchors, chain, mesh.identity_name(), at, Rules::Controller).err();
+        let refusal = |at| accepts(anchors, chain, &mesh.identity_name(), at, Rules::Controller).err();
         let cap = chain.first_to_expire().facts().not_after;
         let issues = |at: Timestamp| at <= cap && refusal(at).is_none();
         let all = self.all();

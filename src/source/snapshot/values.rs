@@ -27,9 +27,10 @@ pub(super) fn without_variables(text: &str) -> String {
     let lines = text.split_inclusive('\n').map(|line| {
         let (begin, value) = line.split_once("value:").unwrap_or_default();
         let is_hidden = hidden.iter().any(|hidden| value.trim().trim_matches(['"', '\'']) == hidden);
-        match begin.trim_start_matches([' ', '-']).is_empty() && is_hidden {
-            true => format!("{begin}value: \"{REDACTED}\"\n"),
-            false => line.to_owned(),
+        if begin.trim_start_matches([' ', '-']).is_empty() && is_hidden {
+            format!("{begin}value: \"{REDACTED}\"\n")
+        } else {
+            line.to_owned()
         }
     });
     let kept: String = lines.collect();

@@ -2,12 +2,13 @@
 
 use jiff::SignedDuration;
 use l5d_rotate::check::{Advice, advice};
-use l5d_rotate::document::{ObjectRef, Origin};
+use l5d_rotate::document::Origin;
 use l5d_rotate::finding::{CheckFact, InputFact, Procedure};
-use l5d_rotate::mesh::{CertManagerCertificate, Known, Manifest, Mesh, NoChain, Owner, Unread};
+use l5d_rotate::mesh::{Known, Manifest, Mesh, NoChain, Owner, Unread};
 use l5d_rotate::pki::{BundleText, Refusal};
 
 use crate::support::checked::*;
+use crate::support::mesh;
 
 fn next(mesh: &Mesh) -> Advice {
     advice(mesh, options())
@@ -88,22 +89,7 @@ fn what_cert_manager_makes_is_changed_in_its_own_resources() {
     let root = root("root");
     let expiring = issuer(&root, "2026-01-02", "2026-07-01");
     let mut mesh = mesh(&[&root], &expiring);
-    mesh.certificates = vec![CertManagerCertificate {
-        object: ObjectRef::new("cert-manager.io/v1", "Certificate", "linkerd", "linkerd-identity-issuer"),
-        secret: "linkerd-identity-issuer".into(),
-        is_ca: true,
-        duration: None,
-        renew_before: None,
-        rotation_policy: None,
-        renewal_time: None,
-        signer: None,
-        renewal_disabled: false,
-        generation: None,
-        request: None,
-        requested: None,
-        last_failure: None,
-        failed_attempts: None,
-    }];
+    mesh.certificates = vec![mesh::certificate("linkerd", "linkerd-identity-issuer")];
     let advice = next(&mesh);
     assert_eq!(
         advice,

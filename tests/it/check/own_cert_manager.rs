@@ -6,6 +6,7 @@ use l5d_rotate::finding::{CheckFact, InputFact, LateRenewal, Overdue, Renewal, R
 use l5d_rotate::mesh::{CertManagerCertificate, Gap, GoDuration, Unread};
 
 use crate::support::checked::*;
+use crate::support::mesh;
 
 fn object(name: &str, namespace: &str) -> ObjectRef {
     ObjectRef::new("cert-manager.io/v1", "Certificate", namespace, name)
@@ -13,20 +14,11 @@ fn object(name: &str, namespace: &str) -> ObjectRef {
 
 fn made_by_cert_manager(name: &str, namespace: &str) -> CertManagerCertificate {
     CertManagerCertificate {
-        object: object(name, namespace),
-        secret: name.into(),
-        is_ca: true,
         duration: Some(GoDuration(SignedDuration::from_hours(8760))),
         renew_before: Some(GoDuration(SignedDuration::from_hours(720))),
         rotation_policy: Some("Always".into()),
         renewal_time: Some(at("2026-11-01")),
-        signer: None,
-        renewal_disabled: false,
-        generation: None,
-        request: None,
-        requested: None,
-        last_failure: None,
-        failed_attempts: None,
+        ..mesh::certificate(namespace, name)
     }
 }
 

@@ -146,7 +146,7 @@ pub(crate) const SCENES: &[(&str, &str)] = &[
          kubectl l5d-rotate render bundle --step 3 --out rotate --dir testdata/rotation @2",
     ),
     (
-        "render-behind-a-gate",
+        "render-not-ready",
         "kubectl l5d-rotate render bundle --dir testdata/rotation @1 >bundle.yaml
          kubectl l5d-rotate render bundle --step 3 --dir testdata/rotation @1
          kubectl l5d-rotate render issuer --dir testdata/rotation @cluster

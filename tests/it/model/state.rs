@@ -15,7 +15,7 @@ use rcgen::KeyPair;
 
 use crate::support::pki::random::{self, Dice, Keys};
 use crate::support::pki::tls::key_pair;
-use crate::support::pki::{IDENTITY, anchor, at, bundle, chain, issuer, issuer_request};
+use crate::support::pki::{anchor, at, bundle, chain, identity, issuer, issuer_request};
 use crate::support::rotation::Cluster;
 
 const WORKLOAD_CERTIFICATE_LIFETIME_SECONDS: i64 = 86_420;
@@ -98,7 +98,7 @@ impl Pool {
         rules: Rules,
         name: &str,
     ) -> Option<Refusal> {
-        let judge = || accepts(&self.bundles[bundle], &self.chains[chain], name, at, rules).err();
+        let judge = || accepts(&self.bundles[bundle], &self.chains[chain], &name.into(), at, rules).err();
         self.verdicts.entry((bundle, chain, at, rules)).or_insert_with(judge).clone()
     }
 
@@ -152,7 +152,7 @@ fn kind(case: &random::Case, rules: Rules) -> String {
             _ => name,
         }
     }
-    let found = accepts(&case.anchors, &case.chain, IDENTITY, at("2026-06-01T12:00:00Z"), rules);
+    let found = accepts(&case.anchors, &case.chain, &identity(), at("2026-06-01T12:00:00Z"), rules);
     found.err().map_or_else(|| "accepted".to_owned(), |refusal| of(&refusal))
 }
 
@@ -310,10 +310,8 @@ impl State {
             return vec![Some(self.published)];
         }
         let first = self.rotation * BUNDLES;
-        let earlier: Vec<_> = match self.has_record {
-            true => (first..self.published).map(Some).collect(),
-            false => vec![],
-        };
+        let earlier: Vec<_> =
+            if self.has_record { (first..self.published).map(Some).collect() } else { vec![] };
         match (start.before(self.bundle_changed), earlier.is_empty()) {
             (_, true) => vec![Some(self.published), None],
             (true, false) => earlier,

@@ -115,12 +115,7 @@ fn pain_05_out_of_an_expired_anchor_each_refusal_names_the_way_and_it_leads_out(
 /// linkerd2#7449 (open), #7484: `linkerd check --proxy` compared with the configuration, not with the bundle.
 #[test]
 fn pain_14_proxies_are_compared_with_the_bundle_and_the_copy_is_told_apart() {
-    let fresh = Scene::rotating();
-    let stale =
-        fresh.items().into_iter().find(|object| object["metadata"]["name"] == "linkerd-config").unwrap();
-    let mut scene = fresh;
-    scene.advance("issuer", 1);
-    scene.edit_object("ConfigMap", "linkerd-config", move |object| object["data"] = stale["data"].clone());
+    let scene = Scene::with_stale_config();
     scene.found(MATCH_CA).is("success", &[]);
     scene.found(COPY).is_coded("warning", "config-copy-differs", &[r#""onlyPublished":[{"#]);
 }

@@ -97,6 +97,17 @@ impl Scene {
         self.edit(move |objects| objects.push(object.clone()));
     }
 
+    /// Rotating up to the issuer, where linkerd-config was left as it was before.
+    pub fn with_stale_config() -> Self {
+        let mut scene = Self::rotating();
+        let is_config = |object: &Value| object["metadata"]["name"] == "linkerd-config";
+        let stale = scene.items().into_iter().find(is_config).unwrap();
+        scene.advance("issuer", 1);
+        scene
+            .edit_object("ConfigMap", "linkerd-config", move |object| object["data"] = stale["data"].clone());
+        scene
+    }
+
     /// Prints the object of this kind and name otherwise.
     pub fn edit_object(
         &mut self,

@@ -108,12 +108,7 @@ fn pitfall_13_a_patch_that_an_upgrade_reverts_is_told_and_the_copy_follows_in_th
 /// The ConfigMap was patched alone: the next upgrade would take the new anchor away under new workload certificates in use.
 #[test]
 fn pitfall_13_the_issuer_waits_while_the_next_upgrade_would_publish_the_old_anchors_again() {
-    let fresh = Scene::rotating();
-    let stale =
-        fresh.items().into_iter().find(|object| object["metadata"]["name"] == "linkerd-config").unwrap();
-    let mut scene = fresh;
-    scene.advance("issuer", 1);
-    scene.edit_object("ConfigMap", "linkerd-config", move |object| object["data"] = stale["data"].clone());
+    let scene = Scene::with_stale_config();
     scene.render("issuer", 1).refuses(
         3,
         &[

@@ -39,7 +39,7 @@ fn real_handshakes_hold_until_the_instants_that_are_told() {
         };
         let (anchors, chain) =
             (Bundle::new([anchor.certificate.clone()]).unwrap(), chain(&signer.certificate));
-        let signs = |at| accepts(&anchors, &chain, mesh.identity_name(), at, Rules::Controller).is_ok();
+        let signs = |at| accepts(&anchors, &chain, &mesh.identity_name(), at, Rules::Controller).is_ok();
         assert!(signs(since) && !signs(since + 1.seconds()));
         let works = |proxy: &Proxy, at| handshake((&anchors, proxy), (&anchors, proxy), at).is_ok();
         let last = certificate(&chain, &signer, since);
@@ -60,7 +60,7 @@ fn an_expired_anchor_signed_anew_with_its_own_key_is_accepted_at_once_by_everybo
     let chain = chain(&signer.certificate);
     let bundle = |anchor: &Authority| Bundle::new([anchor.certificate.clone()]).unwrap();
     let controller =
-        |anchor| accepts(&bundle(anchor), &chain, mesh.identity_name(), now(), Rules::Controller);
+        |anchor| accepts(&bundle(anchor), &chain, &mesh.identity_name(), now(), Rules::Controller);
     assert!(controller(&short).is_err());
     assert_eq!(controller(&long), Ok(()));
     // A proxy that still holds the expired certificate and one that holds the renewed one, with old certificate and new.

@@ -11,7 +11,7 @@ use l5d_rotate::rotation::{Annotation, Change, PlannedStep, Record, Scope, Strat
 use rcgen::KeyPair;
 
 use crate::support::pki;
-use crate::support::pki::IDENTITY;
+use crate::support::pki::identity;
 use crate::support::pki::random::Dice;
 use crate::support::pki::tls::{self, Proxy, key_pair};
 use crate::support::rotation::{self as support, STARTED, time};
@@ -346,7 +346,7 @@ impl<'a> Fleet<'a> {
 
     fn controller_accepts(&self, bundle: usize, issuer: usize) -> bool {
         let (bundle, chain) = (&self.bundles[bundle].what.0, self.chain(issuer));
-        accepts(bundle, chain, IDENTITY, self.now(), Rules::Controller).is_ok()
+        accepts(bundle, chain, &identity(), self.now(), Rules::Controller).is_ok()
     }
 
     /// Identity controllers are told of a changed Secret once: they take it, skip it, or miss it (linkerd2#15109).

@@ -9,6 +9,36 @@ use serde_json::Value;
 
 use super::pki::{self, Pair, at};
 
+/// The workloads of the control plane in Linkerd's own installs.
+pub const CONTROL_PLANES: [(&str, &[&str]); 4] = [
+    (
+        "2.8.1",
+        &[
+            "linkerd-controller",
+            "linkerd-destination",
+            "linkerd-grafana",
+            "linkerd-identity",
+            "linkerd-prometheus",
+            "linkerd-proxy-injector",
+            "linkerd-sp-validator",
+            "linkerd-tap",
+            "linkerd-web",
+        ],
+    ),
+    (
+        "2.10.2",
+        &[
+            "linkerd-controller",
+            "linkerd-destination",
+            "linkerd-identity",
+            "linkerd-proxy-injector",
+            "linkerd-sp-validator",
+        ],
+    ),
+    ("2.12.6", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
+    ("2.20", &["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"]),
+];
+
 /// An anchor and an issuer for a mesh.
 pub fn mint(name: &str) -> Pair {
     let (from, to) = (at("2026-01-01"), at("2036-01-01"));

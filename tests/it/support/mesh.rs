@@ -2,8 +2,8 @@
 
 use l5d_rotate::document::{ObjectRef, Origin};
 use l5d_rotate::mesh::{
-    ChangeTime, ControlPlane, Era, GoDuration, Injection, Issuer, KeyState, Known, Mesh, Plane, Published,
-    Scheme, Trust, Workload,
+    CertManagerCertificate, ChangeTime, ControlPlane, Era, GoDuration, Injection, Issuer, KeyState, Known,
+    Mesh, Plane, Published, Scheme, Trust, Workload,
 };
 use l5d_rotate::pki::{BundleText, IssuerChain};
 
@@ -84,5 +84,25 @@ pub fn issuer_of(mesh: &mut Mesh) -> &mut Issuer {
     match &mut mesh.issuer {
         Known::Is(issuer) => issuer,
         other => panic!("{other:?}"),
+    }
+}
+
+/// A Certificate of a CA, of which nothing is told but its name: its Secret has the same.
+pub fn certificate(namespace: &str, name: &str) -> CertManagerCertificate {
+    CertManagerCertificate {
+        object: ObjectRef::new("cert-manager.io/v1", "Certificate", namespace, name),
+        secret: name.into(),
+        is_ca: true,
+        duration: None,
+        renew_before: None,
+        rotation_policy: None,
+        renewal_time: None,
+        signer: None,
+        renewal_disabled: false,
+        generation: None,
+        request: None,
+        requested: None,
+        last_failure: None,
+        failed_attempts: None,
     }
 }

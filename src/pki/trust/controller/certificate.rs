@@ -191,9 +191,10 @@ struct Extension<'a> {
 
 fn extension(mut fields: Reader<'_>) -> Result<Extension<'_>, Error> {
     let id = fields.oid().ok_or("x509: malformed extension OID field")?;
-    let critical = match fields.peek(BOOLEAN) {
-        true => fields.boolean().ok_or("x509: malformed extension critical field")?,
-        false => false,
+    let critical = if fields.peek(BOOLEAN) {
+        fields.boolean().ok_or("x509: malformed extension critical field")?
+    } else {
+        false
     };
     let value = fields.read(OCTET_STRING).ok_or("x509: malformed extension value field")?;
     Ok(Extension { id, critical, value })

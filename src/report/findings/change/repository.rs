@@ -6,9 +6,10 @@ use crate::report::findings::{Explanation, Words};
 pub(super) fn declared_once(unit: &str, gone: bool) -> Words {
     let place =
         if unit.is_empty() { "The repository".to_owned() } else { format!("The repository, in {unit},") };
-    let what = match gone {
-        true => format!("{place} declares no control plane any more."),
-        false => format!("{place} declares a control plane that was not declared before."),
+    let what = if gone {
+        format!("{place} declares no control plane any more.")
+    } else {
+        format!("{place} declares a control plane that was not declared before.")
     };
     let effect = "There is nothing to compare it with.".to_owned();
     let todo = "Give what runs with -f: a dump, a snapshot, or nothing for the cluster.".to_owned();

@@ -143,9 +143,10 @@ pub(super) fn keys_in_files(keys: &[KeyInFile]) -> Words {
     if keys.len() > KEYS_NAMED {
         items.push(format!("and {} more", keys.len() - KEYS_NAMED));
     }
-    let effect = match keys.iter().any(|key| key.anchor.is_some()) {
-        true => "Whoever can read the repository can issue a certificate for any workload.",
-        false => "Whoever can read the repository has them.",
+    let effect = if keys.iter().any(|key| key.anchor.is_some()) {
+        "Whoever can read the repository can issue a certificate for any workload."
+    } else {
+        "Whoever can read the repository has them."
     };
     Words {
         what: "Private keys stand in files in plain text.".to_owned(),

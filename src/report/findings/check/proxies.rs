@@ -11,77 +11,59 @@ use crate::mesh::Doubt;
 use crate::report::Screen;
 use crate::report::words::count;
 
-pub(super) fn not_restarted(
-    object: &ObjectRef,
-    changed: Timestamp,
-    containers: &[Container],
-    screen: &Screen,
-) -> Words {
-    Words {
-        what: format!(
-            "{} of the control plane started before {object} changed, {}.",
-            count(containers.len() as u64, "container", "containers"),
-            screen.exactly(changed)
-        ),
-        items: started(containers, screen),
-        effect: "They read the trust anchors at their start only, and do not know the new ones.".to_owned(),
-        todo: String::new(),
-    }
+/// A change that containers may not have read, as they read what changed when they start.
+pub(super) struct Unread<'a> {
+    pub(super) object: &'a ObjectRef,
+    pub(super) changed: &'a Timestamp,
+    pub(super) containers: &'a [Container],
+    pub(super) screen: &'a Screen,
 }
 
-pub(super) fn restart_unproven(
-    object: &ObjectRef,
-    changed: Timestamp,
-    containers: &[Container],
-    screen: &Screen,
-) -> Words {
-    Words {
-        what: format!(
-            "{} of the control plane may hold {object} as it was before it changed, {}.",
-            count(containers.len() as u64, "container", "containers"),
-            screen.exactly(changed)
-        ),
-        items: started(containers, screen),
-        ..Words::default()
+impl Unread<'_> {
+    fn words(&self, what: String, effect: &str) -> Words {
+        let items = started(self.containers, self.screen);
+        Words { what, items, effect: effect.to_owned(), ..Words::default() }
     }
-}
 
-pub(super) fn issuer_not_loaded(
-    object: &ObjectRef,
-    changed: Timestamp,
-    containers: &[Container],
-    screen: &Screen,
-) -> Words {
-    Words {
-        what: format!(
-            "The identity controller started before {object} changed, {}.",
-            screen.exactly(changed)
-        ),
-        items: started(containers, screen),
-        effect: "Linkerd 2.6 reads the issuer at the start only, and still signs with the old one."
-            .to_owned(),
-        todo: String::new(),
+    fn changed(&self) -> String {
+        self.screen.exactly(*self.changed)
     }
-}
 
-pub(super) fn reload_unproven(
-    object: &ObjectRef,
-    changed: Timestamp,
-    containers: &[Container],
-    screen: &Screen,
-) -> Words {
-    let namespace = &object.namespace;
-    Words {
-        what: format!(
-            "{object} changed {}, and the identity controller may have missed it.",
-            screen.exactly(changed)
-        ),
-        items: started(containers, screen),
-        effect: "It may still sign with the old issuer.".to_owned(),
-        todo: format!(
-            "Look for its event: `kubectl get events -n {namespace} --field-selector reason=IssuerUpdated`. Where there \
-             is none, restart it."
-        ),
+    fn counted(&self) -> String {
+        count(self.containers.len() as u64, "container", "containers")
+    }
+
+    pub(super) fn not_restarted(&self) -> Words {
+        let (counted, object, changed) = (self.counted(), self.object, self.changed());
+        self.words(
+            format!("{counted} of the control plane started before {object} changed, {changed}."),
+            "They read the trust anchors at their start only, and do not know the new ones.",
+        )
+    }
+
+    pub(super) fn restart_unproven(&self) -> Words {
+        let (counted, object, changed) = (self.counted(), self.object, self.changed());
+        let what = format!(
+            "{counted} of the control plane may hold {object} as it was before it changed, {changed}."
+        );
+        self.words(what, "")
+    }
+
+    pub(super) fn issuer_not_loaded(&self) -> Words {
+        self.words(
+            format!("The identity controller started before {} changed, {}.", self.object, self.changed()),
+            "Linkerd 2.6 reads the issuer at the start only, and still signs with the old one.",
+        )
+    }
+
+    pub(super) fn reload_unproven(&self) -> Words {
+        let (object, changed) = (self.object, self.changed());
+        let todo = format!(
+            "Look for its event: `kubectl get events -n {} --field-selector reason=IssuerUpdated`. Where there is none, restart it.",
+            object.namespace
+        );
+        let what = format!("{object} changed {changed}, and the identity controller may have missed it.");
+        Words { todo, ..self.words(what, "It may still sign with the old issuer.") }
     }
 }
 

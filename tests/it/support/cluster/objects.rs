@@ -99,12 +99,11 @@ impl Cluster {
             indented(&self.issuer, 8),
             indented(&self.bundle, 2),
         );
-        let values = match self.brought_issuer {
-            true => {
-                let tls = format!("    tls:\n      crtPEM: |\n{}", indented(&self.issuer, 8));
-                values.replace(&tls, "").replace("scheme: linkerd.io/tls", "scheme: kubernetes.io/tls")
-            }
-            false => values,
+        let values = if self.brought_issuer {
+            let tls = format!("    tls:\n      crtPEM: |\n{}", indented(&self.issuer, 8));
+            values.replace(&tls, "").replace("scheme: linkerd.io/tls", "scheme: kubernetes.io/tls")
+        } else {
+            values
         };
         json!({
             "apiVersion": "v1",
@@ -140,9 +139,10 @@ impl Cluster {
                 "type": "kubernetes.io/tls",
             });
         }
-        let (data, kind) = match self.brought_issuer {
-            true => (json!({"tls.crt": encoded(&self.issuer), "tls.key": encoded(key)}), "kubernetes.io/tls"),
-            false => (json!({"crt.pem": encoded(&self.issuer), "key.pem": encoded(key)}), "Opaque"),
+        let (data, kind) = if self.brought_issuer {
+            (json!({"tls.crt": encoded(&self.issuer), "tls.key": encoded(key)}), "kubernetes.io/tls")
+        } else {
+            (json!({"crt.pem": encoded(&self.issuer), "key.pem": encoded(key)}), "Opaque")
         };
         json!({
             "apiVersion": "v1",

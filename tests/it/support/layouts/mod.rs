@@ -2,9 +2,7 @@
 
 pub mod deployed;
 pub mod desk;
-
-use std::fs;
-use std::path::Path;
+mod repository;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +10,9 @@ use l5d_rotate::document::yaml;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, pem};
-use crate::runner;
 use crate::support::reviewer::{secret, trust_roots};
+
+pub use repository::Repository;
 
 /// What a repository declares, however it is laid out.
 #[derive(Clone)]
@@ -425,71 +424,3 @@ pub const NOT_UNDERSTOOD: &[Layout] = &[
         files(&[("app.yaml", text(&[app])), ("values.yaml", text(&[values]))])
     }),
 ];
-
-/// A Git repository in a directory of its own.
-pub struct Repository {
-    pub home: tempfile::TempDir,
-}
-
-impl Repository {
-    /// `None` where there is no git.
-    pub fn new() -> Option<Self> {
-        let repository = Self { home: tempfile::tempdir().unwrap() };
-        repository.git(&["init", "-q", "-b", "main"]).then_some(repository)
-    }
-
-    pub fn git(&self, arguments: &[&str]) -> bool {
-        let mut git = runner::other("git");
-        git.args(["-c", "user.name=t", "-c", "user.email=t@example.test", "-c", "commit.gpgsign=false"]);
-        git.current_dir(self.home.path()).args(arguments).output().is_ok_and(|output| output.status.success())
-    }
-
-    /// Puts the files in the place of those that were there.
-    pub fn write(&self, files: &Files) {
-        for entry in fs::read_dir(self.home.path()).unwrap().map(|entry| entry.unwrap().path()) {
-            match entry.is_dir() {
-                _ if entry.ends_with(".git") => {}
-                true => fs::remove_dir_all(&entry).unwrap(),
-                false => fs::remove_file(&entry).unwrap(),
-            }
-        }
-        self.add(files);
-    }
-
-    pub fn add(&self, files: &Files) {
-        for (name, text) in files {
-            let path = self.home.path().join(name);
-            fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        assert!(self.git(&["add", "-A"]));
-    }
-
-    pub fn commit(&self) {
-        assert!(self.git(&["add", "-A"]) && self.git(&["commit", "-q", "--allow-empty", "-m", "x"]));
-    }
-
-    /// The verdict on the working tree, the answer, and the exit code.
-    pub fn verify(&self, arguments: &[&str]) -> (String, Value, i32) {
-        let output = runner::plugin()
-            .current_dir(self.home.path())
-            .args(["verify", "--git-base", "HEAD", "-o", "json", "--at", crate::cluster::NOW])
-            .args(arguments)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let code = output.status.code().unwrap();
-        let Ok(tree) = serde_json::from_slice::<Value>(&output.stdout) else {
-            return (format!("error: {said}"), Value::Null, code);
-        };
-        (tree["verdict"].as_str().unwrap().to_owned(), tree, code)
-    }
-}
-
-/// Is there a kubectl that builds kustomizations?
-pub fn has_kubectl() -> bool {
-    runner::other("kubectl")
-        .args(["version", "--client"])
-        .output()
-        .is_ok_and(|output| output.status.success())
-}

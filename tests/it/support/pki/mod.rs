@@ -6,11 +6,16 @@ pub mod tls;
 
 use jiff::Timestamp;
 use l5d_rotate::pki::{
-    AnchorRequest, Authority, Bundle, Certificate, IssuerChain, IssuerRequest, KeyEncoding, mint_anchor,
-    mint_issuer,
+    AnchorRequest, Authority, Bundle, Certificate, Identity, IssuerChain, IssuerRequest, KeyEncoding,
+    mint_anchor, mint_issuer,
 };
 
 pub const IDENTITY: &str = "web.emojivoto.serviceaccount.identity.linkerd.cluster.local";
+
+/// As a verifier of today asks for it.
+pub fn identity() -> Identity {
+    IDENTITY.into()
+}
 
 /// An instant, or the midnight with which a day begins.
 pub fn at(text: &str) -> Timestamp {

@@ -143,10 +143,11 @@ fn secret(era: Era, scheme: Scheme, pair: &Pair) -> Value {
 
 fn deployment(era: Era, name: &str, pair: &Pair) -> Value {
     let pem = pair.bundle().to_pem();
-    let anchors = match era.control_plane_by_reference() {
-        true => json!({ "name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "valueFrom": { "configMapKeyRef": {
-            "name": "linkerd-identity-trust-roots", "key": "ca-bundle.crt" } } }),
-        false => json!({ "name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "value": pem }),
+    let anchors = if era.control_plane_by_reference() {
+        json!({ "name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "valueFrom": { "configMapKeyRef": {
+            "name": "linkerd-identity-trust-roots", "key": "ca-bundle.crt" } } })
+    } else {
+        json!({ "name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "value": pem })
     };
     let pod =
         json!({ "name": "_pod_ns", "valueFrom": { "fieldRef": { "fieldPath": "metadata.namespace" } } });

@@ -30,6 +30,23 @@ pub fn mint(name: &str) -> Pair {
     Pair { anchor, issuer }
 }
 
+/// A record of a rotation from a bundle to another anchor and its issuer.
+pub fn record(old: Bundle, new: &Pair) -> Record {
+    Record {
+        started: start(),
+        namespace: "linkerd".to_owned(),
+        trust_domain: "cluster.local".to_owned(),
+        strategy: Strategy::Staged,
+        old,
+        old_issuer: None,
+        scope: Scope::Full { anchor: new.anchor.certificate.clone() },
+        issuer: new.chain(),
+        cross: None,
+        managed: None,
+        direction: Default::default(),
+    }
+}
+
 /// A rotation from one pair to another over an install.
 pub struct Rotation {
     pub install: Install,
@@ -41,19 +58,7 @@ pub struct Rotation {
 impl Rotation {
     pub fn over(install: impl FnOnce(&Pair) -> Install) -> Self {
         let (old, new) = (mint("old"), mint("new"));
-        let record = Record {
-            started: start(),
-            namespace: "linkerd".to_owned(),
-            trust_domain: "cluster.local".to_owned(),
-            strategy: Strategy::Staged,
-            old: old.bundle(),
-            old_issuer: None,
-            scope: Scope::Full { anchor: new.anchor.certificate.clone() },
-            issuer: new.chain(),
-            cross: None,
-            managed: None,
-            direction: Default::default(),
-        };
+        let record = record(old.bundle(), &new);
         Self { install: install(&old), old, new, record }
     }
 
