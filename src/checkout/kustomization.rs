@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::file::{KUSTOMIZATION, is_kustomization};
 use super::path::join;
 use super::side::{Side, directory_of};
-use crate::document;
+use crate::document::{self, Document};
 
 /// A directory with a kustomization.
 #[derive(Debug)]
@@ -68,13 +68,7 @@ impl Kustomization {
         }
         found.extend(strings(self.tree.get("patchesStrategicMerge")).filter(|text| !text.contains('\n')));
         for field in ["configMapGenerator", "secretGenerator"] {
-            for entry in list(self.tree.get(field)) {
-                let files = ["files", "envs"].into_iter().flat_map(|key| strings(entry.get(key)));
-                found.extend(files.chain(entry["env"].as_str()).map(|file| match file.split_once('=') {
-                    Some((_, path)) => path,
-                    None => file,
-                }));
-            }
+            found.extend(list(self.tree.get(field)).flat_map(generated_from));
         }
         found.extend(self.tree.pointer("/openapi/path").and_then(Value::as_str));
         found
@@ -118,7 +112,9 @@ impl Reach {
         }
         for base in kustomization.bases() {
             // A generator or transformer may be written in place.
-            if !base.contains('\n') {
+            if base.contains('\n') {
+                self.plugins(side, directory, base);
+            } else {
                 self.base(side, directory, base);
             }
         }
@@ -130,9 +126,39 @@ impl Reach {
     /// A name that somebody in `directory` gives.
     pub(super) fn base(&mut self, side: &Side, directory: &str, name: &str) {
         match join(directory, name) {
-            Some(path) if side.has(&path) => _ = self.files.insert(path),
+            Some(path) if side.has(&path) => {
+                if let Some(text) = side.text(&path) {
+                    self.plugins(side, directory, &text);
+                }
+                self.files.insert(path);
+            }
             Some(path) if of(side, &path).is_some() => self.add(side, &path),
             _ => self.elsewhere.push(name.to_owned()),
+        }
+    }
+
+    /// What Kustomize's own generators and transformers read, be it outside of the repository: nothing else keeps them from it
+    /// (`api/konfig/general.go`, `plugin/builtin`).
+    fn plugins(&mut self, side: &Side, directory: &str, text: &str) {
+        if !text.contains("builtin") {
+            return;
+        }
+        let Ok(documents) = document::parse(text, directory) else {
+            return self.broken.push(directory.to_owned());
+        };
+        for Document { tree, .. } in documents {
+            if tree["apiVersion"] == "builtin" {
+                let paths = strings(tree.get("paths")).chain(tree["path"].as_str());
+                let replacements = list(tree.get("replacements")).filter_map(|entry| entry["path"].as_str());
+                for name in paths.chain(replacements).chain(generated_from(&tree)) {
+                    // Of what stands in a directory of generators, Kustomize looks for files from the one that names the directory.
+                    if name.split('/').any(|part| part == "..") {
+                        self.elsewhere.push(name.to_owned());
+                    } else {
+                        self.file(side, directory, name);
+                    }
+                }
+            }
         }
     }
 
@@ -190,6 +216,15 @@ pub(super) fn chart_directory(side: &Side, directory: &str, chart: &Value) -> Op
 /// Directories with a kustomization.
 pub(super) fn directories(side: &Side) -> BTreeSet<String> {
     side.names().filter(|name| is_kustomization(name)).map(|name| directory_of(name).to_owned()).collect()
+}
+
+/// The files that a ConfigMap or a Secret is generated from.
+fn generated_from(generator: &Value) -> impl Iterator<Item = &str> {
+    let files = ["files", "envs"].into_iter().flat_map(|key| strings(generator.get(key)));
+    files.chain(generator["env"].as_str()).map(|file| match file.split_once('=') {
+        Some((_, path)) => path,
+        None => file,
+    })
 }
 
 pub(super) fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {

@@ -2,11 +2,12 @@
 //! beside it stays green.
 
 use std::fs;
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::layouts::{Files, text};
-use crate::verify_repositories::{Scene, below, edit, files, layout, scene};
+use crate::layouts::{Declared, Files, text};
+use crate::verify_repositories::{Scene, below, edit, files, kustomization, layout, scene};
 
 /// A change in a repository: its name, the files, what reaches trust material, and what does not.
 pub struct Row {
@@ -178,5 +179,44 @@ fn what_is_encrypted_behind_a_generator() {
         .unwrap();
         let (verdict, tree, _) = scene.repository.verify(&["-f", ".", "-R"]);
         assert_eq!(verdict, "not-about-trust", "{name}: {tree:#}");
+    }
+}
+
+#[test]
+fn what_a_generator_of_kustomize_reads_is_in_the_repository() {
+    let Some(scene) = scene() else { return };
+    let mut outside = tempfile::NamedTempFile::new().unwrap();
+    outside.write_all(scene.with_both().bundle.as_bytes()).unwrap();
+    let generator = |path: &str| {
+        text(&[json!({"apiVersion": "builtin", "kind": "ConfigMapGenerator",
+            "metadata": {"name": "linkerd-identity-trust-roots", "namespace": "linkerd"},
+            "files": [format!("ca-bundle.crt={path}")], "options": {"disableNameSuffixHash": true}})])
+    };
+    let of = |it: &Declared, generator: String, in_place: bool| {
+        let generators = if in_place { generator.clone() } else { "generators/trust.yaml".to_owned() };
+        let mut objects = it.objects();
+        objects.retain(|object| object["metadata"]["name"] != "linkerd-identity-trust-roots");
+        files(&[
+            (
+                "kustomization.yaml",
+                kustomization(&json!({"resources": ["all.yaml"], "generators": [generators]})),
+            ),
+            ("generators/trust.yaml", generator),
+            ("all.yaml", text(&objects)),
+            ("ca.crt", it.bundle.clone()),
+        ])
+    };
+    for in_place in [true, false] {
+        scene.base(&of(&scene.now(), generator("ca.crt"), in_place));
+        assert_eq!(scene.verdict(&of(&scene.with_both(), generator("ca.crt"), in_place)), "safe");
+        assert_eq!(scene.verdict(&of(&scene.with_new(), generator("ca.crt"), in_place)), "unsafe");
+        let outside = outside.path().to_str().unwrap();
+        for path in [outside, "../../../../../../etc/hostname"] {
+            let (verdict, codes) = scene.after(&of(&scene.now(), generator(path), in_place));
+            assert!(
+                verdict == "unknown" && codes.contains(&"not-understood".to_owned()),
+                "{path}: {codes:?}"
+            );
+        }
     }
 }
