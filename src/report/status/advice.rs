@@ -22,7 +22,7 @@ fn command(advice: &Advice) -> Option<&'static str> {
 fn why(advice: &Advice, screen: &Screen) -> String {
     match advice {
         Advice::Fine { first } => {
-            format!("Nothing has to be rotated. {} expires first, {}.", first.name, screen.when(first.not_after))
+            format!("Nothing has to be rotated yet. {} expires first, {}.", first.name, screen.when(first.not_after))
         }
         Advice::RotateAnchor { anchor } => format!(
             "Rotate trust anchor and issuer before {}. This mints certificates, and changes nothing in the cluster.",
