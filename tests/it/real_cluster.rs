@@ -7,6 +7,7 @@ mod counter;
 mod crowd;
 mod desk;
 mod etcd;
+mod helm;
 mod install;
 mod manual;
 mod mixed;

@@ -18,6 +18,9 @@ fn workloads_of_every_kind_are_rotated_with_what_is_told_to_do_manually() {
     desk.declared("Deployment", "recommendations")["spec"]["paused"] = json!(true);
     desk.declared("StatefulSet", "cart-db")["spec"]["updateStrategy"] =
         json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+    desk.admin(
+        "create poddisruptionbudget cart-db -n shop --selector=app.kubernetes.io/name=cart-db --min-available=3",
+    );
     desk.admin("create job settlement-now --from=cronjob/settlement -n shop");
     desk.apply();
     desk.ahead = SignedDuration::from_secs(1);
