@@ -98,6 +98,12 @@ pub(super) struct Begin<'a> {
     pub(super) signed: Option<Signed<'a>>,
 }
 
+/// What reads and edits the same again; the work tree of `dir` matters where no checkout is edited.
+fn again<'a>(input: &cli::Input, checkout: Option<&'a Path>, dir: &Path) -> Again<'a> {
+    let work_tree = if checkout.is_none() { rotation_dir::work_tree(dir) } else { None };
+    Again { arguments: reading::arguments(input), checkout, work_tree }
+}
+
 /// An issuer that was signed elsewhere.
 pub(super) struct Signed<'a> {
     issuer: &'a Path,
@@ -139,13 +145,8 @@ impl Begin<'_> {
         // rotation.yaml comes last in the record's files: a directory without it is not a rotation yet.
         files.extend(record.to_files().into_iter().map(|(name, content)| public(&dir.join(name), content)));
         write(dir, &files, minting.allow_plaintext_keys)?;
-        let work_tree = rotation_dir::work_tree(dir);
-        let again = Again {
-            arguments: &reading::arguments(input),
-            checkout: self.checkout,
-            work_tree: work_tree.as_deref(),
-        };
-        let out = started(&record, dir, minted_anchor, again, screen);
+        let again = again(input, self.checkout, dir);
+        let out = started(&record, dir, minted_anchor, &again, screen);
         let not_after = record.issuer.issuer.facts().not_after;
         // Certificates are valid to the second.
         let asked = end(minting.issuer_lifetime, at, "--issuer-lifetime")?;

@@ -9,7 +9,7 @@ use super::{GoDuration, Manifest, Mesh};
 use crate::document::ObjectRef;
 use crate::linkerd;
 use crate::pki::pem::certificates_alone;
-use crate::pki::{BundleText, Certificate, Rules};
+use crate::pki::{Bundle, BundleText, Certificate, Rules};
 use crate::printable::escaped;
 
 /// cert-manager's API group.
@@ -250,6 +250,13 @@ pub fn is_cluster_bundle(object: &ObjectRef) -> bool {
 }
 
 impl BundleSource {
+    /// The anchors that stand in the Bundle itself as PEM, as the identity controller reads them.
+    #[must_use]
+    pub fn in_line(&self) -> Option<Bundle> {
+        let Self::InLine(pem) = self else { return None };
+        BundleText::read(pem.clone()).as_read_by(Rules::Controller).ok().cloned()
+    }
+
     /// All sources of a Bundle or a ClusterBundle.
     #[must_use]
     pub(super) fn all_of(object: &ObjectRef, tree: &Value) -> Vec<Self> {

@@ -1,6 +1,6 @@
 //! What `start` says when it is done: what was written, and what to do next.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -8,14 +8,14 @@ use super::{CertificateView, Screen, shell_word};
 use crate::rotation::{ANCHOR_KEY_FILE, ISSUER_KEY_FILE, Phase, Record, Signing};
 
 /// What reads again what this command has read, and edits the same files.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Again<'a> {
     /// The arguments that name the input.
-    pub arguments: &'a str,
+    pub arguments: String,
     /// The checkout whose files the steps edit, where one is known.
     pub checkout: Option<&'a Path>,
     /// The work tree that the rotation directory is committed to, where it is in one.
-    pub work_tree: Option<&'a Path>,
+    pub work_tree: Option<PathBuf>,
 }
 
 impl Again<'_> {
@@ -30,7 +30,7 @@ impl Again<'_> {
             return out + &edit(checkout);
         }
         out.push_str(&format!("  kubectl l5d-rotate {otherwise} {reading}\n"));
-        if let Some(root) = self.work_tree {
+        if let Some(root) = &self.work_tree {
             out.push_str("  # or, where this repository declares Linkerd, in its own files\n");
             out.push_str(&edit(root));
         }
@@ -44,7 +44,7 @@ pub fn started(
     record: &Record,
     dir: &Path,
     minted_anchor: bool,
-    again: Again<'_>,
+    again: &Again<'_>,
     screen: &Screen,
 ) -> String {
     let dir = dir.display().to_string();
@@ -71,7 +71,7 @@ pub fn started(
 
 /// What was begun where cert-manager mints the certificates: which of its objects change, and the next commands.
 #[must_use]
-pub fn started_managed(record: &Record, dir: &Path, again: Again<'_>, screen: &Screen) -> String {
+pub fn started_managed(record: &Record, dir: &Path, again: &Again<'_>, screen: &Screen) -> String {
     let dir = dir.display().to_string();
     let mut out = format!("Started a rotation over cert-manager's objects in {dir}\n\n");
     let Some(managed) = &record.managed else { return out };

@@ -147,7 +147,7 @@ fn members(
     Ok(fields)
 }
 
-/// The same, with all of it decoded.
+/// Decodes all of the item that `text` begins with, and tells how many bytes it has.
 pub(super) fn whole(text: &[u8], kind: &Kind, wants: Wants<'_>) -> (serde_json::Result<Fields>, usize) {
     let mut json = serde_json::Deserializer::from_slice(text);
     let decoded = Seed { kind, wants }.deserialize(&mut json);

@@ -64,7 +64,7 @@ pub(super) struct Short<'a> {
 }
 
 /// The objects and lists of the item before, in their order. Pods of one workload differ in little: a value that begins with the very
-/// bytes of one that was gone through is that value.
+/// bytes of one that was read is that value.
 #[derive(Default)]
 pub(super) struct Before<'a> {
     passed: Vec<&'a [u8]>,

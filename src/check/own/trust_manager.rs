@@ -5,7 +5,7 @@ use crate::check::case::Case;
 use crate::check::{Judged, Rule, Stop, unless_empty, warning};
 use crate::finding::{CertificateRef, CheckFact, LackedAnchor};
 use crate::mesh::{BundleSource, CERTIFICATE_KEY, CertManagerCertificate, TrustBundle};
-use crate::pki::{Bundle, BundleText, Certificate, Rules};
+use crate::pki::Certificate;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { code: "trust-manager-keeps-sources", object: None, judge: filters },
@@ -55,8 +55,8 @@ fn held(case: &Case<'_>, bundle: &TrustBundle) -> Vec<Held> {
     let mut all = Vec::new();
     for source in &bundle.sources {
         match source {
-            BundleSource::InLine(pem) => {
-                let anchors = in_line(pem).map(|held| held.anchors().to_vec()).unwrap_or_default();
+            BundleSource::InLine(_) => {
+                let anchors = source.in_line().map(|held| held.anchors().to_vec()).unwrap_or_default();
                 all.extend(anchors.into_iter().map(|anchor| Held { anchor, secret: None }));
             }
             BundleSource::Secret { name, key } if key == CERTIFICATE_KEY => {
@@ -67,11 +67,6 @@ fn held(case: &Case<'_>, bundle: &TrustBundle) -> Vec<Held> {
         }
     }
     all
-}
-
-fn in_line(pem: &str) -> Option<Bundle> {
-    let text = BundleText::read(pem.to_owned());
-    text.as_read_by(Rules::Controller).ok().cloned()
 }
 
 /// The CA Certificates that write this Secret; one of a ClusterIssuer is where trust-manager reads, too.
@@ -102,9 +97,9 @@ fn forgets(case: &Case<'_>) -> Judged {
 /// Is there a source that holds the present anchor when its Secret does not any more, or may hold it?
 fn is_kept(case: &Case<'_>, bundle: &TrustBundle, certificate: &CertManagerCertificate) -> bool {
     bundle.sources.iter().any(|source| match source {
-        BundleSource::InLine(pem) => {
-            certificate.issued().is_none_or(|issued| in_line(pem).is_some_and(|held| held.contains(issued)))
-        }
+        BundleSource::InLine(_) => certificate
+            .issued()
+            .is_none_or(|issued| source.in_line().is_some_and(|held| held.contains(issued))),
         // Somebody else fills it, such as with the previous anchor.
         BundleSource::Secret { name, .. } => makers(case, name).next().is_none(),
         BundleSource::ConfigMap { .. } | BundleSource::Other => true,

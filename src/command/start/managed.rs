@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::super::{Failure, edit, reading, rotation_dir};
-use super::{known_anchor, public};
+use super::super::{Failure, edit};
+use super::{again, known_anchor, public};
 use crate::cli;
 use crate::mesh::{CERT_MANAGER_GROUP, Mesh, issuer_reference};
 use crate::output::{self, Claim};
-use crate::report::{Again, Response, Screen, started_managed};
+use crate::report::{Response, Screen, started_managed};
 use crate::rotation::{NewSigner, OutsideAnchor, Record, Strategy};
 
 /// Does the rotation go over cert-manager's objects: where it makes the issuer, unless something else is asked for?
@@ -59,9 +59,7 @@ pub(super) fn begin(
     let files: Vec<_> = files.collect();
     let _claim = Claim::of(&args.dir)?;
     output::create(&files, false)?;
-    let work_tree = rotation_dir::work_tree(&args.dir);
-    let again = Again { arguments: &reading::arguments(input), checkout, work_tree: work_tree.as_deref() };
-    let out = found + &started_managed(&record, &args.dir, again, screen);
+    let out = found + &started_managed(&record, &args.dir, &again(input, checkout, &args.dir), screen);
     Ok(Response::fine(out))
 }
 

@@ -12,7 +12,7 @@ use crate::mesh::{
     BundleSource, CERT_MANAGER_GROUP, CERTIFICATE_KEY, CertManagerCertificate, GoDuration, Mesh, SignsWith,
     is_cluster_bundle,
 };
-use crate::pki::{Bundle, BundleText, Rules, is_signed_by};
+use crate::pki::{Bundle, is_signed_by};
 use crate::rotation::{Confirmation, Direction, Managed, ManagedAnchor, Signing};
 
 /// A change of one of these objects.
@@ -254,7 +254,7 @@ fn sources(view: &View<'_>, managed: &Managed, bundle: &ObjectRef, step: Step) -
 fn apart(sources: &[BundleSource]) -> Vec<BundleSource> {
     let mut all = Vec::new();
     for source in sources {
-        match in_line(source) {
+        match source.in_line() {
             Some(held) => all.extend(held.anchors().iter().map(|one| BundleSource::InLine(one.to_pem()))),
             None => all.push(source.clone()),
         }
@@ -264,7 +264,8 @@ fn apart(sources: &[BundleSource]) -> Vec<BundleSource> {
 
 /// They are one text again, as it was written where it holds the same.
 fn together(sources: Vec<BundleSource>, found: &[BundleSource]) -> Vec<BundleSource> {
-    let certificates = sources.iter().filter_map(in_line).flat_map(|held| held.anchors().to_vec());
+    let certificates =
+        sources.iter().filter_map(BundleSource::in_line).flat_map(|held| held.anchors().to_vec());
     let text = Bundle::new(certificates.collect::<Vec<_>>()).map(|held| {
         let kept = found.iter().find(|source| is_pinned(source, &held));
         kept.cloned().unwrap_or_else(|| BundleSource::InLine(held.to_pem()))
@@ -273,14 +274,9 @@ fn together(sources: Vec<BundleSource>, found: &[BundleSource]) -> Vec<BundleSou
     sources.into_iter().filter(is_reference).chain(text).collect()
 }
 
-fn in_line(source: &BundleSource) -> Option<Bundle> {
-    let BundleSource::InLine(pem) = source else { return None };
-    BundleText::read(pem.clone()).as_read_by(Rules::Controller).ok().cloned()
-}
-
 /// Does a source hold exactly these anchors as PEM?
 fn is_pinned(source: &BundleSource, anchors: &Bundle) -> bool {
-    in_line(source).is_some_and(|held| held.same_set(anchors))
+    source.in_line().is_some_and(|held| held.same_set(anchors))
 }
 
 /// The state of the first step while the new anchor is not known.

@@ -13,6 +13,7 @@ use l5d_rotate::pki::{
 use l5d_rotate::rotation::{ManagedChange, NewSigner, Record};
 
 use super::{Fleet, Pki};
+use crate::support::mesh;
 use crate::support::pki::tls::key_pair;
 
 /// How long an issuer is there before the next one, in Linkerd's guide: 48 hours less 25.
@@ -32,20 +33,10 @@ const OLD: &str = "linkerd-trust-anchor";
 
 fn certificate(namespace: &str, name: &str, signer: &ObjectRef) -> CertManagerCertificate {
     CertManagerCertificate {
-        object: ObjectRef::new("cert-manager.io/v1", "Certificate", namespace, name),
-        secret: name.into(),
-        is_ca: true,
-        duration: None,
-        renew_before: None,
         rotation_policy: Some("Always".into()),
-        renewal_time: None,
         signer: Some(signer.clone()),
-        renewal_disabled: false,
         generation: Some(1),
-        request: None,
-        requested: None,
-        last_failure: None,
-        failed_attempts: None,
+        ..mesh::certificate(namespace, name)
     }
 }
 
