@@ -57,6 +57,7 @@ open("linkerd/0.yaml", "w").write(head + "  ca-bundle.crt: |\n" + "".join("    "
 '"#;
 
 #[test]
+#[ignore = "long"]
 fn a_pull_request_is_judged_and_its_one_comment_kept_up_to_date() {
     let Some(forge) = Forge::new("a_pull_request_is_judged_and_its_one_comment_kept_up_to_date") else {
         return;
@@ -142,6 +143,7 @@ fn pull(forge: &Forge, at: usize) -> Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_step_is_proposed_once_it_is_ready_and_never_twice() {
     let Some(mut forge) = Forge::new("each_step_is_proposed_once_it_is_ready_and_never_twice") else {
         return;

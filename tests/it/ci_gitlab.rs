@@ -70,6 +70,7 @@ fn quality(forge: &Forge) -> Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_merge_request_is_judged_and_its_one_comment_kept_up_to_date() {
     let Some(forge) = Forge::new("a_merge_request_is_judged_and_its_one_comment_kept_up_to_date") else {
         return;
@@ -117,6 +118,7 @@ fn a_merge_request_is_judged_and_its_one_comment_kept_up_to_date() {
 }
 
 #[test]
+#[ignore = "long"]
 fn each_step_is_proposed_as_a_merge_request_and_never_twice() {
     let Some(mut forge) = Forge::new("each_step_is_proposed_as_a_merge_request_and_never_twice") else {
         return;

@@ -30,6 +30,7 @@ fn takes_current(home: &Path) {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_overlay_refers_once_to_what_a_rotation_writes() {
     const TEST: &str = "an_overlay_refers_once_to_what_a_rotation_writes";
     if !runner::has(TEST, &["kubectl"]) {

@@ -127,7 +127,7 @@ fn aliases_and_nesting_without_measure_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sizes::of(800, 3000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sizes::of(400, 3000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "[-a-c:?&*!|>'\"%@`{}\\[\\], #~<\n\r\té\u{feff}\u{85}0-1]{0,60}") {

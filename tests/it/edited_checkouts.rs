@@ -151,6 +151,7 @@ fn seal(file: &mut String, cluster: &Cluster) {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rotation_is_edited_into_each_repository_and_two_steps_back() {
     const TEST: &str = "a_rotation_is_edited_into_each_repository_and_two_steps_back";
     if !runner::has(TEST, &["kubectl"]) {

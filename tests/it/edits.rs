@@ -49,11 +49,13 @@ fn every(layouts: &[Layout], made: Made) {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rotation_is_edited_into_manifests_in_every_layout() {
     every(RENDERED, Made::ByManifests);
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rotation_is_edited_into_values_of_charts_in_every_layout() {
     every(VALUES, Made::ByChart);
 }
@@ -136,6 +138,7 @@ fn a_rotation_is_edited_into_manifests_however_they_are_written() {
 
 /// A mesh with a workload of each kind that is hard to restart.
 #[test]
+#[ignore = "long"]
 fn a_rollout_of_argo_is_restarted_by_its_template() {
     let mut cluster = Cluster::realistic();
     // Its proxy is written into its manifest, which is another's edit.
@@ -158,6 +161,7 @@ fn a_rollout_of_argo_is_restarted_by_its_template() {
 
 /// Applications that charts make, which are not in the repository, beside Linkerd's.
 #[test]
+#[ignore = "long"]
 fn what_other_charts_make_is_restarted_by_their_releases() {
     let mut cluster = Cluster::new();
     for load in cluster.workloads.iter_mut().filter(|load| load.namespace == "shop") {
@@ -202,6 +206,7 @@ fn what_other_charts_make_is_restarted_by_their_releases() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rollback_is_edited_as_well_and_the_old_trust_is_back() {
     let Some(mut desk) = Desk::new(&VALUES[0], Made::ByChart) else {
         println!("skipped: a_rollback_is_edited_as_well_and_the_old_trust_is_back: no git");
@@ -297,6 +302,7 @@ fn installs() -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_real_install_of_every_era_holds_each_step_after_its_edit() {
     let mut wrong = Vec::new();
     let installs = installs();

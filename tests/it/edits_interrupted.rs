@@ -46,7 +46,7 @@ fn what_is_killed_at_any_moment_leaves_every_file_whole() {
     let began = std::time::Instant::now();
     assert!(desk.next(&[]).status.success());
     let whole = began.elapsed();
-    for turn in 0..sizes::of(20, 200) {
+    for turn in 0..sizes::of(8, 200) {
         files.iter().for_each(|(path, before, _)| fs::write(path, before).unwrap());
         let dir = desk.at("rotation");
         let mut child = runner::plugin()

@@ -41,6 +41,7 @@ fn shared(cluster: &Cluster) -> Files {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited() {
     const TEST: &str = "what_two_clusters_share_is_left_and_the_overlay_of_one_is_edited";
     if !runner::has(TEST, &["kubectl"]) {
@@ -114,6 +115,7 @@ fn kustomization_of(_: &str, path: &str) -> Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_only_an_engine_tells_apart_is_patched_in_its_object() {
     const TEST: &str = "what_only_an_engine_tells_apart_is_patched_in_its_object";
     if !runner::has(TEST, &["kubectl"]) {

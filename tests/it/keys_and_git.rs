@@ -113,6 +113,7 @@ fn a_foreign_repository_does_not_speak_for_a_work_tree() {
 }
 
 #[test]
+#[ignore = "long"]
 fn of_two_starts_at_once_one_begins_a_rotation_and_the_other_harms_nothing() {
     let desk = Desk::new();
     let start = |dir: &str| {

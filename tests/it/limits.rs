@@ -80,6 +80,7 @@ fn aliases_are_counted_by_what_they_repeat() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_text_without_aliases_is_never_too_much() {
     for part in ["{a,b},", "~,", "\"\\L\\L\\L\","] {
         let text = format!("kind: A\na: [{}]\n", part.repeat(300_000));
@@ -182,6 +183,7 @@ const LINES: [(&str, &str); 5] = [
 ];
 
 #[test]
+#[ignore = "long"]
 fn of_a_broken_bundle_only_the_first_defects_of_a_kind_are_listed() {
     let desk = Desk::new();
     let size = sizes::of(1 << 16, 1 << 20);

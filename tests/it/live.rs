@@ -342,6 +342,7 @@ fn a_kubectl_that_dies_midway_is_never_believed() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_secret_that_the_cluster_does_not_have_is_absent_and_one_that_it_hides_is_unknown() {
     if !runner::has(
         "a_secret_that_the_cluster_does_not_have_is_absent_and_one_that_it_hides_is_unknown",

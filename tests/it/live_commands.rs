@@ -163,6 +163,7 @@ fn every_command_says_the_same_of_the_live_cluster_and_of_its_dump() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_snapshot_of_the_live_cluster_says_what_the_cluster_says() {
     const NAME: &str = "a_snapshot_of_the_live_cluster_says_what_the_cluster_says";
     if !runner::has(NAME, &["kubectl"]) {
@@ -176,6 +177,7 @@ fn a_snapshot_of_the_live_cluster_says_what_the_cluster_says() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_forbidden_secret_is_unknown_by_name_and_no_step_of_the_issuer_is_taken_on_faith() {
     const NAME: &str = "a_forbidden_secret_is_unknown_by_name_and_no_step_of_the_issuer_is_taken_on_faith";
     if !runner::has(NAME, &["kubectl"]) {
@@ -214,6 +216,7 @@ fn a_forbidden_secret_is_unknown_by_name_and_no_step_of_the_issuer_is_taken_on_f
 }
 
 #[test]
+#[ignore = "long"]
 fn forbidden_pods_leave_every_step_that_needs_them_unknown() {
     const NAME: &str = "forbidden_pods_leave_every_step_that_needs_them_unknown";
     if !runner::has(NAME, &["kubectl"]) {
@@ -242,6 +245,7 @@ fn forbidden_pods_leave_every_step_that_needs_them_unknown() {
 
 /// Who may not list them does not know that there are none.
 #[test]
+#[ignore = "long"]
 fn what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed() {
     const NAME: &str = "what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed";
     if !runner::has(NAME, &["kubectl"]) {
@@ -268,6 +272,7 @@ fn what_is_outside_of_the_cluster_and_may_not_be_listed_is_to_be_confirmed() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement() {
     const NAME: &str = "a_cluster_that_fails_midway_ends_in_an_error_and_not_in_a_judgement";
     if !runner::has(NAME, &["kubectl"]) {
@@ -323,6 +328,7 @@ fn moved(objects: Vec<Value>, to: &str) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
     const NAME: &str = "a_control_plane_in_another_namespace_is_found_by_one_more_get";
     if !runner::has(NAME, &["kubectl"]) {
@@ -352,6 +358,7 @@ fn a_control_plane_in_another_namespace_is_found_by_one_more_get() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_control_plane_where_it_is_expected_is_not_looked_for() {
     const NAME: &str = "a_control_plane_where_it_is_expected_is_not_looked_for";
     if !runner::has(NAME, &["kubectl"]) {
@@ -370,6 +377,7 @@ fn a_control_plane_where_it_is_expected_is_not_looked_for() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_that_names_another() {
     const NAME: &str =
         "what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_that_names_another";
@@ -419,6 +427,7 @@ fn a_cluster_without_linkerd_is_called_so() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_pull_request_is_judged_against_the_cluster_of_the_context() {
     if !runner::has("a_pull_request_is_judged_against_the_cluster_of_the_context", &["kubectl"]) {
         return;

@@ -31,6 +31,7 @@ mod live;
 mod live_commands;
 mod managed;
 mod managed_bundle;
+mod managed_changes;
 mod managed_cluster_bundle;
 mod managed_kept;
 mod managed_outside;

@@ -1,13 +1,14 @@
 //! Rotations under trust-manager where a ClusterBundle publishes the anchors, and ClusterBundles that are not understood.
 
-use std::fs;
-
 use l5d_rotate::pki::{BundleText, Rules};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::managed::{ANCHOR, COMMITS, Git, User, steps_by_edits};
-use crate::managed_outside::{CONFIRMED, START, anchor, bring_signer, said, until};
+use crate::runner::Ran;
+use crate::support::managed::{
+    ANCHOR, COMMITS, CONFIRMED, Git, START_OUTSIDE, anchor, bring_signer, steps_by_edits,
+};
+use crate::support::user::User;
 
 const NAME: &str = "linkerd-identity-trust-roots";
 
@@ -42,8 +43,9 @@ fn in_one_line(text: &str) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_cluster_bundle_is_edited_as_a_bundle_is() {
-    let mut git = Git::of(User::of(Cluster::by_cluster_bundle(None)), ANCHOR, BUNDLE);
+    let mut git = Git::of(User::over(Cluster::by_cluster_bundle(None)), ANCHOR, BUNDLE);
     // A field that goes is not followed from commit to commit: that is unknown, and never green.
     assert_eq!(steps_by_edits(&mut git, "start --dir rotation --in .", "", &["prune/1-trust"]), COMMITS);
     assert_eq!(git.user.anchors().len(), 1);
@@ -53,15 +55,16 @@ fn a_cluster_bundle_is_edited_as_a_bundle_is() {
 }
 
 #[test]
+#[ignore = "long"]
 fn the_pem_of_a_cluster_bundle_is_one_text() {
-    let mut user = User::of(Cluster::by_cluster_bundle(Some(anchor("company 2026"))));
+    let mut user = User::over(Cluster::by_cluster_bundle(Some(anchor("company 2026"))));
     let new = anchor("company 2027");
-    fs::write(user.home.path().join("new.pem"), new.certificate.to_pem()).unwrap();
+    user.put("new.pem", &new.certificate.to_pem());
     let old = user.anchors();
     let before = user.object("ClusterBundle", NAME);
-    user.out(START);
+    user.out(START_OUTSIDE);
     bring_signer(&mut user, new);
-    until(&mut user, "bundle/2-control-plane");
+    user.until("bundle/2-control-plane");
     let both = user.object("ClusterBundle", NAME);
     assert_eq!(held(&both["spec"]["inLineCAs"]), 2);
     assert!(both["spec"].get("sourceRefs").is_none(), "{both}");
@@ -75,11 +78,12 @@ fn the_pem_of_a_cluster_bundle_is_one_text() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_cluster_bundle_is_rolled_back_to_the_secret_that_was() {
-    let mut user = User::of(Cluster::by_cluster_bundle(None));
+    let mut user = User::over(Cluster::by_cluster_bundle(None));
     let old = user.anchors();
     user.out("start --dir rotation");
-    until(&mut user, "issuer/2-control-plane");
+    user.until("issuer/2-control-plane");
     assert_eq!(held(&user.object("ClusterBundle", NAME)["spec"]["inLineCAs"]), 1);
     user.rotate(" --rollback");
     assert_eq!(user.anchors(), old);
@@ -104,7 +108,7 @@ fn a_cluster_bundle_that_is_not_understood_is_never_green() {
         |one| one["apiVersion"] = json!("trust-manager.io/v1"),
     ];
     for (place, edit) in edits.into_iter().enumerate() {
-        let mut user = User::of(Cluster::by_cluster_bundle(None));
+        let mut user = User::over(Cluster::by_cluster_bundle(None));
         let mut changed = user.object("ClusterBundle", NAME);
         edit(&mut changed);
         let (code, found) = user.verified(&changed.to_string());
@@ -114,8 +118,8 @@ fn a_cluster_bundle_that_is_not_understood_is_never_green() {
                 edit(one);
             }
         }
-        let (code, refused) = said(&user, "start --dir rotation");
-        assert_eq!(code, Some(2), "{place}: {refused}");
+        let Ran { code, err: refused, .. } = user.run("start --dir rotation");
+        assert_eq!(code, 2, "{place}: {refused}");
         assert!(refused.contains("ClusterBundle linkerd-identity-trust-roots"), "{place}: {refused}");
         assert!(in_one_line(&user.out("status")).contains("what is not read here"), "{place}");
     }
@@ -123,27 +127,27 @@ fn a_cluster_bundle_that_is_not_understood_is_never_green() {
 
 #[test]
 fn a_bundle_and_a_cluster_bundle_of_one_name_are_not_understood() {
-    let mut user = User::of(Cluster::by_cluster_bundle(None));
+    let mut user = User::over(Cluster::by_cluster_bundle(None));
     let sources = json!([{"secret": {"name": "linkerd-trust-anchor", "key": "tls.crt"}}]);
     let bundle = json!({"apiVersion": "trust.cert-manager.io/v1alpha1", "kind": "Bundle", "metadata": {"name": NAME},
         "spec": {"sources": sources, "target": {"configMap": {"key": "ca-bundle.crt"}}}});
     // Somebody who brings the other one: nobody tells which of them writes last.
     assert_eq!(user.verified(&bundle.to_string()).0, 3);
     user.cluster.controllers.as_mut().unwrap().objects.push(bundle);
-    let (code, refused) = said(&user, "start --dir rotation");
-    assert!(code == Some(2) && refused.contains("keep one"), "{refused}");
+    let Ran { code, err: refused, .. } = user.run("start --dir rotation");
+    assert!(code == 2 && refused.contains("keep one"), "{refused}");
 }
 
 #[test]
 fn what_publishes_by_a_cluster_bundle_is_told_and_kept_in_a_snapshot() {
-    let user = User::of(Cluster::by_cluster_bundle(None));
+    let user = User::over(Cluster::by_cluster_bundle(None));
     let status = in_one_line(&user.out("status"));
     assert!(
         status.contains("ClusterBundle linkerd-identity-trust-roots of Secret linkerd-trust-anchor"),
         "{status}"
     );
     let snapshot = user.out("snapshot");
-    fs::write(user.home.path().join("snapshot.yaml"), &snapshot).unwrap();
+    user.put("snapshot.yaml", &snapshot);
     let output = crate::runner::plugin()
         .current_dir(user.home.path())
         .args(["status", "-f", "snapshot.yaml", "--at", &user.cluster.now.to_string()])
@@ -154,14 +158,14 @@ fn what_publishes_by_a_cluster_bundle_is_told_and_kept_in_a_snapshot() {
         again.contains("ClusterBundle linkerd-identity-trust-roots of Secret linkerd-trust-anchor"),
         "{again}"
     );
-    let json: Value = serde_json::from_str(&user.out("status -o json")).unwrap();
+    let json = user.json("status");
     assert_eq!(json["certManager"]["bundle"]["object"]["kind"], "ClusterBundle");
 }
 
 /// What is changed in it is judged by the anchors that stay.
 #[test]
 fn a_change_of_a_cluster_bundle_is_judged_by_what_comes_of_it() {
-    let user = User::of(Cluster::by_cluster_bundle(None));
+    let user = User::over(Cluster::by_cluster_bundle(None));
     let mut change = user.object("ClusterBundle", NAME);
     change["spec"]["sourceRefs"] =
         json!([{"kind": "Secret", "name": "linkerd-trust-anchor", "key": "tls.crt"}]);

@@ -15,7 +15,7 @@ fn random_chains_are_judged_as_go_judges_them_in_the_same_words() {
         return;
     };
     let keys = Keys::new();
-    let cases: Vec<_> = (0..sizes::of(1200, 3000)).map(|seed| random::case(&keys, seed)).collect();
+    let cases: Vec<_> = (0..sizes::of(600, 3000)).map(|seed| random::case(&keys, seed)).collect();
     let answers = oracle
         .ask(&cases.iter().map(|case| go::verify(&case.anchors, &case.chain, now())).collect::<Vec<_>>());
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
@@ -85,7 +85,7 @@ fn mutated_certificates_are_parsed_as_go_parses_them() {
     let Some(oracle) = Oracle::build("mutated_certificates_are_parsed_as_go_parses_them") else { return };
     let keys = Keys::new();
     let dice = &mut Dice(7);
-    let mut ders: Vec<Vec<u8>> = (0..sizes::of(1200, 4000))
+    let mut ders: Vec<Vec<u8>> = (0..sizes::of(600, 4000))
         .map(|seed| {
             let mut der = random::case(&keys, seed % 200).chain.issuer.der().to_vec();
             let place = dice.roll(der.len());
@@ -158,7 +158,7 @@ fn pem_texts() -> Vec<String> {
     let dice = &mut Dice(1);
     let mut texts =
         vec![String::new(), "\n".into(), format!("{old}{new}"), format!("{old}{new}").trim_end().into()];
-    for _ in 0..sizes::of(2000, 6000) {
+    for _ in 0..sizes::of(1000, 6000) {
         let mut text = [old.clone(), format!("{old}{new}"), format!("{new}\n{old}")][dice.roll(3)].clone();
         for _ in 0..1 + dice.roll(2) {
             // Half of the damage is done at the edges of lines, where it happens.

@@ -133,6 +133,7 @@ fn every_install_is_read_judged_and_planned() {
 }
 
 #[test]
+#[ignore = "long"]
 fn patches_of_every_install_give_what_the_object_form_prints_when_kubectl_applies_them() {
     const NAME: &str = "patches_of_every_install_give_what_the_object_form_prints_when_kubectl_applies_them";
     if !runner::has(NAME, &["kubectl"]) {

@@ -175,6 +175,7 @@ fn change_direction<'a>(mut rehearsal: Rehearsal<'a>, seed: u64) -> Fleet<'a> {
 }
 
 #[test]
+#[ignore = "long"]
 fn with_gates_obeyed_nothing_fails_when_the_direction_changes_again_and_again() {
     for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
         for seed in 0..undecided_seeds() {
@@ -200,6 +201,7 @@ fn nothing_fails_in_a_rollback(strategy: Strategy) {
 }
 
 #[test]
+#[ignore = "long"]
 fn with_gates_obeyed_every_rollback_finishes_and_nothing_fails() {
     for strategy in [Strategy::Staged, Strategy::Patient, Strategy::CrossSigned] {
         nothing_fails_in_a_rollback(strategy);
@@ -271,6 +273,7 @@ fn with_gates_obeyed_every_rotation_under_cert_manager_finishes_and_nothing_fail
 /// cert-manager may renew the issuer between the step that changes what its Issuer signs with and the one that has it issued anew,
 /// in either direction.
 #[test]
+#[ignore = "long"]
 fn with_gates_obeyed_nothing_fails_where_the_issuers_name_stays() {
     for seed in 0..seeds() {
         let fleet = obey_all(Rehearsal::keeping_the_signer(seed), None);

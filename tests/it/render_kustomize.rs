@@ -35,6 +35,7 @@ fn at(step: &PlannedStep) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_overlay_with_a_step_gives_the_whole_objects_in_every_era() {
     if !runner::has("an_overlay_with_a_step_gives_the_whole_objects_in_every_era", &["kubectl"]) {
         return;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::runner;
 use crate::support::render::{kubectl, planned, step};
+use crate::support::sizes;
 
 const KEYS: [&str; 5] = ["a", "on", "l5d-rotate/trust-bundle", "linkerd.io/inject", "x.y/z~1"];
 const VALUES: [&str; 7] = ["", "yes", "1_000", "a\nb\n", "- x: {y}", "two  \n\nlines", "é\u{2028}"];
@@ -169,7 +170,7 @@ fn kubectl_makes_the_same_object_of_random_edits() {
         }
         Ok(())
     };
-    runner(48).run(&edited(), |edited| check(rendered(edited))).unwrap();
+    runner(sizes::of(12, 48)).run(&edited(), |edited| check(rendered(edited))).unwrap();
 }
 
 #[test]

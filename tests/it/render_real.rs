@@ -42,6 +42,7 @@ fn current(item: &Rendered) -> &Value {
 }
 
 #[test]
+#[ignore = "long"]
 fn kubectl_and_the_whole_form_agree_on_real_installs() {
     const NAME: &str = "kubectl_and_the_whole_form_agree_on_real_installs";
     if !runner::has(NAME, &["kubectl"]) {
@@ -65,6 +66,7 @@ fn kubectl_and_the_whole_form_agree_on_real_installs() {
 }
 
 #[test]
+#[ignore = "long"]
 fn kustomize_builds_real_installs_with_every_step() {
     const NAME: &str = "kustomize_builds_real_installs_with_every_step";
     if !runner::has(NAME, &["kubectl"]) {

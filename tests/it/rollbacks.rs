@@ -84,6 +84,7 @@ impl Hasty {
 }
 
 #[test]
+#[ignore = "long"]
 fn who_merges_each_step_half_a_minute_after_the_other_finishes() {
     for arguments in ["", "--strategy patient", "--old-anchor-key old.key"] {
         let mut hasty = Hasty::begin(arguments, SignedDuration::from_secs(30));
@@ -92,6 +93,7 @@ fn who_merges_each_step_half_a_minute_after_the_other_finishes() {
 }
 
 #[test]
+#[ignore = "long"]
 fn who_changes_direction_after_a_step_and_changes_again_finishes() {
     for (arguments, taken, undone) in [
         ("", 2, 1),

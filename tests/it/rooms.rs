@@ -102,9 +102,6 @@ fn sentences(code: &str) -> Vec<String> {
 /// About 450 lines: what is longer has two ideas in it.
 const MOST_LINES: usize = 470;
 
-/// One idea all the same.
-const LONG: [&str; 2] = ["tests/it/managed.rs", "tests/it/rehearsal/fleet.rs"];
-
 #[test]
 fn every_file_says_first_what_is_in_it_and_has_one_idea() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -119,7 +116,7 @@ fn every_file_says_first_what_is_in_it_and_has_one_idea() {
             wrong.push(format!("{name} does not begin with `//!` and what is in it"));
         }
         let lines = text.lines().count();
-        if lines > MOST_LINES && !LONG.contains(&name.as_str()) {
+        if lines > MOST_LINES {
             wrong.push(format!("{name} has {lines} lines"));
         }
     }

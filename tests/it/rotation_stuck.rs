@@ -160,6 +160,7 @@ fn pods(cluster: &mut Cluster, id: WorkloadId, started: Timestamp, made: Made) {
 }
 
 #[test]
+#[ignore = "long"]
 fn whoever_takes_the_way_that_a_step_leaves_gets_it_done() {
     let mut taken = BTreeSet::new();
     for seed in 0..sizes::of(120, 600) {

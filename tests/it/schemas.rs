@@ -188,6 +188,7 @@ fn read_fit(home: &Path, input: &str) {
 
 /// Steps that are blocked, and steps that are under way, with everything in the mesh that makes rotations hard.
 #[test]
+#[ignore = "long"]
 fn a_rotation_fits_its_schemas_step_by_step() {
     let mut user = User::started(Cluster::realistic(), "");
     for step in ["", "bundle --step 1", "bundle --step 2 --force", "bundle --step 3 --force"] {
@@ -394,6 +395,7 @@ fn missing(screen: &str, document: &Value) -> BTreeSet<String> {
 
 /// Whoever reads the JSON knows what whoever reads the screen knows.
 #[test]
+#[ignore = "long"]
 fn what_a_screen_shows_is_in_its_json() {
     let mut found = BTreeSet::new();
     let mut compare = |arguments: &str| {

@@ -75,6 +75,7 @@ fn without_pods_it_cannot_be_told_unless_the_order_is_wrong_for_any_pod() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rotation_under_way_is_safe_wherever_that_can_be_told_and_its_done_steps_grow() {
     for strategy in ["staged", "patient"] {
         let mut user = User::started(Cluster::new(), &format!("--strategy {strategy}"));

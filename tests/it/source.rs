@@ -340,7 +340,7 @@ spec:
 ";
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sizes::of(800, 3000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sizes::of(400, 3000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_stream_panic(text in r#"[\[{](\{|\}|\[|\]|,|:|"kind"|"items"|"metadata"|"PodList"|"List"|"Pod"|"v1"|"apiVersion"|1|null| |\n){0,40}"#) {

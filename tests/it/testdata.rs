@@ -1,4 +1,4 @@
-//! Writes `testdata/`: `cargo test --test it testdata -- --ignored`.
+//! Writes `testdata/`: `UPDATE_TESTDATA=1 cargo test --test it testdata:: -- --ignored`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,15 +19,15 @@ const README: &str = "\
 
 `cluster.yaml` is what `kubectl get … -o yaml` prints of a Linkerd edge-25.4.4 in a cluster of a few teams, on 23 November 2026, five weeks before its anchor and issuer expire.
 `rotation/` is a rotation started over it that night, without its keys; `stages/` are snapshots of the same cluster after each step of that rotation; `sick/` are snapshots of meshes that something is wrong with.
-`cert-manager/` is such a cluster under cert-manager and trust-manager after the first step of the rotation beside it, written by `cargo test --test it managed -- --ignored`; its `verdicts.json` holds what packages of cert-manager 1.21.2 and trust-manager 0.25.0 (Apache-2.0) made of certificates of `rotation/`.
+`cert-manager/` is such a cluster under cert-manager and trust-manager after the first step of the rotation beside it, written by `UPDATE_TESTDATA=1 cargo test --test it managed::testdata -- --ignored`; its `verdicts.json` holds what packages of cert-manager 1.21.2 and trust-manager 0.25.0 (Apache-2.0) made of certificates of `rotation/`.
 `checkouts/` holds repositories of six kinds, in which the anchor of `rotation/` is published; `UPDATE_GOLDEN=1 cargo test --test it checkouts` writes them.
 `mesh/` holds control planes of six eras of Linkerd without their certificates: skeletons (`.yaml.in`), in which tests put what they mint in the place of `@ANCHORS@` and the like. They are no YAML before that.
 `snapshot-v1.yaml` is a snapshot of version 1 in which every field is set; it is never written anew.
-`linkerd-check.json` holds what `linkerd check --proxy` of edge-25.4.4 (2.18; linkerd2, Apache-2.0) cost in a cluster of 10,000 pods, in which it passed: requests, bytes on the wire, and its times on a machine with two processors; `L5D_ROTATE_TEST_LINKERD=LINKERD cargo test --test it real_cluster::crowd -- --ignored` records it.
-`verdicts.json` holds what real identity controllers did when this project's people started linkerd2 at version-2.20 and older tags (Apache-2.0) with these bundles and issuers; it is made of their records, without keys, by `cargo test --test it verdicts -- --ignored`.
+`linkerd-check.json` holds what `linkerd check --proxy` of edge-25.4.4 (2.18; linkerd2, Apache-2.0) cost in a cluster of 10,000 pods, in which it passed: requests, bytes on the wire, and its times on a machine with two processors; `UPDATE_TESTDATA=1 L5D_ROTATE_TEST_LINKERD=LINKERD cargo test --test it real_cluster::crowd -- --ignored` records it.
+`verdicts.json` holds what real identity controllers did when this project's people started linkerd2 at version-2.20 and older tags (Apache-2.0) with these bundles and issuers; it is made of their records, without keys, by `UPDATE_TESTDATA=1 cargo test --test it verdicts -- --ignored`.
 Everything is written by this project with throw-away keys that are kept nowhere, and no file holds a private key (the Secret's `key.pem` says so in words).
 Read it at its own time, whatever the clock says: `kubectl l5d-rotate -f testdata/cluster.yaml --at 2026-11-23T02:00:00Z`.
-Written anew by `cargo test --test it testdata -- --ignored`, after which `UPDATE_GOLDEN=1 cargo test --test it golden` shows in its diff what users will see differently.
+Written anew by `UPDATE_TESTDATA=1 cargo test --test it testdata:: -- --ignored`, after which `UPDATE_GOLDEN=1 cargo test --test it golden` shows in its diff what users will see differently.
 ";
 
 fn testdata(path: &str) -> PathBuf {
@@ -37,6 +37,9 @@ fn testdata(path: &str) -> PathBuf {
 #[test]
 #[ignore = "writes testdata"]
 fn testdata_is_written() {
+    if runner::writes_nothing("testdata_is_written") {
+        return;
+    }
     for directory in ["rotation", "stages", "sick"] {
         fs::create_dir_all(testdata(directory)).unwrap();
     }

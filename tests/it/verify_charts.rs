@@ -11,6 +11,7 @@ const PLAIN: &str = "apiVersion: v2\nname: trust\nversion: 1.0.0\n";
 const TEMPLATE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: linkerd-identity-trust-roots\ndata:\n  ca-bundle.crt: {{ .Values.pki.root | quote }}\n";
 
 #[test]
+#[ignore = "long"]
 fn values_for_a_local_chart_are_judged_wherever_they_stand() {
     let Some(scene) = scene() else { return };
     let with = |fields: Value, inline: Option<&Declared>, own: &Declared, directory: &str| {

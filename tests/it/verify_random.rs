@@ -143,11 +143,8 @@ fn a_change_gets_one_verdict_whatever_surrounds_it() {
     let material = Material::new();
     let layouts: Vec<Layout> = RENDERED.iter().chain(VALUES).copied().collect();
     let plain = std::cell::RefCell::new(BTreeMap::new());
-    let mut runner = TestRunner::new(Config {
-        cases: sizes::of(12, 1000),
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let mut runner =
+        TestRunner::new(Config { cases: sizes::of(6, 1000), failure_persistence: None, ..Config::default() });
     let verdict = |before: &Files, after: &Files| {
         repository.write(before);
         repository.commit();

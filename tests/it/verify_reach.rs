@@ -81,6 +81,7 @@ pub fn helm_release(name: &str, spec: Value) -> Value {
 const MESH: &str = "dependencies:\n- name: linkerd-control-plane\n  alias: mesh\n  version: 2025.4.4\n  repository: https://helm.linkerd.io/edge\n";
 
 #[test]
+#[ignore = "long"]
 fn what_templates_of_a_chart_make_trust_of() {
     let Some(scene) = scene() else { return };
     let values = || with(chart(""), &[("platform/values.yaml", PKI.to_owned())]);
@@ -140,6 +141,7 @@ fn what_templates_of_a_chart_make_trust_of() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_is_encrypted_behind_a_generator() {
     let Some(scene) = scene() else { return };
     let crypted = |text: &str| format!("\0GITCRYPT\0{text}");

@@ -78,6 +78,7 @@ impl Scene {
 }
 
 #[test]
+#[ignore = "long"]
 fn overlays_of_one_base_are_clusters_of_their_own() {
     let Some(scene) = scene() else { return };
     let of = |dev: &Declared, prod: &Declared| {

@@ -111,6 +111,7 @@ fn a_zone_of_the_database_has_its_daylight_saving_time() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_programs_read_and_what_git_keeps_is_the_same_in_every_zone() {
     for arguments in [
         format!("status -o json {ROTATION} {CERTIFICATES_RENEWED}"),

@@ -15,7 +15,7 @@ use super::servers::{self, Servers};
 use super::{install, rotate_beside};
 use crate::cluster::Cluster;
 use crate::cluster::controllers::Controllers;
-use crate::managed::COMMITS;
+use crate::support::managed::COMMITS;
 
 const ROOTS: &str = "configmap linkerd-identity-trust-roots -n linkerd";
 const BUNDLE: &str = "bundle.trust.cert-manager.io linkerd-identity-trust-roots";

@@ -11,6 +11,8 @@ pub(crate) mod cluster;
 pub(crate) mod forge;
 /// Git repositories of every layout that people keep.
 pub(crate) mod layouts;
+/// A user over cert-manager and trust-manager.
+pub(crate) mod managed;
 /// Meshes read from manifests: the skeletons of `testdata/mesh`, filled.
 pub(crate) mod manifests;
 /// A `Mesh` in memory, from nothing.

@@ -81,3 +81,12 @@ pub(crate) fn has(test: &str, programs: &[&str]) -> bool {
     }
     true
 }
+
+/// Has nobody asked for test data to be written? If so, says that the test is skipped, by name.
+pub(crate) fn writes_nothing(test: &str) -> bool {
+    let writes = std::env::var_os("UPDATE_TESTDATA").is_some();
+    if !writes {
+        println!("skipped: {test}: no UPDATE_TESTDATA");
+    }
+    !writes
+}
