@@ -44,6 +44,8 @@ pub enum StepFact {
     RestartActivatesIssuer { secret: ObjectRef, issuer: CertificateRef, proxies: Pods, why: Refusal },
     /// Identity pods that restart now would have proxies that refuse whoever asks for a certificate with one of the issuer.
     RestartRefusesRequests { issuer: CertificateRef, proxies: Pods, certain: bool, why: Refusal },
+    /// Proxies of the control plane that are restarted refuse, until then, certificates of the issuer that is loaded by it.
+    RestartSplitsControlPlane { issuer: CertificateRef, workloads: Vec<ObjectRef>, why: Refusal },
     /// The issuer in the Secret, or its anchor, has expired: these steps lead on, and only with --force.
     PresentIssuerExpired { issuer: CertificateRef, forced: Vec<Step> },
     /// Proxies present workload certificates that the anchors which stay do not accept.

@@ -8,9 +8,9 @@ use super::owner::{self, Subject, deciding};
 use super::view::View;
 use super::{Change, Phase, PhaseSpec, Stage, Step};
 use crate::document::ObjectRef;
-use crate::finding::{Finding, Instead, Opens, PodAnnotationPlace, Severity, StepFact};
+use crate::finding::{CertificateRef, Finding, Instead, Opens, PodAnnotationPlace, Severity, StepFact};
 use crate::mesh::{GoDuration, Held, Injection, Known, Owner, Plane, Scheme, Workload, WorkloadId};
-use crate::pki::Rules;
+use crate::pki::{Rules, accepts};
 use crate::rotation::Strategy;
 
 pub(super) fn of(
@@ -28,7 +28,42 @@ pub(super) fn of(
         .chain(outside(view, step))
         .chain(odd(view, step));
     let others = others.map(|fact| Finding::new(Severity::Note, fact));
-    unchanged(again).into_iter().chain(managed).chain(renewal_time(view, step)).chain(others).collect()
+    let split = split(view, step).map(|fact| Finding::new(Severity::Warning, fact));
+    unchanged(again)
+        .into_iter()
+        .chain(split)
+        .chain(managed)
+        .chain(renewal_time(view, step))
+        .chain(others)
+        .collect()
+}
+
+/// Anchor and issuer were merged together: the restart that makes the control plane trust the issuer also brings certificates of
+/// it, which whoever has not restarted yet refuses (S2).
+fn split(view: &View<'_>, step: Step) -> Option<StepFact> {
+    let spec = view.spec(step);
+    let brings_anchors = step.stage == Stage::ControlPlane && !spec.drops && spec.swapped_in().is_none();
+    if view.recovers() || !brings_anchors {
+        return None;
+    }
+    let restarted = spec.restarts(step.stage)?;
+    let states = view.states();
+    let issuer = states.issuer.as_ref()?;
+    let mut workloads = BTreeSet::new();
+    let mut refusal = None;
+    for held in states.bundles.iter().filter(|held| held.certain) {
+        let Err(why) = accepts(&held.what, issuer, &states.identity, view.at, Rules::Proxy) else { continue };
+        let holders = held.workloads.iter().map(|id| view.mesh.workload(*id));
+        for workload in holders.filter(|workload| restarted.has(workload)) {
+            workloads.insert(workload.object.clone());
+            refusal.get_or_insert_with(|| why.clone());
+        }
+    }
+    Some(StepFact::RestartSplitsControlPlane {
+        issuer: CertificateRef::from(&issuer.issuer),
+        workloads: workloads.into_iter().collect(),
+        why: refusal?,
+    })
 }
 
 /// Restarts that change nothing where they are merged again.

@@ -58,7 +58,18 @@ fn pain_03_a_skipped_issuer_is_loaded_by_the_restart_that_was_left_out_and_no_st
         "{told:#}"
     );
     scene.render("prune", 1).refuses(4, &["identity-signs-refused", "signs with"]);
+    // It is the only way on, and no harmless one.
+    let splits = |scene: &Scene, step: &str| {
+        let planned = scene.planned(step);
+        let mut notes = planned["notes"].as_array().unwrap().iter();
+        notes.find(|note| note["code"] == "restart-splits-control-plane").cloned()
+    };
+    let note = splits(&scene, "bundle/2-control-plane").unwrap();
+    assert_eq!(note["severity"], "warning");
+    assert_eq!(note["evidence"]["workloads"].as_array().unwrap().len(), 3, "{note:#}");
+    assert_eq!(splits(&scene, "prune/2-control-plane"), None);
     scene.merge("bundle", 2);
+    assert_eq!(splits(&scene, "bundle/2-control-plane"), None);
     scene.advance("prune", 1);
     assert_eq!(scene.render("prune", 1).code, 0);
 }

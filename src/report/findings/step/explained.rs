@@ -310,6 +310,17 @@ pub(in crate::report::findings) const EXPLAINED: &[Explanation] = &[
         source: "Seen with linkerd2 2.20 and linkerd2-proxy v2.359.0.",
     },
     Explanation {
+        code: "restart-splits-control-plane",
+        means: "The step restarts the control plane, whose running proxies do not accept the issuer in the Secret.",
+        matters: "Identity controllers that restart sign with that issuer. Until the last pod of the control plane has restarted, \
+            those that have and those that have not reject each other: pods that start or renew meanwhile may fail. \
+            `simulate` shows it as a violation.",
+        act: "No other step leads on. Merge it at a quiet time, and wait for the rollouts. Next time merge the issuer after the \
+            restarts of phase bundle.",
+        example: "kubectl l5d-rotate simulate --dir rotation",
+        source: "linkerd2 `controller/cmd/identity/main.go` loads the issuer at the start; proxies read their anchors at theirs.",
+    },
+    Explanation {
         code: "restart-stops-identity",
         means: "The published bundle does not accept the issuer in the Secret.",
         matters: "An identity controller that restarts exits, and no workload certificate is issued any \

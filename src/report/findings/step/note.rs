@@ -1,6 +1,7 @@
 //! What to know beside a step, and what was confirmed, in words.
 
-use super::super::{Words, listed};
+use super::super::refusal::refused;
+use super::super::{Words, listed, named};
 use super::instead::instead;
 use super::{anchors, capital, fact_alone, issuer_role, of_fact, say};
 use crate::document::ObjectRef;
@@ -81,6 +82,17 @@ pub(super) fn words(fact: &StepFact, screen: &Screen) -> Words {
             ),
             "What is left when the rollouts are done started too early, and to merge the restart again changes nothing.",
             "",
+        ),
+        StepFact::RestartSplitsControlPlane { issuer, workloads, why } => say(
+            format!(
+                "Until this restart is done, {} reject workload certificates of the issuer {}, which the identity controller \
+                 loads by it: {}.",
+                listed(workloads),
+                named(issuer),
+                refused(why, screen)
+            ),
+            "The issuer was changed before the control plane had loaded its anchor. Pods that start or renew meanwhile may fail.",
+            "Merge it at a quiet time, and wait for the rollouts.",
         ),
         StepFact::ProxiesWithoutIdentity { count: bare } => fact_alone(format!(
             "{} no bundle, as identity is disabled, and no restart.",
