@@ -100,6 +100,7 @@ fn a_pull_request_is_judged_and_its_one_comment_kept_up_to_date() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_pull_request_of_a_fork_is_judged_without_a_comment_and_runs_nothing_of_its_own() {
     const NAME: &str = "a_pull_request_of_a_fork_is_judged_without_a_comment_and_runs_nothing_of_its_own";
     let Some(forge) = Forge::new(NAME) else { return };
@@ -118,6 +119,7 @@ fn a_pull_request_of_a_fork_is_judged_without_a_comment_and_runs_nothing_of_its_
 }
 
 #[test]
+#[ignore = "long"]
 fn an_archive_with_another_checksum_is_not_run_and_a_branch_is_not_taken_for_the_merge() {
     const NAME: &str = "an_archive_with_another_checksum_is_not_run_and_a_branch_is_not_taken_for_the_merge";
     let Some(forge) = Forge::new(NAME) else { return };

@@ -114,6 +114,7 @@ fn folded(text: &str) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rotation_is_edited_into_manifests_however_they_are_written() {
     let steps = sizes::of(4, 9);
     for (name, writing) in WRITINGS.iter().step_by(sizes::of(3, 1)) {

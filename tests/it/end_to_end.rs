@@ -62,6 +62,7 @@ fn a_staged_rotation_finishes_with_the_new_anchor_alone() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_rotation_of_workloads_that_no_annotation_restarts_finishes_as_well() {
     let mut user = User::over(Cluster::realistic());
     user.out("start --dir rotation");
@@ -72,6 +73,7 @@ fn a_rotation_of_workloads_that_no_annotation_restarts_finishes_as_well() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_patient_rotation_waits_instead_of_restarting_for_the_issuer() {
     let mut user = User::new();
     user.out("start --dir rotation --strategy patient");
@@ -93,6 +95,7 @@ fn an_issuer_alone_is_replaced_without_touching_the_bundle() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_cross_signed_rotation_restarts_no_workload_and_finishes_with_the_new_anchor_alone() {
     let mut user = User::new();
     let old = user.anchors();

@@ -250,6 +250,7 @@ fn a_list_that_always_expires_is_read_in_one_piece_at_last() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_answer_that_breaks_off_is_never_taken_for_the_whole() {
     if !runner::has("an_answer_that_breaks_off_is_never_taken_for_the_whole", &["kubectl"]) {
         return;
@@ -276,6 +277,7 @@ fn a_list_whose_later_pages_are_refused_is_an_error() {
 }
 
 #[test]
+#[ignore = "long"]
 fn answers_that_are_not_the_api_servers_are_called_so() {
     if !runner::has("answers_that_are_not_the_api_servers_are_called_so", &["kubectl"]) {
         return;

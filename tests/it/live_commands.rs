@@ -415,6 +415,7 @@ fn what_is_not_found_in_the_namespace_that_was_looked_at_is_said_with_the_flag_t
 }
 
 #[test]
+#[ignore = "long"]
 fn a_cluster_without_linkerd_is_called_so() {
     const NAME: &str = "a_cluster_without_linkerd_is_called_so";
     if !runner::has(NAME, &["kubectl"]) {

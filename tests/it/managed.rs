@@ -33,6 +33,7 @@ fn the_guides_setup_is_rotated_in_nine_commits_and_no_secret_is_copied() {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_issuer_that_is_renewed_every_day_restarts_nothing_again() {
     let mut user = User::by_cert_manager();
     user.out("start --dir rotation");

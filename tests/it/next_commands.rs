@@ -78,6 +78,7 @@ fn works_as(home: &Path, line: &str) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_a_repository_declares_is_edited_there_by_the_next_command() {
     const NAME: &str = "what_a_repository_declares_is_edited_there_by_the_next_command";
     for layout in [&layouts::VALUES[0], &layouts::VALUES[2], &layouts::RENDERED[1]] {

@@ -73,6 +73,7 @@ fn is_well_formed(markdown: &str) {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_step_has_a_body_that_says_what_it_does_and_what_comes_after_it() {
     let mut user = User::rotating(Cluster::realistic());
     let mut titles = Vec::new();

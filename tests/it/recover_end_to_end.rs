@@ -58,6 +58,7 @@ fn recovers(user: &mut User, issuer_alone: bool) {
 }
 
 #[test]
+#[ignore = "long"]
 fn an_expired_anchor_is_replaced_with_its_issuer() {
     for cluster in [Cluster::expiring(PAST, PAST), Cluster::expiring(LATER, PAST)] {
         let mut user = user(cluster);

@@ -22,7 +22,7 @@ static EXPIRING: LazyLock<Pki> =
 
 /// How many seeds each strategy is rehearsed with.
 fn seeds() -> u64 {
-    sizes::of(2, 40)
+    sizes::of(1, 40)
 }
 
 /// How many seeds each rollback is rehearsed with, from each step.
@@ -209,6 +209,7 @@ fn with_gates_obeyed_every_rollback_finishes_and_nothing_fails() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_mesh_that_has_expired_recovers_and_then_nothing_fails() {
     let (mut handshakes, mut recovered) = (0, 0);
     for seed in (0..40).step_by(sizes::of(10, 1)) {

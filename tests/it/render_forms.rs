@@ -22,6 +22,7 @@ fn text(item: &Rendered, form: Form) -> String {
 }
 
 #[test]
+#[ignore = "long"]
 fn kubectl_makes_the_same_object_of_every_form() {
     if !runner::has("kubectl_makes_the_same_object_of_every_form", &["kubectl"]) {
         return;

@@ -178,6 +178,7 @@ fn whoever_takes_the_way_that_a_step_leaves_gets_it_done() {
 }
 
 #[test]
+#[ignore = "long"]
 fn a_confirmation_that_is_named_opens_what_names_it() {
     let mut opened = 0;
     for seed in 0..sizes::of(120, 600) {

@@ -146,6 +146,7 @@ fn what_argo_cd_reads_over_an_application_counts() {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_engines_make_applications_of() {
     let Some(scene) = scene() else { return };
     let set = |generators: Value, helm: Value| {

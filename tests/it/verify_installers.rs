@@ -4,6 +4,7 @@ use crate::verify_reach::{judge, row, with};
 use crate::verify_repositories::{edit, files, layout, scene};
 
 #[test]
+#[ignore = "long"]
 fn what_other_tools_make_a_mesh_of() {
     let Some(scene) = scene() else { return };
     let now = scene.now();

@@ -258,6 +258,7 @@ fn a_release_is_judged_like_what_its_chart_makes_of_it() {
 }
 
 #[test]
+#[ignore = "long"]
 fn every_step_that_is_rendered_when_it_is_ready_is_found_safe() {
     let mut reviewer = Reviewer::new();
     assert!(reviewer.run(&["start", "--dir", "rotation", "-f", "dump.json"]).status.success());

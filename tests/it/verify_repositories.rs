@@ -424,6 +424,7 @@ fn never_green(scene: &Scene) -> Vec<NeverGreen> {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_could_reach_trust_is_never_taken_for_green() {
     let Some(scene) = scene() else { return };
     let mut wrong = Vec::new();

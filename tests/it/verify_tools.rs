@@ -18,6 +18,7 @@ fn tool(scene: &Scene, more: &[(&str, String)]) -> Files {
 }
 
 #[test]
+#[ignore = "long"]
 fn what_scripts_do_with_linkerd() {
     let Some(scene) = scene() else { return };
     let script = || {
