@@ -5,8 +5,9 @@ use std::fs;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::cluster::{Cluster, at};
 use crate::runner::Ran;
-use crate::support::managed::anchor;
+use crate::support::managed::{anchor, anchor_until};
 use crate::support::user::User;
 
 /// What `check` finds, by code.
@@ -148,4 +149,28 @@ fn an_anchor_that_was_renewed_and_that_no_proxy_has_loaded_is_named_with_the_iss
     let all = found(&user);
     let one = of(&all, "cert-manager-next-issuer-refused").unwrap_or_else(|| panic!("{all:?}"));
     assert_eq!(one["evidence"]["madeBy"]["name"], "linkerd-trust-anchor");
+}
+
+/// Flags of trust-manager change what it publishes, though no Bundle does.
+#[test]
+fn a_filter_that_is_added_alone_is_judged_by_what_it_drops() {
+    let filtering = trust_manager(&["--filter-expired-certificates"]).to_string();
+    let mut user = User::by_cert_manager();
+    let expired = anchor_until("company 2025", "2026-11-20T00:00:00Z");
+    let mut bundle = user.object("Bundle", "linkerd-identity-trust-roots");
+    bundle["spec"]["sources"].as_array_mut().unwrap().push(json!({"inLine": expired.certificate.to_pem()}));
+    user.apply(&bundle.to_string());
+    user.cluster.controllers.as_mut().unwrap().apply(&trust_manager(&[]));
+    assert_eq!(user.verified(&trust_manager(&["--v=2"]).to_string()), (0, vec![]));
+    user.put("proposed.yaml", &filtering);
+    let judged = user.json("verify --proposed proposed.yaml");
+    let dropped = judged["changes"]["bundle"]["removed"].to_string();
+    assert!(dropped.contains(&expired.certificate.fingerprint().to_string()), "{judged:#}");
+    // Where that is the only anchor, nothing is left.
+    let only = anchor_until("company 2026", "2026-11-23T04:00:00Z");
+    let mut user = User::over(Cluster::by_cert_manager_below(only));
+    user.cluster.controllers.as_mut().unwrap().apply(&trust_manager(&[]));
+    user.cluster.now = at("2026-11-23T05:00:00Z");
+    let (code, found) = user.verified(&filtering);
+    assert_eq!((code, found.contains(&"trust-bundle-removed".to_owned())), (4, true), "{found:?}");
 }

@@ -11,6 +11,7 @@ use crate::cluster::{Cluster, at};
 use crate::runner::{self, Ran};
 use crate::support::user::User;
 
+/// The steps of such a rotation, each a commit.
 pub(crate) const COMMITS: [&str; 9] = [
     "bundle/1-trust",
     "bundle/2-control-plane",
@@ -30,7 +31,11 @@ pub(crate) const START_OUTSIDE: &str =
 pub(crate) const CONFIRMED: &str = " --confirm signer-of-anchor";
 
 pub(crate) fn anchor(name: &str) -> Authority {
-    let (not_before, not_after) = (at("2026-01-01T00:00:00Z"), at("2036-01-01T00:00:00Z"));
+    anchor_until(name, "2036-01-01T00:00:00Z")
+}
+
+pub(crate) fn anchor_until(name: &str, not_after: &str) -> Authority {
+    let (not_before, not_after) = (at("2026-01-01T00:00:00Z"), at(not_after));
     mint_anchor(&AnchorRequest { common_name: name.to_owned(), not_before, not_after }).unwrap()
 }
 
@@ -50,7 +55,8 @@ impl User {
 
     /// The step that is next, such as `bundle/1-trust`; `finished` where there is none.
     pub(crate) fn standing(&self, direction: &str) -> String {
-        let plan = self.json(&format!("plan --dir rotation{direction}"));
+        let plan: Value =
+            serde_json::from_str(&self.out(&format!("plan --dir rotation{direction} -o json"))).unwrap();
         plan["standing"].as_str().unwrap_or("finished").to_owned()
     }
 
