@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 /// Lays `patch` over `base`: maps key by key, `null` removes, lists whose entries have names entry by entry, other lists
-/// of objects place by place if they are equally long; everything else is replaced.
+/// of objects place by place if they are equally long; everything else is replaced. Lists of a custom resource are replaced,
+/// as kubectl and the engines of GitOps do.
 ///
 /// Of a Secret, `data` replaces what `stringData` said before. Directives (`$patch`, `$setElementOrder/…`) are passed over.
 pub fn lay_over(base: &mut Value, mut patch: Value) {
@@ -13,23 +14,40 @@ pub fn lay_over(base: &mut Value, mut patch: Value) {
     ) {
         plain.retain(|key, _| !data.contains_key(key));
     }
-    merge(base, patch.take());
+    let lists = if is_custom(base) { Lists::Replaced } else { Lists::Merged };
+    merge(base, patch.take(), lists);
 }
 
-fn merge(base: &mut Value, patch: Value) {
+/// What becomes of a list.
+#[derive(Clone, Copy)]
+enum Lists {
+    Merged,
+    Replaced,
+}
+
+/// Is it an object of a kind that Kubernetes does not bring with it?
+fn is_custom(tree: &Value) -> bool {
+    let group = tree["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+    group.is_some_and(|(group, _)| group.contains('.') && !group.ends_with(".k8s.io"))
+}
+
+fn merge(base: &mut Value, patch: Value, lists: Lists) {
     match (base, patch) {
-        (Value::Object(base), Value::Object(patch)) => merge_maps(base, patch),
-        (Value::Array(base), Value::Array(patch)) => merge_lists(base, patch),
+        (Value::Object(base), Value::Object(patch)) => merge_maps(base, patch, lists),
+        (Value::Array(base), Value::Array(patch)) => match lists {
+            Lists::Merged => merge_lists(base, patch),
+            Lists::Replaced => replace_list(base, patch),
+        },
         (base, patch) => *base = patch,
     }
 }
 
-fn merge_maps(base: &mut Map<String, Value>, patch: Map<String, Value>) {
+fn merge_maps(base: &mut Map<String, Value>, patch: Map<String, Value>, lists: Lists) {
     for (key, value) in patch.into_iter().filter(|(key, _)| !key.starts_with('$')) {
         if value.is_null() {
             base.shift_remove(&key);
         } else {
-            merge(base.entry(key).or_insert(Value::Null), value);
+            merge(base.entry(key).or_insert(Value::Null), value, lists);
         }
     }
 }
@@ -40,14 +58,28 @@ fn merge_lists(base: &mut Vec<Value>, patch: Vec<Value>) {
     if named(base) && named(&patch) {
         for entry in patch {
             match base.iter().position(|known| known["name"] == entry["name"]) {
-                Some(at) => merge(&mut base[at], entry),
+                Some(at) => merge(&mut base[at], entry, Lists::Merged),
                 None => base.push(entry),
             }
         }
     } else if base.len() == patch.len() && objects(base) && objects(&patch) {
-        base.iter_mut().zip(patch).for_each(|(base, patch)| merge(base, patch));
+        base.iter_mut().zip(patch).for_each(|(base, patch)| merge(base, patch, Lists::Merged));
     } else {
         *base = patch;
+    }
+}
+
+/// Defaults that the server added to an entry are no change of it.
+fn replace_list(base: &mut Vec<Value>, patch: Vec<Value>) {
+    let says_the_same = |known: &Value, entry: &Value| {
+        let mut laid = known.clone();
+        merge(&mut laid, entry.clone(), Lists::Replaced);
+        laid == *known
+    };
+    let known = std::mem::take(base);
+    for entry in patch {
+        let same = known.iter().find(|known| says_the_same(known, &entry)).cloned();
+        base.push(same.unwrap_or(entry));
     }
 }
 
@@ -81,6 +113,22 @@ mod tests {
     fn defaults_that_the_server_added_to_ports_are_no_change() {
         let base = json!([{"containerPort": 80, "protocol": "TCP"}]);
         assert_eq!(laid(base.clone(), json!([{"containerPort": 80}])), base);
+    }
+
+    #[test]
+    fn lists_of_a_custom_resource_are_replaced() {
+        let of = |sources: Value| json!({"apiVersion": "trust.cert-manager.io/v1alpha1", "sources": sources});
+        let base = of(json!([{"secret": {"name": "a", "key": "k"}}, {"name": "b", "policy": "Default"}]));
+        for sources in [
+            json!([{"inLine": "c"}, {"name": "d"}]),
+            json!([{"name": "d"}]),
+            json!([{"secret": {"name": "c", "key": "k"}}, {"inLine": "c"}]),
+            json!([]),
+        ] {
+            assert_eq!(laid(base.clone(), of(sources.clone())), of(sources));
+        }
+        let reversed = json!([{"name": "b", "policy": "Default"}, {"secret": {"name": "a", "key": "k"}}]);
+        assert_eq!(laid(base, of(json!([{"name": "b"}, {"secret": {"name": "a"}}]))), of(reversed));
     }
 
     #[test]

@@ -75,9 +75,7 @@ impl Proposal {
     /// Takes patches that delete an object of cert-manager or trust-manager for what they say.
     pub fn delete(&mut self) {
         let is_deletion = |document: &Document| {
-            let group = ObjectRef::of(&document.tree).map(|object| object.group().to_owned());
-            let is_theirs = group.is_some_and(|group| CONTROLLERS.contains(&group.as_str()));
-            is_theirs && document.tree.get("$patch") == Some(&json!("delete"))
+            is_of_controllers(&document.tree) && document.tree.get("$patch") == Some(&json!("delete"))
         };
         let (deletions, kept): (Vec<_>, _) =
             std::mem::take(&mut self.documents).into_iter().partition(is_deletion);
@@ -134,7 +132,13 @@ impl Proposal {
         for document in &mut self.documents {
             let of = ObjectRef::of(&document.tree);
             let twin = before.documents.iter().find(|one| ObjectRef::of(&one.tree) == of);
-            twin.into_iter().for_each(|twin| remove_annotations(document, &twin.tree, |_| true));
+            let Some(twin) = twin else { continue };
+            remove_annotations(document, &twin.tree, |_| true);
+            if is_of_controllers(&document.tree)
+                && let (Some(spec), Some(before)) = (document.tree.get_mut("spec"), twin.tree.get("spec"))
+            {
+                remove_fields(spec, before);
+            }
         }
         self.documents.retain(|one| !same(one, &before.documents));
         self.declared.retain(|one| !same(one, &before.declared));
@@ -239,8 +243,23 @@ impl Proposal {
     }
 }
 
-/// The API groups of the controllers whose objects a step removes.
+/// The API groups of the controllers whose objects a step changes and removes.
 const CONTROLLERS: [&str; 3] = [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP];
+
+fn is_of_controllers(tree: &Value) -> bool {
+    ObjectRef::of(tree).is_some_and(|object| CONTROLLERS.contains(&object.group()))
+}
+
+/// Makes a document say of each field that was there before and is not in it that it goes.
+fn remove_fields(tree: &mut Value, before: &Value) {
+    let (Some(tree), Some(before)) = (tree.as_object_mut(), before.as_object()) else { return };
+    for (key, was) in before {
+        match tree.get_mut(key) {
+            Some(is) => remove_fields(is, was),
+            None => _ = tree.insert(key.clone(), Value::Null),
+        }
+    }
+}
 
 /// The annotations that steps restart pods with: they are where they are written, and go where they are not written any more.
 const OURS: [&str; 2] = [linkerd::BUNDLE_ANNOTATION, linkerd::ISSUER_ANNOTATION];

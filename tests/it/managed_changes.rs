@@ -1,9 +1,12 @@
 //! A change of what cert-manager and trust-manager are told, and what `verify` says of the certificates that come of it.
 
+use std::fs;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::cluster::controllers;
+use crate::cluster::{Cluster, controllers};
+use crate::support::managed::Git;
 use crate::support::user::User;
 
 /// A change of one object, and what `verify` says of it.
@@ -115,4 +118,43 @@ fn a_step_that_is_taken_too_early_is_unsafe() {
     let prune = user.out("render prune --step 1 --force --dir rotation");
     let (code, found) = user.verified(&prune);
     assert_eq!(code, 4, "{found:?}");
+}
+
+/// A list of theirs is replaced whole, however many entries it has: neither kubectl nor a GitOps engine merges those of a
+/// custom resource.
+#[test]
+fn sources_are_replaced_and_not_merged_place_by_place() {
+    let stranger = controllers::Controllers::stranger();
+    let user = User::by_cert_manager();
+    let sources =
+        |sources| changed(&user, "Bundle", "linkerd-identity-trust-roots", "/spec/sources", sources);
+    let found = sources(json!([{"inLine": stranger}, {"inLine": stranger}]));
+    assert_eq!(found.0, 4, "{found:?}");
+    let user = User::over(Cluster::by_cluster_bundle(None));
+    let references = json!([{"kind": "Secret", "name": "linkerd-previous-anchor", "key": "tls.crt"}]);
+    let change =
+        |value| changed(&user, "ClusterBundle", "linkerd-identity-trust-roots", "/spec/sourceRefs", value);
+    let found = change(references);
+    assert_eq!(found.0, 3, "{found:?}");
+}
+
+/// What a commit takes out of an object of theirs goes, and what it was about takes its default.
+#[test]
+fn a_field_that_goes_is_judged_as_gone() {
+    let git = Git::new();
+    for (file, line, code) in [
+        ("mesh/issuer.yaml", "  duration: 48h0m0s\n", 0),
+        ("mesh/issuer.yaml", "  isCA: true\n", 3),
+        ("mesh/anchor.yaml", "  renewBefore: 7320h0m0s # sixty days after it was made\n", 0),
+        ("mesh/anchor.yaml", "  commonName: root.linkerd.cluster.local\n", 4),
+        ("mesh/bundle.yaml", "  - secret: {name: linkerd-previous-anchor, key: tls.crt}\n", 0),
+    ] {
+        let path = git.user.home.path().join("repository").join(file);
+        let text = git.text(file);
+        assert!(text.contains(line), "{line}");
+        fs::write(&path, text.replace(line, "")).unwrap();
+        let judged = git.run("verify --git-base HEAD -f . -R");
+        assert_eq!(judged.code, code, "{line}: {judged:?}");
+        fs::write(&path, text).unwrap();
+    }
 }
