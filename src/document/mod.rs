@@ -23,7 +23,7 @@ use crate::printable::escaped;
 
 pub use fault::DocumentError;
 pub use object::ObjectRef;
-pub use overlay::lay_over;
+pub use overlay::{lay_over, take_away};
 pub use parse::{is_json, is_list, item_kind, parse, parse_any, parse_each};
 pub use pem::pem_texts;
 pub(crate) use text::{decoded, mentions, text_at};

@@ -1,12 +1,13 @@
 //! A partial document laid over a whole one, as a strategic merge patch without directives is.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Lays `patch` over `base`: maps key by key, `null` removes, lists whose entries have names entry by entry, other lists
 /// of objects place by place if they are equally long; everything else is replaced. Lists of a custom resource are replaced,
 /// as kubectl and the engines of GitOps do.
 ///
-/// Of a Secret, `data` replaces what `stringData` said before. Directives (`$patch`, `$setElementOrder/…`) are passed over.
+/// Of a Secret, `data` replaces what `stringData` said before. Directives (`$patch`, `$setElementOrder/…`) are passed over, but
+/// for the deletion of an entry that has a name.
 pub fn lay_over(base: &mut Value, mut patch: Value) {
     if let (Some(plain), Some(data)) = (
         base.get_mut("stringData").and_then(Value::as_object_mut),
@@ -16,6 +17,13 @@ pub fn lay_over(base: &mut Value, mut patch: Value) {
     }
     let lists = if is_custom(base) { Lists::Replaced } else { Lists::Merged };
     merge(base, patch.take(), lists);
+}
+
+/// What a strategic merge patch says of an entry that goes.
+const DIRECTIVE: &str = "$patch";
+
+fn named(list: &[Value]) -> bool {
+    list.iter().all(|entry| entry.get("name").is_some_and(Value::is_string))
 }
 
 /// What becomes of a list.
@@ -53,12 +61,13 @@ fn merge_maps(base: &mut Map<String, Value>, patch: Map<String, Value>, lists: L
 }
 
 fn merge_lists(base: &mut Vec<Value>, patch: Vec<Value>) {
-    let named = |list: &[Value]| list.iter().all(|entry| entry.get("name").is_some_and(Value::is_string));
     let objects = |list: &[Value]| list.iter().all(Value::is_object);
     if named(base) && named(&patch) {
         for entry in patch {
             match base.iter().position(|known| known["name"] == entry["name"]) {
+                Some(at) if entry[DIRECTIVE] == "delete" => _ = base.remove(at),
                 Some(at) => merge(&mut base[at], entry, Lists::Merged),
+                None if entry[DIRECTIVE] == "delete" => {}
                 None => base.push(entry),
             }
         }
@@ -66,6 +75,40 @@ fn merge_lists(base: &mut Vec<Value>, patch: Vec<Value>) {
         base.iter_mut().zip(patch).for_each(|(base, patch)| merge(base, patch, Lists::Merged));
     } else {
         *base = patch;
+    }
+}
+
+/// Makes `patch` say of everything that `before` has and it has not that it goes: what an engine of GitOps removes from an object
+/// that it has applied.
+pub fn take_away(patch: &mut Value, before: &Value) {
+    let lists = if is_custom(patch) { Lists::Replaced } else { Lists::Merged };
+    let Some(patch) = patch.as_object_mut() else { return };
+    for part in ["spec", "data", "stringData", "binaryData"] {
+        if let Some(before) = before.get(part) {
+            take_fields_away(patch.entry(part).or_insert_with(|| json!({})), before, lists);
+        }
+    }
+}
+
+fn take_fields_away(patch: &mut Value, before: &Value, lists: Lists) {
+    match (patch, before, lists) {
+        (Value::Object(patch), Value::Object(before), _) => {
+            for (key, was) in before {
+                match patch.get_mut(key) {
+                    Some(is) => take_fields_away(is, was, lists),
+                    None => _ = patch.insert(key.clone(), Value::Null),
+                }
+            }
+        }
+        (Value::Array(patch), Value::Array(before), Lists::Merged) if named(patch) && named(before) => {
+            for was in before {
+                match patch.iter_mut().find(|is| is["name"] == was["name"]) {
+                    Some(is) => take_fields_away(is, was, lists),
+                    None => patch.push(json!({"name": was["name"], DIRECTIVE: "delete"})),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -85,8 +128,6 @@ fn replace_list(base: &mut Vec<Value>, patch: Vec<Value>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn laid(mut base: Value, patch: Value) -> Value {
@@ -129,6 +170,16 @@ mod tests {
         }
         let reversed = json!([{"name": "b", "policy": "Default"}, {"secret": {"name": "a", "key": "k"}}]);
         assert_eq!(laid(base, of(json!([{"name": "b"}, {"secret": {"name": "a"}}]))), of(reversed));
+    }
+
+    #[test]
+    fn what_is_not_there_any_more_goes() {
+        let before = json!({"kind": "Deployment", "spec": {"replicas": 2, "env": [{"name": "a"}, {"name": "b", "value": "1"}]}});
+        let mut patch = json!({"kind": "Deployment", "spec": {"env": [{"name": "b"}]}});
+        take_away(&mut patch, &before);
+        let known = json!({"kind": "Deployment", "spec": {"replicas": 2, "x": 1, "env": [{"name": "a"}, {"name": "b", "value": "1"}, {"name": "c"}]}});
+        let want = json!({"kind": "Deployment", "spec": {"x": 1, "env": [{"name": "b"}, {"name": "c"}]}});
+        assert_eq!(laid(known, patch), want);
     }
 
     #[test]

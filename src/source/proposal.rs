@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::error::Contradiction;
 use super::unrendered::{Unrendered, names};
 use super::{Sink, SourceError};
-use crate::document::{self, Document, ObjectRef, Origin, lay_over};
+use crate::document::{self, Document, ObjectRef, Origin, lay_over, take_away};
 use crate::linkerd;
 use crate::mesh::{
     CERT_MANAGER_GROUP, CLUSTER_BUNDLE_GROUP, Gap, Interest, Known, Mesh, MeshError, Observer, Plane, Pod,
@@ -134,11 +134,7 @@ impl Proposal {
             let twin = before.documents.iter().find(|one| ObjectRef::of(&one.tree) == of);
             let Some(twin) = twin else { continue };
             remove_annotations(document, &twin.tree, |_| true);
-            if is_of_controllers(&document.tree)
-                && let (Some(spec), Some(before)) = (document.tree.get_mut("spec"), twin.tree.get("spec"))
-            {
-                remove_fields(spec, before);
-            }
+            take_away(&mut document.tree, &twin.tree);
         }
         self.documents.retain(|one| !same(one, &before.documents));
         self.declared.retain(|one| !same(one, &before.declared));
@@ -248,17 +244,6 @@ const CONTROLLERS: [&str; 3] = [CERT_MANAGER_GROUP, TRUST_MANAGER_GROUP, CLUSTER
 
 fn is_of_controllers(tree: &Value) -> bool {
     ObjectRef::of(tree).is_some_and(|object| CONTROLLERS.contains(&object.group()))
-}
-
-/// Makes a document say of each field that was there before and is not in it that it goes.
-fn remove_fields(tree: &mut Value, before: &Value) {
-    let (Some(tree), Some(before)) = (tree.as_object_mut(), before.as_object()) else { return };
-    for (key, was) in before {
-        match tree.get_mut(key) {
-            Some(is) => remove_fields(is, was),
-            None => _ = tree.insert(key.clone(), Value::Null),
-        }
-    }
 }
 
 /// The annotations that steps restart pods with: they are where they are written, and go where they are not written any more.

@@ -111,6 +111,7 @@ mod verify_output;
 mod verify_proposal;
 mod verify_random;
 mod verify_reach;
+mod verify_removed;
 mod verify_repositories;
 mod verify_sealed;
 mod verify_tools;
