@@ -108,9 +108,9 @@ fn gather(desk: &mut Desk) {
     desk.servers.etcd_itself().copy_pods("crowd", &uids, REPLICAS - 1);
 }
 
-/// The names of all pods with a proxy, as the API server lists them.
+/// The names of all pods with a proxy, as the API server lists them: in one piece, as pages expire while etcd is compacted.
 fn meshed(desk: &Desk) -> BTreeSet<String> {
-    let listed = desk.admin("get pods -A -l linkerd.io/control-plane-ns --no-headers -o custom-columns=A:.metadata.namespace,B:.metadata.name");
+    let listed = desk.admin("get pods -A --chunk-size=0 -l linkerd.io/control-plane-ns --no-headers -o custom-columns=A:.metadata.namespace,B:.metadata.name");
     listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join("/")).collect()
 }
 
