@@ -129,6 +129,8 @@ impl Proposal {
             side.documents.iter().chain(&side.declared).filter_map(|one| ObjectRef::of(&one.tree)).collect()
         };
         self.gone = names(before).difference(&names(&self)).cloned().collect();
+        self.documents.retain(|one| !same(one, &before.documents));
+        self.declared.retain(|one| !same(one, &before.declared));
         for document in &mut self.documents {
             let of = ObjectRef::of(&document.tree);
             let twin = before.documents.iter().find(|one| ObjectRef::of(&one.tree) == of);
@@ -136,8 +138,6 @@ impl Proposal {
             remove_annotations(document, &twin.tree, |_| true);
             take_away(&mut document.tree, &twin.tree);
         }
-        self.documents.retain(|one| !same(one, &before.documents));
-        self.declared.retain(|one| !same(one, &before.declared));
         self
     }
 

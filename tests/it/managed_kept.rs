@@ -15,19 +15,19 @@ fn commits() -> Vec<&'static str> {
 }
 
 /// Follows `next` until this step is next, and whatever stands before it is done.
-fn until(user: &mut User, step: &str, direction: &str) {
+fn until(user: &mut User, step: &str) {
     for _ in 0..80 {
-        let standing = user.standing(direction);
-        if standing == step && user.run(&format!("next --dir rotation{direction}")).code == 0 {
+        let standing = user.standing("");
+        if standing == step && user.run("next --dir rotation").code == 0 {
             return;
         }
-        if standing == step || !user.step(&standing, direction) {
+        if standing == step || !user.step(&standing, "") {
             user.cluster.all_manually();
             user.cluster.wait(SignedDuration::from_mins(55));
         }
         user.cluster.wait(SignedDuration::from_mins(5));
     }
-    panic!("{step} is not reached: {}", user.out(&format!("plan --dir rotation{direction}")));
+    panic!("{step} is not reached: {}", user.out("plan --dir rotation"));
 }
 
 fn signs_with(user: &User) -> Value {
@@ -41,7 +41,7 @@ fn an_issuer_whose_name_stays_signs_with_the_new_anchor_in_a_step_of_its_own() {
     let old = user.anchors();
     let started = user.out(START);
     assert!(started.contains("linkerd-trust-anchor-20261123"), "{started}");
-    until(&mut user, "issuer/0-signer", "");
+    until(&mut user, "issuer/0-signer");
     let simulated = user.run("simulate --dir rotation");
     assert!(simulated.code == 0 && simulated.out.contains("let the Issuer sign"), "{simulated:?}");
     assert!(user.out("plan --dir rotation").contains("signer-shared"));
@@ -62,12 +62,12 @@ fn an_issuer_whose_name_stays_signs_with_the_new_anchor_in_a_step_of_its_own() {
 fn what_an_issuer_signs_with_is_judged_as_the_issuer_that_comes_of_it() {
     let mut user = User::by_cert_manager();
     user.out(START);
-    until(&mut user, "bundle/2-control-plane", "");
+    until(&mut user, "bundle/2-control-plane");
     let signer = user.out("render issuer --step 0 --force --dir rotation");
     assert!(signer.contains("secretName: linkerd-trust-anchor-20261123"), "{signer}");
     assert_eq!(user.verified(&signer).0, 4);
     user.run("render issuer --step 0 --dir rotation").refuses(4, &[]);
-    until(&mut user, "issuer/0-signer", "");
+    until(&mut user, "issuer/0-signer");
     let signer = user.out("next --dir rotation");
     assert_eq!(user.verified(&signer).0, 0);
     // In one commit with the next one it may still be signed by the Issuer that cert-manager has in its cache.
@@ -106,7 +106,7 @@ fn an_issuer_whose_name_stays_is_rolled_back_from_each_step() {
         let mut user = User::by_cert_manager();
         let old = user.anchors();
         user.out(START);
-        until(&mut user, from, "");
+        until(&mut user, from);
         user.rotate(" --rollback");
         assert_eq!(user.anchors(), old, "from {from}");
         assert_eq!(signs_with(&user), "linkerd-trust-anchor", "from {from}");
@@ -122,13 +122,13 @@ fn an_issuer_whose_name_stays_is_rolled_back_from_each_step() {
 fn a_rollback_puts_back_what_the_next_issuer_is_signed_with() {
     let mut user = User::by_cert_manager();
     user.out(START);
-    until(&mut user, "issuer/0-signer", "");
+    until(&mut user, "issuer/0-signer");
     let step = user.out("next --dir rotation -o object");
     user.apply(&step);
     assert_eq!(user.standing(" --rollback"), "issuer/0-signer");
     let mut user = User::by_cert_manager();
     user.out("start --dir rotation");
-    until(&mut user, "issuer/1-issuer", "");
+    until(&mut user, "issuer/1-issuer");
     // An approver has not approved the request of the other Issuer.
     let step = user.out("next --dir rotation -o object");
     user.cluster.controllers.as_mut().unwrap().holds_back = true;
